@@ -1,0 +1,122 @@
+"""Every failure that the service tells a caller about. Knows nothing of HTTP: `stt_ai.api.errors` maps it.
+
+    SttError
+    ├── BadRequest                  the caller's to mend
+    │   ├── BadParameter            names the parameter
+    │   ├── MissingFile, EmptyFile
+    │   ├── UnsupportedMedia        not audio or video, or a kind that is refused
+    │   ├── NoAudioTrack
+    │   └── DamagedMedia
+    ├── NotFound, MethodNotAllowed
+    ├── FileTooLarge, AudioTooLong
+    ├── Unavailable                 try again after `retry_after` seconds
+    │   ├── Overloaded
+    │   ├── ModelLoading
+    │   ├── ModelUnavailable
+    │   └── ReplicaLost
+    ├── AudioLost                   the decoded samples are gone; never leaves the pipeline
+    └── InternalError
+
+Each instance keeps all constructor arguments in ``args``: an exception that does not cannot cross Ray.
+The message is one sentence that the caller can act on, and holds nothing of the inside.
+"""
+
+
+class SttError(Exception):
+    """Base of all failures; ``code`` is stable and part of the API."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequest(SttError):
+    code = "bad_request"
+
+
+class BadParameter(BadRequest):
+    """A parameter whose value is not accepted; the message names it and says what is."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.args = (message, parameter)
+        self.parameter = parameter
+
+
+class MissingFile(BadRequest):
+    code = "missing_file"
+
+
+class EmptyFile(BadRequest):
+    code = "empty_file"
+
+
+class UnsupportedMedia(BadRequest):
+    code = "unsupported_format"
+
+
+class NoAudioTrack(BadRequest):
+    code = "no_audio_track"
+
+
+class DamagedMedia(BadRequest):
+    code = "damaged_file"
+
+
+class NotFound(SttError):
+    code = "not_found"
+
+
+class MethodNotAllowed(SttError):
+    code = "method_not_allowed"
+
+
+class FileTooLarge(SttError):
+    code = "file_too_large"
+
+
+class AudioTooLong(SttError):
+    code = "audio_too_long"
+
+
+class Unavailable(SttError):
+    """Nothing wrong with the request: the same may succeed after ``retry_after`` seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.args = (message, retry_after)
+        self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    code = "overloaded"
+
+
+class ModelLoading(Unavailable):
+    code = "model_loading"
+
+
+class ModelUnavailable(Unavailable):
+    code = "model_unavailable"
+
+
+class ReplicaLost(Unavailable):
+    """The process that held the work died, and trying again elsewhere did not help."""
+
+    code = "replica_lost"
+
+
+class AudioLost(SttError):
+    """The process that held the decoded samples died: the upload must be decoded again."""
+
+    code = "audio_lost"
+
+
+class InternalError(SttError):
+    code = "internal_error"

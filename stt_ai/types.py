@@ -1,0 +1,263 @@
+"""The frozen value types that every floor speaks.
+
+Positions in audio are integer samples at ``SAMPLE_RATE`` wherever arithmetic is done on them, and float
+seconds wherever a reader sees them. Samples are int16, mono.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE = 16_000
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRegion:
+    """A stretch in which voice activity detection hears speech: samples [start, end) of the file."""
+
+    start: int
+    end: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return (self.end - self.start) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Pcm:
+    """16 kHz mono int16 audio held as equally long chunks, each by reference.
+
+    ``chunks`` are opaque to all but the deployments: arrays in one process, object references between
+    processes. Every chunk holds ``chunk_samples`` samples but the last, which may hold fewer.
+    """
+
+    chunks: tuple[Any, ...]
+    chunk_samples: int
+    samples: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.samples / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedAudio:
+    """What the decoder makes of an upload: its audio and where the speech is."""
+
+    pcm: Pcm
+    regions: tuple[SpeechRegion, ...]
+    container: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.pcm.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the model hears at once: at most 30 s, made of one or more pieces of the file in order.
+
+    ``pieces`` are [start, end) samples of the file. Their audio is heard one directly after the other.
+    """
+
+    index: int
+    pieces: tuple[SpeechRegion, ...]
+
+    @property
+    def samples(self) -> int:
+        return sum(piece.end - piece.start for piece in self.pieces)
+
+    @property
+    def duration(self) -> float:
+        """Seconds the model hears."""
+        return self.samples / SAMPLE_RATE
+
+
+class Priority(IntEnum):
+    """What the batch scheduler serves first: the lower value."""
+
+    FINAL = 0
+    PARTIAL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """How one window is to be decoded. ``language`` None: the model detects it."""
+
+    language: str | None = None
+    task: str = "transcribe"
+    beam_size: int = 5
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    priority: Priority = Priority.FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as the model wrote it. ``text`` keeps the blank the model puts before it, if any.
+
+    ``start`` and ``end`` are seconds; ``confidence`` is the geometric mean of the probabilities of its
+    ``tokens`` tokens, 0 to 1.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    tokens: int = 1
+    speaker: str | None = None
+
+    @property
+    def word(self) -> str:
+        return self.text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTranscript:
+    """What the model heard in one window. Word times are seconds from the window's own start."""
+
+    words: tuple[Word, ...]
+    language: str
+    language_probability: float
+    no_speech_probability: float = 0.0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """Probabilities over languages for some audio, most likely first, and how much audio that was."""
+
+    probabilities: tuple[tuple[str, float], ...]
+    seconds: float
+
+    @property
+    def language(self) -> str:
+        return self.probabilities[0][0]
+
+    @property
+    def probability(self) -> float:
+        return self.probabilities[0][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A span of text by one speaker, its words in order."""
+
+    words: tuple[Word, ...]
+    speaker: str | None = None
+
+    @property
+    def raw_text(self) -> str:
+        """The text with the model's own blank before it, so that joining segments spells the transcript."""
+        return "".join(word.text for word in self.words)
+
+    @property
+    def text(self) -> str:
+        return self.raw_text.strip()
+
+    @property
+    def start(self) -> float:
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        return self.words[-1].end
+
+    @property
+    def confidence(self) -> float:
+        """The geometric mean of the probabilities of the segment's tokens, 0 to 1."""
+        tokens = sum(word.tokens for word in self.words)
+        logs = sum(word.tokens * math.log(max(word.confidence, 1e-10)) for word in self.words)
+        return math.exp(logs / tokens) if tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A whole file's transcript. ``duration`` is the audio's, in seconds."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    language_probability: float
+    duration: float
+    model: str
+    demo: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "".join(segment.raw_text for segment in self.segments).strip()
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Each speaker once, in order of first speech."""
+        return tuple(dict.fromkeys(s.speaker for s in self.segments if s.speaker is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a caller sent, on the disk of the node that took it."""
+
+    path: Path
+    size: int
+    filename: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionRequest:
+    """What a caller asks of a file. ``language`` None: detect it. ``speakers`` 0: find out how many."""
+
+    model: str
+    language: str | None = None
+    diarize: bool = True
+    speakers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One entry of the catalogue as callers see it."""
+
+    id: str
+    name: str
+    languages: int
+    speed: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartHealth:
+    """How one part of the service is. ``detail`` says what is wrong or noteworthy, empty when nothing is."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuInfo:
+    """The accelerator that the service found; ``memory_mb`` is 0 without one."""
+
+    available: bool = False
+    name: str | None = None
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceHealth:
+    """The whole service's health."""
+
+    gpu: GpuInfo
+    parts: Sequence[PartHealth] = field(default_factory=tuple)
+    demo_models: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return all(part.ok for part in self.parts)
