@@ -3,14 +3,16 @@
     SttError
     ├── BadRequest                  the caller's to mend
     │   ├── BadParameter            names the parameter
+    │   ├── MalformedBody, UploadTimeout
     │   ├── MissingFile, EmptyFile
     │   ├── UnsupportedMedia        not audio or video, or a kind that is refused
     │   ├── NoAudioTrack
     │   └── DamagedMedia
+    ├── Unauthorized, PaymentRequired, TooManyRequests
     ├── NotFound, MethodNotAllowed
     ├── FileTooLarge, AudioTooLong
     ├── Unavailable                 try again after `retry_after` seconds
-    │   ├── Overloaded
+    │   ├── Overloaded, StorageFull
     │   ├── ModelLoading
     │   ├── ModelUnavailable
     │   └── ReplicaLost
@@ -47,6 +49,18 @@ class BadParameter(BadRequest):
         self.parameter = parameter
 
 
+class MalformedBody(BadRequest):
+    """The body is not what the route reads: no form, no JSON, or a broken one."""
+
+    code = "malformed_body"
+
+
+class UploadTimeout(BadRequest):
+    """The body came too slowly or stopped coming."""
+
+    code = "upload_timeout"
+
+
 class MissingFile(BadRequest):
     code = "missing_file"
 
@@ -65,6 +79,25 @@ class NoAudioTrack(BadRequest):
 
 class DamagedMedia(BadRequest):
     code = "damaged_file"
+
+
+class Unauthorized(SttError):
+    code = "unauthorized"
+
+
+class PaymentRequired(SttError):
+    code = "no_credits"
+
+
+class TooManyRequests(SttError):
+    """An allowance is used up; it is there again after ``retry_after`` seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: float = 60.0) -> None:
+        super().__init__(message)
+        self.args = (message, retry_after)
+        self.retry_after = retry_after
 
 
 class NotFound(SttError):
@@ -96,6 +129,10 @@ class Unavailable(SttError):
 
 class Overloaded(Unavailable):
     code = "overloaded"
+
+
+class StorageFull(Unavailable):
+    code = "storage_full"
 
 
 class ModelLoading(Unavailable):
