@@ -6,6 +6,7 @@ from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
     LanguageGuess,
+    LoadedModel,
     ModelInfo,
     Pcm,
     ServiceHealth,
@@ -27,6 +28,10 @@ class Decoder(Protocol):
 
 class Transcriber(Protocol):
     """One speech model. Windows are independent of each other, so any may be retried anywhere."""
+
+    async def describe(self) -> LoadedModel:
+        """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
+        ...
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         """Words of one window. Raises `Unavailable`, or `AudioLost` when the samples are gone."""

@@ -130,7 +130,24 @@ class WindowTranscript:
     language: str
     language_probability: float
     no_speech_probability: float = 0.0
-    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuInfo:
+    """The accelerator that the service found; ``memory_mb`` is 0 without one."""
+
+    available: bool = False
+    name: str | None = None
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What a transcriber has in memory. ``label`` is what answers report as their model."""
+
+    label: str
+    demo: bool = False
+    gpu: GpuInfo = GpuInfo()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +256,6 @@ class PartHealth:
     name: str
     ok: bool
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GpuInfo:
-    """The accelerator that the service found; ``memory_mb`` is 0 without one."""
-
-    available: bool = False
-    name: str | None = None
-    memory_mb: int = 0
 
 
 @dataclass(frozen=True, slots=True)

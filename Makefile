@@ -1,0 +1,52 @@
+# make serve         set everything up and run the service on http://127.0.0.1:8000
+# make test          set everything up and run the tests
+# make check         format, lint, types and the direction of imports
+# make bench         benchmarks beside peers (tests/benchmarks)
+# make demo-models   make the demo models that ship, from nothing (hours; needs espeak-ng, flite, festival)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
+export RAY_SERVE_ENABLE_HA_PROXY ?= 1
+export RAY_USAGE_STATS_ENABLED ?= 0
+
+.PHONY: serve test check bench demo-models clean
+
+serve: $(VENV)/.server
+	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
+	@$(BIN)/serve run serve_config.yaml
+
+test: $(VENV)/.test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	@$(BIN)/python -m tests.benchmarks
+
+demo-models: $(VENV)/.train
+	@$(BIN)/python -m stt_ai.models.recipes.whisper
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "stt_ai needs Python 3.11 or newer, and $(PYTHON) is not: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "==> making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamp is the extra's name; installed again only when what is asked for changed.
+$(VENV)/.server: EXTRAS := server
+$(VENV)/.test: EXTRAS := server,test
+$(VENV)/.train: EXTRAS := server,train
+$(VENV)/.server $(VENV)/.test $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "==> installing stt_ai[$(EXTRAS)] into $(VENV); the first time this takes a few minutes"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@

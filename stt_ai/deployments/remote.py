@@ -1,0 +1,151 @@
+"""Deployment handles as the ports the pipeline knows, and Ray's failures as ours."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import exceptions as rex
+from ray.serve import exceptions as sex
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from stt_ai.errors import AudioLost, InternalError, ModelLoading, Overloaded, ReplicaLost, SttError
+from stt_ai.speech.windows import chunks_of
+from stt_ai.types import (
+    DecodedAudio,
+    DecodingOptions,
+    LanguageGuess,
+    LoadedModel,
+    Pcm,
+    Upload,
+    Window,
+    WindowTranscript,
+)
+
+logger = logging.getLogger(__name__)
+
+# A lost replica: the call was not answered and no one will. All our calls may be made again.
+LOST = (
+    rex.RayActorError,
+    rex.WorkerCrashedError,
+    rex.NodeDiedError,
+    rex.TaskCancelledError,
+    rex.ObjectLostError,
+    rex.OutOfMemoryError,
+    rex.LocalRayletDiedError,
+)
+ATTEMPTS = 4
+BLOCK = 64 * 1024 * 1024
+
+
+def translated(exc: BaseException) -> SttError:
+    """Ray's exception as one of ours. What is not known is logged in full and told as an `InternalError`."""
+    cause = getattr(exc, "cause", None)
+    if isinstance(cause, SttError):
+        return cause
+    if isinstance(exc, SttError) and not isinstance(exc, rex.RayError):
+        return exc
+    if isinstance(exc, sex.BackPressureError):
+        return Overloaded("The service is at capacity. Please try again shortly.", exc.retry_after_s or 5)
+    if isinstance(exc, sex.DeploymentUnavailableError):
+        return ReplicaLost("A part of the service could not be started. Please try again later.", 30)
+    if isinstance(exc, LOST):
+        return ReplicaLost("The server that worked on this request failed. Please try again.")
+    logger.error("a deployment failed unexpectedly", exc_info=exc)
+    return InternalError("The service failed to process this request.")
+
+
+async def call(send: Callable[[], "DeploymentResponse[Any]"], *, attempts: int = ATTEMPTS) -> Any:
+    """Await one handle call, sending it again when the replica that had it is lost.
+
+    Cancelling the caller cancels the call on its replica too: Serve does not do that by itself for calls
+    that outlive their request's context.
+    """
+    for attempt in range(1, attempts + 1):
+        response = send()
+        try:
+            return await response
+        except asyncio.CancelledError:
+            response.cancel()
+            raise
+        except Exception as exc:
+            error = translated(exc)
+            if not isinstance(error, ReplicaLost) or attempt == attempts:
+                raise error from None
+            logger.warning("a replica was lost in attempt %d, sending its work to another: %s", attempt, type(exc))
+            await asyncio.sleep(0.2 * attempt)  # the router learns of the death meanwhile
+    raise AssertionError("unreachable")
+
+
+class RemoteDecoder:
+    """The decoder deployment as a `Decoder`.
+
+    The file's path is enough where the decoder sees the same disk (one node, or shared storage). Where it
+    does not, it says so, and the bytes follow through the object store.
+    """
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def decode(self, upload: Upload) -> DecodedAudio:
+        audio: DecodedAudio | None = await call(lambda: self._handle.decode.remote(upload))
+        if audio is None:
+            blocks = await asyncio.to_thread(put_file, upload.path)
+            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks))
+        assert audio is not None
+        return audio
+
+
+def put_file(path: Path) -> list["ray.ObjectRef[bytes]"]:
+    """The file's bytes in the object store, in blocks of 64 MiB."""
+    with path.open("rb") as file:
+        return [ray.put(block) for block in iter(lambda: file.read(BLOCK), b"")]
+
+
+class RemoteTranscriber:
+    """One model's deployment as a `Transcriber`.
+
+    ``wait_s``: how long a request waits for the first replica of a model that is not in memory yet.
+    """
+
+    def __init__(self, handle: DeploymentHandle, model: str, wait_s: float) -> None:
+        self._handle = handle
+        self._model = model
+        self._wait_s = wait_s
+
+    async def describe(self) -> LoadedModel:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                described: LoadedModel = await call(lambda: self._handle.describe.remote())
+                return described
+        except TimeoutError:
+            raise ModelLoading(f"The model {self._model} is being loaded. Please try again shortly.", 15) from None
+
+    async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        part = _only_needed(pcm, window)
+        result: WindowTranscript = await call(lambda: self._handle.transcribe.remote(part, window, options))
+        return result
+
+    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
+        part = _only_needed(pcm, window)
+        result: LanguageGuess = await call(lambda: self._handle.detect_language.remote(part, window))
+        return result
+
+
+def _only_needed(pcm: Pcm, window: Window) -> Pcm:
+    """The same PCM without the references that this window does not need: hours have hundreds of them."""
+    needed = chunks_of(pcm, window)
+    return replace(pcm, chunks=tuple(c if i in needed else None for i, c in enumerate(pcm.chunks)))
+
+
+async def fetch_chunks(pcm: Pcm) -> Pcm:
+    """``pcm`` with its references replaced by their arrays (read-only, shared on one node)."""
+    refs = [chunk for chunk in pcm.chunks if chunk is not None]
+    try:
+        arrays = iter(await asyncio.gather(*refs))
+    except rex.ObjectLostError as exc:
+        raise AudioLost("The decoded samples are gone.") from exc
+    return replace(pcm, chunks=tuple(None if chunk is None else next(arrays) for chunk in pcm.chunks))

@@ -1,0 +1,159 @@
+"""From an upload to its transcript: plain async over the ports, no Ray and no HTTP."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
+from stt_ai.ports import Decoder, Transcriber
+from stt_ai.speech import language, segments, windows
+from stt_ai.types import (
+    DecodedAudio,
+    DecodingOptions,
+    LanguageGuess,
+    Transcript,
+    TranscriptionRequest,
+    Upload,
+    Window,
+    WindowTranscript,
+    Word,
+)
+
+logger = logging.getLogger(__name__)
+
+NO_SPEAKERS = "Speakers are not named: this service runs without a diarizer."
+SILENT_LANGUAGE = "en"  # what `language` says of a file in which nobody speaks
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Pipeline:
+    """Transcribes uploads with one decoder and one transcriber a model.
+
+    ``windows_in_flight`` bounds how many windows of one file wait at the replicas at once: enough to fill
+    every replica's batches, few enough that a file of hours does not stand before all the others.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        transcribers: Mapping[str, Transcriber],
+        *,
+        options: DecodingOptions | None = None,
+        windows_in_flight: int = 32,
+        decode_attempts: int = 3,
+    ) -> None:
+        self._decoder = decoder
+        self._transcribers = transcribers
+        self._options = options or DecodingOptions()
+        self._windows_in_flight = windows_in_flight
+        self._decode_attempts = decode_attempts
+
+    async def transcribe(self, upload: Upload, request: TranscriptionRequest) -> Transcript:
+        """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind."""
+        transcriber = self._transcribers.get(request.model)
+        if transcriber is None:
+            raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
+        heard: dict[int, WindowTranscript] = {}  # outlives the samples: no window is decoded twice
+        for attempt in range(1, self._decode_attempts + 1):
+            audio = await self._decoder.decode(upload)
+            hearing = _Hearing(audio, transcriber, self._options, self._windows_in_flight, heard)
+            try:
+                return await self._transcript(hearing, request, transcriber)
+            except AudioLost:
+                logger.warning("the decoded samples were lost in attempt %d", attempt)
+        raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
+
+    async def _transcript(
+        self, hearing: "_Hearing", request: TranscriptionRequest, transcriber: Transcriber
+    ) -> Transcript:
+        model = await transcriber.describe()
+        code, probability = await hearing.hear_all(request.language)
+        duration = hearing.audio.duration
+        return Transcript(
+            segments=segments.split(hearing.words(), duration),
+            language=code,
+            language_probability=probability,
+            duration=duration,
+            model=model.label,
+            demo=model.demo,
+            warnings=(NO_SPEAKERS,) if request.diarize and request.speakers != 1 else (),
+        )
+
+
+class _Hearing:
+    """One file on its way through a transcriber."""
+
+    def __init__(
+        self,
+        audio: DecodedAudio,
+        transcriber: Transcriber,
+        options: DecodingOptions,
+        in_flight: int,
+        heard: dict[int, WindowTranscript],
+    ) -> None:
+        self.audio = audio
+        self._windows = windows.pack(audio.regions)
+        self._transcriber = transcriber
+        self._options = options
+        self._in_flight = in_flight
+        self._heard = heard
+
+    async def hear_all(self, asked: str | None) -> tuple[str, float]:
+        """Hear every window in one language; returns it with its probability (1.0 when the caller said it)."""
+        if not self._windows:
+            return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
+        code, probability = (asked, 1.0) if asked else await self._find_language()
+        await _each(lambda window: self._hear(window, code), self._windows, self._in_flight)
+        return code, probability
+
+    def words(self) -> list[Word]:
+        return [word for window in self._windows for word in windows.place(self._heard[window.index].words, window)]
+
+    async def _find_language(self) -> tuple[str, float]:
+        """The file's language, from its first window alone when that is enough, else from several.
+
+        The first window is transcribed in the same pass that detects its language: a clip of one window,
+        the most frequent request, is encoded once.
+        """
+        first = self._windows[0]
+        result = await self._hear(first, None)
+        if language.is_enough(result.language_probability, first.duration, len(self._windows)):
+            return result.language, result.language_probability
+        sample = self._windows[: language.SAMPLE_WINDOWS]
+        guesses: list[LanguageGuess] = await _each(
+            lambda window: self._transcriber.detect_language(self.audio.pcm, window), sample, self._in_flight
+        )
+        code, probability = language.combine(guesses)
+        if code != result.language:
+            del self._heard[first.index]
+        return code, probability
+
+    async def _hear(self, window: Window, code: str | None) -> WindowTranscript:
+        known = self._heard.get(window.index)
+        if known is None:
+            options = replace(self._options, language=code)
+            known = self._heard[window.index] = await self._transcriber.transcribe(self.audio.pcm, window, options)
+        return known
+
+
+async def _each(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
+    """``function`` of every item, at most ``limit`` at once, results in order.
+
+    The first failure cancels the rest and is raised as itself, not in a group.
+    """
+    gate = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with gate:
+            return await function(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,58 @@
+"""Everything an operator can set, as the typed arguments of the application builder.
+
+They stand under ``args`` in `serve_config.yaml`. An unknown key is an error that names it. How many
+replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` in the same file.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stt_ai.models.catalogue import ModelCatalogue
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(_Settings):
+    source: Literal["auto", "hub", "demo"] = Field(
+        "auto",
+        description="hub: weights must be had from the cache, `folder` or the hub. demo: the small models that ship. "
+        "auto: as hub, and the demo models when the hub cannot be reached.",
+    )
+    folder: Path | None = Field(None, description="A folder of local models: <folder>/<id>/model.bin and so on.")
+    cache: Path | None = Field(None, description="Where downloads are kept. Default: Hugging Face's own cache.")
+    catalogue: ModelCatalogue = Field(ModelCatalogue(), description="Which models are offered, and the default one.")
+    load_wait_s: float = Field(60, gt=0, description="How long a request waits for a model that is being loaded.")
+
+
+class DecoderSettings(_Settings):
+    max_duration_s: float = Field(43_200, gt=0, description="The longest audio that is accepted.")
+
+
+class TranscriberSettings(_Settings):
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpu_fraction: float = Field(0.5, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
+    compute_type: str = Field("default", description="CTranslate2's: default, int8, float16, int8_float16, …")
+    cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
+    beam_size: int = Field(5, ge=1, le=10)
+    max_batch: int = Field(0, ge=0, description="Windows decoded together. 0: 16 on a GPU, 8 on CPU.")
+    max_queued_s: float = Field(7200, gt=0, description="Seconds of audio that may wait at one replica.")
+    idle_unload_s: float = Field(900, gt=0, description="A model other than the default leaves memory after this.")
+    max_replicas: int = Field(4, ge=1)
+
+
+class IngressSettings(_Settings):
+    uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
+    max_file_bytes: int = Field(2_000_000_000, gt=0)
+    max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(_Settings):
+    models: ModelSettings = ModelSettings()
+    decoder: DecoderSettings = DecoderSettings()
+    transcriber: TranscriberSettings = TranscriberSettings()
+    ingress: IngressSettings = IngressSettings()
