@@ -1,0 +1,156 @@
+"""The models on offer: the documented four, less or more as the operator's settings say."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stt_ai.errors import BadParameter
+from stt_ai.models.languages import CANTONESE, LANGUAGES
+from stt_ai.types import ModelInfo
+
+DEFAULT_MODEL = "large-v3-turbo"
+
+_BYTES_PER_PARAMETER = {"int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "float32": 4}
+_WORKING_MB = 1_300
+"""What a process takes beside the weights while it decodes one window with a beam of five."""
+
+
+class ModelEntry(BaseModel):
+    """One speech model: what callers see of it and where its CTranslate2 files come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    name: str = Field(min_length=1)
+    speed: str = "standard"
+    languages: int = Field(default=99, ge=1)
+    language_codes: tuple[str, ...] = ()
+    """The languages it knows; empty: all that a Whisper of its kind does. When given, their number is shown."""
+    repo: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
+    """`owner/name` on the model hub."""
+    revision: str = "main"
+    folder: Path | None = None
+    """A folder with the model's files: takes precedence over cache, hub and the folder of local models."""
+    mel_bins: Literal[80, 128] | None = None
+    """What the weights must have; None: whatever they have."""
+    variable_length: bool = False
+    """The encoder was trained on windows shorter than 30 s too, so short ones need not be padded."""
+    parameters_millions: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        unknown = [code for code in self.language_codes if code not in LANGUAGES]
+        if unknown:
+            raise ValueError(f"unknown language codes for {self.id}: {', '.join(unknown)}")
+        return self
+
+    @property
+    def language_count(self) -> int:
+        """The number that callers are shown."""
+        return len(set(self.language_codes)) or self.languages
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of the languages it knows, in the order of `LANGUAGES`. Only 128-bin kinds know Cantonese."""
+        if self.language_codes:
+            return tuple(code for code in LANGUAGES if code in self.language_codes)
+        return tuple(code for code in LANGUAGES if code != CANTONESE or self.mel_bins == 128)
+
+    def memory_mb(self, compute_type: str) -> int | None:
+        """About how much memory decoding takes, for one window at a time; None when not known.
+
+        Mixed types such as `int8_float16` are counted by what the weights are stored as.
+        """
+        size = _BYTES_PER_PARAMETER.get(compute_type.split("_")[0])
+        if size is None or self.parameters_millions is None:
+            return None
+        return round(self.parameters_millions * size) + _WORKING_MB
+
+
+DOCUMENTED: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        id="large-v3-turbo",
+        name="Whisper Large V3 Turbo",
+        speed="fast",
+        repo="mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+        mel_bins=128,
+        parameters_millions=809,
+    ),
+    ModelEntry(
+        id="large-v3",
+        name="Whisper Large V3",
+        speed="standard",
+        repo="Systran/faster-whisper-large-v3",
+        mel_bins=128,
+        parameters_millions=1_543,
+    ),
+    ModelEntry(
+        id="medium",
+        name="Whisper Medium",
+        speed="fast",
+        repo="Systran/faster-whisper-medium",
+        mel_bins=80,
+        parameters_millions=764,
+    ),
+    ModelEntry(
+        id="small",
+        name="Whisper Small",
+        speed="very_fast",
+        repo="Systran/faster-whisper-small",
+        mel_bins=80,
+        parameters_millions=242,
+    ),
+)
+
+
+class ModelCatalogue(BaseModel):
+    """The catalogue of one service, and the operator's setting for it. Fits `stt_ai.ports.Catalogue`.
+
+    ``extra`` adds models, or replaces the documented one of the same id. ``offer`` restricts what is offered,
+    and orders it; None: the documented four, then the extra ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default: str = DEFAULT_MODEL
+    offer: tuple[str, ...] | None = None
+    extra: tuple[ModelEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ids = [entry.id for entry in self.extra]
+        if len(set(ids)) < len(ids):
+            raise ValueError("extra models must have different ids")
+        known = self._known()
+        missing = [model_id for model_id in self.offer or () if model_id not in known]
+        if missing:
+            raise ValueError(f"offer names unknown models: {', '.join(missing)}; known are {', '.join(known)}")
+        offered = [entry.id for entry in self.entries]
+        if self.default not in offered:
+            raise ValueError(f"the default model {self.default!r} is not on offer; on offer are {', '.join(offered)}")
+        return self
+
+    def _known(self) -> dict[str, ModelEntry]:
+        return {entry.id: entry for entry in (*DOCUMENTED, *self.extra)}
+
+    @property
+    def entries(self) -> tuple[ModelEntry, ...]:
+        known = self._known()
+        return tuple(known[model_id] for model_id in dict.fromkeys(self.offer if self.offer is not None else known))
+
+    def entry(self, model_id: str) -> ModelEntry:
+        """Raises `BadParameter`, naming what is on offer."""
+        for entry in self.entries:
+            if entry.id == model_id:
+                return entry
+        offered = ", ".join(entry.id for entry in self.entries)
+        raise BadParameter(f"model: unknown model {model_id[:64]!r}; accepted are {offered}.", "model")
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        return tuple(ModelInfo(e.id, e.name, e.language_count, e.speed) for e in self.entries)
+
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """Every language that some model on offer knows: (code, English name in lower case), `en` first."""
+        known = {code for entry in self.entries for code in entry.codes}
+        return tuple((code, name) for code, name in LANGUAGES.items() if code in known)

@@ -1,0 +1,182 @@
+"""The model hub, through `huggingface_hub`: what its cache holds, whether it answers, and fetching from it.
+
+Endpoint, token, cache and offline mode are what Hugging Face users know: HF_ENDPOINT, HF_TOKEN (or a stored login),
+HF_HOME or HF_HUB_CACHE, HF_HUB_OFFLINE. Arguments of ``None`` mean those.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TypeVar
+
+from huggingface_hub import HfApi, ModelInfo, constants, get_token, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+)
+
+from stt_ai.models.resume import DamagedDownload, LargeFile, fetch_large_file
+
+logger = logging.getLogger(__name__)
+
+PATTERNS = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.*", "model.bin")
+"""The files of a CTranslate2 Whisper. Fetched in this order: a snapshot that has `model.bin` has the others."""
+
+T = TypeVar("T")
+
+
+class HubUnreachable(Exception):
+    """Nobody answers, or only a gateway that says so; the message says why, without a full stop."""
+
+
+class HubRefused(Exception):
+    """The hub answers, but the files cannot be had; the message says why and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepo:
+    """A model repository and how to get at it."""
+
+    repo: str
+    revision: str = "main"
+    endpoint: str | None = None
+    cache_dir: Path | None = None
+
+    @property
+    def hub(self) -> str:
+        return self.endpoint or constants.ENDPOINT
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.cache_dir or constants.HF_HUB_CACHE).expanduser().resolve()
+
+
+def cached_snapshot(repo: HubRepo) -> Path | None:
+    """The folder of an earlier download, perhaps an incomplete one. Asks nobody."""
+    try:
+        return Path(
+            snapshot_download(
+                repo.repo,
+                revision=repo.revision,
+                cache_dir=repo.cache,
+                endpoint=repo.endpoint,
+                allow_patterns=list(PATTERNS),
+                local_files_only=True,
+            )
+        )
+    except EntryNotFoundError:
+        return None
+
+
+def look_up(repo: HubRepo, timeout: float) -> ModelInfo:
+    """Asks the hub once what the repository holds, for at most ``timeout`` seconds in all.
+
+    Raises `HubUnreachable` or `HubRefused`.
+    """
+    api = HfApi(endpoint=repo.endpoint, library_name="stt-ai")
+
+    def ask() -> ModelInfo:
+        return api.model_info(repo.repo, revision=repo.revision, timeout=timeout, files_metadata=True)
+
+    return _translated(repo, lambda: _within(timeout, ask))
+
+
+def download(repo: HubRepo, info: ModelInfo, afresh: bool = False) -> Path:
+    """Fetches the files of ``info`` into the cache and returns their folder.
+
+    ``afresh``: distrust what the cache has.
+
+    Raises `HubUnreachable` or `HubRefused`.
+    """
+    siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+    names = [name for pattern in PATTERNS for name in sorted(siblings) if fnmatch(name, pattern)]
+    if "model.bin" not in names or info.sha is None:
+        raise HubRefused(f"{repo.repo} on {repo.hub} has no model.bin: it is not a CTranslate2 model")
+    logger.info("Downloading %s from %s to %s", repo.repo, repo.hub, repo.cache)
+    path = ""
+    for name in names:
+        lfs = siblings[name].lfs
+        large = LargeFile(repo.repo, info.sha, name, lfs.size, lfs.sha256) if lfs is not None else None
+        path = _translated(repo, lambda name=name, large=large: _fetch(repo, name, large, afresh))  # type: ignore[misc]
+    logger.info("Downloaded %s", repo.repo)
+    return Path(path).parent
+
+
+def _fetch(repo: HubRepo, name: str, large: LargeFile | None, afresh: bool) -> str:
+    if large is not None:
+        fetch_large_file(large, repo.cache, repo.endpoint, verify=afresh)
+    return str(
+        hf_hub_download(
+            repo.repo,
+            name,
+            revision=repo.revision,
+            cache_dir=repo.cache,
+            endpoint=repo.endpoint,
+            force_download=afresh and large is None,
+        )
+    )
+
+
+def _within(timeout: float, call: Callable[[], T]) -> T:
+    """``call()`` in a thread that is left behind after ``timeout`` seconds.
+
+    A connect timeout alone does not bound the wait: name resolution has none, and each address is tried in turn.
+    """
+    results: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((call(), None))
+        except Exception as error:
+            results.put((None, error))
+
+    threading.Thread(target=run, name="hub-look-up", daemon=True).start()
+    try:
+        result, error = results.get(timeout=timeout)
+    except queue.Empty:
+        raise HubUnreachable(f"no answer within {timeout:g} s") from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _translated(repo: HubRepo, call: Callable[[], T]) -> T:
+    """Runs ``call``, and turns what `huggingface_hub` and its HTTP client raise into the two errors of this module."""
+    try:
+        return call()
+    except (HubUnreachable, HubRefused):
+        raise
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        if status >= 500:
+            raise HubUnreachable(f"it answers {status}") from error
+        raise HubRefused(_refusal(repo, error, status)) from error
+    except DamagedDownload as error:
+        raise HubRefused(str(error)) from error
+    except OfflineModeIsEnabled as error:
+        raise HubUnreachable("HF_HUB_OFFLINE is set") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise HubRefused(f"what answers at {repo.hub} is not a model hub ({type(error).__name__})") from error
+    except Exception as error:
+        error = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise HubRefused(f"the cache {repo.cache} cannot be written: {error.strerror}") from error
+        raise HubUnreachable(f"{type(error).__name__}: {error}".split("\n")[0]) from error
+
+
+def _refusal(repo: HubRepo, error: HfHubHTTPError, status: int) -> str:
+    token = "the token that was sent does not allow it" if get_token() else "no token was sent: set HF_TOKEN"
+    if isinstance(error, GatedRepoError) or status in (401, 403):
+        return f"{repo.hub} does not give access to {repo.repo} ({status}); {token}"
+    if status == 404:
+        return f"{repo.hub} has no {repo.repo} at revision {repo.revision} (404), or hides it; {token}"
+    if status == 429:
+        return f"{repo.hub} asks for fewer requests (429): wait some minutes, or set HF_TOKEN"
+    return f"{repo.hub} refuses {repo.repo} ({status})"
