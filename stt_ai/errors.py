@@ -15,7 +15,8 @@
     │   ├── Overloaded, StorageFull
     │   ├── ModelLoading
     │   ├── ModelUnavailable
-    │   └── ReplicaLost
+    │   ├── ReplicaLost
+    │   └── Superseded              a newer partial took its place; never leaves a live session
     ├── AudioLost                   the decoded samples are gone; never leaves the pipeline
     └── InternalError
 
@@ -147,6 +148,12 @@ class ReplicaLost(Unavailable):
     """The process that held the work died, and trying again elsewhere did not help."""
 
     code = "replica_lost"
+
+
+class Superseded(Unavailable):
+    """Nobody needs the result any more: the same session asked again with more audio."""
+
+    code = "superseded"
 
 
 class AudioLost(SttError):

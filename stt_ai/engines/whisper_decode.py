@@ -1,0 +1,127 @@
+"""Encoded windows -> decoded tokens, with Whisper's fallback to higher temperatures for each window alone."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import ctranslate2
+import numpy as np
+
+from stt_ai.speech.cleanup import Attempt, Guards, best, is_doubtful
+
+MAX_TOKENS = 224
+"""What Whisper was trained to write for 30 s: half its decoder's length."""
+
+BEST_OF = 5
+
+
+class Encoded:
+    """The encoder's output for a batch, [windows, positions, width], from which rows can be taken."""
+
+    def __init__(self, view: Any) -> None:
+        self._view = view
+        self._array: Any = None
+
+    def __len__(self) -> int:
+        return int(self._view.shape[0])
+
+    def rows(self, indices: Sequence[int]) -> Any:
+        """A storage view of these windows. The whole batch in order is not copied.
+
+        A GPU's rows go through host memory: some megabytes each, far less than encoding them again.
+        """
+        if list(indices) == list(range(len(self))):
+            return self._view
+        if self._array is None:
+            view = self._view
+            if view.device != "cpu":
+                view = view.to_device(ctranslate2.Device.cpu)
+            if view.dtype not in (ctranslate2.DataType.float32, ctranslate2.DataType.float16):
+                view = view.to(ctranslate2.DataType.float32)
+            self._array = np.array(view)
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(self._array[list(indices)]))
+
+
+class Generator(Protocol):
+    """What is used of `ctranslate2.models.Whisper`."""
+
+    def generate(self, features: Any, prompts: list[list[int]], **options: Any) -> list[Any]: ...
+
+
+@dataclass(slots=True)
+class Job:
+    """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed."""
+
+    row: int
+    prompt: list[int]
+    seconds: float
+    beam_size: int
+    temperatures: tuple[float, ...]
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def temperature(self) -> float:
+        return self.temperatures[len(self.attempts)]
+
+
+def token_limit(seconds: float) -> int:
+    """How many tokens a window may take: nobody speaks 25 tokens a second, but a loop would write 224."""
+    return min(MAX_TOKENS, 50 + math.ceil(25 * seconds))
+
+
+def decode(
+    model: Generator,
+    encoded: Encoded,
+    jobs: Sequence[Job],
+    *,
+    suppress_tokens: list[int],
+    text_of: Callable[[Sequence[int]], str],
+    guards: Guards,
+) -> list[Attempt]:
+    """The attempt to keep for each job. Only windows whose text is in doubt are decoded again."""
+    pending = list(jobs)
+    while pending:
+        for group in _alike(pending):
+            options = _search(group[0]) | {
+                "max_length": 2 * max(token_limit(job.seconds) for job in group),  # CTranslate2 writes half of it
+                "suppress_tokens": suppress_tokens,
+                "return_scores": True,
+                "return_no_speech_prob": True,
+            }
+            results = model.generate(encoded.rows([job.row for job in group]), [job.prompt for job in group], **options)
+            for job, result in zip(group, results, strict=True):
+                job.attempts.append(_attempt(result, job.temperature, text_of))
+        pending = [
+            job
+            for job in pending
+            if len(job.attempts) < len(job.temperatures) and is_doubtful(job.attempts[-1], guards)
+        ]
+    return [best(job.attempts, guards) for job in jobs]
+
+
+def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs that one call can decode: CTranslate2 takes one search for a batch."""
+    groups: dict[tuple[int, float], list[Job]] = {}
+    for job in jobs:
+        groups.setdefault((job.beam_size, job.temperature), []).append(job)
+    return list(groups.values())
+
+
+def _search(job: Job) -> dict[str, Any]:
+    """Beam search at temperature 0, else the likeliest of `BEST_OF` samples, as Whisper does."""
+    if job.temperature > 0:
+        return {
+            "beam_size": 1,
+            "num_hypotheses": BEST_OF,
+            "sampling_topk": 0,
+            "sampling_temperature": job.temperature,
+        }
+    return {"beam_size": job.beam_size, "patience": 1}
+
+
+def _attempt(result: Any, temperature: float, text_of: Callable[[Sequence[int]], str]) -> Attempt:
+    tokens = tuple(result.sequences_ids[0])
+    # The score is the mean over the tokens; Whisper counts the end token, too.
+    mean = result.scores[0] * len(tokens) / (len(tokens) + 1)
+    return Attempt(text_of(tokens), tokens, mean, result.no_speech_prob, temperature)

@@ -1,0 +1,125 @@
+"""Decoded tokens and their alignment -> words with times and confidences."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from stt_ai.types import Word
+
+SECONDS_PER_POSITION = 0.02
+OPENERS = "\"'“¿¡([{-"
+CLOSERS = "\"'.。,，!！?？:：”)]}、…"
+SENTENCE_ENDS = ".。!！?？"
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+
+SplitTokens = Callable[[list[int]], tuple[list[str], list[list[int]]]]
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A piece of text with its time in seconds and its tokens' probabilities, before it is a word."""
+
+    text: str
+    start: float
+    end: float
+    probabilities: list[float]
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+def words_of(
+    tokens: Sequence[int], end_token: int, split: SplitTokens, alignment: Any, language: str, duration: float
+) -> tuple[Word, ...]:
+    """Words of one window with times in [0, ``duration``] seconds that never run backwards.
+
+    ``split`` cuts tokens into words, ``alignment`` is CTranslate2's for ``tokens``: pairs (token, position of 20 ms)
+    and a probability for each token.
+    """
+    texts, parts = split([*tokens, end_token])
+    starts = _starts(alignment.alignments, len(tokens), duration)
+    units: list[_Unit] = []
+    at = 0
+    for text, part in zip(texts[:-1], parts[:-1], strict=True):
+        after = at + len(part)
+        units.append(_Unit(text, starts[at], starts[after], list(alignment.text_token_probs[at:after])))
+        at = after
+    if not units:
+        return ()
+    _shorten(units)
+    return tuple(_clamped(_merge(units, spaced=language not in UNSPACED), duration))
+
+
+def _starts(pairs: Sequence[tuple[int, int]], tokens: int, duration: float) -> list[float]:
+    """When each token starts, in seconds, and the end token after them. Evenly spread where the aligner gave up."""
+    first: dict[int, int] = {}
+    for token, position in pairs:
+        first.setdefault(token, position)
+    if len(first) <= tokens:
+        return [duration * index / max(tokens, 1) for index in range(tokens + 1)]
+    return [first[index] * SECONDS_PER_POSITION for index in range(tokens + 1)]
+
+
+def _shorten(units: list[_Unit]) -> None:
+    """The aligner gives a pause to the word beside it: words next to one last at most twice the median word."""
+    durations = [unit.duration for unit in units if unit.duration > 0]
+    if not durations:
+        return
+    middle = min(0.7, median(durations))
+    longest = 2 * middle
+    for before, unit in itertools.pairwise(units):
+        if unit.duration > longest:
+            if unit.text in SENTENCE_ENDS:
+                unit.end = unit.start + longest
+            elif before.text in SENTENCE_ENDS:
+                unit.start = unit.end - longest
+    first = units[0]
+    if first.end > 4 * middle and first.duration > longest:
+        first.start = max(0.0, first.end - longest)
+
+
+def _merge(units: Sequence[_Unit], *, spaced: bool) -> list[_Unit]:
+    """Joins punctuation to its word: openers to the next, all that follows without a blank to the one before.
+
+    Where words are written apart, "3" ".5" and "twenty" "-one" are one word as well.
+    """
+    words: list[_Unit] = []
+    for unit in units:
+        before = words[-1] if words else None
+        if before is None:
+            words.append(unit)
+        elif before.text.strip() in OPENERS and before.text[:1] == " ":
+            _join(before, unit, start=unit.start)
+        elif unit.text[:1] != " " and (spaced or unit.text.strip() in CLOSERS):
+            _join(before, unit, start=before.start)
+        else:
+            words.append(unit)
+    return words
+
+
+def _join(before: _Unit, unit: _Unit, *, start: float) -> None:
+    """Signs are not spoken: they lend the word their text and their probability, and no time."""
+    spoken = any(c.isalnum() for c in unit.text)
+    before.text += unit.text
+    before.start = start
+    before.end = unit.end if spoken else before.end
+    before.probabilities = before.probabilities + unit.probabilities
+
+
+def _clamped(units: Sequence[_Unit], duration: float) -> list[Word]:
+    words: list[Word] = []
+    floor = 0.0
+    for unit in units:
+        if not unit.text.strip():
+            continue
+        start = min(max(unit.start, floor), duration)
+        end = min(max(unit.end, start), duration)
+        logs = [math.log(max(p, 1e-10)) for p in unit.probabilities]
+        confidence = min(1.0, math.exp(sum(logs) / len(logs))) if logs else 0.0
+        words.append(Word(unit.text, start, end, confidence, len(logs)))
+        floor = start
+    return words

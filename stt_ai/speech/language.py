@@ -1,0 +1,36 @@
+"""Which language a file is in, from what the model guessed of some of its windows."""
+
+from collections.abc import Sequence
+
+from stt_ai.types import LanguageGuess
+
+ENOUGH_SECONDS = 10.0
+ENOUGH_PROBABILITY = 0.8
+SAMPLE_WINDOWS = 4
+
+
+def is_enough(probability: float, seconds: float, windows: int) -> bool:
+    """Whether the first of the file's ``windows``, ``seconds`` long, settles the language, so that no other is asked.
+
+    Whisper learnt to tell languages on windows of 30 s. Below ten seconds it may take a language for its neighbour
+    (Spanish and Galician, Norwegian and Danish) with confidence; on a longer window a clear answer is right so often
+    that asking again costs more than it mends. When there is but one window there is nothing else to ask.
+    """
+    return windows <= 1 or (seconds >= ENOUGH_SECONDS and probability >= ENOUGH_PROBABILITY)
+
+
+def combine(guesses: Sequence[LanguageGuess]) -> tuple[str, float]:
+    """(code, probability) from several windows: the mean of their probabilities, weighted by their seconds of audio.
+
+    So the language that most of the speech is in wins, and no single short window, however sure, outvotes longer
+    ones. Of equally likely languages the first by code is taken: the answer does not depend on the guesses' order.
+    """
+    heard = sorted((g for g in guesses if g.probabilities), key=lambda g: (g.seconds, g.probabilities))
+    if not heard:
+        raise ValueError("no guesses to combine")
+    weights = [max(guess.seconds, 1e-3) for guess in heard]
+    means: dict[str, float] = {}
+    for guess, weight in zip(heard, weights, strict=True):
+        for code, probability in guess.probabilities:
+            means[code] = means.get(code, 0.0) + probability * weight / sum(weights)
+    return min(means.items(), key=lambda pair: (-pair[1], pair[0]))
