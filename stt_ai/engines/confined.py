@@ -1,0 +1,123 @@
+"""A child process that may use little and that nothing outlives: for programs that read hostile files."""
+
+import contextlib
+import fcntl
+import functools
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+_BLOCK_BYTES = 1 << 20
+_REAP_SECONDS = 5.0
+# A shell sets the limits and becomes the program: no code of ours runs between fork and exec, so this is safe in a
+# process with threads, and `subprocess` can still use vfork. A limit that cannot be set is already lower.
+_LIMITED = 'ulimit -v "$1"; ulimit -t "$2"; ulimit -n "$3"; ulimit -f 0; ulimit -c 0; shift 3; exec "$@" 2>&4 4>&-'
+_SHELL = ("/bin/sh", "-c", "exec 4>&2 2>/dev/null; " + _LIMITED, "sh")
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """``memory_bytes`` is address space, ``cpu_seconds`` processor time. No file may be written at all."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    open_files: int = 32
+
+
+class ConfinedProcess:
+    """A context: inside it the program runs, at its end the program is dead and reaped, whatever happened.
+
+    Use it in one thread: the program is told to die with the thread that started it.
+    """
+
+    def __init__(self, command: Sequence[str], confinement: Confinement) -> None:
+        self._command = command
+        self._confinement = confinement
+        self.returncode: int | None = None
+        self.cpu_seconds = 0.0
+        self.peak_bytes = 0
+
+    def __enter__(self) -> Self:
+        limits = self._confinement
+        numbers = (limits.memory_bytes // 1024, limits.cpu_seconds, limits.open_files)
+        # The working directory is gone once the program runs: no relative name leads anywhere.
+        with tempfile.TemporaryDirectory(prefix="stt-ai-") as empty:
+            self._process = subprocess.Popen(
+                [*_dying_with_parent(), *_SHELL, *map(str, numbers), *self._command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=empty,
+                env=_environment(),
+                start_new_session=True,
+            )
+        return self
+
+    def output(self, poll_seconds: float = 0.1) -> Iterator[tuple[bytes, bytes]]:
+        """What came on (stdout, stderr), one at a time, until both are closed; two empty ones when nothing came."""
+        out, err = self._process.stdout, self._process.stderr
+        assert out is not None and err is not None
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _BLOCK_BYTES)  # fewer switches between the two processes
+        with selectors.DefaultSelector() as selector:
+            selector.register(out, selectors.EVENT_READ)
+            selector.register(err, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = [key.fileobj for key, _ in selector.select(poll_seconds)]
+                if not ready:
+                    yield b"", b""
+                # The log first: it is short, and what it says may make the output needless.
+                for stream in sorted(ready, key=lambda stream: stream is out):
+                    piece = os.read(stream.fileno(), _BLOCK_BYTES)  # type: ignore[union-attr]
+                    if not piece:
+                        selector.unregister(stream)
+                        continue
+                    yield (piece, b"") if stream is out else (b"", piece)
+        self._reap(_REAP_SECONDS)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.returncode is None:
+            self._reap(0.0)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def _reap(self, patience: float) -> None:
+        """Waits for the end, and brings it about after ``patience`` seconds."""
+        deadline, killed = time.monotonic() + patience, False
+        while self.returncode is None:
+            if not killed and time.monotonic() >= deadline:
+                killed = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            pid, status, usage = os.wait4(self._process.pid, 0 if killed else os.WNOHANG)
+            if pid:
+                self.returncode = self._process.returncode = os.waitstatus_to_exitcode(status)
+                self.cpu_seconds, self.peak_bytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+            else:
+                time.sleep(0.0005)
+
+
+@functools.cache
+def _dying_with_parent() -> tuple[str, ...]:
+    """A prefix that ends the program when this process is killed. Where there is none (it is part of every Linux
+    distribution's base), the program ends at its next write into the broken pipe, or by its processor time."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--no-new-privs", "--pdeathsig", "KILL") if setpriv else ()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but where programs and libraries are. One malloc arena: each reserves address space."""
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}

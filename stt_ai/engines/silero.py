@@ -1,0 +1,167 @@
+"""Silero voice activity detection as a stream: where in the audio somebody speaks, in memory that does not grow
+with it but for four bytes a frame. The model is the one that faster-whisper ships.
+"""
+
+import functools
+import importlib.util
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from stt_ai.types import SAMPLE_RATE, Samples, SpeechRegion
+
+Probabilities = npt.NDArray[np.float32]
+
+FRAME = 512
+"""Samples that the model judges at once: 32 ms."""
+_CONTEXT = 64
+_STATE = (1, 1, 128)
+_BATCH = 256
+"""Frames that go to the model in one call. The calls are cut at the same frames however the audio arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class VadOptions:
+    """Speech begins at ``threshold`` and ends below ``exit_threshold``; durations are seconds.
+
+    Pauses from ``min_silence`` on end a region: as short as in faster-whisper's batched pipeline, so that windows can
+    be filled well. Regions are widened by ``pad`` on both sides, to the middle of the pause at most.
+    """
+
+    threshold: float = 0.5
+    exit_threshold: float = 0.35
+    min_speech: float = 0.064
+    min_silence: float = 0.19
+    pad: float = 0.4
+    longest: float = 30.0
+
+
+class SpeechStream:
+    """Takes one file's samples in pieces of any length and gives one probability for each frame."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._hidden = np.zeros(_STATE, np.float32)
+        self._cell = np.zeros(_STATE, np.float32)
+        # The last samples of the frame before, then the samples that do not fill a batch yet.
+        self._pending: list[Samples] = [np.zeros(_CONTEXT, np.int16)]
+        self._waiting = 0
+        self._probabilities: list[Probabilities] = []
+
+    def feed(self, samples: Samples) -> None:
+        """``samples``: int16, 16 kHz, shape (n,)."""
+        self._pending.append(samples)
+        self._waiting += len(samples)
+        batch = _BATCH * FRAME
+        if self._waiting < batch:
+            return
+        audio = np.concatenate(self._pending)
+        whole = self._waiting // batch * batch
+        for start in range(0, whole, batch):
+            self._judge(audio[start : start + batch + _CONTEXT])
+        self._pending = [audio[whole:].copy()]
+        self._waiting -= whole
+
+    def finish(self) -> Probabilities:
+        """Shape (frames,); the last frame is filled with silence. Nothing may be fed afterwards."""
+        if self._waiting:
+            audio = np.concatenate(self._pending)
+            self._judge(np.pad(audio, (0, -self._waiting % FRAME)))
+        return np.concatenate(self._probabilities) if self._probabilities else np.zeros(0, np.float32)
+
+    def _judge(self, audio: Samples) -> None:
+        """``audio``: the context of the first frame, then whole frames."""
+        scaled = audio.astype(np.float32) / 32768.0
+        frames = np.lib.stride_tricks.sliding_window_view(scaled, _CONTEXT + FRAME)[::FRAME]
+        inputs = {"input": np.ascontiguousarray(frames), "h": self._hidden, "c": self._cell}
+        found, self._hidden, self._cell = self._session.run(None, inputs)
+        self._probabilities.append(np.asarray(found, np.float32).ravel())
+
+
+class SpeechDetector:
+    """The loaded model. Many streams may use it at once, from any threads."""
+
+    def __init__(self, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # with it the same work took twice the time
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(
+            str(_model_path()), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+
+    def stream(self) -> SpeechStream:
+        return SpeechStream(self._session)
+
+
+@functools.cache
+def _model_path() -> Path:
+    """Found without importing faster-whisper, which would bring CTranslate2 into a process that needs none of it."""
+    spec = importlib.util.find_spec("faster_whisper")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "assets" / "silero_vad_v6.onnx"
+
+
+def speech_regions(
+    probabilities: Probabilities, samples: int, options: VadOptions | None = None
+) -> tuple[SpeechRegion, ...]:
+    """The stretches of speech in audio of ``samples`` samples: sorted, disjoint, none longer than ``longest``.
+
+    Longer ones are cut where the speaker most likely pauses; their parts touch.
+    """
+    options = options or VadOptions()
+    bounds = _padded(_runs(probabilities, options), samples, options)
+    cost = _pause_cost(probabilities)
+    return tuple(part for start, end in bounds for part in _split(start, end, cost, options))
+
+
+def _runs(probabilities: Probabilities, options: VadOptions) -> list[tuple[int, int]]:
+    """[start, end) frames of speech by hysteresis, short pauses closed and short bursts dropped."""
+    decided = np.where(probabilities >= options.threshold, 1, np.where(probabilities < options.exit_threshold, 0, -1))
+    # An undecided frame is as the last decided one; before the first there is silence.
+    latest = np.maximum.accumulate(np.where(decided >= 0, np.arange(len(decided)), -1)) if len(decided) else decided
+    speech = np.where(latest >= 0, decided[latest], 0)
+    edges = np.flatnonzero(np.diff(speech, prepend=0, append=0))
+    runs: list[tuple[int, int]] = []
+    for start, end in edges.reshape(-1, 2).tolist():
+        if runs and (start - runs[-1][1]) * FRAME < options.min_silence * SAMPLE_RATE:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((start, end))
+    return [(start, end) for start, end in runs if (end - start) * FRAME >= options.min_speech * SAMPLE_RATE]
+
+
+def _padded(runs: list[tuple[int, int]], samples: int, options: VadOptions) -> list[tuple[int, int]]:
+    """[start, end) samples of the runs, widened."""
+    pad = int(options.pad * SAMPLE_RATE)
+    bounds = [(start * FRAME, min(end * FRAME, samples)) for start, end in runs]
+    middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(bounds)]
+    return [
+        (max(start - pad, floor), min(end + pad, ceiling))
+        for (start, end), floor, ceiling in zip(bounds, [0, *middles], [*middles, samples], strict=True)
+    ]
+
+
+def _pause_cost(probabilities: Probabilities) -> Probabilities:
+    """The mean over a third of a second around each frame: lowest in the middle of the clearest pause."""
+    if not len(probabilities):
+        return probabilities
+    return np.convolve(probabilities, np.full(11, 1 / 11, np.float32), "same")[: len(probabilities)]
+
+
+def _split(start: int, end: int, cost: Probabilities, options: VadOptions) -> list[SpeechRegion]:
+    """A region in parts of at most ``longest``, cut in the second half of what fits at the last clearest pause."""
+    longest = int(options.longest * SAMPLE_RATE)
+    parts = []
+    while end - start > longest:
+        first, last = -(-(start + longest // 2) // FRAME), (start + longest) // FRAME
+        choices = cost[first:last]
+        cut = (last - 1 - int(np.argmin(choices[::-1]))) * FRAME
+        parts.append(SpeechRegion(start, cut))
+        start = cut
+    return [*parts, SpeechRegion(start, end)]
