@@ -1,0 +1,49 @@
+"""Puts the HTTP API together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from stt_ai.api.admission import OpenAdmission
+from stt_ai.api.catalogue import catalogue_routes
+from stt_ai.api.docs import docs_routes
+from stt_ai.api.early_answer import EarlyAnswer
+from stt_ai.api.errors import install_error_handlers
+from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext
+from stt_ai.api.openapi import DESCRIPTION
+from stt_ai.api.services import Services
+from stt_ai.api.transcribe import transcription_routes
+from stt_ai.api.uploads import sweep_stale
+
+
+def create_app(services: Services) -> FastAPI:
+    """The API over ``services``, ready to be served. Starting it clears uploads that dead processes left."""
+    config = services.config
+    admission = services.admission or OpenAdmission(config.max_file_bytes, config.max_concurrent_uploads)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sweep_stale(config.uploads_dir)
+        yield
+
+    app = FastAPI(
+        title="STT.ai",
+        version=config.version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.include_router(transcription_routes(services, admission))
+    app.include_router(catalogue_routes(services))
+    app.include_router(docs_routes(app))
+    install_error_handlers(app)
+    # The last added is the outermost.
+    app.add_middleware(EarlyAnswer)
+    app.add_middleware(LastResort)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Cors)
+    app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id)
+    return app

@@ -1,0 +1,55 @@
+"""Answers that leave before the body has arrived, made readable for the client that is still sending it."""
+
+import asyncio
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LINGER_SECONDS = 2.0
+
+
+class EarlyAnswer:
+    """Closes the connection after an early answer, but not before the client had time to read it.
+
+    Closing with unread bytes makes the kernel reset the connection, and a reset may overtake the answer. So
+    the rest of the body is thrown away for a moment before the answer is declared complete.
+    """
+
+    def __init__(self, app: ASGIApp, linger: float = LINGER_SECONDS) -> None:
+        self.app = app
+        self.linger = linger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        arrived = False
+
+        async def watch() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def discard_rest() -> None:
+            try:
+                async with asyncio.timeout(self.linger):
+                    while not arrived:
+                        await watch()
+            except TimeoutError:
+                pass
+
+        async def answer(message: Message) -> None:
+            if not arrived and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Connection"] = "close"
+            if not arrived and message["type"] == "http.response.body" and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await discard_rest()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        await self.app(scope, watch, answer)
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -1,0 +1,84 @@
+"""What the schema says beyond what FastAPI reads from the code: the form, the errors, the headers."""
+
+from typing import Any
+
+from stt_ai.api.parameters import ResponseFormat
+from stt_ai.api.schemas import ErrorBody, TranscriptBody
+from stt_ai.api.services import MAX_SPEAKERS
+from stt_ai.ports import Catalogue
+
+DESCRIPTION = (
+    "Speech to text over HTTP. Errors of every kind are JSON: `error` says what to do, `code` is for programs, "
+    "`request_id` is also in the header `X-Request-ID` of every response."
+)
+
+_WHEN = {
+    400: "Missing, empty, damaged or unsupported file, or a parameter that is not accepted.",
+    401: "Invalid API key.",
+    402: "No credits remaining.",
+    413: "The file is larger, or its audio longer, than allowed.",
+    429: "An allowance is used up, or too many requests at once.",
+    500: "A fault of the service.",
+    503: "No capacity at the moment, or the model is not ready.",
+}
+_REQUEST_ID = {"X-Request-ID": {"description": "Names this request in the logs.", "schema": {"type": "string"}}}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+_DEMO = {
+    "X-STT-Demo-Model": {"description": "`true` when a demonstration model answered.", "schema": {"type": "string"}}
+}
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route for these error statuses."""
+    return {
+        status: {
+            "model": ErrorBody,
+            "description": _WHEN[status],
+            "headers": _REQUEST_ID | (_RETRY_AFTER if status in (429, 503) else {}),
+        }
+        for status in statuses
+    }
+
+
+def transcript_responses() -> dict[int | str, dict[str, Any]]:
+    text = {"schema": {"type": "string"}}
+    success: dict[str, Any] = {
+        "model": TranscriptBody,
+        "description": "The transcript, in the format asked for.",
+        "headers": _REQUEST_ID | _DEMO,
+        "content": {"text/plain": text, "application/x-subrip": text, "text/vtt": text},
+    }
+    return {200: success, **failures(400, 401, 402, 413, 429, 500, 503)}
+
+
+def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, Any]:
+    """`openapi_extra` of the route that reads its multipart body itself."""
+    properties: dict[str, Any] = {
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": "Audio or video; judged by content, not by name.",
+        },
+        "model": _choice("The model to use.", [model.id for model in catalogue.models()], default_model),
+        "language": {
+            "type": "string",
+            "default": "auto",
+            "description": "ISO 639-1 code, as GET /v1/languages lists them, or auto.",
+            "examples": ["auto", "en", "es"],
+        },
+        "diarize": {"type": "boolean", "default": True, "description": "Tell speakers apart."},
+        "speakers": {
+            "type": "integer",
+            "default": 0,
+            "minimum": 0,
+            "maximum": MAX_SPEAKERS,
+            "description": "How many speakers to expect; 0 finds out.",
+        },
+        "response_format": _choice("Form of the answer.", list(ResponseFormat), "json"),
+    }
+    schema = {"type": "object", "required": ["file"], "properties": properties}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def _choice(description: str, values: list[Any], default: str) -> dict[str, Any]:
+    return {"type": "string", "enum": [str(value) for value in values], "default": default, "description": description}

@@ -1,0 +1,100 @@
+"""The parameters of a transcription: form text in, values out; whatever is wrong is named in one sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stt_ai.api.services import MAX_SPEAKERS
+from stt_ai.errors import BadParameter
+from stt_ai.ports import Catalogue
+from stt_ai.types import TranscriptionRequest
+
+KNOWN = frozenset({"model", "language", "diarize", "speakers", "response_format"})
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off"}
+
+
+class ResponseFormat(StrEnum):
+    JSON = "json"
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the caller wants, and in which form."""
+
+    request: TranscriptionRequest
+    response_format: ResponseFormat
+
+
+def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> Asked:
+    """Raises `BadParameter`. An empty value means the default."""
+    given = {name: value.strip() for name, value in fields.items() if value.strip()}
+    request = TranscriptionRequest(
+        model=_model(given.get("model", default_model), catalogue),
+        language=_language(given.get("language", "auto"), catalogue),
+        diarize=_boolean("diarize", given.get("diarize", "true")),
+        speakers=_speakers(given.get("speakers", "0")),
+    )
+    return Asked(request, _response_format(given.get("response_format", "json")))
+
+
+def _model(value: str, catalogue: Catalogue) -> str:
+    models = [model.id for model in catalogue.models()]
+    if value not in models:
+        raise BadParameter(f"`model` is {_quoted(value)}; it must be one of {', '.join(models)}.", "model")
+    return value
+
+
+def _language(value: str, catalogue: Catalogue) -> str | None:
+    """The code in use for a code in any case, a code with a region (`es-MX`) or an English name."""
+    wanted = value.lower()
+    if wanted == "auto":
+        return None
+    languages = catalogue.languages()
+    codes = {code for code, _ in languages}
+    for candidate in (wanted, wanted.replace("_", "-").partition("-")[0]):
+        if candidate in codes:
+            return candidate
+    for code, name in languages:
+        if name == wanted:
+            return code
+    raise BadParameter(
+        f"`language` is {_quoted(value)}; it must be auto or a code that GET /v1/languages lists, such as en.",
+        "language",
+    )
+
+
+def _boolean(name: str, value: str) -> bool:
+    if value.lower() in _TRUE:
+        return True
+    if value.lower() in _FALSE:
+        return False
+    raise BadParameter(f"`{name}` is {_quoted(value)}; it must be true or false.", name)
+
+
+def _speakers(value: str) -> int:
+    # int() alone would also take "1_0", "+1" and digits of other scripts.
+    if value.isascii() and value.isdigit() and len(value) <= 4 and int(value) <= MAX_SPEAKERS:
+        return int(value)
+    raise BadParameter(
+        f"`speakers` is {_quoted(value)}; it must be a whole number from 0 (find out) to {MAX_SPEAKERS}.", "speakers"
+    )
+
+
+def _response_format(value: str) -> ResponseFormat:
+    try:
+        return ResponseFormat(value.lower())
+    except ValueError:
+        accepted = ", ".join(ResponseFormat)
+        raise BadParameter(
+            f"`response_format` is {_quoted(value)}; it must be one of {accepted}.", "response_format"
+        ) from None
+
+
+def _quoted(value: str) -> str:
+    """What the caller sent, shortened and without anything unprintable."""
+    clean = "".join(char if char.isprintable() else "?" for char in value)
+    return f'"{clean[:40]}…"' if len(clean) > 40 else f'"{clean}"'

@@ -1,0 +1,58 @@
+"""Transcripts as the API's JSON."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from stt_ai.api.usage import credits_for
+from stt_ai.types import Segment, Transcript, Word
+
+
+def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
+    """The body of a JSON answer. Times are seconds to the hundredth, in order, within the duration."""
+    segments = [segment for segment in transcript.segments if segment.words]
+    times = settled_times((word for segment in segments for word in segment.words), transcript.duration)
+    duration = round(transcript.duration, 2)
+    body: dict[str, Any] = {
+        "text": transcript.text,
+        "language": transcript.language,
+        "language_confidence": _confidence(transcript.language_probability),
+        "duration": duration,
+        "segments": [_segment(segment, times) for segment in segments],
+        "speakers": list(transcript.speakers),
+        "model": transcript.model,
+        "usage": {"seconds": duration, "credits": credits_for(duration)},
+        "request_id": request_id,
+    }
+    if transcript.warnings:
+        body["warnings"] = list(transcript.warnings)
+    return body
+
+
+def settled_times(words: Iterable[Word], duration: float) -> Iterator[tuple[float, float]]:
+    """(start, end) of each word, rounded: 0 <= start <= end <= duration, none before the last one ended."""
+    raw = list(words)
+    limit = round(duration * 100)
+    starts, latest = [], 0
+    for word in raw:
+        latest = min(max(latest, round(word.start * 100)), limit)
+        starts.append(latest)
+    for word, start, following in zip(raw, starts, [*starts[1:], limit], strict=True):
+        yield start / 100, max(start, min(round(word.end * 100), following)) / 100
+
+
+def _segment(segment: Segment, times: Iterator[tuple[float, float]]) -> dict[str, Any]:
+    words = [_word(word, *next(times)) for word in segment.words]
+    body = {"start": words[0]["start"], "end": words[-1]["end"], "text": segment.text}
+    if segment.speaker is not None:
+        body["speaker"] = segment.speaker
+    return body | {"confidence": _confidence(segment.confidence), "words": words}
+
+
+def _word(word: Word, start: float, end: float) -> dict[str, Any]:
+    body = {"word": word.word, "start": start, "end": end, "confidence": _confidence(word.confidence)}
+    return body if word.speaker is None else body | {"speaker": word.speaker}
+
+
+def _confidence(value: float) -> float:
+    return round(min(1.0, max(0.0, value)), 4) if math.isfinite(value) else 0.0

@@ -1,0 +1,86 @@
+"""The shapes of the API's JSON, for the schema that /openapi.json shows."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class WordBody(_Shape):
+    word: str
+    start: float = Field(ge=0, description="Seconds.")
+    end: float = Field(ge=0, description="Seconds.")
+    confidence: float = Field(ge=0, le=1)
+    speaker: str | None = Field(None, description="Only with speakers.", examples=["Speaker 1"])
+
+
+class SegmentBody(_Shape):
+    start: float = Field(ge=0, description="Seconds.")
+    end: float = Field(ge=0, description="Seconds.")
+    text: str
+    speaker: str | None = Field(None, description="Only with speakers.", examples=["Speaker 1"])
+    confidence: float = Field(ge=0, le=1, description="Geometric mean of the probabilities of the segment's tokens.")
+    words: list[WordBody]
+
+
+class UsageBody(_Shape):
+    seconds: float = Field(ge=0)
+    credits: int = Field(ge=1, description="Minutes of audio, rounded up.")
+
+
+class TranscriptBody(_Shape):
+    text: str
+    language: str = Field(description="Code of the language used.", examples=["en"])
+    language_confidence: float = Field(ge=0, le=1)
+    duration: float = Field(ge=0, description="Seconds of audio.")
+    segments: list[SegmentBody]
+    speakers: list[str] = Field(description="In order of first speech; empty without speakers.")
+    model: str = Field(description="The model that wrote it.")
+    usage: UsageBody
+    request_id: str
+    warnings: list[str] | None = Field(None, description="Only when there is something to say.")
+
+
+class ModelBody(_Shape):
+    id: str
+    name: str
+    languages: int
+    speed: str
+
+
+class ModelsBody(_Shape):
+    models: list[ModelBody]
+
+
+class LanguageBody(_Shape):
+    code: str
+    name: str
+
+
+class LanguagesBody(_Shape):
+    languages: list[LanguageBody]
+
+
+class PartBody(_Shape):
+    name: str
+    ok: bool
+    detail: str
+
+
+class HealthBody(_Shape):
+    status: Literal["ok", "degraded"]
+    gpu_available: bool
+    gpu_name: str | None
+    gpu_memory_mb: int
+    demo_models: bool = Field(description="Small demonstration models are in use.")
+    version: str
+    parts: list[PartBody]
+
+
+class ErrorBody(_Shape):
+    error: str = Field(description="One sentence that says what to do.")
+    code: str = Field(description="Stable, for programs.", examples=["missing_file"])
+    request_id: str

@@ -1,0 +1,43 @@
+"""What the HTTP API is made of: its settings and the parts that it calls, handed over as values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stt_ai.api.admission import Admission
+from stt_ai.ports import Catalogue, HealthProbe, TranscriptionService
+
+MAX_SPEAKERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """Settings of the API. Sizes are bytes, 1 MB being 10^6; times are seconds.
+
+    ``uploads_dir`` is created when missing; nobody but the service's own processes may write there.
+    ``min_upload_rate`` is bytes a second over the whole body, looked at once ``upload_idle_timeout`` has passed.
+    ``max_concurrent_uploads`` counts requests of one process, from their first byte to their answer.
+    ``server_sends_request_id``: the server under the app adds `X-Request-ID` to responses, as Ray Serve's
+    proxy does, so the app must not add it a second time.
+    """
+
+    uploads_dir: Path
+    default_model: str
+    max_file_bytes: int = 2_000_000_000
+    max_concurrent_uploads: int = 64
+    upload_idle_timeout: float = 30.0
+    min_upload_rate: float = 1_000.0
+    min_free_bytes: int = 200_000_000
+    health_timeout: float = 2.0
+    server_sends_request_id: bool = False
+    version: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts behind the routes. ``admission`` None: everybody may, within the settings' limits."""
+
+    transcription: TranscriptionService
+    catalogue: Catalogue
+    health: HealthProbe
+    config: ApiConfig
+    admission: Admission | None = None

@@ -1,0 +1,211 @@
+"""Cuts words into subtitle cues that fit a screen: what stands in a cue, on which line, and when."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from stt_ai.types import Word
+
+LINE_WIDTH = 42
+MAX_SECONDS = 7.0
+MIN_SECONDS = 0.2
+# A cue that would be over before a player draws a frame pushes the next one back instead.
+FRAME_SECONDS = 0.04
+PAUSE_SECONDS = 2.0
+
+_SENTENCE_END = tuple(".!?…。!?۔।")
+_CLAUSE_END = tuple(",;:–—、，；：،")
+_CLOSING = frozenset(".,;:!?…%)]}»”’\"'。、，！？；：」』）】〉》〕ーっッ々")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Text that no line break divides. ``spaced``: a blank stands before it. Times are seconds."""
+
+    text: str
+    spaced: bool
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is shown at once: one or two lines, and when, in milliseconds."""
+
+    lines: tuple[str, ...]
+    start: int
+    end: int
+    speaker: str | None = None
+
+
+def tokens_of(words: Iterable[Word], width: int) -> list[Token]:
+    """The words as tokens of at most ``width`` characters; pieces without a blank between them hold together."""
+    joined: list[Token] = []
+    for word in words:
+        for token in _pieces(word):
+            if joined and not token.spaced and not _may_break(joined[-1].text, token.text):
+                last = joined[-1]
+                joined[-1] = replace(last, text=last.text + token.text, end=max(last.end, token.end))
+            else:
+                joined.append(token)
+    return [piece for token in joined for piece in _split_long(token, width)]
+
+
+def group(tokens: Sequence[Token], prefix: int = 0) -> Iterator[tuple[Token, ...]]:
+    """Tokens cue by cue, cut where the sense allows; ``prefix`` characters are taken on each first line."""
+    first = 0
+    while first < len(tokens):
+        count = _capacity(tokens, first, prefix)
+        if first + count < len(tokens):
+            count = _best_cut(tokens, first, count)
+        yield tuple(tokens[first : first + count])
+        first += count
+
+
+def layout(tokens: Sequence[Token], prefix: int = 0) -> tuple[str, ...]:
+    """One line if they fit, else two of about the same length."""
+    if prefix + _width(tokens) <= LINE_WIDTH:
+        return (_spell(tokens),)
+
+    def unevenness(cut: int) -> float:
+        bonus = 8 if tokens[cut - 1].text.endswith(_SENTENCE_END + _CLAUSE_END) else 0
+        return abs(prefix + _width(tokens[:cut]) - _width(tokens[cut:])) - bonus
+
+    cuts = [
+        cut
+        for cut in range(1, len(tokens))
+        if prefix + _width(tokens[:cut]) <= LINE_WIDTH and _width(tokens[cut:]) <= LINE_WIDTH
+    ]
+    cut = min(cuts, key=unevenness)
+    return _spell(tokens[:cut]), _spell(tokens[cut:])
+
+
+def settle_times(cues: Sequence[Cue], duration: float) -> list[Cue]:
+    """The cues with times that never overlap or run backwards, none longer than the limit or, if avoidable, empty."""
+    starts: list[int] = []
+    for cue in cues:
+        earliest = starts[-1] + _ms(FRAME_SECONDS) if starts else 0
+        starts.append(max(cue.start, earliest))
+    ends = [
+        min(max(cue.end, start + _ms(MIN_SECONDS)), start + _ms(MAX_SECONDS))
+        for cue, start in zip(cues, starts, strict=True)
+    ]
+    ends = [min(end, following) for end, (_, following) in zip(ends[:-1], pairwise(starts), strict=True)] + ends[-1:]
+    if ends and starts[-1] < _ms(duration):
+        ends[-1] = min(ends[-1], _ms(duration))
+    return [replace(cue, start=start, end=end) for cue, start, end in zip(cues, starts, ends, strict=True)]
+
+
+def to_cue(tokens: Sequence[Token], speaker: str | None, prefix: int = 0) -> Cue:
+    end = max(token.end for token in tokens)
+    return Cue(layout(tokens, prefix), _ms(tokens[0].start), _ms(end), speaker)
+
+
+def clean(text: str) -> str:
+    """Text on one line, without control characters or halves of surrogate pairs."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(char for char in text if char.isspace() or unicodedata.category(char) != "Cc").replace("\ufeff", "")
+
+
+def _pieces(word: Word) -> Iterator[Token]:
+    text = clean(word.text)
+    parts = text.split()
+    total = sum(map(len, parts))
+    done = 0
+    for number, part in enumerate(parts):
+        start = word.start + (word.end - word.start) * done / total
+        done += len(part)
+        end = word.start + (word.end - word.start) * done / total
+        yield Token(part, number > 0 or text[0].isspace(), start, end)
+
+
+def _may_break(before: str, after: str) -> bool:
+    return (_is_spaceless(before[-1]) or _is_spaceless(after[0])) and not _holds_to_previous(after[0])
+
+
+def _holds_to_previous(char: str) -> bool:
+    return char in _CLOSING or char in "\u200d\ufe0e\ufe0f" or unicodedata.category(char).startswith("M")
+
+
+def _is_spaceless(char: str) -> bool:
+    """Of a script that sets no blanks between words: Thai to Tibetan, Burmese, Khmer, kana, Chinese characters."""
+    point = ord(char)
+    return (
+        0x0E00 <= point <= 0x109F
+        or 0x1780 <= point <= 0x17FF
+        or 0x2E80 <= point <= 0x31FF
+        or 0x3400 <= point <= 0x9FFF
+        or 0xF900 <= point <= 0xFAFF
+        or 0xFF00 <= point <= 0xFFEF
+        or 0x20000 <= point <= 0x3FFFF
+    )
+
+
+def _split_long(token: Token, width: int) -> Iterator[Token]:
+    """Cuts a token at ``width``, never between a character and what combines with it."""
+    text, spaced, done = token.text, token.spaced, 0
+    per_character = (token.end - token.start) / len(text)
+    while text:
+        cut = min(width, len(text))
+        while 1 < cut < len(text) and (_combines(text[cut]) or text[cut - 1] == "\u200d"):
+            cut -= 1
+        cut = cut if cut > 1 or len(text) <= width else width
+        start = token.start + per_character * done
+        done += cut
+        yield Token(text[:cut], spaced, start, token.start + per_character * done)
+        text, spaced = text[cut:], False
+
+
+def _combines(char: str) -> bool:
+    return char in "\u200d\ufe0e\ufe0f" or unicodedata.category(char).startswith("M")
+
+
+def _capacity(tokens: Sequence[Token], first: int, prefix: int) -> int:
+    """How many tokens from ``first`` on fit one cue: at least one."""
+    used, line = prefix, 1
+    for index in range(first, len(tokens)):
+        token = tokens[index]
+        needed = len(token.text) + (token.spaced and index > first)
+        if used + needed > LINE_WIDTH:
+            used, line, needed = 0, line + 1, len(token.text)
+        too_long = token.end - tokens[first].start > MAX_SECONDS
+        pause = index > first and token.start - tokens[index - 1].end >= PAUSE_SECONDS
+        if index > first and (line > 2 or too_long or pause):
+            return index - first
+        used += needed
+    return len(tokens) - first
+
+
+def _best_cut(tokens: Sequence[Token], first: int, count: int) -> int:
+    """Where to end a cue that could hold ``count`` tokens though more follow: full cues, ends of sentences and clauses,
+    pauses; not just before a last little rest."""
+    total = _width(tokens[first : first + count])
+    best, best_score, used = count, float("-inf"), 0
+    for taken in range(1, count + 1):
+        last, following = tokens[first + taken - 1], tokens[first + taken]
+        used += len(last.text) + (last.spaced and taken > 1)
+        score = used / total
+        if last.text.endswith(_SENTENCE_END):
+            score += 0.7
+        elif last.text.endswith(_CLAUSE_END):
+            score += 0.4
+        score += 0.4 * min(1.0, max(0.0, following.start - last.end))
+        rest = tokens[first + taken :]
+        if len(rest) <= 2 and _width(rest) < 12:
+            score -= 0.5
+        if score >= best_score:
+            best, best_score = taken, score
+    return best
+
+
+def _width(tokens: Sequence[Token]) -> int:
+    return sum(len(token.text) + token.spaced for token in tokens) - (tokens[0].spaced if tokens else 0)
+
+
+def _spell(tokens: Sequence[Token]) -> str:
+    return "".join((" " if token.spaced else "") + token.text for token in tokens).strip()
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,62 @@
+"""Transcripts as SubRip, WebVTT and plain text."""
+
+import html
+from itertools import groupby
+
+from stt_ai.speech.cues import LINE_WIDTH, Cue, clean, group, settle_times, to_cue, tokens_of
+from stt_ai.types import Transcript
+
+# SubRip has no escapes: what players read as tags or as an arrow becomes a look-alike.
+_SRT_SAFE = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "⧵"})
+_MAX_NAME = 20
+
+
+def to_srt(transcript: Transcript) -> str:
+    """SubRip: `Speaker 1: ` opens each cue when speakers are known, and counts as part of its line."""
+    blocks = []
+    for number, cue in enumerate(_cues(transcript, named=True), start=1):
+        text = (_name(cue.speaker) + "\n".join(cue.lines)).translate(_SRT_SAFE)
+        blocks.append(f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{text}\n")
+    return "\n".join(blocks)
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """WebVTT: `<v Speaker 1>` opens each cue when speakers are known."""
+    blocks = ["WEBVTT\n"]
+    for cue in _cues(transcript, named=False):
+        voice = f"<v {_escape(cue.speaker)}>" if cue.speaker else ""
+        text = voice + "\n".join(_escape(line) for line in cue.lines)
+        blocks.append(f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{text}\n")
+    return "\n".join(blocks)
+
+
+def to_txt(transcript: Transcript) -> str:
+    """The text, one paragraph a speaker turn, the speaker's name before it when known."""
+    paragraphs = []
+    for speaker, segments in groupby(transcript.segments, key=lambda segment: segment.speaker):
+        text = " ".join(clean("".join(segment.raw_text for segment in segments)).split())
+        if text:
+            paragraphs.append((f"{speaker}: " if speaker else "") + text)
+    return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
+
+
+def _cues(transcript: Transcript, named: bool) -> list[Cue]:
+    cues = []
+    for segment in transcript.segments:
+        prefix = len(_name(segment.speaker)) if named else 0
+        for tokens in group(tokens_of(segment.words, LINE_WIDTH - prefix), prefix):
+            cues.append(to_cue(tokens, segment.speaker, prefix))
+    return settle_times(cues, transcript.duration)
+
+
+def _name(speaker: str | None) -> str:
+    return f"{speaker[:_MAX_NAME]}: " if speaker else ""
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _clock(milliseconds: int, point: str) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{rest:03d}"
