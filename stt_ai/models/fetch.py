@@ -46,6 +46,10 @@ class SourceSettings(BaseModel):
     hub_timeout: float = Field(default=5.0, gt=0, le=60)
     """Seconds in which the hub must answer the first question."""
 
+    def resolve(self, entry: ModelEntry) -> "ResolvedModel":
+        """As the function `resolve`."""
+        return resolve(entry, self.source, self.local_dir, self.cache_dir, self.endpoint, self.hub_timeout)
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
@@ -105,15 +109,15 @@ def _from_hub(
     from stt_ai.models import hub  # its libraries take half a second to import, and demo and folders need none of them
 
     repo = hub.HubRepo(repo_id, entry.revision, endpoint, cache_dir)
-    cached = hub.cached_snapshot(repo)
     damage = ""
-    if cached is not None:
-        try:
-            return _resolved(entry, cached, "cache")
-        except BadModelFiles as error:
-            damage = f"{error}; "
-            logger.warning("The cached copy of %s cannot be used: %s. Asking the hub.", entry.id, error)
     try:
+        cached = hub.cached_snapshot(repo)
+        if cached is not None:
+            try:
+                return _resolved(entry, cached, "cache")
+            except BadModelFiles as error:
+                damage = f"{error}; "
+                logger.warning("The cached copy of %s cannot be used: %s. Asking the hub.", entry.id, error)
         info = hub.look_up(repo, hub_timeout)
     except hub.HubUnreachable as error:
         reason = f"{damage}{repo.hub} cannot be reached: {error}"
@@ -125,8 +129,8 @@ def _from_hub(
     try:
         path = hub.download(repo, info, afresh=bool(damage))
     except hub.HubUnreachable as error:
-        message = f"the download from {repo.hub} broke off ({error}); what arrived is kept, the next start goes on"
-        raise ModelUnavailable(_advice(entry, message), _RETRY_AFTER) from error
+        reason = f"the download from {repo.hub} broke off ({error}); what arrived is kept, the next start goes on"
+        raise ModelUnavailable(_advice(entry, reason), _RETRY_AFTER) from error
     except hub.HubRefused as error:
         raise ModelUnavailable(_advice(entry, str(error)), _RETRY_AFTER) from error
     return _checked(entry, path, "hub", f"set another repository than {repo_id}")

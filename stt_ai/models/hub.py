@@ -6,10 +6,12 @@ HF_HOME or HF_HUB_CACHE, HF_HUB_OFFLINE. Arguments of ``None`` mean those.
 
 import logging
 import queue
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +23,7 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
 )
+from huggingface_hub.hf_api import RepoSibling
 
 from stt_ai.models.resume import DamagedDownload, LargeFile, fetch_large_file
 
@@ -28,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 PATTERNS = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.*", "model.bin")
 """The files of a CTranslate2 Whisper. Fetched in this order: a snapshot that has `model.bin` has the others."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 T = TypeVar("T")
 
@@ -59,7 +64,7 @@ class HubRepo:
 
 
 def cached_snapshot(repo: HubRepo) -> Path | None:
-    """The folder of an earlier download, perhaps an incomplete one. Asks nobody."""
+    """The folder of an earlier download, perhaps an incomplete one. Asks nobody. Raises `HubRefused`."""
     try:
         return Path(
             snapshot_download(
@@ -73,6 +78,8 @@ def cached_snapshot(repo: HubRepo) -> Path | None:
         )
     except EntryNotFoundError:
         return None
+    except ValueError as error:
+        raise HubRefused(f"{repo.repo} is not a name that a repository can have") from error
 
 
 def look_up(repo: HubRepo, timeout: float) -> ModelInfo:
@@ -96,17 +103,24 @@ def download(repo: HubRepo, info: ModelInfo, afresh: bool = False) -> Path:
     Raises `HubUnreachable` or `HubRefused`.
     """
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    names = [name for pattern in PATTERNS for name in sorted(siblings) if fnmatch(name, pattern)]
+    names = [name for pattern in PATTERNS for name in sorted(siblings) if fnmatch(name, pattern) and "/" not in name]
     if "model.bin" not in names or info.sha is None:
         raise HubRefused(f"{repo.repo} on {repo.hub} has no model.bin: it is not a CTranslate2 model")
     logger.info("Downloading %s from %s to %s", repo.repo, repo.hub, repo.cache)
     path = ""
     for name in names:
-        lfs = siblings[name].lfs
-        large = LargeFile(repo.repo, info.sha, name, lfs.size, lfs.sha256) if lfs is not None else None
-        path = _translated(repo, lambda name=name, large=large: _fetch(repo, name, large, afresh))  # type: ignore[misc]
+        large = _large_file(repo, info.sha, siblings[name])
+        path = _translated(repo, partial(_fetch, repo, name, large, afresh))
     logger.info("Downloaded %s", repo.repo)
     return Path(path).parent
+
+
+def _large_file(repo: HubRepo, commit: str, sibling: RepoSibling) -> LargeFile | None:
+    """None when the hub does not keep the file by its SHA-256: `huggingface_hub` fetches it in one go then."""
+    lfs = sibling.lfs
+    if lfs is None or not _SHA256.fullmatch(str(lfs.sha256)):
+        return None
+    return LargeFile(repo.repo, commit, sibling.rfilename, lfs.size, lfs.sha256)
 
 
 def _fetch(repo: HubRepo, name: str, large: LargeFile | None, afresh: bool) -> str:

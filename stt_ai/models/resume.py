@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 FRUITLESS_TRIES = 3
 """Give up after so many tries in a row that brought no byte."""
-_SECONDS_BETWEEN_TRIES = 1.0
+SECONDS_BETWEEN_TRIES = 1.0
 _HASH_CHUNK = 1 << 22
 
 
@@ -98,7 +98,7 @@ def _receive(file: LargeFile, partial: Path, endpoint: str | None) -> None:
             if partial.stat().st_size <= have and fruitless + 1 >= FRUITLESS_TRIES:
                 raise
         fruitless = 0 if partial.stat().st_size > have else fruitless + 1
-        time.sleep(_SECONDS_BETWEEN_TRIES)
+        time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 def _usable_bytes(partial: Path, size: int) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import socket
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -74,7 +75,9 @@ class LoopbackHub:
     page: bytes | None = None
     """When set, the answer to everything, as a web page."""
     cuts: list[int] = field(default_factory=list)
-    """For each coming download of a large file: the connection breaks after so many bytes."""
+    """For each coming download of a large file: the connection ends after so many bytes."""
+    reset: bool = False
+    """It ends with a reset, as when a router forgets it."""
     down_after_cuts: bool = False
     """Once the cuts are used up, large files get 503."""
     cdn: bool = False
@@ -141,6 +144,7 @@ def _sha256(content: bytes) -> str:
 def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_HEAD(self) -> None:
             self.answer()
@@ -226,6 +230,8 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(body[:cut][at : at + _PIECE])
             if cut is not None:
                 self.close_connection = True
+                if hub.reset:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""

@@ -22,7 +22,7 @@ def test_a_whole_model_tells_its_mel_bins(tmp_path: Path, mel_bins: int) -> None
 
 def test_eighty_bins_need_no_preprocessor_config(tmp_path: Path) -> None:
     assert inspect(write_model(tmp_path / "80", 80, preprocessor=False)).mel_bins == 80
-    with pytest.raises(BadModelFiles, match="128 mel bins but its preprocessor_config.json is missing"):
+    with pytest.raises(BadModelFiles, match=r"128 mel bins but its preprocessor_config\.json is missing"):
         inspect(write_model(tmp_path / "128", 128, preprocessor=False))
 
 
