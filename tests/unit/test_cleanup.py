@@ -1,0 +1,153 @@
+"""The guards let speech through and stop loops and invented text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stt_ai.speech.cleanup import (
+    Attempt,
+    Guards,
+    best,
+    collapse_loops,
+    compression_ratio,
+    inside_speech,
+    is_doubtful,
+    is_invented,
+    is_silence,
+    tail_loop,
+)
+from stt_ai.types import SAMPLE_RATE, SpeechRegion, Word
+
+GUARDS = Guards()
+PROSE = "The committee meets on Tuesday in the green room, and everyone who has a question may bring it along."
+
+
+def _attempt(text: str = PROSE, log_probability: float = -0.2, no_speech: float = 0.0, **more: float) -> Attempt:
+    return Attempt(text, tuple(text.encode()), log_probability, no_speech, **more)
+
+
+def _words(text: str) -> list[Word]:
+    return [Word(f" {word}", n, n + 1, 0.9) for n, word in enumerate(text.split())]
+
+
+def _text(words: tuple[Word, ...]) -> str:
+    return "".join(word.text for word in words).strip()
+
+
+def test_prose_compresses_little_and_a_loop_much() -> None:
+    assert compression_ratio(PROSE) < 1.5
+    assert compression_ratio("Thank you. " * 40) > GUARDS.compression_ratio
+    assert compression_ratio("  ") == 0.0
+
+
+def test_believed_text_is_not_doubted() -> None:
+    assert not is_doubtful(_attempt(), GUARDS)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        _attempt(log_probability=-1.1),
+        _attempt("and so on " * 30),
+        _attempt("I went there. No! No! No! No! No! No! No! No!"),
+    ],
+    ids=["guessed", "repeated throughout", "a loop at the end"],
+)
+def test_guessed_or_repeated_text_is_doubted(attempt: Attempt) -> None:
+    assert is_doubtful(attempt, GUARDS)
+
+
+def test_a_guess_over_silence_is_silence_and_not_decoded_again() -> None:
+    silent = _attempt("Thank you.", log_probability=-1.4, no_speech=0.9)
+    assert is_silence(silent, GUARDS)
+    assert not is_doubtful(silent, GUARDS)
+
+
+def test_sure_text_is_kept_although_the_model_heard_silence() -> None:
+    assert not is_silence(_attempt(log_probability=-0.3, no_speech=0.9), GUARDS)
+
+
+def test_the_believed_attempt_is_kept_though_another_scored_higher() -> None:
+    loop = _attempt("la la la la " * 20, log_probability=-0.01)
+    believed = _attempt(log_probability=-0.8, temperature=0.4)
+    assert best([loop, believed], GUARDS) is believed
+
+
+def test_when_none_is_believed_the_likeliest_without_repetition_is_kept() -> None:
+    loop = _attempt("la la la la " * 20, log_probability=-0.01)
+    guessed = _attempt(log_probability=-1.5, temperature=0.2)
+    wilder = _attempt(log_probability=-2.5, temperature=0.4)
+    assert best([loop, guessed, wilder], GUARDS) is guessed
+    assert best([loop], GUARDS) is loop
+
+
+@given(
+    st.lists(st.integers(0, 3), max_size=30), st.lists(st.integers(0, 9), min_size=1, max_size=12), st.integers(8, 12)
+)
+def test_whatever_ends_by_repeating_itself_is_found(head: list[int], gram: list[int], times: int) -> None:
+    size = tail_loop(head + gram * times)
+    assert 0 < size <= len(gram)
+
+
+@given(st.lists(st.integers(), unique=True, max_size=100))
+def test_what_never_repeats_is_no_loop(units: list[int]) -> None:
+    assert tail_loop(units) == 0
+    words = [Word(f" w{unit}", 0, 1, 1) for unit in units]
+    assert collapse_loops(words) == tuple(words)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no no no I said no",
+        "two two two four",
+        "very very very very good",
+        "we will we will rock you",
+        "ha ha ha ha ha",
+    ],
+)
+def test_what_people_repeat_is_kept(said: str) -> None:
+    assert _text(collapse_loops(_words(said))) == said
+
+
+def test_a_loop_is_left_once_wherever_it_stands() -> None:
+    assert _text(collapse_loops(_words("first " + "so it goes " * 9 + "last"))) == "first so it goes last"
+    assert _text(collapse_loops(_words("and then " + "no " * 30))) == "and then no"
+
+
+def test_a_loop_is_found_whatever_its_case_and_punctuation() -> None:
+    assert _text(collapse_loops(_words("Thank you. thank you, THANK YOU! thank you thank you."))) == "Thank you."
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=60))
+def test_collapsing_keeps_order_and_invents_nothing(texts: list[str]) -> None:
+    words = [Word(f" {text}", n, n + 1, 1) for n, text in enumerate(texts)]
+    kept = collapse_loops(words)
+    assert [word.start for word in kept] == sorted({word.start for word in kept})
+    assert set(kept) <= set(words)
+    assert bool(kept) == bool(words)
+
+
+def test_words_far_from_any_speech_are_dropped() -> None:
+    regions = [SpeechRegion(0, SAMPLE_RATE), SpeechRegion(5 * SAMPLE_RATE, 6 * SAMPLE_RATE)]
+    words = [Word(" in", 0.2, 0.6, 1), Word(" near", 1.2, 1.4, 1), Word(" out", 2.5, 3.0, 1), Word(" in", 5.5, 5.9, 1)]
+    assert [word.text for word in inside_speech(words, regions)] == [" in", " near", " in"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "no_speech", "log_probability", "invented"),
+    [
+        ("Thank you.", 0.4, 0.5, -0.3, True),
+        ("Thank you.", 0.4, 0.1, -0.9, True),
+        ("Thank you.", 0.4, 0.1, -0.2, False),
+        ("Thank you.", 4.0, 0.9, -0.9, False),
+        ("¡Gracias por ver el vídeo!", 0.9, 0.0, -0.1, True),
+        ("Thanks for watching!", 5.0, 0.0, -0.1, False),
+        ("This is far too much to be said in no time at all", 0.3, 0.0, -0.1, True),
+        ("Good morning", 0.7, 0.0, -0.3, False),
+    ],
+)
+def test_a_phrase_is_invented_only_where_there_was_hardly_any_speech(
+    text: str, seconds: float, no_speech: float, log_probability: float, invented: bool
+) -> None:
+    assert is_invented(text, seconds, no_speech, log_probability) is invented
