@@ -5,7 +5,7 @@ with it but for four bytes a frame. The model is the one that faster-whisper shi
 import functools
 import importlib.util
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,16 @@ class VadOptions:
     """Speech begins at ``threshold`` and ends below ``exit_threshold``; durations are seconds.
 
     Pauses from ``min_silence`` on end a region: as short as in faster-whisper's batched pipeline, so that windows can
-    be filled well. Regions are widened by ``pad`` on both sides, to the middle of the pause at most.
+    be filled well. Bursts shorter than ``min_speech`` are no speech: the shortest words last as long, and white noise
+    at full scale is taken for speech for one to four frames every few minutes. Audio shorter than ``shortest_file`` may
+    be a cut word, so there any burst counts. Regions are widened by ``pad`` on both sides, to the middle of the pause
+    at most.
     """
 
     threshold: float = 0.5
     exit_threshold: float = 0.35
-    min_speech: float = 0.064
+    min_speech: float = 0.15
+    shortest_file: float = 1.0
     min_silence: float = 0.19
     pad: float = 0.4
     longest: float = 30.0
@@ -115,6 +119,8 @@ def speech_regions(
     Longer ones are cut where the speaker most likely pauses; their parts touch.
     """
     options = options or VadOptions()
+    if samples < options.shortest_file * SAMPLE_RATE:
+        options = replace(options, min_speech=0.0)
     bounds = _padded(_runs(probabilities, options), samples, options)
     cost = _pause_cost(probabilities)
     return tuple(part for start, end in bounds for part in _split(start, end, cost, options))
@@ -141,9 +147,10 @@ def _padded(runs: list[tuple[int, int]], samples: int, options: VadOptions) -> l
     pad = int(options.pad * SAMPLE_RATE)
     bounds = [(start * FRAME, min(end * FRAME, samples)) for start, end in runs]
     middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(bounds)]
+    floors, ceilings = [0, *middles], [*middles, samples]
     return [
         (max(start - pad, floor), min(end + pad, ceiling))
-        for (start, end), floor, ceiling in zip(bounds, [0, *middles], [*middles, samples], strict=True)
+        for (start, end), floor, ceiling in zip(bounds, floors, ceilings, strict=False)  # without bounds there is one
     ]
 
 
