@@ -5,7 +5,7 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
 
 
 class EarlyAnswer:

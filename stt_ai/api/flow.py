@@ -13,6 +13,8 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
+from stt_ai.api.proxy import CleanHeaders
+
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -93,5 +95,5 @@ class CountReads:
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve's HTTP server is to be wrapped in."""
-    return [Middleware(HoldBack)]
+    """What Serve's HTTP server is to be wrapped in, the innermost first."""
+    return [Middleware(HoldBack), Middleware(CleanHeaders)]

@@ -92,6 +92,8 @@ class FormReader:
 
     def finish(self) -> None:
         """Says that the body is over. Raises `MalformedBody` when it was cut, `MissingFile` without a file."""
+        if not self._fed:
+            raise MissingFile(f"There is no file. {HOW}")
         if not self._ended:
             raise MalformedBody("The body ended in the middle of the multipart form. Send the whole of it.")
         if not self.file_seen or (not self.file_bytes and not self.filename):

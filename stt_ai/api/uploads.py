@@ -41,9 +41,9 @@ class TemporaryUpload:
     @classmethod
     def create(cls, directory: Path) -> "TemporaryUpload":
         """An empty file in ``directory``, readable to our user alone."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"stt-ai-{os.getpid()}-{uuid.uuid4().hex}"
         try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageFull(NO_ROOM, retry_after=30) from error

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -114,7 +115,9 @@ class FourModels:
 class Fixed:
     """A health probe with one answer, or one failure."""
 
-    found: ServiceHealth | Exception = ServiceHealth(GpuInfo(), (PartHealth("decoder", True),))
+    found: ServiceHealth | Exception = field(
+        default_factory=lambda: ServiceHealth(GpuInfo(), (PartHealth("decoder", True),))
+    )
 
     async def health(self) -> ServiceHealth:
         if isinstance(self.found, Exception):
@@ -162,5 +165,19 @@ def form(*parts: tuple[str, str | None, bytes], boundary: str = "XyZ") -> tuple[
     body = b""
     for name, filename, content in parts:
         file = f'; filename="{filename}"\r\nContent-Type: application/octet-stream' if filename is not None else ""
-        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n"
+        body += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n"
+        )
     return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+def main() -> None:
+    """Serves an app on its own until standard input closes: for tests that look at the process from outside."""
+    with serving(make_app(Path(sys.argv[1]))) as port:
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
