@@ -1,21 +1,35 @@
 """The composition root: `build` binds the deployments into one Serve application."""
 
 import os
+import tempfile
+from functools import partial
+from pathlib import Path
 
 import ray
 from ray import serve
 from ray.serve import Application
 
+from stt_ai import __version__
+from stt_ai.api.app import create_app
+from stt_ai.api.flow import CountReads
+from stt_ai.api.logs import configure_logging
+from stt_ai.api.services import ApiConfig, Services
 from stt_ai.deployments.decoder import DecoderDeployment
-from stt_ai.deployments.ingress import IngressConfig, IngressDeployment
+from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.decoding import DecoderLimits
-from stt_ai.models.catalogue import ModelEntry
-from stt_ai.settings import Settings
+from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.ports import HealthProbe, TranscriptionService
+from stt_ai.settings import IngressSettings, Settings
+from stt_ai.types import DecodingOptions
 
 # CTranslate2 on CPU frees and takes back the same big buffers for every window. These keep glibc from giving
 # them back to the system each time.
 KEEP_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+
+# Serve reads this in the ingress replica: see stt_ai/api/flow.py.
+HOLD_BACK_UPLOADS = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.flow.middlewares"}
 
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
@@ -25,30 +39,42 @@ LIGHT = 0.1
 def build(settings: Settings) -> Application:
     """The whole service from its settings. Ray Serve calls it with the ``args`` of `serve_config.yaml`."""
     on_gpu = _on_gpu(settings)
-    transcribers = {
-        entry.id: _transcriber(entry, settings, on_gpu) for entry in settings.models.catalogue.entries
-    }
-    config = IngressConfig(
-        catalogue=settings.models.catalogue,
-        load_wait_s=settings.models.load_wait_s,
-        beam_size=settings.transcriber.beam_size,
-        uploads_dir=settings.ingress.uploads_dir,
-        max_file_bytes=settings.ingress.max_file_bytes,
-        max_concurrent=settings.ingress.max_concurrent,
-        log_level=settings.ingress.log_level,
-    )
+    transcribers = {entry.id: _transcriber(entry, settings, on_gpu) for entry in settings.models.catalogue.entries}
     return (
         serve.deployment(IngressDeployment)
         .options(
             name="ingress",
             num_replicas=1,
             max_ongoing_requests=1000,  # it admits callers itself, and /health must never wait behind them
-            ray_actor_options={"num_cpus": LIGHT},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": HOLD_BACK_UPLOADS}},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
         )
-        .bind(config, _decoder(settings), transcribers)
+        .bind(
+            partial(make_api, settings.ingress, settings.models.catalogue),
+            DecodingOptions(beam_size=settings.transcriber.beam_size),
+            settings.models.catalogue.default,
+            settings.models.load_wait_s,
+            _decoder(settings),
+            transcribers,
+        )
     )
+
+
+def make_api(
+    settings: IngressSettings, catalogue: ModelCatalogue, transcription: TranscriptionService, health: HealthProbe
+) -> CountReads:
+    """The HTTP API, made in the ingress replica."""
+    configure_logging(settings.log_level)
+    config = ApiConfig(
+        uploads_dir=settings.uploads_dir or Path(tempfile.gettempdir()) / f"stt-ai-{os.getuid()}",
+        default_model=catalogue.default,
+        max_file_bytes=settings.max_file_bytes,
+        max_concurrent_uploads=settings.max_concurrent,
+        server_sends_request_id=True,
+        version=__version__,
+    )
+    return CountReads(create_app(Services(transcription, catalogue, health, config)))
 
 
 def _on_gpu(settings: Settings) -> bool:
@@ -80,9 +106,7 @@ def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Applica
     preload = entry.id == settings.models.catalogue.default
     config = TranscriberConfig(
         entry=entry,
-        source=settings.models.source,
-        folder=settings.models.folder,
-        cache=settings.models.cache,
+        source=SourceSettings(**{name: getattr(settings.models, name) for name in SourceSettings.model_fields}),
         preload=preload,
         device="cuda" if on_gpu else "cpu",
         compute_type=chosen.compute_type,

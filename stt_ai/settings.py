@@ -10,20 +10,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stt_ai.models.catalogue import ModelCatalogue
+from stt_ai.models.fetch import SourceSettings
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ModelSettings(_Settings):
-    source: Literal["auto", "hub", "demo"] = Field(
-        "auto",
-        description="hub: weights must be had from the cache, `folder` or the hub. demo: the small models that ship. "
-        "auto: as hub, and the demo models when the hub cannot be reached.",
-    )
-    folder: Path | None = Field(None, description="A folder of local models: <folder>/<id>/model.bin and so on.")
-    cache: Path | None = Field(None, description="Where downloads are kept. Default: Hugging Face's own cache.")
+class ModelSettings(SourceSettings):
+    """Which models are offered and where their weights come from."""
+
     catalogue: ModelCatalogue = Field(ModelCatalogue(), description="Which models are offered, and the default one.")
     load_wait_s: float = Field(60, gt=0, description="How long a request waits for a model that is being loaded.")
 

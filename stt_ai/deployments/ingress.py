@@ -1,8 +1,39 @@
 """The ingress deployment: the HTTP API before the pipeline. It holds no samples and no model."""
 
-import asyncio
-import logging
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from fastapi import FastAPI
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from stt_ai.deployments.health import ClusterHealth
+from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
+from stt_ai.pipeline import Pipeline
+from stt_ai.ports import HealthProbe, TranscriptionService
+from stt_ai.types import DecodingOptions
+
+AppFactory = Callable[[TranscriptionService, HealthProbe], Any]
+
+
+@serve.ingress()
+class IngressDeployment:
+    """Serves the ASGI app that ``make_app`` makes, with the other deployments behind it.
+
+    ``load_wait_s``: how long a request waits for a model that is not in memory yet.
+    """
+
+    def __init__(
+        self,
+        make_app: AppFactory,
+        options: DecodingOptions,
+        default_model: str,
+        load_wait_s: float,
+        decoder: DeploymentHandle,
+        transcribers: Mapping[str, DeploymentHandle],
+    ) -> None:
+        remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
+        pipeline = Pipeline(RemoteDecoder(decoder), remote, options=options)
+        self._app = make_app(pipeline, ClusterHealth(remote[default_model], default_model))
+
+    def __serve_build_asgi_app__(self) -> Any:
+        return self._app

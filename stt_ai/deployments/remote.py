@@ -13,13 +13,14 @@ from ray.serve import exceptions as sex
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from stt_ai.errors import AudioLost, InternalError, ModelLoading, Overloaded, ReplicaLost, SttError
-from stt_ai.speech.windows import chunks_of
+from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
     LanguageGuess,
     LoadedModel,
     Pcm,
+    Samples,
     Upload,
     Window,
     WindowTranscript,
@@ -137,15 +138,15 @@ class RemoteTranscriber:
 
 def _only_needed(pcm: Pcm, window: Window) -> Pcm:
     """The same PCM without the references that this window does not need: hours have hundreds of them."""
-    needed = chunks_of(pcm, window)
-    return replace(pcm, chunks=tuple(c if i in needed else None for i, c in enumerate(pcm.chunks)))
+    needed = set(chunks_of(window, pcm))
+    return replace(pcm, chunks=tuple(chunk if i in needed else None for i, chunk in enumerate(pcm.chunks)))
 
 
-async def fetch_chunks(pcm: Pcm) -> Pcm:
-    """``pcm`` with its references replaced by their arrays (read-only, shared on one node)."""
-    refs = [chunk for chunk in pcm.chunks if chunk is not None]
+async def fetch_samples(pcm: Pcm, window: Window) -> Samples:
+    """The window's samples out of the object store. Raises `AudioLost` when they died with their decoder."""
+    needed = chunks_of(window, pcm)
     try:
-        arrays = iter(await asyncio.gather(*refs))
+        chunks = await asyncio.gather(*(pcm.chunks[index] for index in needed))
     except rex.ObjectLostError as exc:
         raise AudioLost("The decoded samples are gone.") from exc
-    return replace(pcm, chunks=tuple(None if chunk is None else next(arrays) for chunk in pcm.chunks))
+    return gather(window, pcm.chunk_samples, dict(zip(needed, chunks, strict=True)))

@@ -1,0 +1,24 @@
+"""Fixtures for all tests. The service is started once, for all tests that need it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service import Service, running
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict[str, Any]:
+    """What is said in each file of tests/data, and when."""
+    return dict(json.loads((DATA / "manifest.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The whole service with the demo models, in processes of its own."""
+    yield from running(tmp_path_factory.mktemp("service"))

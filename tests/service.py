@@ -1,0 +1,171 @@
+"""The whole service as a process of its own, as an operator starts it: `serve run` on a configuration file."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "serve_config.yaml"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Service:
+    """One running service. ``args`` are merged over the ``args`` of the shipped configuration, one level deep."""
+
+    def __init__(self, folder: Path, args: dict[str, dict[str, Any]] | None = None) -> None:
+        self.folder = folder
+        self.uploads = folder / "uploads"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "serve.log"
+        config = yaml.safe_load(CONFIG.read_text())
+        config["http_options"]["port"] = self.port
+        settings = config["applications"][0]["args"]
+        settings["ingress"] = {**settings.get("ingress", {}), "uploads_dir": str(self.uploads)}
+        settings["models"] = {**settings["models"], "source": "demo"}
+        for section, values in (args or {}).items():
+            settings[section] = {**settings.get(section, {}), **values}
+        self.config = folder / "serve_config.yaml"
+        self.config.write_text(yaml.safe_dump(config))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, timeout: float = 180.0) -> float:
+        """Seconds from the start of the process until the service says that every part can serve."""
+        ports = {f"RAY_SERVE_{name}": str(free_port()) for name in _PORTS}
+        # A Ray session of its own in a short path: its sockets' names may not be longer than 107 characters.
+        self._ray = tempfile.mkdtemp(prefix="stt-")
+        environment = {
+            **os.environ,
+            **ports,
+            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_TMPDIR": self._ray,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        environment.pop("RAY_ADDRESS", None)
+        begin = time.monotonic()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["serve", "run", str(self.config)],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        while time.monotonic() - begin < timeout:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the service ended by itself:\n{self.log.read_text()[-3000:]}")
+            if self.is_well():
+                return time.monotonic() - begin
+            time.sleep(0.2)
+        raise TimeoutError(f"the service was not ready in {timeout} s:\n{self.log.read_text()[-3000:]}")
+
+    def is_well(self) -> bool:
+        try:
+            answer = httpx.get(f"{self.url}/health", timeout=5)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200 and answer.json()["status"] == "ok"
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        everything = self.processes()
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        for process in everything:
+            if process.is_running():
+                process.kill()
+        psutil.wait_procs(everything, 10)
+        subprocess.run(["rm", "-rf", self._ray], check=False)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the service: Ray's, the proxies and the replicas."""
+        assert self._process is not None
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        return [p for p in self.processes() if _title(p).startswith(f"ray::ServeReplica:stt_ai:{deployment}")]
+
+    def proxies(self) -> list[psutil.Process]:
+        return [p for p in self.processes() if "haproxy" in _title(p).lower() or "ProxyActor" in _title(p)]
+
+    def upload_files(self) -> list[Path]:
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+
+_PORTS = ("HAPROXY_METRICS_PORT", "HAPROXY_STATS_PORT", "FALLBACK_PROXY_HTTP_PORT", "FALLBACK_PROXY_GRPC_PORT")
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def wait_until(condition: Any, timeout: float = 60.0, every: float = 0.05) -> None:
+    """Returns when ``condition()`` holds; fails the test when it does not within ``timeout`` seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "the awaited condition did not come about"
+        time.sleep(every)
+
+
+def watched(processes: list[psutil.Process], call: Any) -> dict[int, int]:
+    """Peak growth in bytes of each process's resident memory while ``call()`` runs in this thread."""
+    import threading
+
+    base = {p.pid: p.memory_info().rss for p in processes}
+    peak = dict(base)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            for process in processes:
+                try:
+                    peak[process.pid] = max(peak[process.pid], process.memory_info().rss)
+                except psutil.NoSuchProcess:
+                    continue
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        call()
+    finally:
+        done.set()
+        watcher.join()
+    return {pid: peak[pid] - base[pid] for pid in base}
+
+
+def running(folder: Path, args: dict[str, dict[str, Any]] | None = None) -> Iterator[Service]:
+    service = Service(folder, args)
+    try:
+        service.start()
+        yield service
+    finally:
+        service.stop()
