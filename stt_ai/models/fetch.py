@@ -8,7 +8,8 @@
 
 A model that is cached is used without asking the hub. A hub that answers but refuses (no such repository, no access,
 files that are not a model) is an error in ``auto`` too: something is set wrongly, and quietly transcribing badly
-would hide it. So is a download that breaks off. A hub that answers 5xx at once counts as not reached.
+would hide it. So is a download that breaks off. A hub that answers 5xx to the first question counts as not reached,
+and so does anything that answers in its place, such as a firewall's page.
 """
 
 import logging

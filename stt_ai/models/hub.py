@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class HubUnreachable(Exception):
-    """Nobody answers, or only a gateway that says so; the message says why, without a full stop."""
+    """Nobody answers, or something that is not a hub, as a portal; the message says why, without a full stop."""
 
 
 class HubRefused(Exception):
@@ -171,18 +171,27 @@ def _translated(repo: HubRepo, call: Callable[[], T]) -> T:
         status = error.response.status_code
         if status >= 500:
             raise HubUnreachable(f"it answers {status}") from error
+        if not _is_a_hubs(error):
+            raise HubUnreachable(f"what answers there is not a model hub ({status})") from error
         raise HubRefused(_refusal(repo, error, status)) from error
     except DamagedDownload as error:
         raise HubRefused(str(error)) from error
     except OfflineModeIsEnabled as error:
         raise HubUnreachable("HF_HUB_OFFLINE is set") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise HubRefused(f"what answers at {repo.hub} is not a model hub ({type(error).__name__})") from error
+        raise HubUnreachable(f"what answers there is not a model hub ({type(error).__name__})") from error
     except Exception as error:
         error = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
         if isinstance(error, OSError) and error.errno is not None:
             raise HubRefused(f"the cache {repo.cache} cannot be written: {error.strerror}") from error
         raise HubUnreachable(f"{type(error).__name__}: {error}".split("\n")[0]) from error
+
+
+def _is_a_hubs(error: HfHubHTTPError) -> bool:
+    """Whether the hub itself refuses, and not a firewall or portal on the way: those answer with a web page."""
+    headers = error.response.headers
+    told = "X-Error-Code" in headers or "X-Error-Message" in headers
+    return told or "json" in headers.get("Content-Type", "") or error.response.status_code == 429
 
 
 def _refusal(repo: HubRepo, error: HfHubHTTPError, status: int) -> str:

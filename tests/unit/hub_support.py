@@ -72,8 +72,10 @@ class LoopbackHub:
     """When set, the answer to everything."""
     silent: bool = False
     """Accepts connections and never answers."""
+    trickle: bool = False
+    """Answers a byte now and then, and is never done."""
     page: bytes | None = None
-    """When set, the answer to everything, as a web page."""
+    """When set, the answer to everything, as a portal or a firewall gives it."""
     cuts: list[int] = field(default_factory=list)
     """For each coming download of a large file: the connection ends after so many bytes."""
     reset: bool = False
@@ -89,7 +91,7 @@ class LoopbackHub:
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
         self.closing = threading.Event()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -141,6 +143,11 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is its own affair; anything else would show in what it received."""
+
+
 def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -160,8 +167,11 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             if hub.silent:
                 hub.closing.wait()
                 self.close_connection = True
+            elif hub.trickle:
+                while not hub.closing.wait(0.1):
+                    self.wfile.write(b"H")
             elif hub.page is not None:
-                self.reply(200, hub.page, {"Content-Type": "text/html"})
+                self.reply(hub.status or 200, hub.page, {"Content-Type": "text/html"})
             elif hub.status is not None:
                 self.reply(hub.status, b"{}")
             elif match := _CDN.match(self.path):
