@@ -1,0 +1,183 @@
+"""The whole job over parts that are made of plain Python: what happens in which order, and when parts fail."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stt_ai.errors import AudioLost, ModelUnavailable, Overloaded, ReplicaLost
+from stt_ai.pipeline import Pipeline
+from stt_ai.types import (
+    SAMPLE_RATE,
+    DecodedAudio,
+    DecodingOptions,
+    LanguageGuess,
+    LoadedModel,
+    Pcm,
+    SpeechRegion,
+    TranscriptionRequest,
+    Upload,
+    Window,
+    WindowTranscript,
+    Word,
+)
+
+UPLOAD = Upload(Path("recording.wav"), 1)
+
+
+class CannedDecoder:
+    """Every file is ``seconds`` long, with speech in ``regions`` (seconds)."""
+
+    def __init__(self, seconds: float, regions: Sequence[tuple[float, float]]) -> None:
+        samples = int(seconds * SAMPLE_RATE)
+        spans = tuple(SpeechRegion(int(a * SAMPLE_RATE), int(b * SAMPLE_RATE)) for a, b in regions)
+        self.audio = DecodedAudio(Pcm((np.zeros(samples, np.int16),), samples, samples), spans, "wav")
+        self.calls = 0
+
+    async def decode(self, upload: Upload) -> DecodedAudio:
+        self.calls += 1
+        return self.audio
+
+
+class SpeakingClock:
+    """Hears "w<index>" in each window, in a language of its own; ``fails`` are raised first, one a call."""
+
+    def __init__(self, languages: Sequence[tuple[str, float]] = (("en", 0.99),), fails: Sequence[Exception] = ()) -> None:
+        self.languages = languages
+        self.fails = list(fails)
+        self.heard: Counter[tuple[int, str | None]] = Counter()
+        self.active = self.most_active = self.cancelled = 0
+        self.gate: asyncio.Event | None = None
+
+    async def describe(self) -> LoadedModel:
+        return LoadedModel("clock", demo=True)
+
+    async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        self.heard[window.index, options.language] += 1
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        try:
+            await asyncio.sleep(0)
+            if self.fails:
+                raise self.fails.pop(0)
+            if self.gate is not None:
+                await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.active -= 1
+        code, probability = self.languages[min(window.index, len(self.languages) - 1)]
+        code = options.language or code
+        return WindowTranscript((Word(f" w{window.index}.", 0.1, 0.5, 0.9),), code, probability)
+
+    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
+        code, probability = self.languages[min(window.index, len(self.languages) - 1)]
+        return LanguageGuess(((code, probability),), window.duration)
+
+
+def spoken(*, windows: int, each: float = 25.0) -> CannedDecoder:
+    """A file whose speech makes so many windows: regions of ``each`` seconds, 5 s apart."""
+    return CannedDecoder(windows * (each + 5), [(i * (each + 5), i * (each + 5) + each) for i in range(windows)])
+
+
+async def test_words_come_in_order_at_their_place_in_the_file() -> None:
+    clock = SpeakingClock()
+    transcript = await Pipeline(spoken(windows=40), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert transcript.text == " ".join(f"w{i}." for i in range(40))
+    assert [round(s.start, 2) for s in transcript.segments] == [round(30 * i + 0.1, 2) for i in range(40)]
+    assert (transcript.model, transcript.demo, transcript.duration) == ("clock", True, 1200.0)
+
+
+async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
+    clock = SpeakingClock([("es", 0.97), ("fr", 0.9)])
+    transcript = await Pipeline(spoken(windows=3), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert (transcript.language, transcript.language_probability) == ("es", 0.97)
+    assert clock.heard == {(0, None): 1, (1, "es"): 1, (2, "es"): 1}
+
+
+async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_others() -> None:
+    clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
+    transcript = await Pipeline(spoken(windows=3), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert transcript.language == "es"
+    assert clock.heard == {(0, None): 1, (0, "es"): 1, (1, "es"): 1, (2, "es"): 1}
+
+
+async def test_a_language_that_the_caller_names_is_not_questioned() -> None:
+    clock = SpeakingClock([("en", 0.99)])
+    request = TranscriptionRequest("m", language="fr")
+    transcript = await Pipeline(spoken(windows=2), {"m": clock}).transcribe(UPLOAD, request)
+    assert (transcript.language, transcript.language_probability) == ("fr", 1.0)
+    assert set(clock.heard) == {(0, "fr"), (1, "fr")}
+
+
+async def test_a_silent_file_has_no_text_and_no_segments() -> None:
+    transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
+    assert (transcript.text, transcript.segments, transcript.duration) == ("", (), 60.0)
+
+
+async def test_lost_samples_are_decoded_again_and_no_window_is_heard_twice() -> None:
+    clock = SpeakingClock()
+    decoder = spoken(windows=6)
+    lossy = SpeakingClock()
+
+    async def lose_after_three(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        if sum(clock.heard.values()) == 3 and decoder.calls == 1:
+            raise AudioLost("gone")
+        return await clock.transcribe(pcm, window, options)
+
+    lossy.transcribe = lose_after_three  # type: ignore[method-assign]
+    pipeline = Pipeline(decoder, {"m": lossy}, windows_in_flight=1)
+    transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert transcript.text == " ".join(f"w{i}." for i in range(6))
+    assert decoder.calls == 2
+    assert set(clock.heard.values()) == {1}
+
+
+async def test_samples_that_are_lost_again_and_again_end_in_a_clear_error() -> None:
+    clock = SpeakingClock(fails=[AudioLost("gone")] * 9)
+    decoder = spoken(windows=1)
+    with pytest.raises(ReplicaLost):
+        await Pipeline(decoder, {"m": clock}, decode_attempts=3).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert decoder.calls == 3
+
+
+async def test_only_so_many_windows_of_a_file_wait_at_the_replicas() -> None:
+    clock = SpeakingClock()
+    await Pipeline(spoken(windows=50), {"m": clock}, windows_in_flight=4).transcribe(
+        UPLOAD, TranscriptionRequest("m", language="en")
+    )
+    assert clock.most_active == 4
+
+
+async def test_the_first_failure_ends_the_others_and_is_told_as_itself() -> None:
+    clock = SpeakingClock(fails=[Overloaded("full", 7)])
+    clock.gate = asyncio.Event()
+    with pytest.raises(Overloaded, match="full"):
+        await Pipeline(spoken(windows=8), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
+    assert clock.active == 0
+    assert clock.cancelled == 7
+
+
+async def test_a_caller_who_leaves_takes_the_work_along() -> None:
+    clock = SpeakingClock()
+    clock.gate = asyncio.Event()
+    work = asyncio.create_task(
+        Pipeline(spoken(windows=8), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
+    )
+    while clock.active < 8:
+        await asyncio.sleep(0)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert (clock.active, clock.cancelled) == (0, 8)
+
+
+async def test_a_model_that_is_not_served_is_said_so() -> None:
+    with pytest.raises(ModelUnavailable, match="large"):
+        await Pipeline(spoken(windows=1), {}).transcribe(UPLOAD, TranscriptionRequest("large"))

@@ -1,0 +1,53 @@
+"""The shipped configuration says what it means, and a slip of the pen is an error."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel, ValidationError
+from ray.serve.schema import ServeDeploySchema
+
+from stt_ai.app import build
+from stt_ai.settings import Settings
+
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "serve_config.yaml").read_text())
+
+
+def test_the_shipped_settings_are_accepted() -> None:
+    settings = Settings.model_validate(CONFIG["applications"][0]["args"])
+    assert settings.models.source == "auto"
+    assert settings.models.catalogue.default == "large-v3-turbo"
+
+
+def test_serve_drops_no_key_of_the_shipped_file() -> None:
+    kept = ServeDeploySchema.model_validate(CONFIG).model_dump(mode="json", exclude_unset=True)
+    assert kept == CONFIG
+
+
+def test_the_service_listens_on_the_loopback_only() -> None:
+    assert CONFIG["http_options"]["host"] == "127.0.0.1"
+
+
+def test_serve_validates_the_arguments_of_the_builder() -> None:
+    """Serve looks at the annotation itself: a postponed one is a string, and switches validation off silently."""
+    (parameter,) = inspect.signature(build).parameters.values()
+    assert inspect.isclass(parameter.annotation)
+    assert issubclass(parameter.annotation, BaseModel)
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        ({"modles": {}}, "modles"),
+        ({"models": {"sauce": "demo"}}, "sauce"),
+        ({"models": {"source": "demos"}}, "source"),
+        ({"models": {"catalogue": {"default": "tiny"}}}, "tiny"),
+        ({"decoder": {"max_duration_s": 0}}, "max_duration_s"),
+        ({"transcriber": {"device": "gpu"}}, "device"),
+        ({"ingress": {"max_file_mb": 1}}, "max_file_mb"),
+    ],
+)
+def test_a_misspelt_setting_is_an_error_that_names_it(args: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        Settings.model_validate(args)
