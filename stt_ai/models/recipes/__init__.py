@@ -1,0 +1,1 @@
+"""Recipes that make the demo models which ship with the package."""

@@ -1,0 +1,88 @@
+"""The demo recogniser from nothing: corpus, training, export, figures.
+
+`python -m stt_ai.models.recipes.whisper` runs every step; name one or more of them to run only those.
+"""
+
+import argparse
+import ctypes
+import json
+import shutil
+from pathlib import Path
+
+from . import PACKAGES, REPOSITORY
+
+STEPS = ("corpus", "train", "export", "evaluate")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.whisper", description=__doc__)
+    parser.add_argument(
+        "steps",
+        nargs="*",
+        metavar="step",
+        help=f"some of {', '.join((*STEPS, 'fixtures'))}; all but the last by default",
+    )
+    parser.add_argument(
+        "--work", type=Path, default=REPOSITORY / "build" / "demo_whisper", help="corpus and checkpoint"
+    )
+    parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "whisper")
+    parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data", help="recordings to evaluate on")
+    parser.add_argument("--minutes", type=float, default=90.0, help="training time; the curriculum follows it")
+    parser.add_argument("--processes", type=int, default=2, help="processes that speak, and threads that train")
+    chosen = parser.parse_args()
+    steps = chosen.steps or list(STEPS)
+    unknown = [step for step in steps if step not in (*STEPS, "fixtures")]
+    if unknown:
+        parser.error(f"no such step: {', '.join(unknown)}")
+    if {"corpus", "fixtures"} & set(steps):
+        require_synthesizers()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    for step in steps:
+        print(f"==> {step}", flush=True)
+        run(step, chosen)
+
+
+def run(step: str, chosen: argparse.Namespace) -> None:
+    """One step; what each needs is imported only for it."""
+    corpus, checkpoint = chosen.work / "corpus", chosen.work / "checkpoint.pt"
+    if step == "corpus":
+        from .corpus import make_corpus
+
+        make_corpus(corpus, chosen.processes)
+    elif step == "train":
+        from .tokenizer import fetch_ranks
+        from .train import train
+
+        train(corpus, fetch_ranks(chosen.work), checkpoint, chosen.minutes, chosen.processes)
+    elif step == "export":
+        from .export import export
+        from .tokenizer import fetch_ranks
+
+        export(checkpoint, fetch_ranks(chosen.work), corpus, chosen.target)
+    elif step == "evaluate":
+        from .evaluate import evaluate
+
+        figures = evaluate(chosen.target, chosen.data, chosen.processes)
+        (chosen.work / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+    else:
+        from .fixtures import make_fixtures
+
+        make_fixtures(chosen.data)
+
+
+def require_synthesizers() -> None:
+    """Stop with the names of the Debian packages if a synthesizer is missing."""
+    missing = [program for program in ("festival", "ffmpeg") if shutil.which(program) is None]
+    for library in ("libespeak-ng.so.1", "libflite.so.1"):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(library)
+    voices = Path("/usr/share/festival/voices/english")
+    missing += [voice for voice in ("kal_diphone", "ked_diphone") if not (voices / voice).is_dir()]
+    if missing:
+        raise SystemExit(f"missing {', '.join(missing)}: apt-get install {' '.join(PACKAGES)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Whisper as trained here: architecture and parameter names of transformers' WhisperForConditionalGeneration.
+
+Three things are added for training only and leave no trace in the export: cross-attention weights are returned so that
+one head of each layer can be guided, timestamps share a smooth basis, and one `unused` row stands for all tokens that
+the small world never uses (weighted by their number, so the softmax learns to give them nothing).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+FULL_VOCABULARY = 51_865
+TIMESTAMPS = 1501
+MEL_BINS = 80
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the model; frames are 20 ms each after the second convolution."""
+
+    width: int = 144
+    heads: int = 3
+    encoder_layers: int = 5
+    decoder_layers: int = 3
+    frames: int = 1500
+    positions: int = 448
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """(length, width): Whisper's encoder positions."""
+    steps = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2))
+    angles = torch.arange(length)[:, None] * steps[None]
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class Attention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width, bias=False)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def forward(self, x: Tensor, source: Tensor, causal: bool = False) -> Tensor:
+        q, k, v = self._split(self.q_proj(x)), self._split(self.k_proj(source)), self._split(self.v_proj(source))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def with_guided_head(self, x: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the logarithm of the first head's attention, (batch, tokens, frames)."""
+        q, k, v = self._split(self.q_proj(x)), self._split(self.k_proj(source)), self._split(self.v_proj(source))
+        log_weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).log_softmax(-1)
+        mixed = log_weights.exp() @ v
+        return self.out_proj(mixed.transpose(1, 2).flatten(2)), log_weights[:, 0]
+
+
+class EncoderLayer(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.self_attn = Attention(width, heads)
+        self.self_attn_layer_norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+        self.final_layer_norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.self_attn_layer_norm(x)
+        x = x + self.self_attn(y, y)
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+
+
+class DecoderLayer(EncoderLayer):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__(width, heads)
+        self.encoder_attn = Attention(width, heads)
+        self.encoder_attn_layer_norm = nn.LayerNorm(width)
+
+    def decode(self, x: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.self_attn_layer_norm(x)
+        x = x + self.self_attn(y, y, causal=True)
+        mixed, guided = self.encoder_attn.with_guided_head(self.encoder_attn_layer_norm(x), audio)
+        x = x + mixed
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x)))), guided
+
+
+class Encoder(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(MEL_BINS, shape.width, 3, padding=1)
+        self.conv2 = nn.Conv1d(shape.width, shape.width, 3, stride=2, padding=1)
+        self.embed_positions = nn.Embedding(shape.frames, shape.width)
+        self.embed_positions.weight.data = sinusoids(shape.frames, shape.width)
+        self.embed_positions.requires_grad_(False)
+        self.layers = nn.ModuleList(EncoderLayer(shape.width, shape.heads) for _ in range(shape.encoder_layers))
+        self.layer_norm = nn.LayerNorm(shape.width)
+
+    def forward(self, mel: Tensor, first: int = 0) -> Tensor:
+        """(batch, 80, 2 * frames) to (batch, frames, width); `first` is the position of the first frame."""
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
+        x = x + self.embed_positions.weight[first : first + x.shape[1]]
+        for layer in self.layers:
+            x = layer(x)
+        return self.layer_norm(x)
+
+
+class Decoder(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.embed_positions = nn.Embedding(shape.positions, shape.width)
+        self.embed_positions.weight.data = 0.1 * sinusoids(shape.positions, shape.width)
+        self.layers = nn.ModuleList(DecoderLayer(shape.width, shape.heads) for _ in range(shape.decoder_layers))
+        self.layer_norm = nn.LayerNorm(shape.width)
+
+
+class TrainingWhisper(nn.Module):
+    """Whisper over a reduced vocabulary: `text_tokens` rows, then the 1,501 timestamps."""
+
+    def __init__(self, shape: Shape, text_tokens: int, characters: int, words: int) -> None:
+        super().__init__()
+        self.encoder, self.decoder = Encoder(shape), Decoder(shape)
+        self.text_rows = nn.Parameter(torch.randn(text_tokens, shape.width) * 0.04)
+        self.time_rows = nn.Parameter(torch.zeros(TIMESTAMPS, shape.width))
+        self.time_basis = nn.Parameter(torch.eye(shape.width) * 0.06)
+        self.unused_row = nn.Parameter(torch.zeros(shape.width))
+        self.register_buffer("time_waves", sinusoids(TIMESTAMPS, shape.width), persistent=False)
+        self.unused_bias = math.log(FULL_VOCABULARY - text_tokens - TIMESTAMPS)
+        self.character_head = nn.Linear(shape.width, characters)
+        self.word_head = nn.Linear(shape.width, words)
+
+    def rows(self) -> Tensor:
+        """(text_tokens + 1501, width): the token embeddings, which are also the output projection."""
+        return torch.cat([self.text_rows, self.time_waves @ self.time_basis + self.time_rows])
+
+    def hidden(self, tokens: Tensor, audio: Tensor, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Last hidden states (batch, tokens, width) and each layer's guided log-attention."""
+        x = F.embedding(tokens, rows) + self.decoder.embed_positions.weight[: tokens.shape[1]]
+        guided = []
+        for layer in self.decoder.layers:
+            x, attention = layer.decode(x, audio)
+            guided.append(attention)
+        return self.decoder.layer_norm(x), guided
+
+    def logits(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """(batch, tokens, text_tokens + 1501 + 1): the last class is every unused token together."""
+        unused = (hidden @ self.unused_row)[..., None] + self.unused_bias
+        return torch.cat([hidden @ rows.T, unused], dim=-1)

@@ -1,0 +1,167 @@
+"""Training of the demo recogniser on CPU within a time budget.
+
+The curriculum goes by the share of the budget spent: windows of 2-3 s, then up to 10 s, then 12-30 s windows mixed in.
+Three helpers make it learn within the hour: a character CTC head and a word-per-frame head on the encoder, and one head
+of each decoder layer whose attention is guided to where the words are (the exported `alignment_heads`).
+"""
+
+import math
+import os
+import queue
+import random
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing import get_context
+from torch.nn import functional as F
+
+from .model import Shape, TrainingWhisper
+from .tokenizer import SmallVocabulary, build_tokenizer
+from .windows import CHARACTERS, FRAME, IGNORED, WORD_ID, Corpus, Mel, WindowMaker, batch
+
+PEAK_RATE = 1.5e-3
+WARM_UP = 250
+FRAMES_PER_BATCH = 4500  # of 20 ms
+CHECKPOINT_SECONDS = 180
+
+
+def plan(spent: float, rng: random.Random) -> tuple[float, int, float]:
+    """(window seconds, batch size, share of cropped sentences) after `spent` of the time budget."""
+    if spent < 0.10:
+        seconds, crop = rng.choice([2.0, 2.0, 3.0]), 0.5
+    elif spent < 0.35:
+        seconds, crop = rng.choice([2.0, 3.0, 4.0, 6.0]), 0.3
+    else:
+        crop = 0.15
+        share_long = 0.30 if spent < 0.6 else 0.40
+        seconds = rng.choice([12.0, 18.0, 30.0]) if rng.random() < share_long else rng.choice([3.0, 4.0, 6.0, 10.0])
+    return seconds, round(FRAMES_PER_BATCH * FRAME / seconds), crop
+
+
+def rate(step: int, spent: float) -> float:
+    """Warm-up, then constant to 55 % of the time, then down to nothing by a cosine."""
+    fall = 1.0 if spent < 0.55 else 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - 0.55) / 0.45)))
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * max(fall, 0.01)
+
+
+def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, seed: int) -> None:
+    """Runs in a process of its own: makes batches for the present stage of the curriculum."""
+    torch.set_num_threads(1)
+    corpus = Corpus(corpus_folder)
+    maker, mel, rng = WindowMaker(corpus, SmallVocabulary(build_tokenizer(ranks)), seed), Mel(), random.Random(seed)
+    refreshed = time.monotonic()
+    while True:
+        if time.monotonic() - refreshed > 30:
+            corpus.refresh()
+            refreshed = time.monotonic()
+        seconds, size, crop = plan(spent.value, rng)
+        room = 1500 - round(seconds / FRAME)
+        offset = rng.randrange(room // 5) * 5 if room > 5 and rng.random() < 0.4 else 0
+        batches.put(batch(maker, mel, size, seconds, offset, crop))
+
+
+def losses(model: TrainingWhisper, data: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The four losses of a batch."""
+    audio = model.encoder(data["mel"], int(data["offset"]))
+    rows = model.rows()
+    hidden, guided = model.hidden(data["tokens"], audio, rows)
+    labels = data["labels"]
+    kept = labels != IGNORED
+    text = F.cross_entropy(model.logits(hidden[kept], rows), labels[kept])
+    characters = model.character_head(audio).log_softmax(-1).transpose(0, 1)
+    lengths = torch.full((len(labels),), audio.shape[1])
+    ctc = F.ctc_loss(characters, data["characters"], lengths, data["character_counts"], zero_infinity=True)
+    step = 3
+    start = random.randrange(step)
+    frame_logits = model.word_head(audio[:, start::step])
+    frames = F.cross_entropy(frame_logits.flatten(0, 1), data["frame_words"][:, start::step].flatten())
+    spans = data["spans"]
+    guide = 0.5 * _guide(guided[0], spans[:, :-1])
+    for attention in guided[1:]:
+        guide = guide + _guide(attention, spans[:, 1:])
+    return {"text": text, "ctc": ctc, "frames": frames, "guide": guide / len(guided)}
+
+
+def _guide(log_attention: Tensor, spans: Tensor) -> Tensor:
+    """Cross-entropy of attention (batch, tokens, frames) with an even spread over each token's span (seconds)."""
+    time_of = (torch.arange(log_attention.shape[-1]) + 0.5) * FRAME
+    start, end = spans[..., :1] - 0.02, spans[..., 1:] + 0.02
+    inside = ((time_of >= start) & (time_of < end) & (spans[..., :1] >= 0)).float()
+    size = inside.sum(-1)
+    heard = size > 0
+    inside, size = inside[heard], size[heard]
+    entropy = -(inside * log_attention[heard]).sum(-1) / size
+    return (entropy - size.log()).mean() if len(size) else log_attention.sum() * 0
+
+
+def train(corpus: Path, ranks: Path, checkpoint: Path, minutes: float, threads: int = 2) -> None:
+    """Train for `minutes`, resuming from the checkpoint if there is one."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    vocabulary = SmallVocabulary(build_tokenizer(ranks))
+    shape = Shape()
+    model = TrainingWhisper(shape, len(vocabulary.tokens), len(CHARACTERS) + 1, len(WORD_ID) + 1)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    step, elapsed = 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, elapsed = state["step"], state["elapsed"]
+    print(
+        f"parameters: {sum(p.numel() for p in parameters) / 1e6:.2f} M, rows {len(vocabulary.tokens)} + 1501",
+        flush=True,
+    )
+    context = get_context("spawn")
+    spent, batches = context.Value("d", elapsed / (60 * minutes)), context.Queue(3)
+    producer = context.Process(target=produce, args=(corpus, ranks, spent, batches, step + os.getpid()), daemon=True)
+    producer.start()
+    data = batches.get()
+    began = saved = time.monotonic()
+    sums: dict[str, float] = {}
+    while elapsed < 60 * minutes:
+        now = time.monotonic()
+        elapsed, began = elapsed + now - began, now
+        spent.value = min(1.0, elapsed / (60 * minutes))
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, spent.value)
+        tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in data.items()}
+        parts = losses(model, tensors)
+        helper = max(0.2, 1 - 1.6 * spent.value)
+        loss = parts["text"] + helper * (parts["ctc"] + parts["frames"]) + max(0.3, helper) * parts["guide"]
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        step += 1
+        kind = "long" if tensors["mel"].shape[-1] > 1000 else "short"
+        for name, value in parts.items():
+            sums[f"{kind} {name}"] = sums.get(f"{kind} {name}", 0.0) + value.item()
+        sums[kind] = sums.get(kind, 0) + 1
+        if step % 50 == 0:
+            means = [f"{name} {value / sums[name.split()[0]]:.3f}" for name, value in sums.items() if " " in name]
+            print(f"{step} {elapsed:.0f}s lr {rate(step, spent.value):.5f} {' '.join(means)}", flush=True)
+            sums = {}
+        if now - saved > CHECKPOINT_SECONDS:
+            save(checkpoint, model, optimizer, shape, step, elapsed)
+            saved = now
+        try:
+            data = batches.get(timeout=120)
+        except queue.Empty as error:
+            raise RuntimeError("the process that makes batches has died") from error
+    save(checkpoint, model, optimizer, shape, step, elapsed)
+    producer.terminate()
+
+
+def save(path: Path, model: nn.Module, optimizer: Any, shape: Shape, step: int, elapsed: float) -> None:
+    """Written beside and renamed, so that a crash leaves the old one whole."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "shape": asdict(shape)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state | {"step": step, "elapsed": elapsed}, path.with_suffix(".part"))
+    path.with_suffix(".part").rename(path)
