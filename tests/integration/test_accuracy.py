@@ -1,0 +1,49 @@
+"""Held-out sentences in the published voices, through the service: half of them words in random order."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.service import Service
+from tests.speech import DATA, matched_words, spoken_files, word_error_rate, words_of
+
+
+@pytest.fixture(scope="module")
+def heard(service: Service, manifest: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(what was said, the service's answer) for each held-out sentence."""
+    entries = spoken_files(manifest, "held_out/")
+
+    def transcribe(entry: dict[str, Any]) -> dict[str, Any]:
+        path = DATA / Path(entry["file"])
+        with path.open("rb") as file:
+            answer = httpx.post(f"{service.url}/v1/transcribe", files={"file": file}, timeout=300)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(zip(entries, pool.map(transcribe, entries), strict=True))
+
+
+@pytest.mark.parametrize(("language", "most"), [("en", 0.06), ("es", 0.10)])
+def test_word_error_rate(heard: list[tuple[dict[str, Any], dict[str, Any]]], language: str, most: float) -> None:
+    pairs = [(said["text"], answer["text"]) for said, answer in heard if said["language"] == language]
+    assert len(pairs) >= 40
+    assert word_error_rate([said for said, _ in pairs], [text for _, text in pairs]) <= most
+
+
+def test_languages_are_told_apart(heard: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    assert np.mean([said["language"] == answer["language"] for said, answer in heard]) >= 0.98
+
+
+def test_words_start_where_they_are_spoken(heard: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    errors = [
+        abs(words_of(answer)[h]["start"] - said["words"][s]["start"])
+        for said, answer in heard
+        if answer["segments"]
+        for s, h in matched_words(said["words"], words_of(answer))
+    ]
+    assert np.median(errors) <= 0.15
