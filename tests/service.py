@@ -26,10 +26,14 @@ def free_port() -> int:
 
 
 class Service:
-    """One running service. ``args`` are merged over the ``args`` of the shipped configuration, one level deep."""
+    """One running service. ``args`` are merged over the ``args`` of the shipped configuration, one level deep.
 
-    def __init__(self, folder: Path, args: dict[str, dict[str, Any]] | None = None) -> None:
+    ``haproxy`` False: Serve's own proxy in Python stands in front.
+    """
+
+    def __init__(self, folder: Path, args: dict[str, dict[str, Any]] | None = None, haproxy: bool = True) -> None:
         self.folder = folder
+        self.haproxy = haproxy
         self.uploads = folder / "uploads"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -53,7 +57,7 @@ class Service:
         environment = {
             **os.environ,
             **ports,
-            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_ENABLE_HA_PROXY": "1" if self.haproxy else "0",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
             "RAY_TMPDIR": self._ray,
