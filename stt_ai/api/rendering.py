@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from stt_ai.api.usage import credits_for
@@ -37,7 +38,7 @@ def settled_times(words: Iterable[Word], duration: float) -> Iterator[tuple[floa
     for word in raw:
         latest = min(max(latest, round(word.start * 100)), limit)
         starts.append(latest)
-    for word, start, following in zip(raw, starts, [*starts[1:], limit], strict=True):
+    for word, (start, following) in zip(raw, pairwise([*starts, limit]), strict=True):
         yield start / 100, max(start, min(round(word.end * 100), following)) / 100
 
 

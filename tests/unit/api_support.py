@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
 
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
@@ -25,6 +26,9 @@ from stt_ai.types import (
     Upload,
     Word,
 )
+
+# Machines that run tests are busy with other things: slowness of theirs is no finding.
+unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 MODELS = (
     ModelInfo("large-v3-turbo", "Whisper Large V3 Turbo", 99, "fast"),
@@ -125,8 +129,8 @@ class Fixed:
         return self.found
 
 
-def make_app(directory: Path, transcription: object = None, health: object = None, **settings: object) -> FastAPI:
-    config = ApiConfig(directory, "large-v3-turbo", **settings)  # type: ignore[arg-type]
+def make_app(directory: Path, transcription: object = None, health: object = None, **options: object) -> FastAPI:
+    config = ApiConfig(directory, "large-v3-turbo", **options)  # type: ignore[arg-type]
     return create_app(Services(transcription or Recorder(), FourModels(), health or Fixed(), config))  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stt_ai.api.multipart import FormReader, boundary_of
 from stt_ai.errors import BadParameter, BadRequest
-from tests.unit.api_support import form
+from tests.unit.api_support import form, unhurried
 
 BOUNDARY = "XyZ"
 # Content that looks like the boundary, or like a piece of it, is what a streaming parser may trip over.
@@ -27,6 +27,7 @@ def read(body: bytes, cuts: list[int], before_file: object = None) -> tuple[Form
     return reader, b"".join(pieces)
 
 
+@unhurried
 @given(content=CONTENT.filter(bool), cuts=st.lists(st.integers(0, 700), max_size=20), file_first=st.booleans())
 def test_however_the_body_is_cut_the_file_comes_out_whole(content: bytes, cuts: list[int], file_first: bool) -> None:
     parts = [("file", "a.mp3", content), ("model", None, "größe".encode()), ("other", None, content)]
@@ -38,6 +39,7 @@ def test_however_the_body_is_cut_the_file_comes_out_whole(content: bytes, cuts: 
     assert reader.filename == "a.mp3"
 
 
+@unhurried
 @given(body=st.binary(max_size=500) | NASTY, cuts=st.lists(st.integers(0, 500), max_size=5))
 def test_any_bytes_are_read_or_refused(body: bytes, cuts: list[int]) -> None:
     try:
@@ -46,6 +48,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, cuts: list[int]) -> None:
         return
 
 
+@unhurried
 @given(cut=st.integers(0, 400))
 def test_a_body_cut_short_is_refused_wherever_it_is_cut(cut: int) -> None:
     body, _ = form(("model", None, b"small"), ("file", "a.mp3", b"sound"), boundary=BOUNDARY)

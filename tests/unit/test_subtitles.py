@@ -6,12 +6,12 @@ import unicodedata
 import pysubs2
 import pytest
 import webvtt
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, Word
-from tests.unit.api_support import TALK, segment
+from tests.unit.api_support import TALK, segment, unhurried
 
 # Words as models write them, and what breaks naive cutters: markup, arrows, no blanks, no end, no shape.
 WORDS = (
@@ -105,7 +105,7 @@ def check_limits(text: str, unescape: bool) -> None:
         previous_start, previous_end = start, end
 
 
-@settings(max_examples=60, deadline=None)
+@unhurried
 @given(transcripts())
 def test_srt_keeps_its_limits_and_every_word(transcript: Transcript) -> None:
     text = to_srt(transcript)
@@ -118,7 +118,7 @@ def test_srt_keeps_its_limits_and_every_word(transcript: Transcript) -> None:
     assert all(event.duration <= 7000 for event in read)
 
 
-@settings(max_examples=60, deadline=None)
+@unhurried
 @given(transcripts())
 def test_vtt_keeps_its_limits_and_every_word(transcript: Transcript) -> None:
     text = to_vtt(transcript)
@@ -134,7 +134,7 @@ def test_vtt_keeps_its_limits_and_every_word(transcript: Transcript) -> None:
         assert caption.text == re.sub(r"^<v [^>]*>", "", "\n".join(lines))
 
 
-@settings(max_examples=60, deadline=None)
+@unhurried
 @given(transcripts())
 def test_txt_has_one_paragraph_a_speaker_turn_and_every_word(transcript: Transcript) -> None:
     paragraphs = to_txt(transcript).split("\n\n") if spoken(transcript) else []
@@ -142,7 +142,7 @@ def test_txt_has_one_paragraph_a_speaker_turn_and_every_word(transcript: Transcr
     assert all("\n" not in paragraph.strip("\n") for paragraph in paragraphs)
 
 
-@settings(max_examples=60, deadline=None)
+@unhurried
 @given(
     st.lists(
         st.tuples(st.integers(1, 14), st.sampled_from(["", ",", "."]), st.floats(0, 4), st.floats(0.25, 2)),

@@ -1,0 +1,150 @@
+"""The schema tells the truth, and /docs shows it without anybody else's help."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from starlette.testclient import TestClient
+
+from tests.unit.api_support import HELLO, MODELS, TALK, Failing, Fixed, Recorder, make_app
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    return TestClient(make_app(tmp_path, Recorder(TALK)))
+
+
+@pytest.fixture
+def schema(client: TestClient) -> dict[str, Any]:
+    return dict(client.get("/openapi.json").json())
+
+
+def check(schema: dict[str, Any], path: str, method: str, answer: Any) -> None:
+    """The answer has a status, a content type and a shape that the schema announces."""
+    documented = schema["paths"][path][method]["responses"][str(answer.status_code)]
+    content_type = answer.headers["Content-Type"].partition(";")[0]
+    shape = documented["content"][content_type]["schema"]
+    value = answer.json() if content_type == "application/json" else answer.text
+    jsonschema.Draft202012Validator({**shape, "components": schema["components"]}).validate(value)
+    assert set(documented.get("headers", {})) - set(map(str.title, answer.headers)) <= {
+        "X-STT-Demo-Model",
+        "X-Request-ID",
+    }
+
+
+def test_every_documented_route_is_there(schema: dict[str, Any]) -> None:
+    assert {(path, method) for path, operations in schema["paths"].items() for method in operations} == {
+        ("/v1/transcribe", "post"),
+        ("/v1/models", "get"),
+        ("/v1/languages", "get"),
+        ("/health", "get"),
+    }
+
+
+def test_the_form_has_every_parameter_with_its_default(schema: dict[str, Any]) -> None:
+    body = schema["paths"]["/v1/transcribe"]["post"]["requestBody"]
+    form = body["content"]["multipart/form-data"]["schema"]
+    assert body["required"] and form["required"] == ["file"]
+    assert {name: field.get("default") for name, field in form["properties"].items()} == {
+        "file": None,
+        "model": "large-v3-turbo",
+        "language": "auto",
+        "diarize": True,
+        "speakers": 0,
+        "response_format": "json",
+    }
+    assert form["properties"]["model"]["enum"] == [model.id for model in MODELS]
+    assert form["properties"]["response_format"]["enum"] == ["json", "txt", "srt", "vtt"]
+    assert form["properties"]["file"]["format"] == "binary"
+
+
+def test_every_status_of_a_transcription_is_documented_and_422_is_not(schema: dict[str, Any]) -> None:
+    responses = schema["paths"]["/v1/transcribe"]["post"]["responses"]
+    assert set(responses) == {"200", "400", "401", "402", "413", "429", "500", "503"}
+    assert set(responses["200"]["content"]) == {
+        "application/json",
+        "text/plain",
+        "application/x-subrip",
+        "text/vtt",
+    }
+    for status in set(responses) - {"200"}:
+        assert responses[status]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
+    assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/languages", "/health"])
+def test_lists_and_health_are_as_the_schema_says(path: str, client: TestClient, schema: dict[str, Any]) -> None:
+    check(schema, path, "get", client.get(path))
+
+
+@pytest.mark.parametrize("transcript", [TALK, HELLO])
+@pytest.mark.parametrize("response_format", ["json", "txt", "srt", "vtt"])
+def test_transcripts_are_as_the_schema_says(
+    transcript: Any, response_format: str, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    client = TestClient(make_app(tmp_path, Recorder(transcript)))
+    answer = client.post("/v1/transcribe", files={"file": b"s"}, data={"response_format": response_format})
+    check(schema, "/v1/transcribe", "post", answer)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"max_file_bytes": 1}, {"max_concurrent_uploads": 0}, {"min_free_bytes": 1 << 60}]
+)
+def test_failures_are_as_the_schema_says(settings: dict[str, Any], schema: dict[str, Any], tmp_path: Path) -> None:
+    client = TestClient(make_app(tmp_path, **settings))
+    answer = client.post("/v1/transcribe", files={"file": b"sound"})
+    assert answer.status_code in (400, 413, 503)
+    check(schema, "/v1/transcribe", "post", answer)
+
+
+def test_a_fault_is_as_the_schema_says(schema: dict[str, Any], tmp_path: Path) -> None:
+    client = TestClient(make_app(tmp_path, Failing(ZeroDivisionError()), Fixed()))
+    check(schema, "/v1/transcribe", "post", client.post("/v1/transcribe", files={"file": b"sound"}))
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, its form's fields, and checks that no text was left unescaped."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.fields: list[str] = []
+        self.forms: list[dict[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.tags.add(tag)
+        self.links += [str(named[name]) for name in ("href", "src", "action") if name in named]
+        if tag == "form":
+            self.forms.append(named)
+        if tag in ("input", "select"):
+            self.fields.append(str(named["name"]))
+
+
+def test_docs_need_no_script_and_no_other_host(client: TestClient) -> None:
+    answer = client.get("/docs")
+    page = Page(answer.text)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert page.links and not any("//" in link for link in page.links)
+    assert not page.tags & {"script", "link", "img", "iframe"}
+
+
+def test_docs_show_every_route_parameter_and_status(client: TestClient, schema: dict[str, Any]) -> None:
+    text = client.get("/docs").text
+    for path, operations in schema["paths"].items():
+        assert f"<code>{path}</code>" in text
+        for operation in operations.values():
+            assert all(f"<td>{status}" in text for status in operation["responses"])
+
+
+def test_the_form_of_the_docs_sends_what_the_route_reads(client: TestClient, schema: dict[str, Any]) -> None:
+    page = Page(client.get("/docs").text)
+    (form,) = page.forms
+    assert (form["method"], form["enctype"], form["action"]) == ("post", "multipart/form-data", "v1/transcribe")
+    body = schema["paths"]["/v1/transcribe"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert page.fields == list(body["properties"])
