@@ -6,9 +6,9 @@ of each decoder layer whose attention is guided to where the words are (the expo
 """
 
 import math
-import os
 import queue
 import random
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.multiprocessing import get_context
 from torch.nn import functional as F
 
@@ -49,20 +49,25 @@ def rate(step: int, spent: float) -> float:
     return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * max(fall, 0.01)
 
 
-def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, seed: int) -> None:
-    """Runs in a process of its own: makes batches for the present stage of the curriculum."""
+def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, step: int, rank: int, world: int) -> None:
+    """Runs in a process of its own: makes this process's share of the batch of every step from `step` on.
+
+    The shape of a batch is drawn from the number of its step: all processes have the same, and none waits for another.
+    """
     torch.set_num_threads(1)
     corpus = Corpus(corpus_folder)
-    maker, mel, rng = WindowMaker(corpus, SmallVocabulary(build_tokenizer(ranks)), seed), Mel(), random.Random(seed)
+    maker, mel = WindowMaker(corpus, SmallVocabulary(build_tokenizer(ranks)), step * world + rank), Mel()
     refreshed = time.monotonic()
     while True:
         if time.monotonic() - refreshed > 30:
             corpus.refresh()
             refreshed = time.monotonic()
+        rng = random.Random(step)
         seconds, size, crop = plan(spent.value, rng)
         room = 1500 - round(seconds / FRAME)
         offset = rng.randrange(room // 5) * 5 if room > 5 and rng.random() < 0.4 else 0
-        batches.put(batch(maker, mel, size, seconds, offset, crop))
+        batches.put(batch(maker, mel, max(1, round(size / world)), seconds, offset, crop))
+        step += 1
 
 
 def losses(model: TrainingWhisper, data: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -99,10 +104,22 @@ def _guide(log_attention: Tensor, spans: Tensor) -> Tensor:
     return (entropy - size.log()).mean() if len(size) else log_attention.sum() * 0
 
 
-def train(corpus: Path, ranks: Path, checkpoint: Path, minutes: float, threads: int = 2) -> None:
-    """Train for `minutes`, resuming from the checkpoint if there is one."""
-    torch.set_num_threads(threads)
+def train(corpus: Path, ranks: Path, checkpoint: Path, minutes: float, processes: int = 2) -> None:
+    """Train for `minutes`, resuming from the checkpoint if there is one.
+
+    Each process has one thread and its share of every batch, and all average their gradients: at this size two threads
+    in one process spend almost half their time waiting for each other.
+    """
+    with tempfile.TemporaryDirectory() as meeting:
+        arguments = (processes, f"file://{meeting}/point", corpus, ranks, checkpoint, minutes)
+        torch.multiprocessing.spawn(_train, arguments, nprocs=processes)
+
+
+def _train(rank: int, world: int, meeting: str, corpus: Path, ranks: Path, checkpoint: Path, minutes: float) -> None:
+    """One of `world` processes that train the same model."""
+    torch.set_num_threads(1)
     torch.manual_seed(0)
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
     vocabulary = SmallVocabulary(build_tokenizer(ranks))
     shape = Shape()
     model = TrainingWhisper(shape, len(vocabulary.tokens), len(CHARACTERS) + 1, len(WORD_ID) + 1)
@@ -114,29 +131,29 @@ def train(corpus: Path, ranks: Path, checkpoint: Path, minutes: float, threads: 
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, elapsed = state["step"], state["elapsed"]
-    print(
-        f"parameters: {sum(p.numel() for p in parameters) / 1e6:.2f} M, rows {len(vocabulary.tokens)} + 1501",
-        flush=True,
-    )
     context = get_context("spawn")
     spent, batches = context.Value("d", elapsed / (60 * minutes)), context.Queue(3)
-    producer = context.Process(target=produce, args=(corpus, ranks, spent, batches, step + os.getpid()), daemon=True)
+    share = (corpus, ranks, spent, batches, step, rank, world)
+    producer = context.Process(target=produce, args=share, daemon=True)
     producer.start()
-    data = batches.get()
     began = saved = time.monotonic()
     sums: dict[str, float] = {}
     while elapsed < 60 * minutes:
-        now = time.monotonic()
-        elapsed, began = elapsed + now - began, now
-        spent.value = min(1.0, elapsed / (60 * minutes))
+        spent.value = elapsed / (60 * minutes)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, spent.value)
+        try:
+            data = batches.get(timeout=120)
+        except queue.Empty as error:
+            raise RuntimeError("the process that makes batches has died") from error
         tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in data.items()}
         parts = losses(model, tensors)
         helper = max(0.2, 1 - 1.6 * spent.value)
         loss = parts["text"] + helper * (parts["ctc"] + parts["frames"]) + max(0.3, helper) * parts["guide"]
         optimizer.zero_grad()
         loss.backward()
+        now = time.monotonic()
+        elapsed, began = average(parameters, elapsed + now - began), now
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
@@ -144,19 +161,30 @@ def train(corpus: Path, ranks: Path, checkpoint: Path, minutes: float, threads: 
         for name, value in parts.items():
             sums[f"{kind} {name}"] = sums.get(f"{kind} {name}", 0.0) + value.item()
         sums[kind] = sums.get(kind, 0) + 1
-        if step % 50 == 0:
+        if step % 50 == 0 and rank == 0:
             means = [f"{name} {value / sums[name.split()[0]]:.3f}" for name, value in sums.items() if " " in name]
             print(f"{step} {elapsed:.0f}s lr {rate(step, spent.value):.5f} {' '.join(means)}", flush=True)
             sums = {}
-        if now - saved > CHECKPOINT_SECONDS:
+        if now - saved > CHECKPOINT_SECONDS and rank == 0:
             save(checkpoint, model, optimizer, shape, step, elapsed)
             saved = now
-        try:
-            data = batches.get(timeout=120)
-        except queue.Empty as error:
-            raise RuntimeError("the process that makes batches has died") from error
-    save(checkpoint, model, optimizer, shape, step, elapsed)
+    if rank == 0:
+        save(checkpoint, model, optimizer, shape, step, elapsed)
     producer.terminate()
+    distributed.destroy_process_group()
+
+
+def average(parameters: list[nn.Parameter], elapsed: float) -> float:
+    """Every gradient becomes the processes' mean; so does `elapsed`, so that all of them stop at the same step."""
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = torch.cat([*(gradient.flatten() for gradient in gradients), torch.tensor([elapsed])])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    at = 0
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = flat[at : at + gradient.numel()].view_as(gradient)
+        at += gradient.numel()
+    return float(flat[-1])
 
 
 def save(path: Path, model: nn.Module, optimizer: Any, shape: Shape, step: int, elapsed: float) -> None:

@@ -1,0 +1,45 @@
+"""The house rules that a program can check: direction of imports, types, style, and what no committed file may hold."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def tracked() -> list[Path]:
+    """The files of the repository, or of the source tree where it is not one."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [["lint-imports"], ["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
+    ids=["direction of imports", "lint", "format", "types"],
+)
+def test_the_tree_passes(check: list[str]) -> None:
+    done = subprocess.run([BIN / check[0], *check[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
+    forbidden = re.compile(r"https?://[^\s\"']*(pypi|npmjs|debian|/simple/)|/(work|root|home/\w+)/", re.IGNORECASE)
+    found = []
+    for path in tracked():
+        if path.suffix in {".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".json", ""} and path.stat().st_size < 200_000:
+            text = path.read_text(errors="ignore")
+            found += [f"{path.relative_to(ROOT)}: {m.group()}" for m in forbidden.finditer(text)]
+    assert not [line for line in found if "test_house.py" not in line]
+
+
+def test_only_what_belongs_there_stands_at_the_top() -> None:
+    allowed = {
+        "pyproject.toml", "README.md", "serve_config.yaml", "stt_ai", "cluster", "tests", "notebooks",
+        "constraints.txt", "Makefile", "LICENSE", ".ci", ".gitignore", ".gitattributes",
+    }  # fmt: skip
+    assert {path.relative_to(ROOT).parts[0] for path in tracked()} <= allowed
