@@ -45,7 +45,9 @@ class CannedDecoder:
 class SpeakingClock:
     """Hears "w<index>" in each window, in a language of its own; ``fails`` are raised first, one a call."""
 
-    def __init__(self, languages: Sequence[tuple[str, float]] = (("en", 0.99),), fails: Sequence[Exception] = ()) -> None:
+    def __init__(
+        self, languages: Sequence[tuple[str, float]] = (("en", 0.99),), fails: Sequence[Exception] = ()
+    ) -> None:
         self.languages = languages
         self.fails = list(fails)
         self.heard: Counter[tuple[int, str | None]] = Counter()
