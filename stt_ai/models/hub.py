@@ -167,24 +167,29 @@ def _translated(repo: HubRepo, call: Callable[[], T]) -> T:
         return call()
     except (HubUnreachable, HubRefused):
         raise
-    except HfHubHTTPError as error:
+    except Exception as error:
+        raise _translation(repo, error) from error
+
+
+def _translation(repo: HubRepo, error: BaseException) -> HubUnreachable | HubRefused:
+    if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
+        return _translation(repo, error.__cause__)
+    if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         if status >= 500:
-            raise HubUnreachable(f"it answers {status}") from error
+            return HubUnreachable(f"it answers {status}")
         if not _is_a_hubs(error):
-            raise HubUnreachable(f"what answers there is not a model hub ({status})") from error
-        raise HubRefused(_refusal(repo, error, status)) from error
-    except DamagedDownload as error:
-        raise HubRefused(str(error)) from error
-    except OfflineModeIsEnabled as error:
-        raise HubUnreachable("HF_HUB_OFFLINE is set") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise HubUnreachable(f"what answers there is not a model hub ({type(error).__name__})") from error
-    except Exception as error:
-        error = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
-        if isinstance(error, OSError) and error.errno is not None:
-            raise HubRefused(f"the cache {repo.cache} cannot be written: {error.strerror}") from error
-        raise HubUnreachable(f"{type(error).__name__}: {error}".split("\n")[0]) from error
+            return HubUnreachable(f"what answers there is not a model hub ({status})")
+        return HubRefused(_refusal(repo, error, status))
+    if isinstance(error, DamagedDownload):
+        return HubRefused(str(error))
+    if isinstance(error, OfflineModeIsEnabled):
+        return HubUnreachable("HF_HUB_OFFLINE is set")
+    if isinstance(error, (ValueError, KeyError, TypeError)):
+        return HubUnreachable(f"what answers there is not a model hub ({type(error).__name__})")
+    if isinstance(error, OSError) and error.errno is not None:
+        return HubRefused(f"the cache {repo.cache} cannot be written: {error.strerror}")
+    return HubUnreachable(f"{type(error).__name__}: {error}".split("\n")[0])
 
 
 def _is_a_hubs(error: HfHubHTTPError) -> bool:

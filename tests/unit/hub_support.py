@@ -67,7 +67,9 @@ class LoopbackHub:
 
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict)
     token: str | None = None
-    """When set, requests without it get 401, as for a gated repository."""
+    """When set, the repositories are gated: requests without it get 401, with another one 403."""
+    listed: bool = False
+    """What gated repositories hold is told to everybody; only the files need the token."""
     status: int | None = None
     """When set, the answer to everything."""
     silent: bool = False
@@ -111,7 +113,7 @@ class LoopbackHub:
     def downloads(self, name: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.method == "GET" and asked.name == name]
 
-    def wait_for(self, count: int, name: str, method: str = "GET", timeout: float = 20.0) -> None:
+    def wait_for(self, count: int, name: str, method: str = "GET", timeout: float = 120.0) -> None:
         """Until so many requests for ``name`` have come."""
 
         def come() -> bool:
@@ -183,8 +185,9 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             match = _INFO.match(self.path) or _RESOLVE.match(self.path)
             if match is None or match["repo"] not in hub.repos:
                 self.fail(404, "RepoNotFound", "Repository not found")
-            elif hub.token is not None and self.headers.get("Authorization") != f"Bearer {hub.token}":
-                self.fail(401, "GatedRepo", "Access to this model is restricted")
+            elif not self.allowed() and not (match.re is _INFO and hub.listed):
+                status = 403 if "Authorization" in self.headers else 401
+                self.fail(status, "GatedRepo", "Access to this model is restricted")
             elif match["revision"] not in ("main", COMMIT):
                 self.fail(404, "RevisionNotFound", "Invalid rev id")
             elif match.re is _INFO:
@@ -193,6 +196,9 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
                 self.fail(404, "EntryNotFound", "Entry not found")
             else:
                 self.send_file(match["repo"], match["name"])
+
+        def allowed(self) -> bool:
+            return hub.token is None or self.headers.get("Authorization") == f"Bearer {hub.token}"
 
         def send_file(self, repo: str, name: str) -> None:
             content = hub.repos[repo][name]
@@ -215,7 +221,7 @@ def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
             body = content[start:]
             if self.command == "GET" and is_large(name):
                 if hub.hold is not None:
-                    assert hub.hold.wait(20)
+                    assert hub.hold.wait(120)
                 if hub.cuts:
                     self.reply(206 if start else 200, body, headers, cut=hub.cuts.pop(0))
                     return
