@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY ?= 1
+export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.proxy.middlewares
 export RAY_USAGE_STATS_ENABLED ?= 0
 
 .PHONY: serve test check bench demo-models clean

@@ -28,8 +28,8 @@ from stt_ai.types import DecodingOptions
 # them back to the system each time.
 KEEP_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
-# Serve reads this in the ingress replica: see stt_ai/api/flow.py.
-HOLD_BACK_UPLOADS = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.flow.middlewares"}
+# Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
+MIDDLEWARES = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares"}
 
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
@@ -46,7 +46,7 @@ def build(settings: Settings) -> Application:
             name="ingress",
             num_replicas=1,
             max_ongoing_requests=1000,  # it admits callers itself, and /health must never wait behind them
-            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": HOLD_BACK_UPLOADS}},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": MIDDLEWARES}},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
         )

@@ -58,6 +58,7 @@ class Service:
             **os.environ,
             **ports,
             "RAY_SERVE_ENABLE_HA_PROXY": "1" if self.haproxy else "0",
+            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
             "RAY_TMPDIR": self._ray,

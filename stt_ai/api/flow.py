@@ -2,7 +2,7 @@
 
 Serve fetches a request's body from its HTTP server as fast as it comes, into a queue without a bound: a fast
 caller and a slow disk put a whole upload into memory. Serve lets a middleware stand between its server and
-that queue (`middlewares` are ours). It holds the next piece back while too many bytes wait unread, so the
+that queue (`stt_ai.api.proxy.middlewares` are ours). It holds the next piece back while too many bytes wait unread, so the
 server stops reading its socket, and TCP stops the caller.
 """
 
@@ -10,8 +10,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-
-from starlette.middleware import Middleware
 
 from stt_ai.api.proxy import CleanHeaders
 
@@ -54,13 +52,17 @@ class Unread:
 
 
 class HoldBack:
-    """The server's side: no further piece of a body while more than the limit waits unread."""
+    """The server's side: no further piece of a body while more than the limit waits unread.
+
+    It does nothing in a process whose app does not count its reads, such as Serve's Python proxy: what is read
+    elsewhere would never be known here.
+    """
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not CountReads.in_this_process:
             await self._app(scope, receive, send)
             return
         unread = scope[_KEY] = Unread()
@@ -77,8 +79,11 @@ class HoldBack:
 class CountReads:
     """The application's side: what it takes no longer waits."""
 
+    in_this_process = False
+
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
+        CountReads.in_this_process = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         unread: Unread | None = scope.get(_KEY)
@@ -92,8 +97,3 @@ class CountReads:
             return message
 
         await self._app(scope, receive_and_count, send)
-
-
-def middlewares() -> list[Middleware]:
-    """What Serve's HTTP server is to be wrapped in, the innermost first."""
-    return [Middleware(HoldBack), Middleware(CleanHeaders)]

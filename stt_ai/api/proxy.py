@@ -1,9 +1,11 @@
 """What a server in front of the app does to every request, before it reads headers that callers must not set."""
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stt_ai.api.context import choose_request_id
+from stt_ai.api.flow import HoldBack
 
 # Ray Serve obeys these, whoever sends them: one leaves uploads hanging, the other picks the caller's own time limit.
 _INTERNAL = ("x-request-disconnect-disabled", "x-request-timeout-seconds")
@@ -24,3 +26,8 @@ class CleanHeaders:
                 del headers[name]
             headers["x-request-id"] = request_id
         await self.app(scope, receive, send)
+
+
+def middlewares() -> list[Middleware]:
+    """What Serve wraps its HTTP servers in, when `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names this function."""
+    return [Middleware(HoldBack), Middleware(CleanHeaders)]
