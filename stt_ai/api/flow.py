@@ -11,7 +11,6 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from stt_ai.api.proxy import CleanHeaders
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
