@@ -2,15 +2,14 @@
 
 Serve fetches a request's body from its HTTP server as fast as it comes, into a queue without a bound: a fast
 caller and a slow disk put a whole upload into memory. Serve lets a middleware stand between its server and
-that queue (`stt_ai.api.proxy.middlewares` are ours). It holds the next piece back while too many bytes wait unread, so the
-server stops reading its socket, and TCP stops the caller.
+that queue (`stt_ai.api.proxy.middlewares` are ours). It holds the next piece back while too many bytes wait
+unread, so the server stops reading its socket, and TCP stops the caller.
 """
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

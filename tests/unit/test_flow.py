@@ -21,7 +21,7 @@ class Server:
         return {"type": "http.request", "body": b"x" * PIECE, "more_body": self.left > 0}
 
 
-async def greedy(scope: Any, receive: Any, send: Any, reader: Any) -> None:
+async def greedy(scope: Any, receive: Any, send: Any, app: Any) -> None:
     """Stands where Serve does: fetches everything it is given into a queue, while the app reads from it."""
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -34,7 +34,7 @@ async def greedy(scope: Any, receive: Any, send: Any, reader: Any) -> None:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(fetch())
-        group.create_task(CountReads(reader)(scope, queue.get, send))
+        group.create_task(app(scope, queue.get, send))
 
 
 async def test_an_app_that_does_not_read_holds_the_server_back() -> None:
@@ -53,8 +53,10 @@ async def test_an_app_that_does_not_read_holds_the_server_back() -> None:
             read += len(message["body"])
             assert server.given - read <= MAX_UNREAD + 2 * PIECE
 
+    app = CountReads(reader)
+
     async def between(scope: Any, receive: Any, send: Any) -> None:
-        await greedy(scope, receive, send, reader)
+        await greedy(scope, receive, send, app)
 
     task = asyncio.create_task(HoldBack(between)({"type": "http"}, server.receive, None))
     await begun.wait()
