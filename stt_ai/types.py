@@ -143,10 +143,14 @@ class GpuInfo:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """What a transcriber has in memory. ``label`` is what answers report as their model."""
+    """What a transcriber has in memory. ``label`` is what answers report as their model.
+
+    ``reason`` says why it is a demo model; empty when it is not.
+    """
 
     label: str
     demo: bool = False
+    reason: str = ""
     gpu: GpuInfo = GpuInfo()
 
 

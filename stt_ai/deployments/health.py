@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from ray import serve
 from ray.serve.schema import DeploymentStatusOverview
@@ -33,7 +34,12 @@ class ClusterHealth:
             await self._refresh()
             self._refreshing = asyncio.create_task(self._keep_fresh())
         loaded = self._loaded
-        return ServiceHealth(loaded.gpu if loaded else GpuInfo(), self._parts, bool(loaded and loaded.demo))
+        if loaded is None:
+            return ServiceHealth(GpuInfo(), self._parts)
+        note = f"demo model in use: {loaded.reason}" if loaded.demo else ""
+        name = f"transcriber-{self._model}"
+        parts = tuple(replace(part, detail=note) if part.name == name and part.ok else part for part in self._parts)
+        return ServiceHealth(loaded.gpu, parts, loaded.demo)
 
     async def _keep_fresh(self) -> None:
         while True:

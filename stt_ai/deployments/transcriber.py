@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 RETRY_LOAD_S = 30.0
 
+# For callers. What stands in the log names folders and addresses of the inside.
+_UNAVAILABLE = "The model {} cannot be loaded at the moment. Try another model, or this one later."
+
 
 @dataclass(frozen=True, slots=True)
 class TranscriberConfig:
@@ -104,10 +107,11 @@ class TranscriberDeployment:
             )
         except ModelUnavailable as failure:
             logger.error("%s", failure)
-            self._failure, self._failed_at = failure, time.monotonic()
+            self._failed_at = time.monotonic()
+            self._failure = failure if config.preload else ModelUnavailable(_UNAVAILABLE.format(config.entry.id), 60)
             return
         self._failure = None
-        self._loaded = LoadedModel(model.label, model.demo, find_gpu())
+        self._loaded = LoadedModel(model.label, model.demo, model.reason, find_gpu())
 
     def _run(self, jobs: Sequence[Job]) -> list[WindowTranscript | LanguageGuess | SttError]:
         """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""
