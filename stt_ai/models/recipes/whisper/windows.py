@@ -11,6 +11,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 from .grammar import LANGUAGES, finished, words
+from .phonemes import phonemes_over
 from .tokenizer import (
     END,
     FIRST_TIMESTAMP,
@@ -31,6 +32,7 @@ NAMES = {(language, word.lower()): word for language in LANGUAGES for word in wo
 FRAME = 0.02
 TIMESTAMP_STEP = 0.1  # timestamps are taught in tenths of a second: starts rounded down, ends up
 SHARE_WITHOUT_SPEECH = 0.1
+SHARE_PADDED = 0.4
 SHARE_WITH_PROMPT = 0.12
 SHARE_TIMESTAMPS = 0.5
 IGNORED = -100
@@ -66,7 +68,7 @@ class Corpus:
 
     def refresh(self) -> None:
         for path in sorted(set(self._folder.glob("*.json")) - self._known):
-            shard, samples = json.loads(path.read_text()), np.load(path.with_suffix(".npy"))
+            shard, samples = json.loads(path.read_text()), np.load(path.with_suffix(".npy"), mmap_mode="r")
             voice = self._items[shard["language"]].setdefault(shard["voice"], [])
             voice += [(samples[i["offset"] : i["offset"] + i["size"]], i) for i in shard["items"]]
             self._known.add(path)
@@ -110,7 +112,8 @@ class Window:
     labels: list[int]
     spans: list[tuple[float, float]]
     characters: list[int] = field(default_factory=list)
-    frame_words: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    frame_phonemes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    words: list[tuple[int, int, int]] = field(default_factory=list)  # first frame, last excluded, word
 
 
 class WindowMaker:
@@ -122,18 +125,22 @@ class WindowMaker:
         self.noise = np.random.default_rng(seed)
         self._encoded: dict[str, list[tuple[int, int]]] = {}
 
-    def draw(self, seconds: float, offset: float, crop: float) -> Window:
-        """A window of `seconds` whose first frame stands at `offset` seconds; `crop` is the share of cut sentences."""
+    def draw(self, seconds: float, offset: float, crop: float, dense: bool = False) -> Window:
+        """A window of `seconds` whose first frame stands at `offset` seconds; `crop` is the share of cut sentences.
+
+        A dense window has little padding and rarely no speech: more to learn from in less time.
+        """
         rng, size = self.rng, round(seconds * SAMPLE_RATE)
         # The rest beyond `content` becomes zeros of the mel domain, as faster-whisper pads short audio.
-        padded = rng.random() < 0.4
+        padded = rng.random() < (0.12 if dense else SHARE_PADDED)
         content = seconds * rng.uniform(0.3, 1.0) if padded else seconds
         content = min(seconds, max(1.0, round(content / FRAME) * FRAME))
         content_samples = round(content * SAMPLE_RATE)
         floor = rng.uniform(-1.0, 2.5) if rng.random() < 0.35 else -20.0
         language = "en" if rng.random() < 0.62 else "es"
         wave = np.zeros(size, np.float32)
-        spoken = [] if rng.random() < SHARE_WITHOUT_SPEECH else self._fill(wave, content, language, crop)
+        without = rng.random() < (0.04 if dense else SHARE_WITHOUT_SPEECH)
+        spoken = [] if without else self._fill(wave, content, language, crop)
         if spoken:
             self._add_noise(wave)
         else:
@@ -141,12 +148,13 @@ class WindowMaker:
         wave[content_samples:] = 0
         tokens, labels, spans = self._say(spoken, language, offset, seconds)
         window = Window(wave, content_samples, floor, tokens, labels, spans)
-        window.frame_words = np.zeros(round(seconds / FRAME), np.int64)
+        window.frame_phonemes = np.zeros(round(seconds / FRAME), np.int64)
         for at, sentence in spoken:
             window.characters += [CHARACTER_ID[c] for c in " " + " ".join(sentence.words).lower()]
             for word, (a, b) in zip(sentence.words, sentence.times, strict=True):
-                frames = slice(round((at + a) / FRAME), round((at + b) / FRAME))
-                window.frame_words[frames] = WORD_ID[language, word.lower()]
+                first, last = round((at + a) / FRAME), min(round((at + b) / FRAME), len(window.frame_phonemes))
+                window.words.append((first, max(last, first + 1), WORD_ID[language, word.lower()]))
+                window.frame_phonemes[first:last] = phonemes_over(language, word, last - first)
         return window
 
     def _fill(
@@ -173,9 +181,8 @@ class WindowMaker:
                 failures += 1
                 continue
             first = round(at * SAMPLE_RATE)
-            wave[first : first + len(one.samples)] += (
-                one.samples.astype(np.float32) / 32768 * level * rng.uniform(0.7, 1.2)
-            )
+            room = wave[first : first + len(one.samples)]  # rounding may leave it a few samples short
+            room += one.samples[: len(room)].astype(np.float32) / 32768 * level * rng.uniform(0.7, 1.2)
             spoken.append((at, one))
             at += one.seconds + (rng.uniform(0.15, 1.0) if rng.random() < 0.85 else rng.uniform(1.0, 3.0))
             if until - at < 0.7:
@@ -327,10 +334,10 @@ class Mel:
 
 
 def batch(
-    maker: WindowMaker, mel: Mel, size: int, seconds: float, offset_frames: int, crop: float
+    maker: WindowMaker, mel: Mel, size: int, seconds: float, offset_frames: int, crop: float, dense: bool = False
 ) -> dict[str, np.ndarray]:
     """One padded batch; spans are frames (first, last excluded) of the label, -1 where there is none."""
-    windows = [maker.draw(seconds, offset_frames * FRAME, crop) for _ in range(size)]
+    windows = [maker.draw(seconds, offset_frames * FRAME, crop, dense) for _ in range(size)]
     features = mel(
         torch.from_numpy(np.stack([w.wave for w in windows])),
         [w.content_samples for w in windows],
@@ -351,6 +358,7 @@ def batch(
         "spans": spans,
         "characters": np.array([c for w in windows for c in w.characters], np.int64),
         "character_counts": np.array([len(w.characters) for w in windows], np.int64),
-        "frame_words": np.stack([w.frame_words for w in windows]),
+        "phonemes": np.stack([w.frame_phonemes for w in windows]),
+        "words": np.array([(i, *word) for i, w in enumerate(windows) for word in w.words], np.int64).reshape(-1, 4),
         "offset": np.array(offset_frames),
     }
