@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 18
 _REAP_SECONDS = 5.0
 # A shell sets the limits and becomes the program: no code of ours runs between fork and exec, so this is safe in a
 # process with threads, and `subprocess` can still use vfork. A limit that cannot be set is already lower.

@@ -16,7 +16,7 @@ from stt_ai.types import SAMPLE_RATE, DecodedAudio, Pcm, Samples, Upload
 __all__ = ["DecoderLimits", "FileDecoder"]
 
 _BOMB_SECONDS = 300.0
-_LEAST_BYTE_RATE = 8.0
+_LEAST_BYTE_RATE = 16.0
 
 
 class FileDecoder:

@@ -32,6 +32,8 @@ _LARGEST_BLOCK = 256 << 20
 _SAMPLE_BYTES = 2
 _LINE_BYTES = 500
 _DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)")
+_TRACK = re.compile(rb"  Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ")
+_LOWEST_RATE = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ def decode(
             log.feed(lines)
             if log.duration > limits.max_duration_s:
                 raise too_long(limits)
+            if log.sample_rate < _LOWEST_RATE:
+                raise UnsupportedMedia(f"The audio's sample rate is below {_LOWEST_RATE} Hz, too low for speech.")
             if cancelled.is_set():
                 raise Unavailable("The request was cancelled.")
             if time.monotonic() - started > limits.seconds_for(size, decoded / _SAMPLE_BYTES / SAMPLE_RATE):
@@ -140,6 +144,9 @@ class _Log:
 
     def __init__(self) -> None:
         self.duration = 0.0
+        self.sample_rate = SAMPLE_RATE
+        """Of the first audio track. A low one turns few bytes into very much audio."""
+        self._tracks = 0
         self._line = b""
         self._no_track = self._no_decoder = False
         self._last: deque[bytes] = deque(maxlen=8)
@@ -156,6 +163,11 @@ class _Log:
         if found:
             hours, minutes, seconds = found.groups()
             self.duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        track = _TRACK.match(line)
+        if track:
+            self._tracks += 1
+            if self._tracks == 1:
+                self.sample_rate = int(track[1])
         self._no_track |= b"matches no streams" in line
         self._no_decoder |= b"no decoder found" in line or b"Decoder (codec" in line or b"not in whitelist" in line
 

@@ -79,6 +79,11 @@ class SpeechStream:
 
     def _judge(self, audio: Samples) -> None:
         """``audio``: the context of the first frame, then whole frames."""
+        if not audio.any():
+            # Nothing at all for seconds: as at the start of a file. Long digital silence costs next to nothing.
+            self._hidden, self._cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
+            self._probabilities.append(np.zeros(len(audio) // FRAME, np.float32))
+            return
         scaled = audio.astype(np.float32) / 32768.0
         frames = np.lib.stride_tricks.sliding_window_view(scaled, _CONTEXT + FRAME)[::FRAME]
         inputs = {"input": np.ascontiguousarray(frames), "h": self._hidden, "c": self._cell}

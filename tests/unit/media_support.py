@@ -63,6 +63,7 @@ VIDEO: dict[str, list[str]] = {
     "vorbis.webm": [*_PICTURE, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libvorbis"],
     "a.mkv": [*_MPEG4, "-c:a", "ac3", "-ar", "48000"],
     "h264.mkv": [*_PICTURE, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"],
+    "wide.mkv": [*_PICTURE, "-c:v", "mjpeg", "-s", "320x258", "-c:a", "libopus"],
     "a.avi": [*_MPEG4, "-c:a", "libmp3lame"],
     "pcm.avi": [*_MPEG4, "-c:a", "pcm_s16le"],
     "a.wmv": [*_PICTURE, "-c:v", "wmv2", "-c:a", "wmav2", "-ar", "44100"],
@@ -75,6 +76,7 @@ SILENT: dict[str, list[str]] = {
     "silent.mp4": [*_BARE, "-c:v", "mpeg4"],
     "silent.mov": [*_BARE, "-c:v", "mpeg4"],
     "silent.mkv": [*_BARE, "-c:v", "mpeg4"],
+    "silent-wide.mkv": [*_BARE, "-c:v", "mjpeg", "-s", "320x258"],
     "silent.avi": [*_BARE, "-c:v", "mpeg4"],
     "silent.webm": [*_BARE, "-c:v", "libvpx", "-deadline", "realtime"],
     "silent.wmv": [*_BARE, "-c:v", "wmv2"],
@@ -117,9 +119,9 @@ def folder() -> Path:
 @functools.cache
 def all_media() -> dict[str, Path]:
     """Every file of `AUDIO`, `VIDEO` and `SILENT`, and the stored ones for which the shipped ffmpeg has no encoder."""
-    wanted = {**AUDIO, **VIDEO, **SILENT}
+    wanted, at, samples = {**AUDIO, **VIDEO, **SILENT}, folder(), sound()
     with ThreadPoolExecutor(4) as pool:
-        made = pool.map(lambda item: run_ffmpeg(item[1], folder() / item[0]), wanted.items())
+        made = pool.map(lambda item: run_ffmpeg(item[1], at / item[0], samples), wanted.items())
         paths = dict(zip(wanted, made, strict=True))
     return {**paths, **{path.name: path for path in sorted(STORED.iterdir())}}
 
