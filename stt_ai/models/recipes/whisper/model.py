@@ -103,11 +103,17 @@ class Encoder(nn.Module):
 
     def forward(self, mel: Tensor, first: int = 0) -> Tensor:
         """(batch, 80, 2 * frames) to (batch, frames, width); `first` is the position of the first frame."""
+        return self.with_middle(mel, first)[0]
+
+    def with_middle(self, mel: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """The same, and what leaves the layer past the middle."""
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
-        x = x + self.embed_positions.weight[first : first + x.shape[1]]
-        for layer in self.layers:
+        x = middle = x + self.embed_positions.weight[first : first + x.shape[1]]
+        for index, layer in enumerate(self.layers):
             x = layer(x)
-        return self.layer_norm(x)
+            if index == len(self.layers) // 2:
+                middle = x
+        return self.layer_norm(x), middle
 
 
 class Decoder(nn.Module):
@@ -122,7 +128,7 @@ class Decoder(nn.Module):
 class TrainingWhisper(nn.Module):
     """Whisper over a reduced vocabulary: `text_tokens` rows, then the 1,501 timestamps."""
 
-    def __init__(self, shape: Shape, text_tokens: int, characters: int, words: int) -> None:
+    def __init__(self, shape: Shape, text_tokens: int, characters: int, words: int, phonemes: int) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(shape), Decoder(shape)
         self.text_rows = nn.Parameter(torch.randn(text_tokens, shape.width) * 0.04)
@@ -133,6 +139,7 @@ class TrainingWhisper(nn.Module):
         self.unused_bias = math.log(FULL_VOCABULARY - text_tokens - TIMESTAMPS)
         self.character_head = nn.Linear(shape.width, characters)
         self.word_head = nn.Linear(shape.width, words)
+        self.phoneme_head = nn.Sequential(nn.LayerNorm(shape.width), nn.Linear(shape.width, phonemes))
 
     def rows(self) -> Tensor:
         """(text_tokens + 1501, width): the token embeddings, which are also the output projection."""

@@ -1,8 +1,8 @@
 """Training of the demo recogniser on CPU within a time budget.
 
 The curriculum goes by the share of the budget spent: windows of 2-3 s, then up to 10 s, then 12-30 s windows mixed in.
-Three helpers make it learn within the hour: a character CTC head and a word-per-frame head on the encoder, and one head
-of each decoder layer whose attention is guided to where the words are (the exported `alignment_heads`).
+Helpers make it learn within the hour: heads for phonemes, characters (CTC) and words on the encoder, and one head of
+each decoder layer whose attention is guided to where the words are (the exported `alignment_heads`).
 """
 
 import math
@@ -12,7 +12,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch.multiprocessing import get_context
 from torch.nn import functional as F
 
 from .model import Shape, TrainingWhisper
+from .phonemes import phoneme_ids
 from .tokenizer import SmallVocabulary, build_tokenizer
 from .windows import CHARACTERS, FRAME, IGNORED, WORD_ID, Corpus, Mel, WindowMaker, batch
 
@@ -28,24 +29,34 @@ PEAK_RATE = 1.5e-3
 WARM_UP = 250
 FRAMES_PER_BATCH = 4500  # of 20 ms
 CHECKPOINT_SECONDS = 180
+LONG_FROM = 0.5  # of the time: from then on long windows are mixed in
 
 
-def plan(spent: float, rng: random.Random) -> tuple[float, int, float]:
-    """(window seconds, batch size, share of cropped sentences) after `spent` of the time budget."""
+class Stage(NamedTuple):
+    """How the windows of a batch are drawn."""
+
+    seconds: float
+    size: int
+    crop: float
+    dense: bool
+
+
+def plan(spent: float, rng: random.Random) -> Stage:
+    """The windows of a batch after `spent` of the time budget."""
     if spent < 0.10:
-        seconds, crop = rng.choice([2.0, 2.0, 3.0]), 0.5
-    elif spent < 0.35:
-        seconds, crop = rng.choice([2.0, 3.0, 4.0, 6.0]), 0.3
+        seconds, crop, dense = rng.choice([2.0, 2.0, 3.0]), 0.5, True
+    elif spent < LONG_FROM:
+        seconds, crop, dense = rng.choice([2.0, 3.0, 4.0, 6.0]), 0.3, True
     else:
-        crop = 0.15
-        share_long = 0.30 if spent < 0.6 else 0.40
-        seconds = rng.choice([12.0, 18.0, 30.0]) if rng.random() < share_long else rng.choice([3.0, 4.0, 6.0, 10.0])
-    return seconds, round(FRAMES_PER_BATCH * FRAME / seconds), crop
+        long = rng.random() < 0.4
+        seconds = rng.choice([12.0, 18.0, 30.0]) if long else rng.choice([3.0, 4.0, 6.0, 10.0])
+        crop, dense = 0.15, rng.random() < 0.4
+    return Stage(seconds, round(FRAMES_PER_BATCH * FRAME / seconds), crop, dense)
 
 
 def rate(step: int, spent: float) -> float:
-    """Warm-up, then constant to 55 % of the time, then down to nothing by a cosine."""
-    fall = 1.0 if spent < 0.55 else 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - 0.55) / 0.45)))
+    """Warm-up, then constant to 60 % of the time, then down to nothing by a cosine."""
+    fall = 1.0 if spent < 0.6 else 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - 0.6) / 0.4)))
     return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * max(fall, 0.01)
 
 
@@ -63,16 +74,18 @@ def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, step: in
             corpus.refresh()
             refreshed = time.monotonic()
         rng = random.Random(step)
-        seconds, size, crop = plan(spent.value, rng)
-        room = 1500 - round(seconds / FRAME)
+        stage = plan(spent.value, rng)
+        room = 1500 - round(stage.seconds / FRAME)
         offset = rng.randrange(room // 5) * 5 if room > 5 and rng.random() < 0.4 else 0
-        batches.put(batch(maker, mel, max(1, round(size / world)), seconds, offset, crop))
+        batches.put(
+            batch(maker, mel, max(1, round(stage.size / world)), stage.seconds, offset, stage.crop, stage.dense)
+        )
         step += 1
 
 
 def losses(model: TrainingWhisper, data: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The four losses of a batch."""
-    audio = model.encoder(data["mel"], int(data["offset"]))
+    """The losses of a batch."""
+    audio, middle = model.encoder.with_middle(data["mel"], int(data["offset"]))
     rows = model.rows()
     hidden, guided = model.hidden(data["tokens"], audio, rows)
     labels = data["labels"]
@@ -81,15 +94,23 @@ def losses(model: TrainingWhisper, data: dict[str, Tensor]) -> dict[str, Tensor]
     characters = model.character_head(audio).log_softmax(-1).transpose(0, 1)
     lengths = torch.full((len(labels),), audio.shape[1])
     ctc = F.ctc_loss(characters, data["characters"], lengths, data["character_counts"], zero_infinity=True)
-    step = 3
-    start = random.randrange(step)
-    frame_logits = model.word_head(audio[:, start::step])
-    frames = F.cross_entropy(frame_logits.flatten(0, 1), data["frame_words"][:, start::step].flatten())
+    phonemes = F.cross_entropy(model.phoneme_head(middle).flatten(0, 1), data["phonemes"].flatten())
+    words = _words(model, audio, data["words"])
     spans = data["spans"]
     guide = 0.5 * _guide(guided[0], spans[:, :-1])
     for attention in guided[1:]:
         guide = guide + _guide(attention, spans[:, 1:])
-    return {"text": text, "ctc": ctc, "frames": frames, "guide": guide / len(guided)}
+    return {"text": text, "ctc": ctc, "phonemes": phonemes, "words": words, "guide": guide / len(guided)}
+
+
+def _words(model: TrainingWhisper, audio: Tensor, words: Tensor) -> Tensor:
+    """Cross-entropy of each word (window, first frame, last excluded, class) by the mean of its frames."""
+    if not len(words):
+        return audio.sum() * 0
+    sums = F.pad(audio.cumsum(1), (0, 0, 1, 0))
+    window, first, last, kind = words.unbind(1)
+    mean = (sums[window, last] - sums[window, first]) / (last - first)[:, None]
+    return F.cross_entropy(model.word_head(mean), kind)
 
 
 def _guide(log_attention: Tensor, spans: Tensor) -> Tensor:
@@ -122,7 +143,9 @@ def _train(rank: int, world: int, meeting: str, corpus: Path, ranks: Path, check
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
     vocabulary = SmallVocabulary(build_tokenizer(ranks))
     shape = Shape()
-    model = TrainingWhisper(shape, len(vocabulary.tokens), len(CHARACTERS) + 1, len(WORD_ID) + 1)
+    model = TrainingWhisper(
+        shape, len(vocabulary.tokens), len(CHARACTERS) + 1, len(WORD_ID) + 1, len(phoneme_ids()) + 1
+    )
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     step, elapsed = 0, 0.0
@@ -148,8 +171,7 @@ def _train(rank: int, world: int, meeting: str, corpus: Path, ranks: Path, check
             raise RuntimeError("the process that makes batches has died") from error
         tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in data.items()}
         parts = losses(model, tensors)
-        helper = max(0.2, 1 - 1.6 * spent.value)
-        loss = parts["text"] + helper * (parts["ctc"] + parts["frames"]) + max(0.3, helper) * parts["guide"]
+        loss = weighted(parts, spent.value)
         optimizer.zero_grad()
         loss.backward()
         now = time.monotonic()
@@ -172,6 +194,13 @@ def _train(rank: int, world: int, meeting: str, corpus: Path, ranks: Path, check
         save(checkpoint, model, optimizer, shape, step, elapsed)
     producer.terminate()
     distributed.destroy_process_group()
+
+
+def weighted(parts: dict[str, Tensor], spent: float) -> Tensor:
+    """The encoder's helpers count fully for half of the time, and a fifth at the end."""
+    helper = min(1.0, max(0.2, 1 - 2 * (spent - 0.5)))
+    encoder = 0.3 * parts["ctc"] + parts["phonemes"] + parts["words"]
+    return parts["text"] + helper * encoder + max(0.3, helper) * parts["guide"]
 
 
 def average(parameters: list[nn.Parameter], elapsed: float) -> float:
