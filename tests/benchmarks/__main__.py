@@ -1,0 +1,114 @@
+"""`python -m tests.benchmarks [NAME …] [--json FILE] [--quick] [--model-folder DIR] [--threads N]`."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from stt_ai.models.fetch import demo_path
+from tests.benchmarks import long_file, machine, malloc, many_clips, report, short_clip, startup, upload
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.report import Result
+
+# In the order in which they run: what can share a running service stands together.
+BENCHMARKS: dict[str, Callable[[Bench], Result]] = {
+    "malloc": malloc.run,
+    "startup": startup.run,
+    "long_file": long_file.run,
+    "short_clip": short_clip.run,
+    "many_clips": many_clips.run,
+    "upload": upload.run,
+}
+WITHOUT_PEER = {"malloc", "startup", "upload"}
+
+
+def main() -> int:
+    asked = _arguments()
+    begin, stolen = time.monotonic(), machine.stolen_seconds()
+    found = machine.facts()
+    if warning := machine.warning(found):
+        print(f"\n{warning}\n", flush=True)
+    names = [name for name in BENCHMARKS if name in (asked.names or BENCHMARKS)]
+    results, failures = [], 0
+    with tempfile.TemporaryDirectory(prefix="stt-bench-") as folder:
+        bench = _bench(asked, Path(folder))
+        try:
+            for name in names:
+                print(f"-- {name}", flush=True)
+                if name in WITHOUT_PEER:
+                    bench.stop_peer()
+                try:
+                    results.append(BENCHMARKS[name](bench))
+                except Exception as error:  # one that fails must not take the others' figures with it
+                    failures += 1
+                    results.append(Result(name, notes=[f"FAILED: {type(error).__name__}: {error}"]))
+                    bench.stop_service()
+                print(report.table(results[-1]), flush=True)
+        finally:
+            bench.stop_peer()
+            bench.stop_service()
+    found["seconds_stolen_by_the_host"] = round(machine.stolen_seconds() - stolen, 1)
+    found["seconds_taken"] = round(time.monotonic() - begin, 1)
+    _summary(found, results, machine.warning(found))
+    if asked.json:
+        settings = {
+            "model": str(asked.model_folder or "demo"),
+            "threads": bench.threads,
+            "compute_type": bench.compute_type,
+            "beam_size": 5,
+            "quick": asked.quick,
+        }
+        asked.json.write_text(report.document(found, settings, results))
+        print(f"written to {asked.json}")
+    return 1 if failures else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BENCHMARKS)}; none: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
+    parser.add_argument("--quick", action="store_true", help="few rounds: shows that it works, proves nothing")
+    parser.add_argument("--model-folder", type=Path, metavar="DIR", help="a CTranslate2 Whisper instead of the demo's")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the model; without: all cores")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(BENCHMARKS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    return asked
+
+
+def _bench(asked: argparse.Namespace, folder: Path) -> Bench:
+    return Bench(
+        folder=folder,
+        model=asked.model_folder.resolve() if asked.model_folder else demo_path(),
+        demo=asked.model_folder is None,
+        variable_length=asked.model_folder is None,
+        threads=asked.threads or os.cpu_count() or 1,
+        service_threads=asked.threads,
+        quick=asked.quick,
+    )
+
+
+def _summary(found: dict[str, object], results: list[Result], warning: str | None) -> None:
+    print("== machine")
+    for name, value in found.items():
+        print(f"   {name}: {value}")
+    print("\n== targets")
+    for result in results:
+        for finding in result.findings:
+            if finding.met is not None:
+                verdict = "met   " if finding.met else "MISSED"
+                print(
+                    f"   {verdict} {result.name}: {finding.name}: {finding.value:.3f} {finding.unit} ({finding.target})"
+                )
+        for note in result.notes:
+            if note.startswith("FAILED"):
+                print(f"   FAILED {result.name}: {note}")
+    if warning:
+        print(f"\n{warning}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

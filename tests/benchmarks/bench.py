@@ -1,0 +1,160 @@
+"""What all benchmarks share: the model, the running service, the peer, and runs by turns."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.benchmarks.peer import Peer
+from tests.service import Service
+from tests.speech import DATA, word_error_rate
+
+SETTLE_S = 0.3
+"""Between two runs: OpenMP's threads go on spinning for 0.2 s after their work, and would slow what comes next."""
+
+Call = Callable[[], float]
+Arguments = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Bench:
+    """One run of the benchmarks. At most one service and one peer are alive at a time.
+
+    ``threads`` are the peer's; ``service_threads`` 0: the service takes as many as its configuration says.
+    """
+
+    folder: Path
+    model: Path
+    demo: bool
+    variable_length: bool
+    threads: int
+    service_threads: int
+    quick: bool
+    compute_type: str = "int8"
+    _service: Service | None = None
+    _key: str = ""
+    _peer: Peer | None = None
+    _started: int = field(default=0)
+
+    def say(self, text: str) -> None:
+        """Progress, for whoever waits."""
+        print(f"   [{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+    @cached_property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """What is said in each file, by its name."""
+        return {entry["file"]: entry for entry in json.loads((DATA / "manifest.json").read_text())["files"]}
+
+    def word_error_rate(self, files: list[str], texts: list[str]) -> float:
+        """In percent, of files by their names in the manifest."""
+        return 100 * word_error_rate([self.manifest[file]["text"] for file in files], texts)
+
+    def peer(self) -> Peer:
+        """The process that holds faster-whisper and our bare engine; started at the first call."""
+        if self._peer is None:
+            self.say("loading the model into the peer's process")
+            log = self.folder / "peer.log"
+            self._peer = Peer(self.model, self.threads, self.compute_type, self.variable_length, log)
+        return self._peer
+
+    def stop_peer(self) -> None:
+        if self._peer is not None:
+            self._peer.stop()
+            self._peer = None
+
+    def service(self, transcriber: dict[str, Any] | None = None, haproxy: bool = True, padded: bool = False) -> Service:
+        """The running service with these settings; one with others is stopped first.
+
+        ``padded``: the model is given 30 s whatever the window's length, as models that bear nothing shorter are.
+        """
+        key = json.dumps([transcriber, haproxy, padded])
+        if self._service is None or self._key != key:
+            self.prepare(transcriber, haproxy, padded)
+            assert self._service is not None
+            self.say(f"starting the service {key}")
+            self._service.start(timeout=300)
+        assert self._service is not None
+        return self._service
+
+    def prepare(self, transcriber: dict[str, Any] | None = None, haproxy: bool = True, padded: bool = False) -> Service:
+        """A service that is not started yet, in place of the one that runs."""
+        self.stop_service()
+        self._key = json.dumps([transcriber, haproxy, padded])
+        self._started += 1
+        folder = self.folder / f"service_{self._started}"
+        folder.mkdir()
+        self._service = Service(folder, self._arguments(transcriber or {}, padded), haproxy)
+        return self._service
+
+    def stop_service(self) -> None:
+        if self._service is not None:
+            self._service.stop()
+            self._service = None
+
+    def _arguments(self, transcriber: dict[str, Any], padded: bool) -> Arguments:
+        """The shipped configuration as it is, with the demo model; or with the model that was named."""
+        threads = {"cpu_threads": self.service_threads} if self.service_threads else {}
+        arguments: Arguments = {"transcriber": {**threads, **transcriber}}
+        if not self.demo or padded:
+            entry = {
+                "id": "benchmark",
+                "name": "Benchmark",
+                "folder": str(self.model),
+                "variable_length": self.variable_length and not padded,
+            }
+            catalogue = {"default": "benchmark", "offer": ["benchmark"], "extra": [entry]}
+            arguments["models"] = {"source": "hub", "catalogue": catalogue}
+        return arguments
+
+    def alternate(
+        self, calls: Mapping[str, Call], rounds: int, budget_s: float, least: int = 2
+    ) -> dict[str, list[float]]:
+        """``calls`` by turns, A B A B …: what each returned, in order.
+
+        Ends after ``rounds``, or when ``budget_s`` seconds are spent and ``least`` rounds are done.
+        """
+        taken: dict[str, list[float]] = {name: [] for name in calls}
+        begin = time.monotonic()
+        for done in range(rounds):
+            if done >= least and time.monotonic() - begin > budget_s:
+                self.say(f"stopped after {done} of {rounds} rounds: the time for them is spent")
+                break
+            for name, call in calls.items():
+                time.sleep(SETTLE_S)
+                taken[name].append(call())
+            if rounds <= 10 or (done + 1) % 10 == 0:
+                last = ", ".join(f"{name} {values[-1]:.3f} s" for name, values in taken.items())
+                self.say(f"round {done + 1} of {rounds}: {last}")
+        return taken
+
+
+class Caller:
+    """Sends files to one service over connections that are kept open, as a client's session does."""
+
+    def __init__(self, service: Service) -> None:
+        self._client = httpx.Client(base_url=service.url, timeout=900)
+
+    def transcribe(self, path: Path, language: str | None = None) -> tuple[float, dict[str, Any]]:
+        """(seconds until the whole answer was here, the answer). Raises unless it is a 200."""
+        fields = {"diarize": "false", **({"language": language} if language else {})}
+        data = path.read_bytes()
+        begin = time.perf_counter()
+        answer = self._client.post("/v1/transcribe", files={"file": (path.name, data)}, data=fields)
+        seconds = time.perf_counter() - begin
+        if answer.status_code != 200:
+            raise RuntimeError(f"the service answered {answer.status_code}: {answer.text}")
+        return seconds, answer.json()
+
+    def health(self) -> float:
+        """Seconds of the shortest request there is: what proxy, framework and client cost by themselves."""
+        begin = time.perf_counter()
+        self._client.get("/health").raise_for_status()
+        return time.perf_counter() - begin
+
+    def close(self) -> None:
+        self._client.close()
