@@ -19,28 +19,32 @@ BEST_OF = 5
 class Encoded:
     """The encoder's output for a batch, [windows, positions, width], from which rows can be taken."""
 
-    def __init__(self, view: Any) -> None:
-        self._view = view
+    def __init__(self, views: Sequence[Any]) -> None:
+        """``views`` of [any, positions, width]: what one or more calls of the encoder gave, in order."""
+        self._views = list(views)
         self._array: Any = None
 
     def __len__(self) -> int:
-        return int(self._view.shape[0])
+        return sum(int(view.shape[0]) for view in self._views)
 
     def rows(self, indices: Sequence[int]) -> Any:
-        """A storage view of these windows. The whole batch in order is not copied.
+        """A storage view of these windows. What one call gave is not copied.
 
         A GPU's rows go through host memory: some megabytes each, far less than encoding them again.
         """
-        if list(indices) == list(range(len(self))):
-            return self._view
+        if len(self._views) == 1 and list(indices) == list(range(len(self))):
+            return self._views[0]
         if self._array is None:
-            view = self._view
-            if view.device != "cpu":
-                view = view.to_device(ctranslate2.Device.cpu)
-            if view.dtype not in (ctranslate2.DataType.float32, ctranslate2.DataType.float16):
-                view = view.to(ctranslate2.DataType.float32)
-            self._array = np.array(view)
+            self._array = np.concatenate([_on_host(view) for view in self._views])
         return ctranslate2.StorageView.from_array(np.ascontiguousarray(self._array[list(indices)]))
+
+
+def _on_host(view: Any) -> Any:
+    if view.device != "cpu":
+        view = view.to_device(ctranslate2.Device.cpu)
+    if view.dtype not in (ctranslate2.DataType.float32, ctranslate2.DataType.float16):
+        view = view.to(ctranslate2.DataType.float32)
+    return np.array(view)
 
 
 class Generator(Protocol):
@@ -55,6 +59,7 @@ class Job:
 
     row: int
     prompt: list[int]
+    language: str
     seconds: float
     beam_size: int
     temperatures: tuple[float, ...]

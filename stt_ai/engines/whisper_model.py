@@ -1,0 +1,127 @@
+"""A Whisper model in memory: its weights, its tokens, and how long a window it hears."""
+
+import json
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+
+from stt_ai.engines.features import FRAMES_PER_SECOND, MAX_FRAMES, LogMel
+from stt_ai.engines.malloc import keep_freed_memory
+from stt_ai.engines.whisper_decode import Encoded
+from stt_ai.errors import ModelUnavailable
+from stt_ai.types import SAMPLE_RATE, Samples
+
+logger = logging.getLogger(__name__)
+
+FILES = ("model.bin", "config.json", "tokenizer.json")
+FRAMES_AFTER = 1 * FRAMES_PER_SECOND
+FRAME_STEP = 1 * FRAMES_PER_SECOND
+
+
+class LoadedWhisper:
+    """faster-whisper's `WhisperModel` with what the engine needs around it."""
+
+    def __init__(
+        self, path: Path, *, device: str, compute_type: str, cpu_threads: int, workers: int, variable_length: bool
+    ) -> None:
+        missing = [file for file in FILES if not (path / file).is_file()]
+        if missing:
+            raise ModelUnavailable(f"The model {path.name} is incomplete: {', '.join(missing)} is missing.")
+        self._path = path
+        self._variable_length = variable_length
+        self.device = _device(device)
+        if self.device == "cpu":
+            keep_freed_memory()
+        try:
+            self._whisper = WhisperModel(
+                str(path),
+                device=self.device,
+                compute_type=_compute_type(compute_type, self.device),
+                cpu_threads=cpu_threads,
+                num_workers=workers,
+                local_files_only=True,
+            )
+        except Exception as error:  # whatever CTranslate2, tokenizers or json find wrong with the files
+            logger.exception("cannot load %s", path)
+            raise ModelUnavailable(f"The model {path.name} cannot be loaded.") from error
+        self.ct2: ctranslate2.models.Whisper = self._whisper.model
+        self._mel = LogMel(self._whisper.feature_extractor.mel_filters)
+        self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+
+    @property
+    def multilingual(self) -> bool:
+        return bool(self.ct2.is_multilingual)
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that the model's own configuration lists, `("en",)` for an English-only one."""
+        if not self.multilingual:
+            return ("en",)
+        listed = json.loads((self._path / "config.json").read_text(encoding="utf-8")).get("lang_ids") or []
+        tokens = [self._whisper.hf_tokenizer.id_to_token(token) or "" for token in listed]
+        return tuple(token[2:-2] for token in tokens if token[2:-2] in self._whisper.supported_languages)
+
+    def tokenizer(self, language: str = "en", task: str = "transcribe") -> Tokenizer:
+        """Tokens do not depend on the language; where words end, and the start sequence, do."""
+        key = (language, task)
+        if key not in self._tokenizers:
+            self._tokenizers[key] = Tokenizer(self._whisper.hf_tokenizer, self.multilingual, task, language)
+        return self._tokenizers[key]
+
+    @cached_property
+    def end_token(self) -> int:
+        return int(self.tokenizer().eot)
+
+    @cached_property
+    def suppressed_tokens(self) -> list[int]:
+        """What is never written: signs that are not spoken, and the tokens that steer the model."""
+        return list(get_suppressed_tokens(self.tokenizer(), [-1]))
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer().decode(list(tokens)))
+
+    def prompt(self, language: str, task: str) -> list[int]:
+        """The start sequence and the order to write no timestamps: equally long whatever the language."""
+        tokenizer = self.tokenizer(language, task)
+        return [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+    def frames(self, samples: Samples) -> int:
+        """What must be heard of a window: it and a little silence if the model bears that, else 30 s."""
+        if not self._variable_length:
+            return MAX_FRAMES
+        frames = len(samples) * FRAMES_PER_SECOND // SAMPLE_RATE + FRAMES_AFTER
+        return min(MAX_FRAMES, -(-frames // FRAME_STEP) * FRAME_STEP)
+
+    def features(self, samples: Sequence[Samples]) -> Any:
+        """float32 [windows, n_mels, frames], as long as the longest window must be heard."""
+        frames = max(self.frames(audio) for audio in samples)
+        return np.stack([self._mel(audio, frames) for audio in samples])
+
+    def encode(self, features: Any) -> Encoded:
+        """A CPU encodes windows one by one: together they leave its caches and save it nothing."""
+        calls = [features] if self.device != "cpu" else [features[row : row + 1] for row in range(len(features))]
+        return Encoded([self.ct2.encode(ctranslate2.StorageView.from_array(call)) for call in calls])
+
+    def close(self) -> None:
+        self.ct2.unload_model()
+
+
+def _device(device: str) -> str:
+    if device != "auto":
+        return device
+    return "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+
+
+def _compute_type(compute_type: str, device: str) -> str:
+    """int8 is the fastest on a CPU and float16 on a GPU, whatever the weights were stored in."""
+    if compute_type != "default":
+        return compute_type
+    return "float16" if device == "cuda" else "int8"
