@@ -13,6 +13,11 @@ FILE = "file"
 MAX_PARTS = 32
 MAX_FIELD_BYTES = 4096
 MAX_FORM_BYTES = 1 << 20
+# What the built-in fetch makes of a form of the form-data package, instead of refusing it.
+NODE = (
+    "Your client sent the words [object FormData] instead of the form. With the fetch that Node has built in, use the "
+    "FormData that it has built in; the form-data package needs the fetch of the node-fetch package."
+)
 HOW = 'Send the recording as multipart/form-data in the field `file`, as curl -F "file=@meeting.mp3" does.'
 
 
@@ -85,7 +90,8 @@ class FormReader:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise MalformedBody(f"The multipart form is broken. {HOW}") from error
+            spelt_out = data.startswith(b"[object FormData]")
+            raise MalformedBody(NODE if spelt_out else f"The multipart form is broken. {HOW}") from error
         if self._fed - self.file_bytes > MAX_FORM_BYTES:
             raise MalformedBody(f"The form holds too much besides the file{self._named()}. {HOW}")
         return self._pieces

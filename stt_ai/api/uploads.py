@@ -34,8 +34,7 @@ class TemporaryUpload:
         self.path = path
         self.size = 0
         self._descriptor = descriptor
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._held = bytearray()
         self._writing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -54,9 +53,8 @@ class TemporaryUpload:
     async def write(self, data: bytes) -> None:
         """Appends ``data``. Raises `StorageFull`, now or at a later call."""
         self.size += len(data)
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes >= BLOCK:
+        self._held += data
+        if len(self._held) >= BLOCK:
             await self._start_block()
 
     async def flush(self) -> None:
@@ -73,8 +71,8 @@ class TemporaryUpload:
 
     async def _start_block(self) -> None:
         await self._settle()
-        blocks, self._held, self._held_bytes = self._held, [], 0
-        self._writing = asyncio.get_running_loop().run_in_executor(None, _write_all, self._descriptor, blocks)
+        block, self._held = self._held, bytearray()
+        self._writing = asyncio.get_running_loop().run_in_executor(None, _write_all, self._descriptor, block)
 
     async def _settle(self) -> None:
         if self._writing is None:
@@ -99,8 +97,8 @@ class TemporaryUpload:
         os.close(self._descriptor)
 
 
-def _write_all(descriptor: int, blocks: list[bytes]) -> None:
-    rest = memoryview(b"".join(blocks))
+def _write_all(descriptor: int, block: bytearray) -> None:
+    rest = memoryview(block)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 

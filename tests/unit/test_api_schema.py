@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
+from stt_ai.errors import UnsupportedMedia
 from tests.unit.api_support import HELLO, MODELS, TALK, Failing, Fixed, Recorder, make_app
 
 
@@ -90,10 +91,10 @@ def test_transcripts_are_as_the_schema_says(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"max_file_bytes": 1}, {"max_concurrent_uploads": 0}, {"min_free_bytes": 1 << 60}]
+    "options", [{"max_file_bytes": 1}, {"max_concurrent_uploads": 0}, {"min_free_bytes": 1 << 60}, {}]
 )
-def test_failures_are_as_the_schema_says(settings: dict[str, Any], schema: dict[str, Any], tmp_path: Path) -> None:
-    client = TestClient(make_app(tmp_path, **settings))
+def test_failures_are_as_the_schema_says(options: dict[str, Any], schema: dict[str, Any], tmp_path: Path) -> None:
+    client = TestClient(make_app(tmp_path, Failing(UnsupportedMedia("This is not audio.")), **options))
     answer = client.post("/v1/transcribe", files={"file": b"sound"})
     assert answer.status_code in (400, 413, 503)
     check(schema, "/v1/transcribe", "post", answer)

@@ -233,6 +233,7 @@ def test_a_file_without_a_file_name_is_a_file(client: TestClient, service: Recor
         ("multipart/form-data; boundary=x", b"--x\r\n" + b"A: b\r\n" * 50, "malformed_body"),
         ("multipart/form-data; boundary=x", b"--x\r\nA: " + b"b" * 100_000, "malformed_body"),
         ("multipart/form-data; boundary=x", b"--x--\r\n", "missing_file"),
+        ("multipart/form-data; boundary=x", b"[object FormData]", "malformed_body"),
     ],
 )
 def test_a_body_that_is_no_form_is_400_that_says_how(
@@ -241,6 +242,12 @@ def test_a_body_that_is_no_form_is_400_that_says_how(
     headers = {"Content-Type": content_type} if content_type else {}
     answer = client.post("/v1/transcribe", content=body, headers=headers)
     assert (answer.status_code, ErrorBody.model_validate(answer.json()).code) == (400, code)
+
+
+def test_a_form_that_node_spelt_out_is_explained(client: TestClient) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.post("/v1/transcribe", content=b"[object FormData]", headers=headers)
+    assert "node-fetch" in answer.json()["error"]
 
 
 def test_a_cut_form_is_400(client: TestClient, service: Recorder) -> None:
