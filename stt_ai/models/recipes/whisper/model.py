@@ -6,6 +6,7 @@ the small world never uses (weighted by their number, so the softmax learns to g
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,11 +54,18 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
 
-    def with_guided_head(self, x: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the logarithm of the first head's attention, (batch, tokens, frames)."""
+    def with_guided_head(self, x: Tensor, source: Tensor, forced: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The same, and the logarithm of the first head's attention, (batch, tokens, frames).
+
+        Where a row of `forced` (same shape) is not zero, the first head attends by it instead.
+        """
         q, k, v = self._split(self.q_proj(x)), self._split(self.k_proj(source)), self._split(self.v_proj(source))
         log_weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).log_softmax(-1)
-        mixed = log_weights.exp() @ v
+        weights = log_weights.exp()
+        if forced is not None:
+            first = torch.where(forced.sum(-1, keepdim=True) > 0, forced, weights[:, 0])
+            weights = torch.cat([first[:, None], weights[:, 1:]], dim=1)
+        mixed = weights @ v
         return self.out_proj(mixed.transpose(1, 2).flatten(2)), log_weights[:, 0]
 
 
@@ -82,10 +90,10 @@ class DecoderLayer(EncoderLayer):
         self.encoder_attn = Attention(width, heads)
         self.encoder_attn_layer_norm = nn.LayerNorm(width)
 
-    def decode(self, x: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(self, x: Tensor, audio: Tensor, forced: Tensor | None) -> tuple[Tensor, Tensor]:
         y = self.self_attn_layer_norm(x)
         x = x + self.self_attn(y, y, causal=True)
-        mixed, guided = self.encoder_attn.with_guided_head(self.encoder_attn_layer_norm(x), audio)
+        mixed, guided = self.encoder_attn.with_guided_head(self.encoder_attn_layer_norm(x), audio, forced)
         x = x + mixed
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x)))), guided
 
@@ -145,12 +153,14 @@ class TrainingWhisper(nn.Module):
         """(text_tokens + 1501, width): the token embeddings, which are also the output projection."""
         return torch.cat([self.text_rows, self.time_waves @ self.time_basis + self.time_rows])
 
-    def hidden(self, tokens: Tensor, audio: Tensor, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Last hidden states (batch, tokens, width) and each layer's guided log-attention."""
+    def hidden(
+        self, tokens: Tensor, audio: Tensor, rows: Tensor, forced: Sequence[Tensor] = ()
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Last hidden states (batch, tokens, width) and each layer's guided log-attention, replaced by `forced`."""
         x = F.embedding(tokens, rows) + self.decoder.embed_positions.weight[: tokens.shape[1]]
         guided = []
-        for layer in self.decoder.layers:
-            x, attention = layer.decode(x, audio)
+        for index, layer in enumerate(self.decoder.layers):
+            x, attention = layer.decode(x, audio, forced[index] if forced else None)
             guided.append(attention)
         return self.decoder.layer_norm(x), guided
 

@@ -76,18 +76,21 @@ def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, step: in
         rng = random.Random(step)
         stage = plan(spent.value, rng)
         room = 1500 - round(stage.seconds / FRAME)
-        offset = rng.randrange(room // 5) * 5 if room > 5 and rng.random() < 0.4 else 0
+        offset = rng.randrange(room // 5) * 5 if room > 5 and rng.random() < 0.12 else 0
         batches.put(
             batch(maker, mel, max(1, round(stage.size / world)), stage.seconds, offset, stage.crop, stage.dense)
         )
         step += 1
 
 
-def losses(model: TrainingWhisper, data: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The losses of a batch."""
+def losses(model: TrainingWhisper, data: dict[str, Tensor], forced: float = 0.0) -> dict[str, Tensor]:
+    """The losses of a batch; in a share `forced` of its windows the guided heads attend exactly where they should."""
     audio, middle = model.encoder.with_middle(data["mel"], int(data["offset"]))
     rows = model.rows()
-    hidden, guided = model.hidden(data["tokens"], audio, rows)
+    heard, next_heard = (_spread(s, audio.shape[1]) for s in (data["spans"][:, :-1], data["spans"][:, 1:]))
+    targets = [heard] + [next_heard] * (len(model.decoder.layers) - 1)
+    told = (torch.rand(len(audio), 1, 1) < forced).float()
+    hidden, guided = model.hidden(data["tokens"], audio, rows, [told * target for target in targets] if forced else ())
     labels = data["labels"]
     kept = labels != IGNORED
     text = F.cross_entropy(model.logits(hidden[kept], rows), labels[kept])
@@ -96,10 +99,7 @@ def losses(model: TrainingWhisper, data: dict[str, Tensor]) -> dict[str, Tensor]
     ctc = F.ctc_loss(characters, data["characters"], lengths, data["character_counts"], zero_infinity=True)
     phonemes = F.cross_entropy(model.phoneme_head(middle).flatten(0, 1), data["phonemes"].flatten())
     words = _words(model, audio, data["words"])
-    spans = data["spans"]
-    guide = 0.5 * _guide(guided[0], spans[:, :-1])
-    for attention in guided[1:]:
-        guide = guide + _guide(attention, spans[:, 1:])
+    guide = sum(_guide(attention, target) for attention, target in zip(guided, targets, strict=True))
     return {"text": text, "ctc": ctc, "phonemes": phonemes, "words": words, "guide": guide / len(guided)}
 
 
@@ -113,16 +113,20 @@ def _words(model: TrainingWhisper, audio: Tensor, words: Tensor) -> Tensor:
     return F.cross_entropy(model.word_head(mean), kind)
 
 
-def _guide(log_attention: Tensor, spans: Tensor) -> Tensor:
-    """Cross-entropy of attention (batch, tokens, frames) with an even spread over each token's span (seconds)."""
-    time_of = (torch.arange(log_attention.shape[-1]) + 0.5) * FRAME
-    start, end = spans[..., :1] - 0.02, spans[..., 1:] + 0.02
-    inside = ((time_of >= start) & (time_of < end) & (spans[..., :1] >= 0)).float()
-    size = inside.sum(-1)
-    heard = size > 0
-    inside, size = inside[heard], size[heard]
-    entropy = -(inside * log_attention[heard]).sum(-1) / size
-    return (entropy - size.log()).mean() if len(size) else log_attention.sum() * 0
+def _spread(spans: Tensor, frames: int) -> Tensor:
+    """(batch, tokens, frames): attention evenly over each token's span (seconds); zero where there is none."""
+    time_of = (torch.arange(frames) + 0.5) * FRAME
+    inside = (time_of >= spans[..., :1] - 0.02) & (time_of < spans[..., 1:] + 0.02) & (spans[..., :1] >= 0)
+    return inside / inside.sum(-1, keepdim=True).clamp(min=1)
+
+
+def _guide(log_attention: Tensor, target: Tensor) -> Tensor:
+    """Mean divergence of attention (batch, tokens, frames) from its target, over tokens that have one."""
+    some = target.sum(-1) > 0
+    if not some.any():
+        return log_attention.sum() * 0
+    target = target[some]
+    return (target * (target.clamp(min=1e-9).log() - log_attention[some])).sum(-1).mean()
 
 
 def train(corpus: Path, ranks: Path, checkpoint: Path, minutes: float, processes: int = 2) -> None:
@@ -170,7 +174,7 @@ def _train(rank: int, world: int, meeting: str, corpus: Path, ranks: Path, check
         except queue.Empty as error:
             raise RuntimeError("the process that makes batches has died") from error
         tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in data.items()}
-        parts = losses(model, tensors)
+        parts = losses(model, tensors, told(spent.value))
         loss = weighted(parts, spent.value)
         optimizer.zero_grad()
         loss.backward()
@@ -200,7 +204,12 @@ def weighted(parts: dict[str, Tensor], spent: float) -> Tensor:
     """The encoder's helpers count fully for half of the time, and a fifth at the end."""
     helper = min(1.0, max(0.2, 1 - 2 * (spent - 0.5)))
     encoder = 0.3 * parts["ctc"] + parts["phonemes"] + parts["words"]
-    return parts["text"] + helper * encoder + max(0.3, helper) * parts["guide"]
+    return parts["text"] + helper * encoder + 2 * max(0.3, helper) * parts["guide"]
+
+
+def told(spent: float) -> float:
+    """Share of windows whose guided heads are told where to attend: half of them at first, none in the last quarter."""
+    return min(0.5, max(0.0, 2 * (0.75 - spent)))
 
 
 def average(parameters: list[nn.Parameter], elapsed: float) -> float:
