@@ -24,10 +24,6 @@ from stt_ai.ports import HealthProbe, TranscriptionService
 from stt_ai.settings import IngressSettings, Settings
 from stt_ai.types import DecodingOptions
 
-# CTranslate2 on CPU frees and takes back the same big buffers for every window. These keep glibc from giving
-# them back to the system each time.
-KEEP_BUFFERS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
-
 # Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
 MIDDLEWARES = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares"}
 
@@ -126,13 +122,10 @@ def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Applica
                 "target_ongoing_requests": 64,
                 "downscale_delay_s": chosen.idle_unload_s,
             },
-            ray_actor_options={
-                "num_cpus": LIGHT,
-                "num_gpus": chosen.gpu_fraction if on_gpu else 0,
-                "runtime_env": {"env_vars": KEEP_BUFFERS},
-            },
+            ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
+            max_constructor_retry_count=3,  # weights that cannot be had will not be had the twentieth time either
         )
         .bind(config)
     )

@@ -1,7 +1,9 @@
 """Deployment handles as the ports the pipeline knows, and Ray's failures as ours."""
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +42,7 @@ LOST = (
 )
 ATTEMPTS = 4
 BLOCK = 64 * 1024 * 1024
+DESCRIBED_S = 30.0
 
 
 def translated(exc: BaseException) -> SttError:
@@ -70,7 +73,8 @@ async def call(send: Callable[[], "DeploymentResponse[Any]"], *, attempts: int =
         try:
             return await response
         except asyncio.CancelledError:
-            response.cancel()
+            with contextlib.suppress(Exception):  # a deployment that is gone has nothing left to cancel
+                response.cancel()
             raise
         except Exception as exc:
             error = translated(exc)
@@ -116,8 +120,17 @@ class RemoteTranscriber:
         self._handle = handle
         self._model = model
         self._wait_s = wait_s
+        self._described: LoadedModel | None = None
+        self._described_at = 0.0
 
     async def describe(self) -> LoadedModel:
+        """Asked of a replica at most every `DESCRIBED_S`: it is a hop that every request would pay for."""
+        if self._described is None or time.monotonic() - self._described_at > DESCRIBED_S:
+            self._described = await self._ask()
+            self._described_at = time.monotonic()
+        return self._described
+
+    async def _ask(self) -> LoadedModel:
         try:
             async with asyncio.timeout(self._wait_s):
                 described: LoadedModel = await call(lambda: self._handle.describe.remote())

@@ -99,7 +99,6 @@ class TranscriberDeployment:
             model = resolve(config.entry, **config.source.model_dump())
             self._engine = WhisperEngine(
                 model.path,
-                name=model.label,
                 device=config.device,
                 compute_type=config.compute_type,
                 cpu_threads=config.cpu_threads,
