@@ -15,6 +15,7 @@ from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_words import words_of
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
 from stt_ai.speech.cleanup import Attempt, Guards, collapse_loops, is_invented, is_silence
+from stt_ai.speech.quiet import trim_pauses
 from stt_ai.speech.windows import MAX_SAMPLES
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, LanguageGuess, Samples, WindowTranscript, Word
 
@@ -141,8 +142,8 @@ class WhisperEngine:
         with self._timed("align"):
             words = self._words(encoded, jobs, attempts)
         return [
-            WindowTranscript(words[job.row], *language, attempt.no_speech_probability)
-            for job, language, attempt in zip(jobs, languages, attempts, strict=True)
+            WindowTranscript(trim_pauses(words[job.row], samples), *language, attempt.no_speech_probability)
+            for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
         ]
 
     def _detect(self, windows: Sequence[Samples]) -> list[LanguageGuess]:

@@ -1,0 +1,64 @@
+"""Words lose the pauses that an aligner gave them, and nothing else."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stt_ai.speech.quiet import SHORTEST_PAUSE, trim_pauses
+from stt_ai.types import SAMPLE_RATE, Samples, Word
+
+
+def _sound(*spans: tuple[float, float], seconds: float = 4.0, noise: float = 3.0) -> Samples:
+    """A tone of half the full scale where a span says so, faint noise elsewhere."""
+    rng = np.random.default_rng(0)
+    audio = rng.normal(size=int(seconds * SAMPLE_RATE)) * noise
+    for start, end in spans:
+        at = np.arange(int(start * SAMPLE_RATE), int(end * SAMPLE_RATE))
+        audio[at] += 16000 * np.sin(at * 0.05)
+    return audio.clip(-32768, 32767).astype(np.int16)
+
+
+def _times(words: tuple[Word, ...]) -> list[float]:
+    return [time for word in words for time in (word.start, word.end)]
+
+
+def test_a_pause_between_words_belongs_to_neither() -> None:
+    words = [Word(" one", 0.0, 1.5, 0.9), Word(" two", 1.5, 3.9, 0.9)]
+    trimmed = trim_pauses(words, _sound((0.5, 1.0), (2.0, 3.0)))
+    assert _times(trimmed) == pytest.approx([0.5, 1.0, 2.0, 3.0], abs=0.02)
+
+
+def test_a_short_closure_stays_inside_its_word() -> None:
+    words = [Word(" top", 0.5, 1.0, 0.9), Word(" pot", 1.0, 1.5, 0.9)]
+    assert trim_pauses(words, _sound((0.5, 0.95), (1.05, 1.5))) == tuple(words)
+
+
+def test_a_pause_inside_a_word_stays() -> None:
+    words = [Word(" well", 0.5, 2.0, 0.9)]
+    assert trim_pauses(words, _sound((0.5, 0.8), (1.7, 2.0))) == tuple(words)
+
+
+def test_a_word_without_any_sound_keeps_its_time() -> None:
+    words = [Word(" one", 0.5, 1.0, 0.9), Word(" two", 2.0, 2.5, 0.9)]
+    assert trim_pauses(words, _sound((0.5, 1.0)))[1] == words[1]
+
+
+@pytest.mark.parametrize("noise", [5000.0, 3000.0, 0.0])
+def test_without_a_difference_between_speech_and_pause_nothing_moves(noise: float) -> None:
+    words = [Word(" one", 0.0, 4.0, 0.9)]
+    assert trim_pauses(words, _sound(noise=noise)) == tuple(words)
+    assert trim_pauses(words, np.zeros(0, np.int16)) == tuple(words)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0, 5), max_size=12), st.lists(st.floats(0, 3.9), max_size=6), st.floats(0, 3000))
+def test_times_only_move_inwards_and_keep_their_order(times: list[float], tones: list[float], noise: float) -> None:
+    words = [Word(" w", start, end, 0.5) for start, end in pairwise(sorted(times))]
+    trimmed = trim_pauses(words, _sound(*pairwise(sorted(tones)), noise=noise))
+    for before, after in zip(words, trimmed, strict=True):
+        assert before.start <= after.start <= after.end <= before.end
+        assert after.start == before.start or after.start - before.start >= SHORTEST_PAUSE - 1e-9
+    assert all(a.start <= b.start for a, b in pairwise(trimmed))
