@@ -34,6 +34,8 @@ _LINE_BYTES = 500
 _DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)")
 _TRACK = re.compile(rb"  Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ")
 _LOWEST_RATE = 4000
+_NOT_ITS_OWN = (-signal.SIGKILL, 126, 127)
+"""Ends that ffmpeg does not choose: killed, as by a machine short of memory, or never started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,17 @@ def decode(
                 yield piece[:whole]
     if process.returncode:
         logger.info("ffmpeg ended with %s: %s", process.returncode, log.tail())
-    if process.returncode == -signal.SIGKILL:
-        raise Unavailable("The decoder was stopped; try again later.")
+    if process.returncode in _NOT_ITS_OWN:
+        raise Unavailable("The decoder could not run to its end; try again later.")
     if not decoded:
         raise log.failure()
 
 
 def too_long(limits: DecoderLimits) -> AudioTooLong:
-    hours, minutes = divmod(limits.max_duration_s / 60, 60)
-    longest = f"{hours:.0f} h" if not minutes else f"{limits.max_duration_s / 60:g} min"
+    for unit, seconds in (("h", 3600), ("min", 60), ("s", 1)):
+        if limits.max_duration_s % seconds == 0 or unit == "s":
+            longest = f"{limits.max_duration_s / seconds:g} {unit}"
+            break
     return AudioTooLong(f"The audio is longer than {longest}, the longest that is accepted; split it into parts.")
 
 

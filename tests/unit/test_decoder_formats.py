@@ -1,0 +1,138 @@
+"""Every documented format, and its neighbours, decodes to the sound that went into it, judged by content alone."""
+
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stt_ai.engines.decoding import FileDecoder
+from stt_ai.engines.ffmpeg import find_ffmpeg
+from stt_ai.errors import NoAudioTrack, SttError
+from stt_ai.types import DecodedAudio, Upload
+from tests.unit.media_support import AUDIO, FFMPEG, SILENT, STORED, VIDEO, all_media, likeness, run_ffmpeg, sound
+
+# Codecs that model a voice, not a wave, keep less of this sound's phase.
+VOICE_CODECS = {"a.amr", "a.3gp", "speex.ogg"}
+HEARD = sorted([*AUDIO, *VIDEO, *(path.name for path in STORED.iterdir())])
+
+
+@pytest.fixture(scope="module", params=sorted({find_ffmpeg(), FFMPEG}))
+def decoder(request: pytest.FixtureRequest) -> FileDecoder:
+    return FileDecoder(program=request.param)
+
+
+@pytest.fixture(scope="module")
+def decoded(decoder: FileDecoder) -> dict[str, DecodedAudio | SttError]:
+    def one(item: tuple[str, Path]) -> tuple[str, DecodedAudio | SttError]:
+        try:
+            return item[0], decoder.decode(Upload(item[1], item[1].stat().st_size))
+        except SttError as error:
+            return item[0], error
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(pool.map(one, all_media().items()))
+
+
+def samples_of(audio: DecodedAudio | SttError) -> np.ndarray:
+    assert isinstance(audio, DecodedAudio), audio
+    return np.concatenate(audio.pcm.chunks)
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_a_format_sounds_as_what_went_into_it(name: str, decoded: dict[str, DecodedAudio | SttError]) -> None:
+    heard = samples_of(decoded[name])
+    assert likeness(heard, sound()) > (0.7 if name in VOICE_CODECS else 0.97)
+    assert abs(len(heard) - len(sound())) <= 0.12 * 16_000
+    # What comes from one of six channels only is a quarter as loud in the mix of all.
+    assert 0.2 < np.std(heard) / np.std(sound()) < 1.5
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_video_without_sound_has_no_audio_track(name: str, decoded: dict[str, DecodedAudio | SttError]) -> None:
+    assert isinstance(decoded[name], NoAudioTrack)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 96_000, 192_000])
+def test_any_sample_rate(rate: int, decoder: FileDecoder, tmp_path: Path) -> None:
+    path = run_ffmpeg(["-ar", str(rate)], tmp_path / "a.flac")
+    heard = samples_of(decoder.decode(Upload(path, 0)))
+    assert likeness(heard, sound()) > 0.97
+    assert abs(len(heard) - len(sound())) < 200
+
+
+@pytest.mark.parametrize("layout", ["stereo", "5.1", "7.1"])
+def test_every_channel_is_heard(layout: str, decoder: FileDecoder, tmp_path: Path) -> None:
+    channels = {"stereo": 2, "5.1": 6, "7.1": 8}[layout]
+    bass = 3 if channels >= 6 else None
+    spoken = sound(0.4)
+    for channel in range(channels):
+        if channel == bass:
+            continue
+        alone = f"pan={layout}|c{channel}=c0"
+        path = run_ffmpeg(["-af", alone], tmp_path / f"{channel}.wav", spoken)
+        assert likeness(samples_of(decoder.decode(Upload(path, 0))), spoken) > 0.9, channel
+
+
+def test_the_first_audio_track_of_several_is_taken(decoder: FileDecoder, tmp_path: Path) -> None:
+    tone = ["-f", "lavfi", "-i", "sine=frequency=900:duration=1.5:sample_rate=16000"]
+    for name, tracks in (("first.mkv", ["0:a", "1:a"]), ("second.mkv", ["1:a", "0:a"])):
+        maps = [argument for track in tracks for argument in ("-map", track)]
+        run_ffmpeg([*tone, *maps, "-c:a", "flac"], tmp_path / name)
+    assert likeness(samples_of(decoder.decode(Upload(tmp_path / "first.mkv", 0))), sound()) > 0.97
+    assert likeness(samples_of(decoder.decode(Upload(tmp_path / "second.mkv", 0))), sound()) < 0.5
+
+
+def test_a_huge_cover_before_the_sound_is_stepped_over(decoder: FileDecoder, tmp_path: Path) -> None:
+    size = 5_000_000
+    sizes = bytes([size >> 21 & 0x7F, size >> 14 & 0x7F, size >> 7 & 0x7F, size & 0x7F])
+    cover = b"APIC" + struct.pack(">I", size - 10) + b"\0\0\0image/jpeg\0\x03\0"
+    tag = b"ID3\x03\0\0" + sizes + cover.ljust(size, b"\xff")
+    for name in ("cbr.mp3", "a.aac", "a.flac"):
+        path = tmp_path / name
+        path.write_bytes(tag + all_media()[name].read_bytes())
+        assert likeness(samples_of(decoder.decode(Upload(path, 0))), sound()) > 0.97
+
+
+@pytest.mark.parametrize("declared", [0, 0x7FFFF000, 0xFFFFFFFF])
+def test_a_wav_that_was_streamed_and_does_not_know_its_size(
+    declared: int, decoder: FileDecoder, tmp_path: Path
+) -> None:
+    data = bytearray(all_media()["s16.wav"].read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", declared)
+    path = tmp_path / "a.wav"
+    path.write_bytes(data)
+    assert likeness(samples_of(decoder.decode(Upload(path, 0))), sound()) > 0.99
+
+
+@pytest.mark.parametrize("ending", ["mp3", "mp4", "txt", "m3u8", "exe"])
+def test_the_name_does_not_matter(ending: str, decoder: FileDecoder, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(all_media()["a.opus"].read_bytes())
+    assert decoder.decode(Upload(path, 0, path.name)).container == "opus"
+
+
+@pytest.mark.parametrize("name", ["s16.wav", "a.opus", "vbr.mp3", "aac.m4a", "a.aac"])
+def test_a_fifth_of_a_second_is_enough(name: str, decoder: FileDecoder, tmp_path: Path) -> None:
+    path = run_ffmpeg(AUDIO[name], tmp_path / name, sound(0.2))
+    assert 0.15 <= decoder.decode(Upload(path, 0)).duration <= 0.4
+
+
+@pytest.mark.parametrize("name", ["vbr.mp3", "a.flac", "a.aac", "faststart.mp4", "a.ts", "a.avi", "a.mpg"])
+def test_of_a_file_that_breaks_off_the_first_part_is_kept(name: str, decoder: FileDecoder, tmp_path: Path) -> None:
+    whole = all_media()[name].read_bytes()
+    path = tmp_path / name
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert 0.3 < decoder.decode(Upload(path, 0)).duration < 1.4
+
+
+def test_wav_read_directly_is_what_ffmpeg_reads(decoder: FileDecoder, tmp_path: Path) -> None:
+    plain = all_media()["s16.wav"]
+    padded = tmp_path / "padded.wav"
+    data = plain.read_bytes()
+    at = data.index(b"data")
+    padded.write_bytes(data[:at] + b"LIST\x03\0\0\0abc\0" + data[at:] + b"LIST\x04\0\0\0tail")
+    for path in (plain, padded):
+        assert np.array_equal(samples_of(decoder.decode(Upload(path, 0))), sound())
