@@ -61,7 +61,8 @@ MUTATIONS: list[Mutation] = [flip_bits, flip_bits_of_the_header, overwrite, cut_
 
 
 def test_no_damage_hangs_the_decoder_or_escapes_its_errors(tmp_path: Path) -> None:
-    # Both programs take their turns, the one that starts faster more of them. The time is wide: a machine may be busy, but what hangs is not done in it either.
+    # Both programs take their turns, the one that starts faster more of them. The time is wide: a machine may be
+    # busy, but what hangs is not done in it either.
     limits = DecoderLimits(probe_timeout_s=30.0)
     decoders = [FileDecoder(limits, program=program) for program in (find_ffmpeg(), FFMPEG)]
     jobs = [(name, turn) for name in sorted(all_media()) for turn in range(EACH)]
