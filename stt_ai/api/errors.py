@@ -74,8 +74,12 @@ async def _on_failure(request: Request, exc: Exception) -> Response:
 
 def failure_response(error: errors.SttError) -> Response:
     """The answer to a failure; what is our fault goes to the log with its causes."""
-    if status_of(error) >= 500:
+    status = status_of(error)
+    if status == 500:
         logger.error("request failed: %s", error.code, exc_info=error)
+    elif status > 500:
+        # Many at once when there is too much to do, so a traceback only where something lies behind it.
+        logger.warning("request refused: %s", error.code, exc_info=error if error.__cause__ else None)
     return error_response(error)
 
 
