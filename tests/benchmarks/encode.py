@@ -1,4 +1,4 @@
-"""A process that encodes 30 s windows and says how long it took: the malloc settings take hold at its start."""
+"""A process that encodes 30 s windows and says how long it took: allocator settings hold for a process."""
 
 import json
 import resource
@@ -9,8 +9,12 @@ import time
 import ctranslate2
 import numpy as np
 
+from stt_ai.engines.malloc import keep_freed_memory
 
-def main(folder: str, threads: int, compute_type: str, repeats: int) -> None:
+
+def main(folder: str, threads: int, compute_type: str, repeats: int, keep: bool) -> None:
+    if keep and not keep_freed_memory():
+        raise SystemExit("this system's allocator cannot be set")
     model = ctranslate2.models.Whisper(folder, device="cpu", compute_type=compute_type, intra_threads=threads)
     found = {}
     for batch in (1, 8):
@@ -28,4 +32,4 @@ def main(folder: str, threads: int, compute_type: str, repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5] == "keep")

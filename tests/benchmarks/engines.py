@@ -10,6 +10,7 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
 from stt_ai.api.rendering import transcript_body
 from stt_ai.engines.decoding import FileDecoder
+from stt_ai.engines.malloc import keep_freed_memory
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.speech import segments, windows
 from stt_ai.types import DecodingOptions, Samples, Transcript, Upload, WindowTranscript
@@ -20,9 +21,13 @@ Answer = dict[str, Any]
 
 
 class Engines:
-    """One model loaded twice, by faster-whisper and by our engine, with the same threads and compute type."""
+    """One model loaded twice, by faster-whisper and by our engine, with the same threads and compute type.
+
+    faster-whisper gets the allocator as our engine sets it: what that brings is no merit of the service.
+    """
 
     def __init__(self, folder: str, threads: int, compute_type: str, variable_length: bool) -> None:
+        keep_freed_memory()
         self._folder = Path(folder)
         self._threads = threads
         self._compute_type = compute_type

@@ -1,11 +1,10 @@
-"""What the settings of glibc's allocator bring that the transcriber's replica runs with."""
+"""What it brings that the engine has glibc keep what it frees (stt_ai/engines/malloc.py)."""
 
 import json
 import subprocess
 import sys
 from typing import Any
 
-from stt_ai.app import KEEP_BUFFERS
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result
@@ -20,24 +19,23 @@ def run(bench: Bench) -> Result:
             taken[on].append(_encode(bench, on))
     for batch in ("1", "8"):
         series = {}
-        for on, word in ((True, "set"), (False, "as it comes")):
+        for on, word in ((True, "kept"), (False, "as it comes")):
             name = f"encode of a 30 s window, batch {batch}, {word}"
             series[on] = result.add(name, [found[batch]["seconds"] for found in taken[on]])
             faults = [found[batch]["faults"] for found in taken[on]]
             result.find(f"page faults a window, batch {batch}, {word}", sum(faults) / len(faults))
-        result.ratio(f"as it comes / set, batch {batch}", series[False], series[True])
-    names = ", ".join(f"{name}={value}" for name, value in KEEP_BUFFERS.items())
-    result.notes.append(f"Set: {names}. The peer of all other benchmarks runs with the same.")
+        result.ratio(f"as it comes / kept, batch {batch}", series[False], series[True])
+    result.notes.append("The peer of all other benchmarks runs with the same setting as the service.")
     return result
 
 
-def _encode(bench: Bench, keep_buffers: bool) -> dict[str, Any]:
+def _encode(bench: Bench, keep: bool) -> dict[str, Any]:
     repeats = 3 if bench.quick else 8
     call = [sys.executable, "-m", "tests.benchmarks.encode", str(bench.model), str(bench.threads)]
     done = subprocess.run(
-        [*call, bench.compute_type, str(repeats)],
+        [*call, bench.compute_type, str(repeats), "keep" if keep else "plain"],
         cwd=ROOT,
-        env=environment(keep_buffers),
+        env=environment(),
         capture_output=True,
         check=True,
         timeout=300,

@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stt_ai.app import KEEP_BUFFERS
 from tests.service import ROOT
 
 
-def environment(keep_buffers: bool = True) -> dict[str, str]:
-    """What a measured process inherits: glibc set as in the transcriber's replica, or left as it comes."""
-    plain = {name: value for name, value in os.environ.items() if name not in (*KEEP_BUFFERS, "OMP_NUM_THREADS")}
-    return {**plain, **(KEEP_BUFFERS if keep_buffers else {})}
+def environment() -> dict[str, str]:
+    """What a measured process inherits: nothing that would set its allocator or its threads from outside."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_", "OMP_"))}
 
 
 class Peer:
@@ -71,7 +69,7 @@ def serve() -> None:
     engines = Engines(*json.loads(sys.stdin.readline())["setting"])
     for line in sys.stdin:
         asked = json.loads(line)
-        answer = getattr(engines, asked["method"])(**asked["arguments"])
+        answer: Any = getattr(engines, asked["method"])(**asked["arguments"])
         answers.write(json.dumps(answer).encode() + b"\n")
 
 
