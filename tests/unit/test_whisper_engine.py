@@ -1,0 +1,185 @@
+"""The transcriber engine on the demo model and spoken test audio."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import pytest
+from faster_whisper import decode_audio
+
+import stt_ai.models
+from stt_ai.engines.whisper import WhisperEngine
+from stt_ai.errors import BadParameter, InternalError, ModelUnavailable, SttError
+from stt_ai.speech.segments import split
+from stt_ai.speech.windows import MAX_SAMPLES
+from stt_ai.types import DecodingOptions, LanguageGuess, Samples, WindowTranscript
+
+MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
+DATA = Path(__file__).parents[1] / "data"
+
+ENGLISH = DecodingOptions(language="en")
+SPANISH = DecodingOptions(language="es")
+DETECT = DecodingOptions()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[WhisperEngine]:
+    loaded = WhisperEngine(MODEL, device="cpu", cpu_threads=2, variable_length=True)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, Any]:
+    files = json.loads((DATA / "manifest.json").read_text())["files"]
+    return {entry["file"]: entry for entry in files}
+
+
+def _audio(name: str) -> Samples:
+    wave = decode_audio(str(DATA / name), sampling_rate=16000)
+    return (wave * 32767).clip(-32768, 32767).astype(np.int16)
+
+
+def _heard(results: list[WindowTranscript | SttError]) -> list[WindowTranscript]:
+    assert all(isinstance(result, WindowTranscript) for result in results), results
+    return [result for result in results if isinstance(result, WindowTranscript)]
+
+
+def _text(heard: WindowTranscript) -> str:
+    return "".join(word.text for word in heard.words).strip()
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+def _error_rate(said: str, heard: WindowTranscript) -> float:
+    return float(jiwer.wer(_plain(said), _plain(_text(heard))))
+
+
+def test_it_hears_what_was_said_in_either_language(engine: WhisperEngine, truth: dict[str, Any]) -> None:
+    english, spanish = _heard(
+        engine.transcribe_batch([(_audio("meeting_en.flac"), ENGLISH), (_audio("meeting_es.flac"), SPANISH)])
+    )
+    assert _error_rate(truth["meeting_en.flac"]["text"], english) <= 0.1
+    assert _error_rate(truth["meeting_es.flac"]["text"], spanish) <= 0.1
+
+
+def test_it_finds_the_language_by_itself(engine: WhisperEngine) -> None:
+    audio = [_audio("meeting_en.flac"), _audio("meeting_es.flac")]
+    heard = _heard(engine.transcribe_batch([(samples, DETECT) for samples in audio]))
+    guesses = engine.detect_batch(audio)
+    for language, result, guess in zip(("en", "es"), heard, guesses, strict=True):
+        assert isinstance(guess, LanguageGuess)
+        assert (result.language, guess.language) == (language, language)
+        assert result.language_probability == pytest.approx(guess.probability, abs=0.05)
+        assert sum(p for _, p in guess.probabilities) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_batch_of_different_lengths_and_languages_is_heard_as_its_windows_are_alone(
+    engine: WhisperEngine, truth: dict[str, Any]
+) -> None:
+    names = ["meeting_en.flac", "hello_3s.flac", "ten_seconds_04.flac", "five_seconds.flac", "ten_seconds_08.flac"]
+    windows = [(_audio(name), DecodingOptions(language=truth[name]["language"])) for name in names]
+    together = _heard(engine.transcribe_batch(windows))
+    for window, result in zip(windows, together, strict=True):
+        (alone,) = _heard(engine.transcribe_batch([window]))
+        assert _error_rate(_text(alone), result) <= 0.1
+        assert result.language == window[1].language
+
+
+def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict[str, Any]) -> None:
+    audio = _audio("meeting_en.flac")
+    (heard,) = _heard(engine.transcribe_batch([(audio, ENGLISH)]))
+    assert all(0 <= word.start <= word.end <= len(audio) / 16000 for word in heard.words)
+    assert all(before.start <= after.start for before, after in pairwise(heard.words))
+    assert all(0 < word.confidence <= 1 and word.tokens >= 1 for word in heard.words)
+    said = truth["meeting_en.flac"]["words"]
+    assert len(heard.words) == pytest.approx(len(said), rel=0.1)
+    starts = {_plain(word["word"]): word["start"] for word in reversed(said)}
+    first = {_plain(word.word): word.start for word in reversed(heard.words)}
+    errors = [abs(first[word] - starts[word]) for word in starts.keys() & first.keys()]
+    assert np.median(errors) <= 0.15
+
+
+def test_the_words_spell_sentences(engine: WhisperEngine) -> None:
+    audio = _audio("meeting_en.flac")
+    (heard,) = _heard(engine.transcribe_batch([(audio, ENGLISH)]))
+    segments = split(heard.words, len(audio) / 16000)
+    assert len(segments) > 1
+    assert all(segment.text[-1] in ".?!" for segment in segments)
+
+
+@pytest.mark.parametrize("kind", ["silence", "white noise", "tone"])
+def test_nothing_is_invented_where_nobody_speaks(engine: WhisperEngine, kind: str) -> None:
+    at = np.arange(MAX_SAMPLES)
+    audio = {
+        "silence": np.zeros(MAX_SAMPLES),
+        "white noise": np.random.default_rng(0).normal(size=MAX_SAMPLES) * 2000,
+        "tone": 10000 * np.sin(2 * np.pi * 440 * at / 16000),
+    }[kind].astype(np.int16)
+    for result in _heard(engine.transcribe_batch([(audio, DETECT), (audio[:48000], ENGLISH)])):
+        assert _text(result) == ""
+
+
+def test_the_demo_model_hears_long_windows_too(truth: dict[str, Any]) -> None:
+    fixed = WhisperEngine(MODEL, device="cpu", variable_length=False)
+    (heard,) = _heard(fixed.transcribe_batch([(_audio("hello_3s.flac"), ENGLISH)]))
+    assert _error_rate(truth["hello_3s.flac"]["text"], heard) <= 0.2
+
+
+def test_a_window_that_cannot_be_heard_fails_alone(engine: WhisperEngine) -> None:
+    good = _audio("hello_3s.flac")
+    results = engine.transcribe_batch(
+        [
+            (good, ENGLISH),
+            (good, DecodingOptions(language="xx")),
+            (np.zeros(MAX_SAMPLES + 1, np.int16), ENGLISH),
+            (np.zeros(0, np.int16), ENGLISH),
+            (good.astype(np.float32), ENGLISH),  # type: ignore[list-item]
+        ]
+    )
+    assert [type(result) for result in results] == [
+        WindowTranscript,
+        BadParameter,
+        InternalError,
+        InternalError,
+        InternalError,
+    ]
+
+
+def test_when_a_whole_call_fails_each_window_is_tried_alone(
+    engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = _audio("hello_3s.flac")
+    before = _heard(engine.transcribe_batch([(good, ENGLISH)]))[0]
+    # CTranslate2 refuses a whole batch when one prompt is of another length than the others.
+    real = engine._model.prompt
+    monkeypatch.setattr(engine._model, "prompt", lambda code, task: real(code, task)[: 3 if code == "es" else 4])
+    english, spanish, again = engine.transcribe_batch([(good, ENGLISH), (good, SPANISH), (good, ENGLISH)])
+    assert english == again == before
+    assert isinstance(spanish, WindowTranscript)
+
+
+def test_a_few_samples_are_no_reason_to_fail(engine: WhisperEngine) -> None:
+    _heard(engine.transcribe_batch([(_audio("short_200ms.flac"), DETECT), (np.ones(1, np.int16), DETECT)]))
+
+
+def test_it_knows_its_languages(engine: WhisperEngine) -> None:
+    assert engine.multilingual
+    assert {"en", "es"} <= set(engine.languages)
+    assert engine.device == "cpu"
+
+
+def test_a_folder_without_a_model_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="incomplete"):
+        WhisperEngine(tmp_path)
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes((MODEL / name).read_bytes())
+    (tmp_path / "model.bin").write_bytes((MODEL / "model.bin").read_bytes()[:100_000])
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+        WhisperEngine(tmp_path)
