@@ -25,9 +25,6 @@ Window = tuple[Samples, DecodingOptions]
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-LIKE = 0.6
-"""A window at least this part of the longest one's length shares its batch: shorter ones would cost as much as it."""
-
 SHORTEST_ALIGNED = 20
 """Frames. The aligner finds no path through fewer than a few positions."""
 
@@ -103,16 +100,13 @@ class WhisperEngine:
         faults: Sequence[SttError | None],
         run: Callable[[Sequence[In]], Sequence[Out]],
     ) -> list[Out | SttError]:
-        """``run`` for windows of like length together, results in the order of ``items``."""
+        """``run`` for windows that are heard for as long together, results in the order of ``items``."""
         results: dict[int, Out | SttError] = {index: fault for index, fault in enumerate(faults) if fault}
-        frames = {index: self._model.frames(samples[index]) for index, fault in enumerate(faults) if not fault}
-        groups: list[list[int]] = []
-        for index in sorted(frames, key=lambda index: (-frames[index], index)):
-            if groups and frames[index] >= LIKE * frames[groups[-1][0]]:
-                groups[-1].append(index)
-            else:
-                groups.append([index])
-        for group in groups:
+        groups: dict[int, list[int]] = {}
+        for index, fault in enumerate(faults):
+            if not fault:
+                groups.setdefault(self._model.frames(samples[index]), []).append(index)
+        for group in groups.values():
             results.update(zip(group, _alone_if_need_be(run, [items[index] for index in group]), strict=True))
         return [results[index] for index in range(len(items))]
 

@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
 FRAMES_AFTER = 1 * FRAMES_PER_SECOND
-FRAME_STEP = 1 * FRAMES_PER_SECOND
+LENGTHS = (200, 400, 600, 800, 1200, 1600, 2000, 2400, MAX_FRAMES)
+"""Frames that a window may be heard for. Few, so that batches fill; its own, so that no neighbour changes its text."""
 
 
 class LoadedWhisper:
@@ -97,12 +98,12 @@ class LoadedWhisper:
         """What must be heard of a window: it and a little silence if the model bears that, else 30 s."""
         if not self._variable_length:
             return MAX_FRAMES
-        frames = len(samples) * FRAMES_PER_SECOND // SAMPLE_RATE + FRAMES_AFTER
-        return min(MAX_FRAMES, -(-frames // FRAME_STEP) * FRAME_STEP)
+        needed = len(samples) * FRAMES_PER_SECOND // SAMPLE_RATE + FRAMES_AFTER
+        return next((length for length in LENGTHS if length >= needed), MAX_FRAMES)
 
     def features(self, samples: Sequence[Samples]) -> Any:
-        """float32 [windows, n_mels, frames], as long as the longest window must be heard."""
-        frames = max(self.frames(audio) for audio in samples)
+        """float32 [windows, n_mels, frames] of windows that must all be heard for as long."""
+        frames = self.frames(samples[0])
         return np.stack([self._mel(audio, frames) for audio in samples])
 
     def encode(self, features: Any) -> Encoded:
