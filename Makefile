@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 export RAY_SERVE_ENABLE_HA_PROXY ?= 1
 export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.proxy.middlewares
 export RAY_USAGE_STATS_ENABLED ?= 0
+# A busy or slow machine may take longer than the default half minute to start Ray.
+export RAY_raylet_start_wait_time_s ?= 120
 
 .PHONY: serve test check bench demo-models clean
 

@@ -61,6 +61,7 @@ class Service:
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
+            "RAY_raylet_start_wait_time_s": "120",
             "RAY_TMPDIR": self._ray,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
