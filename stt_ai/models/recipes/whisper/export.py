@@ -12,10 +12,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, WhisperConfig, WhisperForConditionalGeneration
 
+from .grammar import WORD_ID
 from .model import FULL_VOCABULARY, MEL_BINS, TIMESTAMPS, Shape, TrainingWhisper
 from .phonemes import phoneme_ids
 from .tokenizer import END, FIRST_TIMESTAMP, START, SmallVocabulary, build_tokenizer, compact_json
-from .windows import CHARACTERS, IGNORED, WORD_ID, Corpus, Mel, WindowMaker, batch
+from .windows import IGNORED, Corpus, Mel, WindowMaker, batch
 
 LANGUAGE_IDS = list(range(50259, 50358))
 SPACE = 220
@@ -26,9 +27,7 @@ def load_model(checkpoint: Path, vocabulary: SmallVocabulary) -> TrainingWhisper
     """The trained model, for inference."""
     state = torch.load(checkpoint, weights_only=True)
     shape = Shape(**state["shape"])
-    model = TrainingWhisper(
-        shape, len(vocabulary.tokens), len(CHARACTERS) + 1, len(WORD_ID) + 1, len(phoneme_ids()) + 1
-    )
+    model = TrainingWhisper(shape, vocabulary.words_of, len(WORD_ID) + 1, len(phoneme_ids()) + 1)
     model.load_state_dict(state["model"])
     model.shape = shape  # type: ignore[assignment]
     return model.eval()

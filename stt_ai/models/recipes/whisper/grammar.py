@@ -23,6 +23,12 @@ def words(language: str) -> list[str]:
     return (HERE / f"words_{language}.txt").read_text(encoding="utf-8").split()
 
 
+WORD_ID = {
+    (language, word.lower()): index + 1
+    for index, (language, word) in enumerate((language, word) for language in LANGUAGES for word in words(language))
+}
+
+
 def finished(text: str, mark: str = ".", language: str = "en") -> str:
     """First letter capital, final period or question mark; Spanish questions open with theirs."""
     opening = "¿" if mark == "?" and language == "es" else ""

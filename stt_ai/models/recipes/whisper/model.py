@@ -134,10 +134,21 @@ class Decoder(nn.Module):
 
 
 class TrainingWhisper(nn.Module):
-    """Whisper over a reduced vocabulary: `text_tokens` rows, then the 1,501 timestamps."""
+    """Whisper over a reduced vocabulary: a row for each text token, then the 1,501 timestamps.
 
-    def __init__(self, shape: Shape, text_tokens: int, characters: int, words: int, phonemes: int) -> None:
+    `words_of` has the word classes that each text token is a part of: a token's row leans on the weights by which the
+    encoder's word head knows those words, so what is learned of reading one word serves them all.
+    """
+
+    def __init__(self, shape: Shape, words_of: Sequence[Sequence[int]], words: int, phonemes: int):
         super().__init__()
+        text_tokens = len(words_of)
+        self.word_basis = nn.Parameter(torch.zeros(shape.width, shape.width))
+        counts = torch.tensor([len(some) for some in words_of])
+        self.register_buffer(
+            "token_words", torch.tensor([word for some in words_of for word in some]), persistent=False
+        )
+        self.register_buffer("token_offsets", counts.cumsum(0) - counts, persistent=False)
         self.encoder, self.decoder = Encoder(shape), Decoder(shape)
         self.text_rows = nn.Parameter(torch.randn(text_tokens, shape.width) * 0.04)
         self.time_rows = nn.Parameter(torch.zeros(TIMESTAMPS, shape.width))
@@ -145,13 +156,13 @@ class TrainingWhisper(nn.Module):
         self.unused_row = nn.Parameter(torch.zeros(shape.width))
         self.register_buffer("time_waves", sinusoids(TIMESTAMPS, shape.width), persistent=False)
         self.unused_bias = math.log(FULL_VOCABULARY - text_tokens - TIMESTAMPS)
-        self.character_head = nn.Linear(shape.width, characters)
         self.word_head = nn.Linear(shape.width, words)
         self.phoneme_head = nn.Sequential(nn.LayerNorm(shape.width), nn.Linear(shape.width, phonemes))
 
     def rows(self) -> Tensor:
         """(text_tokens + 1501, width): the token embeddings, which are also the output projection."""
-        return torch.cat([self.text_rows, self.time_waves @ self.time_basis + self.time_rows])
+        known = F.embedding_bag(self.token_words, self.word_head.weight.detach(), self.token_offsets, mode="mean")
+        return torch.cat([self.text_rows + known @ self.word_basis, self.time_waves @ self.time_basis + self.time_rows])
 
     def hidden(
         self, tokens: Tensor, audio: Tensor, rows: Tensor, forced: Sequence[Tensor] = ()

@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 from .grammar import LANGUAGES as SPOKEN
-from .grammar import words
+from .grammar import WORD_ID, words
 
 END, START, TRANSCRIBE, PREVIOUS, NO_SPEECH, NO_TIMESTAMPS, FIRST_TIMESTAMP = (
     50257, 50258, 50359, 50361, 50362, 50363, 50364,
@@ -99,17 +99,23 @@ class SmallVocabulary:
 
     tokenizer: Tokenizer
     tokens: list[int] = field(init=False)
+    words_of: list[list[int]] = field(init=False)  # classes of the words that each token is a part of
 
     def __post_init__(self) -> None:
         used = {END, START, TRANSCRIBE, PREVIOUS, NO_SPEECH, NO_TIMESTAMPS, *LANGUAGE_TOKENS.values()}
+        words_of: dict[int, set[int]] = {}
         for language in SPOKEN:
             for word in words(language):
                 capital = word[:1].upper() + word[1:]
                 for form in (f" {word}.", f" {word}?", f" {capital}.", f" ¿{capital}."):
                     used.update(self.tokenizer.encode(form).ids)
+                for form in (f" {word}", f" {capital}"):
+                    for token in self.tokenizer.encode(form).ids:
+                        words_of.setdefault(token, set()).add(WORD_ID[language, word.lower()])
         self.tokens = sorted(used)
         self._row = {token: row for row, token in enumerate(self.tokens)}
         self.first_time = len(self.tokens)
+        self.words_of = [sorted(words_of.get(token, ())) for token in self.tokens]
 
     def row(self, token: int) -> int:
         """Row of a full token id."""

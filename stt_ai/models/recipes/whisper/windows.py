@@ -1,6 +1,7 @@
 """Training windows: utterances laid out in time, noise and silence, and what Whisper's decoder is to say about them."""
 
 import json
+import math
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
-from .grammar import LANGUAGES, finished, words
+from .grammar import LANGUAGES, WORD_ID, finished, words
 from .phonemes import phonemes_over
 from .tokenizer import (
     END,
@@ -25,9 +26,6 @@ from .tokenizer import (
 )  # fmt: skip
 from .voices import SAMPLE_RATE
 
-CHARACTERS = " abcdefghijklmnopqrstuvwxyzáéíóúñü"
-CHARACTER_ID = {character: index + 1 for index, character in enumerate(CHARACTERS)}
-WORD_ID = {(lang, word.lower()): i + 1 for i, (lang, word) in enumerate((la, w) for la in LANGUAGES for w in words(la))}
 NAMES = {(language, word.lower()): word for language in LANGUAGES for word in words(language) if word[0].isupper()}
 FRAME = 0.02
 TIMESTAMP_STEP = 0.1  # timestamps are taught in tenths of a second: starts rounded down, ends up
@@ -111,7 +109,6 @@ class Window:
     tokens: list[int]
     labels: list[int]
     spans: list[tuple[float, float]]
-    characters: list[int] = field(default_factory=list)
     frame_phonemes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     words: list[tuple[int, int, int]] = field(default_factory=list)  # first frame, last excluded, word
 
@@ -133,7 +130,7 @@ class WindowMaker:
         rng, size = self.rng, round(seconds * SAMPLE_RATE)
         # The rest beyond `content` becomes zeros of the mel domain, as faster-whisper pads short audio.
         padded = rng.random() < (0.12 if dense else SHARE_PADDED)
-        content = seconds * rng.uniform(0.3, 1.0) if padded else seconds
+        content = math.exp(rng.uniform(math.log(1.5), math.log(seconds))) if padded else seconds
         content = min(seconds, max(1.0, round(content / FRAME) * FRAME))
         content_samples = round(content * SAMPLE_RATE)
         floor = rng.uniform(-1.0, 2.5) if rng.random() < 0.35 else -20.0
@@ -150,7 +147,6 @@ class WindowMaker:
         window = Window(wave, content_samples, floor, tokens, labels, spans)
         window.frame_phonemes = np.zeros(round(seconds / FRAME), np.int64)
         for at, sentence in spoken:
-            window.characters += [CHARACTER_ID[c] for c in " " + " ".join(sentence.words).lower()]
             for word, (a, b) in zip(sentence.words, sentence.times, strict=True):
                 first, last = round((at + a) / FRAME), min(round((at + b) / FRAME), len(window.frame_phonemes))
                 window.words.append((first, max(last, first + 1), WORD_ID[language, word.lower()]))
@@ -356,8 +352,6 @@ def batch(
         "tokens": tokens,
         "labels": labels,
         "spans": spans,
-        "characters": np.array([c for w in windows for c in w.characters], np.int64),
-        "character_counts": np.array([len(w.characters) for w in windows], np.int64),
         "phonemes": np.stack([w.frame_phonemes for w in windows]),
         "words": np.array([(i, *word) for i, w in enumerate(windows) for word in w.words], np.int64).reshape(-1, 4),
         "offset": np.array(offset_frames),
