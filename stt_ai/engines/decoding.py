@@ -1,7 +1,8 @@
 """An upload -> 16 kHz mono PCM in chunks, and where the speech is. One pass, in memory that does not grow with it."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -54,17 +55,18 @@ class FileDecoder:
         size = file.seek(0, 2)
         chunks = _Chunks(self._put, self._chunk_samples)
         speech = self._detector.stream()
-        for block in self._blocks(file, upload, container, size, cancelled):
-            samples = np.frombuffer(block, "<i2").astype(np.int16, copy=False)
-            chunks.add(samples)
-            self._check_length(chunks.samples, size)
-            speech.feed(samples)
+        with closing(self._blocks(file, upload, container, size, cancelled)) as blocks:
+            for block in blocks:
+                samples = np.frombuffer(block, "<i2").astype(np.int16, copy=False)
+                chunks.add(samples)
+                self._check_length(chunks.samples, size)
+                speech.feed(samples)
         pcm = chunks.finish()
         return DecodedAudio(pcm, speech_regions(speech.finish(), pcm.samples), container.name)
 
     def _blocks(
         self, file: BinaryIO, upload: Upload, container: Container, size: int, cancelled: threading.Event
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         extent = wav.plain_extent(file, size) if container.demuxer == "wav" else None
         if extent is None:
             yield from ffmpeg.decode(self._program, upload.path, container.demuxer, self._limits, cancelled)

@@ -29,6 +29,8 @@ _DECODERS = (
     "qdm2,speex,truehd,vorbis,wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
 )
 _LARGEST_BLOCK = 256 << 20
+_PROBE_BYTES = 16 << 20
+"""Containers without an index tell of a track only where it begins, which may be after much video."""
 _SAMPLE_BYTES = 2
 _LINE_BYTES = 500
 _DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)")
@@ -81,6 +83,7 @@ def command(program: str, path: Path, demuxer: str, limits: DecoderLimits) -> li
         protocol_whitelist="file",
         codec_whitelist=_DECODERS,
         threads=limits.threads,
+        probesize=_PROBE_BYTES,
         **options,
     )
     sink = ffmpeg.output(
@@ -116,7 +119,7 @@ def decode(
             log.feed(lines)
             if log.duration > limits.max_duration_s:
                 raise too_long(limits)
-            if log.sample_rate < _LOWEST_RATE:
+            if 0 < log.sample_rate < _LOWEST_RATE:
                 raise UnsupportedMedia(f"The audio's sample rate is below {_LOWEST_RATE} Hz, too low for speech.")
             if cancelled.is_set():
                 raise Unavailable("The request was cancelled.")
