@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,9 +10,10 @@ from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.ports import Decoder, Transcriber
 from stt_ai.speech import language, segments, windows
 from stt_ai.types import (
-    DecodedAudio,
+    SAMPLE_RATE,
     DecodingOptions,
     LanguageGuess,
+    Pcm,
     Transcript,
     TranscriptionRequest,
     Upload,
@@ -60,24 +61,21 @@ class Pipeline:
         heard: dict[int, WindowTranscript] = {}  # outlives the samples: no window is decoded twice
         for attempt in range(1, self._decode_attempts + 1):
             audio = await self._decoder.decode(upload)
-            hearing = _Hearing(audio, transcriber, self._options, self._windows_in_flight, heard)
+            model = await transcriber.describe()
+            todo = windows.pack(audio.regions, max_samples=round(model.window_s * SAMPLE_RATE))
+            hearing = _Hearing(audio.pcm, todo, transcriber, self._options, self._windows_in_flight, heard)
             try:
-                return await self._transcript(hearing, request, transcriber)
+                code, probability = await hearing.hear_all(request.language)
+                break
             except AudioLost:
                 logger.warning("the decoded samples were lost in attempt %d", attempt)
-        raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
-
-    async def _transcript(
-        self, hearing: "_Hearing", request: TranscriptionRequest, transcriber: Transcriber
-    ) -> Transcript:
-        model = await transcriber.describe()
-        code, probability = await hearing.hear_all(request.language)
-        duration = hearing.audio.duration
+        else:
+            raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
         return Transcript(
-            segments=segments.split(hearing.words(), duration),
+            segments=segments.split(hearing.words(), audio.duration),
             language=code,
             language_probability=probability,
-            duration=duration,
+            duration=audio.duration,
             model=model.label,
             demo=model.demo,
             warnings=(NO_SPEAKERS,) if request.diarize and request.speakers != 1 else (),
@@ -89,14 +87,15 @@ class _Hearing:
 
     def __init__(
         self,
-        audio: DecodedAudio,
+        pcm: Pcm,
+        todo: Sequence[Window],
         transcriber: Transcriber,
         options: DecodingOptions,
         in_flight: int,
         heard: dict[int, WindowTranscript],
     ) -> None:
-        self.audio = audio
-        self._windows = windows.pack(audio.regions)
+        self._pcm = pcm
+        self._windows = todo
         self._transcriber = transcriber
         self._options = options
         self._in_flight = in_flight
@@ -125,7 +124,7 @@ class _Hearing:
             return result.language, result.language_probability
         sample = self._windows[: language.SAMPLE_WINDOWS]
         guesses: list[LanguageGuess] = await _each(
-            lambda window: self._transcriber.detect_language(self.audio.pcm, window), sample, self._in_flight
+            lambda window: self._transcriber.detect_language(self._pcm, window), sample, self._in_flight
         )
         code, probability = language.combine(guesses)
         if code != result.language:
@@ -136,7 +135,7 @@ class _Hearing:
         known = self._heard.get(window.index)
         if known is None:
             options = replace(self._options, language=code)
-            known = self._heard[window.index] = await self._transcriber.transcribe(self.audio.pcm, window, options)
+            known = self._heard[window.index] = await self._transcriber.transcribe(self._pcm, window, options)
         return known
 
 

@@ -63,6 +63,8 @@ class ResolvedModel:
     origin: Origin
     mel_bins: int
     variable_length: bool = False
+    window_s: float = 30.0
+    """Seconds: the longest window that it hears well."""
     reason: str = ""
     """Why it is the demo model; empty when it is not."""
 
