@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ WITHOUT_PEER = {"malloc", "startup", "upload"}
 
 def main() -> int:
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     begin, stolen = time.monotonic(), machine.stolen_seconds()
     found = machine.facts()
     if warning := machine.warning(found):

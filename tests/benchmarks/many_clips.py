@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.benchmarks.bench import Bench, Caller
+from tests.benchmarks.bench import Bench, Call, Caller
 from tests.benchmarks.report import Result, Series
 from tests.service import Service
 from tests.speech import DATA
@@ -47,7 +47,7 @@ def run(bench: Bench) -> Result:
     rounds, budget = (1, 30.0) if bench.quick else (5, 80.0)
     peer, files = bench.peer(), [str(path) for path in PATHS]
     crowd = Crowd(bench.service())
-    peers = {
+    peers: dict[str, Call] = {
         "BatchedInferencePipeline, one after another": lambda: peer.seconds(
             "batched", files=files, language=None, batch=8
         ),
@@ -87,12 +87,11 @@ def _without(
     name: str,
     ours: Series,
     peer_name: str,
-    theirs: object,
+    theirs: Call,
     batches: bool = True,
     padded: bool = False,
 ) -> None:
     """The service again without one of the things that make it fast, by turns with the same peer."""
-    assert callable(theirs)
     crowd = Crowd(bench.service(transcriber={} if batches else {"max_batch": 1}, padded=padded))
     crowd.send()
     calls = {f"service, {name}": crowd.send, f"{peer_name}, beside it": theirs}
@@ -107,18 +106,17 @@ def _sweep(bench: Bench, result: Result, files: list[str]) -> None:
     """What larger batches, or two at once, bring to the bare engine on the same clips."""
     peer = bench.peer()
     sizes = (1, 8) if bench.quick else (1, 2, 4, 8, 16)
-    calls = {f"engine alone, batches of {n}": _engine_call(bench, files, n) for n in sizes}
+    calls: dict[str, Call] = {f"engine alone, batches of {n}": _engine_call(bench, files, n) for n in sizes}
     if bench.threads > 1:
         calls["engine alone, batches of 4, two at once"] = lambda: peer.seconds(
             "two_workers", files=files, language=None, batch=4
         )
-    for call in calls.values():
-        call()
+    bench.warm_up(calls)
     taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=40)
     first, *others = [result.add(name, values) for name, values in taken.items()]
     for series in others:
         result.ratio(f"throughput, {series.name} : of 1", first, series)
 
 
-def _engine_call(bench: Bench, files: list[str], size: int):  # type: ignore[no-untyped-def]
+def _engine_call(bench: Bench, files: list[str], size: int) -> Call:
     return lambda: bench.peer().seconds("batch_of", files=files, language=None, batch=size)
