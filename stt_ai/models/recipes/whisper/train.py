@@ -5,7 +5,6 @@ Helpers make it learn within the hour: heads for phonemes and words on the encod
 each decoder layer whose attention is guided to where the words are (the exported `alignment_heads`).
 """
 
-import math
 import queue
 import random
 import tempfile
@@ -49,16 +48,15 @@ def plan(spent: float, rng: random.Random) -> Stage:
     elif spent < LONG_FROM:
         seconds, crop, dense = rng.choice([2.0, 3.0, 4.0, 6.0]), 0.3, True
     else:
-        long = rng.random() < 0.28
-        seconds = rng.choice([12.0, 20.0, 30.0, 30.0]) if long else rng.choice([4.0, 6.0, 10.0])
+        long = rng.random() < 0.45
+        seconds = rng.choice([15.0, 30.0, 30.0]) if long else rng.choice([3.0, 6.0, 10.0])
         crop, dense = 0.15, rng.random() < 0.4
     return Stage(seconds, round(FRAMES_PER_BATCH * FRAME / seconds), crop, dense)
 
 
 def rate(step: int, spent: float) -> float:
-    """Warm-up, then constant to 60 % of the time, then down to nothing by a cosine."""
-    fall = 1.0 if spent < 0.6 else 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - 0.6) / 0.4)))
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * max(fall, 0.01)
+    """Warm-up, then constant to 63 % of the time, then down to nothing in a straight line."""
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * max(0.01, min(1.0, (1 - spent) / 0.37))
 
 
 def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, step: int, rank: int, world: int) -> None:
