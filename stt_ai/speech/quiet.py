@@ -12,6 +12,7 @@ FRAME = SAMPLE_RATE // 100
 SHORTEST_PAUSE = 0.1
 """Seconds. Shorter silences are the closures of consonants such as p, t and k."""
 SHORTEST_WORD = 0.05
+LONGEST_REST = 0.3
 BELOW_SPEECH_DB = 35.0
 ABOVE_NOISE_DB = 6.0
 LEAST_CONTRAST_DB = 20.0
@@ -20,14 +21,19 @@ LEAST_CONTRAST_DB = 20.0
 def trim_pauses(words: Sequence[Word], samples: Samples) -> tuple[Word, ...]:
     """The words of a window, int16 [samples], without the pauses at their beginnings and ends.
 
-    Times only move inwards, and words without any sound keep theirs. Where noise hides the pauses nothing moves.
+    A word before a pause that was cut short gets the rest of its sound. Words without any sound keep their times, and
+    where noise hides the pauses nothing moves. No word reaches into the next.
     """
+    if not words:
+        return ()
     quiet = _quiet(samples)
-    return tuple(_trimmed(word, quiet) for word in words)
+    trimmed = [_trimmed(word, quiet) for word in words]
+    nexts = [word.start for word in trimmed[1:]] + [len(samples) / SAMPLE_RATE]
+    return tuple(_sounded_out(word, quiet, until) for word, until in zip(trimmed, nexts, strict=True))
 
 
 def _quiet(samples: Samples) -> npt.NDArray[np.bool_]:
-    """bool [10 ms frames]: 35 dB below the speech and hardly above the noise."""
+    """bool [10 ms frames]: 35 dB below the speech and hardly above the noise. Empty where that cannot be told."""
     frames = len(samples) // FRAME
     if not frames:
         return np.zeros(0, dtype=np.bool_)
@@ -36,7 +42,7 @@ def _quiet(samples: Samples) -> npt.NDArray[np.bool_]:
     noise, speech = np.percentile(level, [5, 95])
     threshold = max(speech - BELOW_SPEECH_DB, noise + ABOVE_NOISE_DB)
     if threshold > speech - LEAST_CONTRAST_DB:
-        return np.zeros(frames, dtype=np.bool_)
+        return np.zeros(0, dtype=np.bool_)
     return np.asarray(level < threshold)
 
 
@@ -52,3 +58,14 @@ def _trimmed(word: Word, quiet: npt.NDArray[np.bool_]) -> Word:
     if end - start < SHORTEST_WORD:
         return word
     return replace(word, start=float(start), end=float(end))
+
+
+def _sounded_out(word: Word, quiet: npt.NDArray[np.bool_], until: float) -> Word:
+    """Up to `LONGEST_REST` seconds more, as far as the sound at its end goes on."""
+    rate = SAMPLE_RATE / FRAME
+    last = int(word.end * rate)
+    rest = quiet[last : int(min(until, word.end + LONGEST_REST) * rate)]
+    if not len(rest) or rest[0]:
+        return word
+    sounding = int(np.argmax(rest)) if rest.any() else len(rest)
+    return replace(word, end=max(word.end, (last + sounding) / rate))
