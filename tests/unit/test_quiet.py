@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from stt_ai.speech.quiet import SHORTEST_PAUSE, trim_pauses
 from stt_ai.types import SAMPLE_RATE, Samples, Word
 
-
 NOISE = np.random.default_rng(0).normal(size=5 * SAMPLE_RATE)
 
 
