@@ -1,10 +1,11 @@
 """Training of the demo recogniser on CPU within a time budget.
 
-The curriculum goes by the share of the budget spent: windows of 2-3 s, then up to 10 s, then 12-30 s windows mixed in.
-Helpers make it learn within the hour: heads for phonemes and words on the encoder, and one head of
-each decoder layer whose attention is guided to where the words are (the exported `alignment_heads`).
+The curriculum goes by the share of the budget spent: windows of 2-3 s, then up to 6 s, then up to 9 s and some of one
+or two sentences padded to 30 s. Helpers make it learn within two hours: heads for phonemes and words on the encoder,
+and one head of each decoder layer whose attention is guided to where the words are (the exported `alignment_heads`).
 """
 
+import math
 import queue
 import random
 import tempfile
@@ -29,7 +30,7 @@ PEAK_RATE = 1.5e-3
 WARM_UP = 250
 FRAMES_PER_BATCH = 4500  # of 20 ms
 CHECKPOINT_SECONDS = 180
-LONG_FROM = 0.5  # of the time: from then on long windows are mixed in
+LONG_FROM = 0.5  # of the time: from then on windows are longer, and some are padded to 30 s
 
 
 class Stage(NamedTuple):
@@ -39,6 +40,7 @@ class Stage(NamedTuple):
     size: int
     crop: float
     dense: bool
+    content: float = math.inf
 
 
 def plan(spent: float, rng: random.Random) -> Stage:
@@ -48,9 +50,10 @@ def plan(spent: float, rng: random.Random) -> Stage:
     elif spent < LONG_FROM:
         seconds, crop, dense = rng.choice([2.0, 3.0, 4.0, 6.0]), 0.3, True
     else:
-        long = rng.random() < 0.45
-        seconds = rng.choice([15.0, 30.0, 30.0]) if long else rng.choice([3.0, 6.0, 10.0])
-        crop, dense = 0.15, rng.random() < 0.4
+        crop, dense = 0.2, rng.random() < 0.6
+        if rng.random() < 0.08:  # one or two sentences in a window that is padded to 30 s
+            return Stage(30.0, round(FRAMES_PER_BATCH * FRAME / 30.0) + 1, crop, False, 9.0)
+        seconds = rng.choice([3.0, 4.0, 6.0, 9.0])
     return Stage(seconds, round(FRAMES_PER_BATCH * FRAME / seconds), crop, dense)
 
 
@@ -77,7 +80,16 @@ def produce(corpus_folder: Path, ranks: Path, spent: Any, batches: Any, step: in
         room = 1500 - round(stage.seconds / FRAME)
         offset = rng.randrange(room // 5) * 5 if room > 5 and rng.random() < 0.12 else 0
         batches.put(
-            batch(maker, mel, max(1, round(stage.size / world)), stage.seconds, offset, stage.crop, stage.dense)
+            batch(
+                maker,
+                mel,
+                max(1, round(stage.size / world)),
+                stage.seconds,
+                offset,
+                stage.crop,
+                stage.dense,
+                stage.content,
+            )
         )
         step += 1
 
