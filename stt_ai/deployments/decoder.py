@@ -1,6 +1,8 @@
 """The decoder deployment: ffmpeg and voice activity detection, on CPU."""
 
 import asyncio
+import ctypes
+import mmap
 import tempfile
 import threading
 from dataclasses import replace
@@ -12,14 +14,42 @@ from ray import exceptions as rex
 
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
 from stt_ai.errors import ReplicaLost
-from stt_ai.types import DecodedAudio, Upload
+from stt_ai.types import DecodedAudio, Samples, Upload
+
+_MADV_DONTNEED = 4
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def put_and_let_go(chunk: Samples) -> "ray.ObjectRef[Samples]":
+    """``chunk`` in the object store, without its pages staying in this process's resident memory.
+
+    The store is shared memory, and whoever wrote a page has it counted as its own until it lets go: for hours of
+    audio that is a gigabyte. Letting go of a shared page loses nothing.
+    """
+    reference = ray.put(chunk)
+    stored = ray.get(reference)
+    start = -(-stored.ctypes.data // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (stored.ctypes.data + stored.nbytes - start) // mmap.PAGESIZE * mmap.PAGESIZE
+    if length > 0 and _is_shared(start, length):
+        _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED)
+    return reference
+
+
+def _is_shared(start: int, length: int) -> bool:
+    """Whether the addresses lie in one shared mapping. Small objects do not: their pages are the only copy."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, permissions = line.split(maxsplit=2)[:2]
+        first, last = (int(address, 16) for address in addresses.split("-"))
+        if first <= start < last:
+            return permissions.endswith("s") and start + length <= last
+    return False
 
 
 class DecoderDeployment:
     """Decodes uploads. The PCM stays in the object store; what it returns are references to it."""
 
     def __init__(self, limits: DecoderLimits) -> None:
-        self._decoder = FileDecoder(limits, put=ray.put)
+        self._decoder = FileDecoder(limits, put=put_and_let_go)
 
     async def decode(self, upload: Upload) -> DecodedAudio | None:
         """None: this replica does not see the file."""

@@ -30,6 +30,8 @@ Source = Literal["hub", "demo", "auto"]
 Origin = Literal["folder", "cache", "hub", "demo"]
 
 DEMO_LABEL = "demo-whisper"
+DEMO_WINDOW_S = 9.0
+"""It was trained on windows of up to this length, and loses its place in longer ones."""
 _RETRY_AFTER = 60.0
 """Seconds: nothing mends itself sooner."""
 
@@ -168,7 +170,15 @@ def _demo(entry: ModelEntry, reason: str) -> ResolvedModel:
         _REMEDIES.format(id=entry.id),
     )
     return ResolvedModel(
-        folder, entry.id, DEMO_LABEL, True, "demo", weights.mel_bins, variable_length=True, reason=reason
+        folder,
+        entry.id,
+        DEMO_LABEL,
+        True,
+        "demo",
+        weights.mel_bins,
+        variable_length=True,
+        window_s=DEMO_WINDOW_S,
+        reason=reason,
     )
 
 

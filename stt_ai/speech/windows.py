@@ -14,7 +14,7 @@ import numpy as np
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeechRegion, Window, Word
 
 MAX_SAMPLES = 30 * SAMPLE_RATE
-KEPT_PAUSE = 1 * SAMPLE_RATE
+KEPT_PAUSE = SAMPLE_RATE // 5
 
 
 def pack(

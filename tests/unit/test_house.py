@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+TEXTS = {".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".json", ""}
 
 
 def tracked() -> list[Path]:
@@ -31,7 +32,7 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
     forbidden = re.compile(r"https?://[^\s\"']*(pypi|npmjs|debian|/simple/)|/(work|root|home/\w+)/", re.IGNORECASE)
     found = []
     for path in tracked():
-        if path.suffix in {".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".json", ""} and path.stat().st_size < 200_000:
+        if path.suffix in TEXTS and path.stat().st_size < 200_000:
             text = path.read_text(errors="ignore")
             found += [f"{path.relative_to(ROOT)}: {m.group()}" for m in forbidden.finditer(text)]
     assert not [line for line in found if "test_house.py" not in line]
