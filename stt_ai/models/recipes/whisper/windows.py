@@ -31,6 +31,8 @@ FRAME = 0.02
 TIMESTAMP_STEP = 0.1  # timestamps are taught in tenths of a second: starts rounded down, ends up
 SHARE_WITHOUT_SPEECH = 0.1
 SHARE_PADDED = 0.4
+SHARE_ENGLISH = 0.74
+ENGINE_WEIGHT = {"espeak": 2, "flite": 3, "festival": 3}  # the voices of one engine are alike, more so of espeak
 SHARE_WITH_PROMPT = 0.12
 SHARE_TIMESTAMPS = 0.5
 IGNORED = -100
@@ -75,7 +77,8 @@ class Corpus:
         return sum(len(items) for voices in self._items.values() for items in voices.values())
 
     def voice(self, language: str, rng: random.Random) -> str:
-        return rng.choice(list(self._items[language]))
+        voices = list(self._items[language])
+        return rng.choices(voices, [ENGINE_WEIGHT[voice.split(":")[0]] for voice in voices])[0]
 
     def draw(self, language: str, voice: str, rng: random.Random) -> Spoken:
         samples, item = rng.choice(self._items[language][voice])
@@ -134,7 +137,7 @@ class WindowMaker:
         content = min(seconds, max(1.0, round(content / FRAME) * FRAME))
         content_samples = round(content * SAMPLE_RATE)
         floor = rng.uniform(-1.0, 2.5) if rng.random() < 0.35 else -20.0
-        language = "en" if rng.random() < 0.62 else "es"
+        language = "en" if rng.random() < SHARE_ENGLISH else "es"
         wave = np.zeros(size, np.float32)
         without = rng.random() < (0.04 if dense else SHARE_WITHOUT_SPEECH)
         spoken = [] if without else self._fill(wave, content, language, crop)
