@@ -20,6 +20,8 @@ from stt_ai.types import SAMPLE_RATE, DecodingOptions, Samples, Transcript, Uplo
 BEAM = 5
 
 Answer = dict[str, Any]
+Languages = list[str | None]
+"""Of each file; None: to be detected."""
 
 
 class Engines:
@@ -42,13 +44,15 @@ class Engines:
         self._windows_of: dict[str, list[Samples]] = {}
         self._floats_of: dict[str, Any] = {}
 
-    def batched(self, files: list[str], language: str | None, batch: int) -> Answer:
+    def batched(self, files: list[str], languages: Languages, batch: int) -> Answer:
         """faster-whisper's batched pipeline on files, one after another: decoding and VAD are its own."""
-        return _timed(lambda: [self._run_batched(file, language, batch) for file in files])
+        asked = list(zip(files, languages, strict=True))
+        return _timed(lambda: [self._run_batched(file, language, batch) for file, language in asked])
 
-    def plain(self, files: list[str], language: str | None) -> Answer:
+    def plain(self, files: list[str], languages: Languages) -> Answer:
         """`WhisperModel.transcribe` on files, one after another, with its VAD."""
-        return _timed(lambda: [self._run_plain(file, language, vad_filter=True) for file in files])
+        asked = list(zip(files, languages, strict=True))
+        return _timed(lambda: [self._run_plain(file, language, vad_filter=True) for file, language in asked])
 
     def plain_samples(self, file: str, language: str | None) -> Answer:
         """`WhisperModel.transcribe` on samples that were decoded before, without VAD."""
@@ -62,13 +66,13 @@ class Engines:
         heard = self._windows(file)
         return _timed(lambda: [_text(self._heard(self._engine, heard, language))])
 
-    def own(self, files: list[str], language: str | None) -> Answer:
+    def own(self, files: list[str], languages: Languages) -> Answer:
         """Our decoder and engine, file after file, each with all its windows in one batch."""
 
-        def one(file: str) -> str:
+        def one(file: str, language: str | None) -> str:
             return _text(self._heard(self._engine, self._decode(file)[1], language))
 
-        return _timed(lambda: [one(file) for file in files])
+        return _timed(lambda: [one(*asked) for asked in zip(files, languages, strict=True)])
 
     def pieces(self, file: str, language: str | None) -> Answer:
         """Seconds that each part of a request takes by itself; ``decode_wav``: decoding without ffmpeg."""

@@ -21,7 +21,7 @@ def run(bench: Bench) -> Result:
         return seconds
 
     def theirs(language: str | None, batch: int) -> float:
-        answer = peer.ask("batched", files=[str(path)], language=language, batch=batch)
+        answer = peer.ask("batched", files=[str(path)], languages=[language], batch=batch)
         texts["peer"] = answer["texts"][0]
         return float(answer["seconds"])
 
@@ -30,7 +30,7 @@ def run(bench: Bench) -> Result:
     sweep = {}
     for batch in (4, 16) if bench.quick else BATCHES:
         sweep[batch] = theirs("en", batch)
-        if sweep[batch] < 10 and not bench.quick:
+        if sweep[batch] < 6 and not bench.quick:
             sweep[batch] = min(sweep[batch], theirs("en", batch))
     best = min(sweep, key=lambda batch: sweep[batch])
     for batch, seconds in sweep.items():
@@ -41,13 +41,13 @@ def run(bench: Bench) -> Result:
         "service, language given": lambda: ours("en"),
         f"peer, batch size {best}": lambda: theirs("en", best),
     }
-    given = bench.alternate(calls, rounds=1 if bench.quick else 7, budget_s=150, least=1 if bench.quick else 3)
+    given = bench.alternate(calls, rounds=1 if bench.quick else 7, budget_s=100, least=1 if bench.quick else 3)
     rates = {who: bench.word_error_rate([FILE], [text]) for who, text in texts.items()}
     calls = {
         "service, language detected": lambda: ours(None),
         "peer, language detected": lambda: theirs(None, best),
     }
-    found = bench.alternate(calls, rounds=1 if bench.quick else 5, budget_s=100, least=1 if bench.quick else 3)
+    found = bench.alternate(calls, rounds=1 if bench.quick else 5, budget_s=60, least=1 if bench.quick else 3)
     caller.close()
 
     a, b = (result.add(name, values) for name, values in given.items())

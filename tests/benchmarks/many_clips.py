@@ -14,6 +14,9 @@ AUDIO_S = 10.0 * COUNT
 LEAST = 1.0
 FILES = tuple(f"ten_seconds_{number:02}.flac" for number in range(1, COUNT + 1))
 PATHS = tuple(DATA / name for name in FILES)
+Languages = list[str | None]
+
+UNKNOWN: Languages = [None] * COUNT
 
 
 class Crowd:
@@ -26,14 +29,14 @@ class Crowd:
         for caller in self._callers:
             caller.health()
 
-    def send(self) -> float:
+    def send(self, languages: Languages) -> float:
         """Seconds until the last of them has its answer."""
 
-        def one(caller: Caller, path: Path) -> str:
-            return str(caller.transcribe(path)[1]["text"])
+        def one(caller: Caller, path: Path, language: str | None) -> str:
+            return str(caller.transcribe(path, language)[1]["text"])
 
         begin = time.perf_counter()
-        self.texts = list(self._pool.map(one, self._callers, PATHS))
+        self.texts = list(self._pool.map(one, self._callers, PATHS, languages))
         return time.perf_counter() - begin
 
     def close(self) -> None:
@@ -44,41 +47,48 @@ class Crowd:
 
 def run(bench: Bench) -> Result:
     result = Result("many_clips")
-    rounds, budget = (1, 30.0) if bench.quick else (5, 80.0)
-    peer, files = bench.peer(), [str(path) for path in PATHS]
+    given: Languages = [bench.manifest[name]["language"] for name in FILES]
     crowd = Crowd(bench.service())
-    peers: dict[str, Call] = {
-        "BatchedInferencePipeline, one after another": lambda: peer.seconds(
-            "batched", files=files, language=None, batch=8
-        ),
-        "WhisperModel.transcribe, one after another": lambda: peer.seconds("plain", files=files, language=None),
-    }
-    peer.ask("own", files=files[:2], language=None)
-    crowd.send()
-    calls = {
-        "service, all at once": crowd.send,
-        **peers,
-        "our parts in one process, one after another": lambda: peer.seconds("own", files=files, language=None),
-    }
-    taken = bench.alternate(calls, rounds, budget)
+    for label, languages in (("language given", given), ("language detected", UNKNOWN)):
+        _beside_peers(bench, result, crowd, label, languages)
+        rate = bench.word_error_rate(list(FILES), crowd.texts)
+        result.find(f"word error rate, service, {label}", rate, "%")
     crowd.close()
-    rate = bench.word_error_rate(list(FILES), crowd.texts)
-    ours, *others = [result.add(name, values) for name, values in taken.items()]
-    best = min(others[:2], key=lambda series: series.median)
-    result.ratio("throughput, service : better peer", best, ours, at_least=LEAST)
-    result.ratio("throughput, service : our parts one after another", others[2], ours)
-    result.find("audio seconds per second, service", AUDIO_S / ours.median, "x")
-    result.find("word error rate, service", rate, "%")
-
+    ours = result.series[0]
+    result.find("audio seconds per second, service, language given", AUDIO_S / ours.median, "x")
     if not bench.quick:
-        _without(bench, result, "no batches (max_batch 1)", ours, best.name, peers[best.name], batches=False)
-        _without(bench, result, "windows padded to 30 s", ours, best.name, peers[best.name], padded=True)
-    _sweep(bench, result, files)
+        _without(bench, result, "no batches (max_batch 1)", ours, given, {"max_batch": 1}, padded=False)
+        if bench.variable_length:
+            _without(bench, result, "windows padded to 30 s", ours, given, {}, padded=True)
+    _sweep(bench, result)
     result.notes.append(
-        "The language is detected by all. Where the model bears short windows the service encodes no more than the "
-        "clip; faster-whisper always encodes 30 s, and encodes them again to detect the language."
+        "Where the model bears short windows the service encodes no more than the clip. faster-whisper always encodes "
+        "30 s, and once more to detect the language."
     )
     return result
+
+
+def _peers(bench: Bench, languages: Languages) -> dict[str, Call]:
+    """What takes the clips one after another in one process."""
+    peer, files = bench.peer(), [str(path) for path in PATHS]
+    return {
+        "BatchedInferencePipeline, one by one": lambda: peer.seconds(
+            "batched", files=files, languages=languages, batch=8
+        ),
+        "WhisperModel.transcribe, one by one": lambda: peer.seconds("plain", files=files, languages=languages),
+        "our parts in one process, one by one": lambda: peer.seconds("own", files=files, languages=languages),
+    }
+
+
+def _beside_peers(bench: Bench, result: Result, crowd: Crowd, label: str, languages: Languages) -> None:
+    calls = {"service, all at once": lambda: crowd.send(languages), **_peers(bench, languages)}
+    for call in calls.values():
+        call()
+    taken = bench.alternate(calls, rounds=1 if bench.quick else 5, budget_s=45)
+    ours, *others = [result.add(f"{name}, {label}", values) for name, values in taken.items()]
+    best = min(others[:2], key=lambda series: series.median)
+    result.ratio(f"throughput, service : better peer, {label}", best, ours, at_least=LEAST)
+    result.ratio(f"throughput, service : our parts one by one, {label}", others[2], ours)
 
 
 def _without(
@@ -86,37 +96,36 @@ def _without(
     result: Result,
     name: str,
     ours: Series,
-    peer_name: str,
-    theirs: Call,
-    batches: bool = True,
-    padded: bool = False,
+    languages: Languages,
+    transcriber: dict[str, int],
+    padded: bool,
 ) -> None:
-    """The service again without one of the things that make it fast, by turns with the same peer."""
-    crowd = Crowd(bench.service(transcriber={} if batches else {"max_batch": 1}, padded=padded))
-    crowd.send()
-    calls = {f"service, {name}": crowd.send, f"{peer_name}, beside it": theirs}
-    taken = bench.alternate(calls, rounds=4, budget_s=45)
+    """The service again without one of the things that make it fast, by turns with a peer as before."""
+    crowd = Crowd(bench.service(transcriber or None, padded=padded))
+    crowd.send(languages)
+    beside = "BatchedInferencePipeline, one by one"
+    calls = {f"service, {name}": lambda: crowd.send(languages), beside: _peers(bench, languages)[beside]}
+    taken = bench.alternate(calls, rounds=4, budget_s=30)
     crowd.close()
-    crippled, beside = (result.add(label, values) for label, values in taken.items())
-    result.ratio(f"throughput, service, {name} : better peer", beside, crippled)
-    result.ratio(f"throughput, service : service, {name}", crippled, ours)
+    crippled, peer = (result.add(label, values) for label, values in taken.items())
+    result.ratio(f"throughput, service, {name} : BatchedInferencePipeline", peer, crippled)
+    result.ratio(f"throughput, service as shipped : service, {name}", crippled, ours)
 
 
-def _sweep(bench: Bench, result: Result, files: list[str]) -> None:
+def _sweep(bench: Bench, result: Result) -> None:
     """What larger batches, or two at once, bring to the bare engine on the same clips."""
-    peer = bench.peer()
+    files = [str(path) for path in PATHS]
+
+    def engine(method: str, batch: int) -> Call:
+        return lambda: bench.peer().seconds(method, files=files, language=None, batch=batch)
+
     sizes = (1, 8) if bench.quick else (1, 2, 4, 8, 16)
-    calls: dict[str, Call] = {f"engine alone, batches of {n}": _engine_call(bench, files, n) for n in sizes}
+    calls = {f"engine alone, batches of {n}": engine("batch_of", n) for n in sizes}
     if bench.threads > 1:
-        calls["engine alone, batches of 4, two at once"] = lambda: peer.seconds(
-            "two_workers", files=files, language=None, batch=4
-        )
-    bench.warm_up(calls)
-    taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=40)
+        calls["engine alone, batches of 4, two at once"] = engine("two_workers", 4)
+    for call in calls.values():
+        call()
+    taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=30)
     first, *others = [result.add(name, values) for name, values in taken.items()]
     for series in others:
         result.ratio(f"throughput, {series.name} : of 1", first, series)
-
-
-def _engine_call(bench: Bench, files: list[str], size: int) -> Call:
-    return lambda: bench.peer().seconds("batch_of", files=files, language=None, batch=size)

@@ -59,14 +59,14 @@ def run(bench: Bench) -> Result:
     bench.warm_up(calls)
     who.request_ids.clear()
     who.pieces.clear()
-    given = bench.alternate(calls, rounds=10 if bench.quick else 50, budget_s=90, least=10 if bench.quick else 40)
+    given = bench.alternate(calls, rounds=10 if bench.quick else 50, budget_s=75, least=10 if bench.quick else 40)
     asked = list(who.request_ids)
     calls = {
         "service, language detected": lambda: who.ours(None),
         "bare engine, language detected": lambda: who.peer("engine", None),
     }
     bench.warm_up(calls)
-    detected = bench.alternate(calls, rounds=5 if bench.quick else 40, budget_s=35, least=5)
+    detected = bench.alternate(calls, rounds=5 if bench.quick else 40, budget_s=25, least=5)
     who.close()
 
     ours, bare, *_ = [result.add(name, values) for name, values in given.items()]
