@@ -174,16 +174,21 @@ def evaluate(model_folder: Path, data: Path, threads: int = 2, quick: bool = Fal
         for mistake in found.mistakes[:15]:
             print("   ", *mistake, sep=" | ")
 
-    add("held out", held_out, word_timestamps=True)
+    add("held out", held_out, beam_size=1, word_timestamps=True)
     add("held out, no timestamps", held_out, without_timestamps=True, beam_size=1)
-    in_windows = {"batch_size": 4, "chunk_length": LONGEST_WINDOW_S, "without_timestamps": False}
+    in_windows: dict[str, Any] = {
+        "beam_size": 1,
+        "batch_size": 4,
+        "chunk_length": LONGEST_WINDOW_S,
+        "without_timestamps": False,
+    }
     add("longer recordings in windows of 9 s", longer, model=packed(model), word_timestamps=True, **in_windows)
     if not quick:
         add("ten minutes in windows of 9 s", minutes, model=packed(model), word_timestamps=True, **in_windows)
-        add("meetings in one window", [e for e in longer if e["file"].startswith("meeting")])
+        add("meetings in one window", [e for e in longer if e["file"].startswith("meeting")], beam_size=1)
     for mode in (False, True):
         figures[f"no speech, timestamps {not mode}"] = heard_without_speech(
-            model, without_timestamps=mode, language="en"
+            model, without_timestamps=mode, language="en", beam_size=1
         )
         print(f"no speech, timestamps {not mode}:", figures[f"no speech, timestamps {not mode}"])
     return figures
