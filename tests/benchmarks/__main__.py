@@ -15,7 +15,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Result
 
 # In the order in which they run: what can share a running service stands together.
-BENCHMARKS: dict[str, Callable[[Bench], Result]] = {
+BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "malloc": malloc.run,
     "startup": startup.run,
     "long_file": long_file.run,
@@ -42,11 +42,12 @@ def main() -> int:
                 print(f"-- {name}", flush=True)
                 if name in WITHOUT_PEER:
                     bench.stop_peer()
+                results.append(Result(name))
                 try:
-                    results.append(BENCHMARKS[name](bench))
+                    BENCHMARKS[name](bench, results[-1])
                 except Exception as error:  # one that fails must not take the others' figures with it
                     failures += 1
-                    results.append(Result(name, notes=[f"FAILED: {type(error).__name__}: {error}"]))
+                    results[-1].notes.append(f"FAILED: {type(error).__name__}: {error}")
                     bench.stop_service()
                 print(report.table(results[-1]), flush=True)
         finally:

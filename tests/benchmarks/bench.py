@@ -77,7 +77,7 @@ class Bench:
             self.prepare(transcriber, haproxy, padded)
             assert self._service is not None
             self.say(f"starting the service {key}")
-            self._service.start(timeout=300)
+            self._service.start(timeout=180)
         assert self._service is not None
         return self._service
 

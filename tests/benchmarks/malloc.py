@@ -11,8 +11,7 @@ from tests.benchmarks.report import Result
 from tests.service import ROOT
 
 
-def run(bench: Bench) -> Result:
-    result = Result("malloc")
+def run(bench: Bench, result: Result) -> None:
     taken: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for _ in range(1 if bench.quick else 3):
         for on in (True, False):
@@ -26,7 +25,6 @@ def run(bench: Bench) -> Result:
             result.find(f"page faults a window, batch {batch}, {word}", sum(faults) / len(faults))
         result.ratio(f"as it comes / kept, batch {batch}", series[False], series[True])
     result.notes.append("The peer of all other benchmarks runs with the same setting as the service.")
-    return result
 
 
 def _encode(bench: Bench, keep: bool) -> dict[str, Any]:

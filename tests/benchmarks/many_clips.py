@@ -45,8 +45,7 @@ class Crowd:
             caller.close()
 
 
-def run(bench: Bench) -> Result:
-    result = Result("many_clips")
+def run(bench: Bench, result: Result) -> None:
     given: Languages = [bench.manifest[name]["language"] for name in FILES]
     crowd = Crowd(bench.service())
     for label, languages in (("language given", given), ("language detected", UNKNOWN)):
@@ -65,7 +64,6 @@ def run(bench: Bench) -> Result:
         "Where the model bears short windows the service encodes no more than the clip. faster-whisper always encodes "
         "30 s, and once more to detect the language."
     )
-    return result
 
 
 def _peers(bench: Bench, languages: Languages) -> dict[str, Call]:

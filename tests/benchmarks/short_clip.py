@@ -46,8 +46,7 @@ class Contestants:
         self._caller.close()
 
 
-def run(bench: Bench) -> Result:
-    result = Result("short_clip")
+def run(bench: Bench, result: Result) -> None:
     who = Contestants(bench)
     calls = {
         "service, language given": lambda: who.ours("en"),
@@ -77,7 +76,6 @@ def run(bench: Bench) -> Result:
     if who.texts["service"] != who.texts["engine"]:
         result.notes.append(f"the texts differ: {who.texts['service']!r} and {who.texts['engine']!r}")
     result.notes.append("The bare engine is WhisperEngine.transcribe_batch on decoded samples, in the peer's process.")
-    return result
 
 
 def _handled(log: Path, request_ids: list[str], timeout: float = 10.0) -> list[float]:

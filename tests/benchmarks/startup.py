@@ -18,8 +18,7 @@ IDLE_S = 5.0
 MIB = 1024 * 1024
 
 
-def run(bench: Bench) -> Result:
-    result = Result("startup")
+def run(bench: Bench, result: Result) -> None:
     first, healthy = [], []
     for _ in range(1 if bench.quick else 3):
         service = bench.prepare()
@@ -36,7 +35,6 @@ def run(bench: Bench) -> Result:
     result.notes.append(
         "Set-up was done, files were read before. PSS counts what processes share once; RSS counts it in each."
     )
-    return result
 
 
 def _start(service: Service) -> tuple[float, float]:

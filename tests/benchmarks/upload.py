@@ -17,8 +17,7 @@ SIZES = {"500 MB": 500 * MB, "2 GB": 2000 * MB - 1_000}
 """Bytes; with the form around it the larger one still keeps to the service's limit."""
 
 
-def run(bench: Bench) -> Result:
-    result = Result("upload")
+def run(bench: Bench, result: Result) -> None:
     sizes = dict(list(SIZES.items())[:1]) if bench.quick else SIZES
     for haproxy, name in ((True, "HAProxy"), (False, "Serve's Python proxy")):
         service = bench.service(haproxy=haproxy)
@@ -28,7 +27,6 @@ def run(bench: Bench) -> Result:
         "MB/s is of a file that is refused once it was received whole, so nothing but its way to the disk is in it.",
         "Memory is the greatest growth of resident memory of one process while a WAV of the same size is transcribed.",
     ]
-    return result
 
 
 def _one(bench: Bench, result: Result, service: Service, name: str, size: int, most: int | None) -> None:
