@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stt_ai.models.fetch import demo_path
+from stt_ai.models.fetch import DEMO_WINDOW_S, demo_path
 from tests.benchmarks import long_file, machine, malloc, many_clips, report, short_clip, startup, upload
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Result
@@ -88,6 +88,7 @@ def _bench(asked: argparse.Namespace, folder: Path) -> Bench:
         model=asked.model_folder.resolve() if asked.model_folder else demo_path(),
         demo=asked.model_folder is None,
         variable_length=asked.model_folder is None,
+        window_s=30.0 if asked.model_folder else DEMO_WINDOW_S,
         threads=asked.threads or os.cpu_count() or 1,
         service_threads=asked.threads,
         quick=asked.quick,

@@ -25,13 +25,15 @@ Arguments = dict[str, dict[str, Any]]
 class Bench:
     """One run of the benchmarks. At most one service and one peer are alive at a time.
 
-    ``threads`` are the peer's; ``service_threads`` 0: the service takes as many as its configuration says.
+    ``window_s``: the longest window that the service gives to the model. ``threads`` are the peer's;
+    ``service_threads`` 0: the service takes as many as its configuration says.
     """
 
     folder: Path
     model: Path
     demo: bool
     variable_length: bool
+    window_s: float
     threads: int
     service_threads: int
     quick: bool
@@ -59,7 +61,8 @@ class Bench:
         if self._peer is None:
             self.say("loading the model into the peer's process")
             log = self.folder / "peer.log"
-            self._peer = Peer(self.model, self.threads, self.compute_type, self.variable_length, log)
+            setting = (str(self.model), self.threads, self.compute_type, self.variable_length, self.window_s)
+            self._peer = Peer(setting, log)
         return self._peer
 
     def stop_peer(self) -> None:

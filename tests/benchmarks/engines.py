@@ -30,9 +30,10 @@ class Engines:
     faster-whisper gets the allocator as our engine sets it: what that brings is no merit of the service.
     """
 
-    def __init__(self, folder: str, threads: int, compute_type: str, variable_length: bool) -> None:
+    def __init__(self, folder: str, threads: int, compute_type: str, variable_length: bool, window_s: float) -> None:
         keep_freed_memory()
         self._folder = Path(folder)
+        self._window_samples = round(window_s * SAMPLE_RATE)
         self._threads = threads
         self._compute_type = compute_type
         self._variable_length = variable_length
@@ -44,10 +45,13 @@ class Engines:
         self._windows_of: dict[str, list[Samples]] = {}
         self._floats_of: dict[str, Any] = {}
 
-    def batched(self, files: list[str], languages: Languages, batch: int) -> Answer:
-        """faster-whisper's batched pipeline on files, one after another: decoding and VAD are its own."""
+    def batched(self, files: list[str], languages: Languages, batch: int, chunk_s: int = 30) -> Answer:
+        """faster-whisper's batched pipeline on files, one after another: decoding and VAD are its own.
+
+        ``chunk_s``: the longest chunk that it gives to the model, which it fills up to 30 s.
+        """
         asked = list(zip(files, languages, strict=True))
-        return _timed(lambda: [self._run_batched(file, language, batch) for file, language in asked])
+        return _timed(lambda: [self._run_batched(file, language, batch, chunk_s) for file, language in asked])
 
     def plain(self, files: list[str], languages: Languages) -> Answer:
         """`WhisperModel.transcribe` on files, one after another, with its VAD."""
@@ -85,7 +89,7 @@ class Engines:
         clock.append(time.perf_counter())
         heard = self._heard(self._engine, samples, language)
         clock.append(time.perf_counter())
-        packed = windows.pack(audio.regions)
+        packed = windows.pack(audio.regions, max_samples=self._window_samples)
         words = [word for window, part in zip(packed, heard, strict=True) for word in windows.place(part.words, window)]
         spoken = segments.split(words, audio.duration)
         transcript_body(Transcript(spoken, "en", 1.0, audio.duration, "bench"), "bench")
@@ -120,9 +124,9 @@ class Engines:
             variable_length=variable_length,
         )
 
-    def _run_batched(self, file: str, language: str | None, batch: int) -> str:
+    def _run_batched(self, file: str, language: str | None, batch: int, chunk_s: int) -> str:
         found, _ = self._batched.transcribe(
-            file, language=language, beam_size=BEAM, word_timestamps=True, batch_size=batch
+            file, language=language, beam_size=BEAM, word_timestamps=True, batch_size=batch, chunk_length=chunk_s
         )
         return "".join(segment.text for segment in found)
 
@@ -136,7 +140,7 @@ class Engines:
         path = Path(file)
         audio = self._decoder.decode(Upload(path, path.stat().st_size, path.name))
         chunks = dict(enumerate(audio.pcm.chunks))
-        packed = windows.pack(audio.regions)
+        packed = windows.pack(audio.regions, max_samples=self._window_samples)
         return audio, [windows.gather(window, audio.pcm.chunk_samples, chunks) for window in packed]
 
     def _as_wav(self, file: str) -> Path:

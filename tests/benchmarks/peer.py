@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def environment() -> dict[str, str]:
 class Peer:
     """`Engines` at the other end of a pipe: idle, and without a thread that spins, while it is not asked."""
 
-    def __init__(self, folder: Path, threads: int, compute_type: str, variable_length: bool, log: Path) -> None:
+    def __init__(self, setting: Sequence[Any], log: Path) -> None:
+        """``setting``: what `Engines` takes."""
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.benchmarks.peer"],
@@ -29,8 +31,7 @@ class Peer:
                 stderr=errors,
             )
         self._log = log
-        setting = [str(folder), threads, compute_type, variable_length]
-        self._send({"setting": setting})
+        self._send({"setting": list(setting)})
 
     def ask(self, method: str, **arguments: Any) -> dict[str, Any]:
         """The answer of `Engines.<method>(**arguments)`. Raises `RuntimeError` with the peer's log if it fails."""
