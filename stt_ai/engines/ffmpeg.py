@@ -77,7 +77,7 @@ def command(program: str, path: Path, demuxer: str, limits: DecoderLimits) -> li
     """The first audio track of ``path`` as 16 kHz mono int16 on stdout."""
     options = {"enable_drefs": 0, "use_absolute_path": 0} if demuxer == "mov" else {}
     source = ffmpeg.input(
-        f"file:{path}",
+        f"file:{path.absolute()}",  # the working directory is not ours
         f=demuxer,
         format_whitelist=demuxer,
         protocol_whitelist="file",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,7 @@ class LoadedWhisper:
                 str(path),
                 device=self.device,
                 compute_type=_compute_type(compute_type, self.device),
-                cpu_threads=cpu_threads,
+                cpu_threads=cpu_threads or os.cpu_count() or 1,  # Ray sets OMP_NUM_THREADS=1 for light replicas
                 num_workers=workers,
                 local_files_only=True,
             )
