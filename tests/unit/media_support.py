@@ -9,6 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 RATE = 16_000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -133,3 +134,18 @@ def likeness(heard: npt.NDArray[np.int16], wanted: npt.NDArray[np.int16], slack:
     near = np.concatenate([cross[:slack], cross[-slack:]])
     scale = np.linalg.norm(heard.astype(float)) * np.linalg.norm(wanted.astype(float))
     return float(np.max(np.abs(near)) / max(scale, 1e-9))
+
+
+def children() -> list[psutil.Process]:
+    """The processes that this one has started and that live, but for those of Python's own multiprocessing.
+
+    Other tests leave its resource tracker behind, which runs until the interpreter ends.
+    """
+    return [p for p in psutil.Process().children(recursive=True) if not _is_pythons_own(p)]
+
+
+def _is_pythons_own(process: psutil.Process) -> bool:
+    try:
+        return "multiprocessing" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False

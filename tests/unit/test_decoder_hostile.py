@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
@@ -22,7 +21,7 @@ from stt_ai.errors import (
 )
 from stt_ai.types import DecodedAudio, Upload
 from tests.unit import hostile_support as hostile
-from tests.unit.media_support import FFMPEG, all_media
+from tests.unit.media_support import FFMPEG, all_media, children
 from tests.unit.trap_support import Trap
 
 Answer = DecodedAudio | SttError
@@ -68,7 +67,7 @@ def attempt(decoder: FileDecoder, trap: Trap, tmp_path: Path, monkeypatch: pytes
     assert trap.canary.name not in trap.opened()
     assert trap.connections == 0
     assert not list(temporary.iterdir())
-    assert not psutil.Process().children(recursive=True)
+    assert not children()
 
 
 def test_the_trap_notices_a_file_that_is_opened_and_an_address_that_is_called(trap: Trap) -> None:

@@ -6,14 +6,13 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
 from stt_ai.errors import AudioTooLong, Unavailable
 from stt_ai.types import Samples, Upload
 from tests.unit.hostile_support import silent_flac
-from tests.unit.media_support import all_media, sound
+from tests.unit.media_support import all_media, children, sound
 
 
 def upload(name: str) -> Upload:
@@ -27,10 +26,6 @@ def hour(tmp_path: Path) -> Upload:
     path = tmp_path / "hour.flac"
     path.write_bytes(silent_flac(3600, honest=True, rate=16_000) + bytes(60_000))
     return Upload(path, path.stat().st_size)
-
-
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
 
 
 @pytest.mark.parametrize("name", ["s16.wav", "vbr.mp3", "a.flac", "a.opus", "a.mp4", "a.mpg", "a.aac"])

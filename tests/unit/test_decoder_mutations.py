@@ -5,13 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
-
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
 from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.errors import SttError, Unavailable
 from stt_ai.types import DecodedAudio, Upload
-from tests.unit.media_support import FFMPEG, all_media
+from tests.unit.media_support import FFMPEG, all_media, children
 
 EACH = 6
 Mutation = Callable[[bytearray, random.Random], bytes]
@@ -85,4 +83,4 @@ def test_no_damage_hangs_the_decoder_or_escapes_its_errors(tmp_path: Path) -> No
     decoded = [answer for answer in answers if isinstance(answer, DecodedAudio)]
     assert len(answers) // 4 < len(decoded) < len(answers)
     assert all(audio.pcm.samples > 0 for audio in decoded)
-    assert not psutil.Process().children(recursive=True)
+    assert not children()

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from stt_ai.engines.confined import ConfinedProcess, Confinement
+from tests.unit.media_support import children
 
 ROOT = Path(__file__).parents[2]
 ROOMY = Confinement(memory_bytes=1 << 30, cpu_seconds=20)
@@ -87,7 +88,7 @@ def test_leaving_the_context_ends_it_and_all_that_it_started() -> None:
         ConfinedProcess(("/bin/sh", "-c", "sleep 600 & sleep 600 & echo ready; wait"), ROOMY) as process,
     ):
         next(out for out, _ in process.output() if out)
-        started = psutil.Process().children(recursive=True)
+        started = children()
         assert len(started) == 3
         raise KeyError
     assert process.returncode == -signal.SIGKILL
