@@ -145,12 +145,11 @@ class GpuInfo:
 class LoadedModel:
     """What a transcriber has in memory. ``label`` is what answers report as their model.
 
-    ``reason`` says why it is a demo model; empty when it is not. ``window_s``: the longest window that it hears well.
+    ``window_s``: the longest window that it hears well, in seconds.
     """
 
     label: str
     demo: bool = False
-    reason: str = ""
     window_s: float = 30.0
     gpu: GpuInfo = GpuInfo()
 

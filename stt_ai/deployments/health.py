@@ -36,7 +36,7 @@ class ClusterHealth:
         loaded = self._loaded
         if loaded is None:
             return ServiceHealth(GpuInfo(), self._parts)
-        note = f"demo model in use: {loaded.reason}" if loaded.demo else ""
+        note = "demo model in use; the log says why" if loaded.demo else ""
         name = f"transcriber-{self._model}"
         parts = tuple(replace(part, detail=note) if part.name == name and part.ok else part for part in self._parts)
         return ServiceHealth(loaded.gpu, parts, loaded.demo)

@@ -110,7 +110,7 @@ class TranscriberDeployment:
             self._failure = failure if config.preload else ModelUnavailable(_UNAVAILABLE.format(config.entry.id), 60)
             return
         self._failure = None
-        self._loaded = LoadedModel(model.label, model.demo, model.reason, model.window_s, find_gpu())
+        self._loaded = LoadedModel(model.label, model.demo, model.window_s, find_gpu())
 
     def _run(self, jobs: Sequence[Job]) -> list[WindowTranscript | LanguageGuess | SttError]:
         """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""
