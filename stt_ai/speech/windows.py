@@ -66,8 +66,9 @@ def place(words: Sequence[Word], window: Window) -> tuple[Word, ...]:
         shift = where.start / SAMPLE_RATE - heard
         start = max(min(max(word.start, heard), until) + shift, floor)
         end = max(min(max(word.end, heard), until) + shift, start)
-        # Sums of seconds may miss the piece's own edge by a rounding.
-        start, end = min(start, where.end / SAMPLE_RATE), min(end, where.end / SAMPLE_RATE)
+        # Sums of seconds may miss the piece's own edges by a rounding.
+        first, last = where.start / SAMPLE_RATE, where.end / SAMPLE_RATE
+        start, end = min(max(start, first), last), min(max(end, first), last)
         placed.append(replace(word, start=start, end=end))
         floor = start
     return tuple(placed)
