@@ -68,27 +68,14 @@ def undisturbed(service: Service, ten_minutes: Path) -> dict[str, Any]:
     return plain(answer)
 
 
-def test_a_transcriber_killed_in_the_middle_changes_nothing(
-    service: Service, ten_minutes: Path, undisturbed: dict[str, Any]
+@pytest.mark.parametrize("deployment", ["transcriber-large-v3-turbo", "decoder"])
+def test_a_replica_killed_in_the_middle_changes_nothing(
+    service: Service, ten_minutes: Path, undisturbed: dict[str, Any], deployment: str
 ) -> None:
+    """A decoder's samples die with it: the file is decoded again, and what was heard already is kept."""
     call = Call(service, ten_minutes, language="en")
     wait_until(lambda: busy(service, "transcriber-large-v3-turbo"))
-    (victim,) = service.replicas("transcriber-large-v3-turbo")
-    victim.kill()
-    call.join(300)
-    assert call.answer is not None, call.error
-    assert call.answer.status_code == 200, call.answer.text
-    assert plain(call.answer) == undisturbed
-    wait_until(service.is_well, 120)
-
-
-def test_a_decoder_killed_in_the_middle_changes_nothing(
-    service: Service, ten_minutes: Path, undisturbed: dict[str, Any]
-) -> None:
-    """Its samples die with it: the file is decoded again, and what was heard already is kept."""
-    call = Call(service, ten_minutes, language="en")
-    wait_until(lambda: busy(service, "transcriber-large-v3-turbo"))
-    (victim,) = service.replicas("decoder")
+    (victim,) = service.replicas(deployment)
     victim.kill()
     call.join(300)
     assert call.answer is not None, call.error

@@ -137,15 +137,24 @@ def likeness(heard: npt.NDArray[np.int16], wanted: npt.NDArray[np.int16], slack:
 
 
 def children() -> list[psutil.Process]:
-    """The processes that this one has started and that live, but for those of Python's own multiprocessing.
+    """The processes that a decoder under test has started and that live.
 
-    Other tests leave its resource tracker behind, which runs until the interpreter ends.
+    Not counted: the service that the whole test run shares, and the resource tracker that Python's multiprocessing leaves behind.
     """
-    return [p for p in psutil.Process().children(recursive=True) if not _is_pythons_own(p)]
+    own = [p for p in psutil.Process().children() if not _is_of_the_test_run(p)]
+    return own + [descendant for p in own for descendant in _descendants(p)]
 
 
-def _is_pythons_own(process: psutil.Process) -> bool:
+def _is_of_the_test_run(process: psutil.Process) -> bool:
     try:
-        return "multiprocessing" in " ".join(process.cmdline())
+        command = " ".join(process.cmdline())
     except psutil.Error:
         return False
+    return "multiprocessing" in command or "serve run" in command
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
