@@ -123,6 +123,23 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerTurn:
+    """A stretch in which one voice speaks: seconds [start, end) of the file.
+
+    ``speaker`` is the diarizer's own label; callers see `Speaker N`, numbered by first speech.
+    """
+
+    start: float
+    end: float
+    speaker: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
 class WindowTranscript:
     """What the model heard in one window. Word times are seconds from the window's own start."""
 
