@@ -9,6 +9,7 @@
     │   ├── NoAudioTrack
     │   └── DamagedMedia
     ├── Unauthorized, PaymentRequired, TooManyRequests
+    ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
     ├── FileTooLarge, AudioTooLong
     ├── Unavailable                 try again after `retry_after` seconds
@@ -16,6 +17,7 @@
     │   ├── ModelLoading
     │   ├── ModelUnavailable
     │   ├── ReplicaLost
+    │   ├── LeaseExpired            the caller's slot was given back before the work was done
     │   └── Superseded              a newer partial took its place; never leaves a live session
     ├── AudioLost                   the decoded samples are gone; never leaves the pipeline
     └── InternalError
@@ -101,6 +103,17 @@ class TooManyRequests(SttError):
         self.retry_after = retry_after
 
 
+class StillRunning(SttError):
+    """A request with the same idempotency key is at work; its answer may be there after ``retry_after`` seconds."""
+
+    code = "still_running"
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.args = (message, retry_after)
+        self.retry_after = retry_after
+
+
 class NotFound(SttError):
     code = "not_found"
 
@@ -148,6 +161,12 @@ class ReplicaLost(Unavailable):
     """The process that held the work died, and trying again elsewhere did not help."""
 
     code = "replica_lost"
+
+
+class LeaseExpired(Unavailable):
+    """The request's lease ended before its work did: what it held was given back, and nothing is charged."""
+
+    code = "lease_expired"
 
 
 class Superseded(Unavailable):

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.SttError], int] = {
     errors.PaymentRequired: 402,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
+    errors.StillRunning: 409,
     errors.FileTooLarge: 413,
     errors.AudioTooLong: 413,
     errors.TooManyRequests: 429,
@@ -46,7 +47,7 @@ def error_response(error: errors.SttError, headers: Mapping[str, str] | None = N
     if status == 500:
         error = INTERNAL
     extra = dict(headers or {})
-    if status in (429, 503):
+    if status in (409, 429, 503):
         extra["Retry-After"] = str(max(1, math.ceil(getattr(error, "retry_after", 5.0))))
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"

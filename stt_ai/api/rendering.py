@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from stt_ai.api.usage import credits_for
+from stt_ai.billing.pricing import credits_for
 from stt_ai.types import Segment, Transcript, Word
 
 

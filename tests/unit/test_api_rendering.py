@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stt_ai.api.rendering import settled_times, transcript_body
 from stt_ai.api.schemas import TranscriptBody
-from stt_ai.api.usage import credits_for
+from stt_ai.billing.pricing import credits_for
 from stt_ai.types import Segment, Transcript, Word
 from tests.unit.api_support import TALK, segment, unhurried
 
