@@ -11,6 +11,15 @@ BIN := $(VENV)/bin
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY ?= 1
 export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.proxy.middlewares
+# HAProxy says who is calling, in a header whose name callers cannot know. Serve has no setting for it, but writes the
+# lines of this one into HAProxy's defaults. uvicorn must not believe the callers' own headers.
+PEER_HEADER := X-Peer-$(shell od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+define HAPROXY_DEFAULTS
+leastconn
+    option forwardfor header $(PEER_HEADER)
+endef
+export RAY_SERVE_HAPROXY_BALANCE_ALGORITHM ?= $(HAPROXY_DEFAULTS)
+export FORWARDED_ALLOW_IPS ?=
 export RAY_USAGE_STATS_ENABLED ?= 0
 # A busy or slow machine may take longer than the default half minute to start Ray.
 export RAY_raylet_start_wait_time_s ?= 120

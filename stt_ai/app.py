@@ -11,6 +11,7 @@ from ray.serve import Application
 
 from stt_ai import __version__
 from stt_ai.api.app import create_app
+from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.flow import CountReads
 from stt_ai.api.logs import configure_logging
 from stt_ai.api.services import ApiConfig, Services
@@ -25,7 +26,11 @@ from stt_ai.settings import IngressSettings, Settings
 from stt_ai.types import DecodingOptions
 
 # Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
-MIDDLEWARES = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares"}
+# uvicorn, in the same places, must not take a caller's own word for its address.
+MIDDLEWARES = {
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares",
+    "FORWARDED_ALLOW_IPS": "",
+}
 
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
@@ -68,6 +73,7 @@ def make_api(
         max_file_bytes=settings.max_file_bytes,
         max_concurrent_uploads=settings.max_concurrent,
         server_sends_request_id=True,
+        trusted_proxies=TrustedProxies.of(settings.trusted_proxies),
         version=__version__,
     )
     return CountReads(create_app(Services(transcription, catalogue, health, config)))

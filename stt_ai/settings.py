@@ -4,13 +4,18 @@ They stand under ``args`` in `serve_config.yaml`. An unknown key is an error tha
 replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` in the same file.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.fetch import SourceSettings
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text, strict=False))
 
 
 class _Settings(BaseModel):
@@ -44,6 +49,9 @@ class IngressSettings(_Settings):
     uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
     max_file_bytes: int = Field(2_000_000_000, gt=0)
     max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (), description="Addresses and networks of your own proxies, whose X-Forwarded-For is believed."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 

@@ -1,6 +1,7 @@
 """The whole service as a process of its own, as an operator starts it: `serve run` on a configuration file."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "serve_config.yaml"
+PEER_HEADER = f"X-Peer-{secrets.token_hex(12)}"
 
 
 def free_port() -> int:
@@ -59,6 +61,8 @@ class Service:
             **ports,
             "RAY_SERVE_ENABLE_HA_PROXY": "1" if self.haproxy else "0",
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares",
+            "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": f"leastconn\n    option forwardfor header {PEER_HEADER}",
+            "FORWARDED_ALLOW_IPS": "",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
             "RAY_raylet_start_wait_time_s": "120",

@@ -7,25 +7,26 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from stt_ai.api.client_address import TrustedProxies, caller_of
 from stt_ai.errors import Overloaded
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request whose body nobody has read yet. Header names are lower case; ``client`` is the peer's address."""
+    """A request whose body nobody has read yet. Header names are lower case; ``client`` is the caller's address."""
 
     route: str
     headers: Mapping[str, str]
-    client: str | None
+    client: str
     content_length: int | None
 
     @classmethod
-    def of(cls, request: Request) -> "Arrival":
+    def of(cls, request: Request, trusted: TrustedProxies) -> "Arrival":
         length = request.headers.get("content-length", "")
         return cls(
             route=request.url.path,
             headers=request.headers,
-            client=request.client.host if request.client else None,
+            client=caller_of(request, trusted),
             content_length=int(length) if length.isascii() and length.isdigit() else None,
         )
 

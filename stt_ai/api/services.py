@@ -1,9 +1,10 @@
 """What the HTTP API is made of: its settings and the parts that it calls, handed over as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stt_ai.api.admission import Admission
+from stt_ai.api.client_address import TrustedProxies
 from stt_ai.ports import Catalogue, HealthProbe, TranscriptionService
 
 MAX_SPEAKERS = 50
@@ -18,6 +19,7 @@ class ApiConfig:
     ``max_concurrent_uploads`` counts requests of one process, from their first byte to their answer.
     ``server_sends_request_id``: the server under the app adds `X-Request-ID` to responses, as Ray Serve's
     proxy does, so the app must not add it a second time.
+    ``trusted_proxies`` may say in `X-Forwarded-For` for whom they speak; nobody else is believed.
     """
 
     uploads_dir: Path
@@ -29,6 +31,7 @@ class ApiConfig:
     min_free_bytes: int = 200_000_000
     health_timeout: float = 2.0
     server_sends_request_id: bool = False
+    trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     version: str = "0"
 
 

@@ -42,7 +42,7 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     )
     async def transcribe(request: Request) -> Response:
         """Upload an audio or video file; the answer is its transcript with the times of words."""
-        arrival, grant = Arrival.of(request), None
+        arrival, grant = Arrival.of(request, config.trusted_proxies), None
         try:
             async with admission.admit(arrival) as grant:
                 response = await _answer(services, request, arrival, grant)
