@@ -139,7 +139,8 @@ def likeness(heard: npt.NDArray[np.int16], wanted: npt.NDArray[np.int16], slack:
 def children() -> list[psutil.Process]:
     """The processes that a decoder under test has started and that live.
 
-    Not counted: the service that the whole test run shares, and the resource tracker that Python's multiprocessing leaves behind.
+    Not counted: the service that the whole test run shares, and the resource tracker that Python's
+    multiprocessing leaves behind.
     """
     own = [p for p in psutil.Process().children() if not _is_of_the_test_run(p)]
     return own + [descendant for p in own for descendant in _descendants(p)]
