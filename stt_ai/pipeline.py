@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
-from stt_ai.ports import Decoder, Transcriber
+from stt_ai.ports import Decoder, OnDuration, Transcriber
 from stt_ai.speech import language, segments, windows
 from stt_ai.types import (
     SAMPLE_RATE,
@@ -53,7 +53,9 @@ class Pipeline:
         self._windows_in_flight = windows_in_flight
         self._decode_attempts = decode_attempts
 
-    async def transcribe(self, upload: Upload, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(
+        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+    ) -> Transcript:
         """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind."""
         transcriber = self._transcribers.get(request.model)
         if transcriber is None:
@@ -61,6 +63,8 @@ class Pipeline:
         heard: dict[int, WindowTranscript] = {}  # outlives the samples: no window is decoded twice
         for attempt in range(1, self._decode_attempts + 1):
             audio = await self._decoder.decode(upload)
+            if on_duration and attempt == 1:
+                await on_duration(audio.duration)
             model = await transcriber.describe()
             todo = windows.pack(audio.regions, max_samples=round(model.window_s * SAMPLE_RATE))
             hearing = _Hearing(audio.pcm, todo, transcriber, self._options, self._windows_in_flight, heard)

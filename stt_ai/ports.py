@@ -1,5 +1,6 @@
 """What the pipeline needs of the parts, as small protocols. Engines and remote handles both fit them."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from stt_ai.accounts import (
@@ -29,6 +30,9 @@ from stt_ai.types import (
     WindowTranscript,
 )
 
+OnDuration = Callable[[float], Awaitable[None]]
+"""Told the seconds of audio of a file before anything is made of it."""
+
 
 class Decoder(Protocol):
     """Turns an upload into 16 kHz mono PCM and finds the speech in it."""
@@ -57,7 +61,11 @@ class Transcriber(Protocol):
 class TranscriptionService(Protocol):
     """The whole job, as the API sees it."""
 
-    async def transcribe(self, upload: Upload, request: TranscriptionRequest) -> Transcript: ...
+    async def transcribe(
+        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+    ) -> Transcript:
+        """``on_duration`` is awaited as soon as the audio's length is known; what it raises ends the work."""
+        ...
 
 
 class Catalogue(Protocol):

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
+from stt_ai.ports import OnDuration
 from stt_ai.types import (
     GpuInfo,
     ModelInfo,
@@ -71,7 +72,11 @@ class Recorder:
     sizes: list[int] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
 
-    async def transcribe(self, upload: Upload, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(
+        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+    ) -> Transcript:
+        if on_duration:
+            await on_duration(self.transcript.duration)
         self.requests.append(request)
         self.uploads.append(upload)
         self.sizes.append(upload.path.stat().st_size)
@@ -86,7 +91,11 @@ class Failing:
 
     error: BaseException
 
-    async def transcribe(self, upload: Upload, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(
+        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+    ) -> Transcript:
+        if on_duration:
+            await on_duration(HELLO.duration)
         raise self.error
 
 
@@ -97,7 +106,11 @@ class Patient:
         self.began = threading.Event()
         self.cancelled = threading.Event()
 
-    async def transcribe(self, upload: Upload, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(
+        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+    ) -> Transcript:
+        if on_duration:
+            await on_duration(HELLO.duration)
         self.began.set()
         try:
             await asyncio.Event().wait()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stt_ai.errors import AudioLost, ModelUnavailable, Overloaded, ReplicaLost
+from stt_ai.errors import AudioLost, ModelUnavailable, Overloaded, PaymentRequired, ReplicaLost
 from stt_ai.pipeline import Pipeline
 from stt_ai.types import (
     SAMPLE_RATE,
@@ -92,6 +92,28 @@ async def test_words_come_in_order_at_their_place_in_the_file() -> None:
     assert transcript.text == " ".join(f"w{i}." for i in range(40))
     assert [round(s.start, 2) for s in transcript.segments] == [round(30 * i + 0.1, 2) for i in range(40)]
     assert (transcript.model, transcript.demo, transcript.duration) == ("clock", True, 1200.0)
+
+
+async def test_the_length_is_told_once_before_anything_is_heard() -> None:
+    clock = SpeakingClock(fails=[AudioLost("gone")])
+    told: list[tuple[float, int]] = []
+
+    async def on_duration(seconds: float) -> None:
+        told.append((seconds, clock.heard.total()))
+
+    await Pipeline(spoken(windows=2), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"), on_duration)
+    assert told == [(60.0, 0)]
+
+
+async def test_who_cannot_pay_for_the_length_gets_no_work() -> None:
+    clock = SpeakingClock()
+
+    async def refuse(seconds: float) -> None:
+        raise PaymentRequired("No credits remaining. Upgrade your plan.")
+
+    with pytest.raises(PaymentRequired):
+        await Pipeline(spoken(windows=2), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
+    assert not clock.heard
 
 
 async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
