@@ -93,14 +93,18 @@ class PaymentRequired(SttError):
 
 
 class TooManyRequests(SttError):
-    """An allowance is used up; it is there again after ``retry_after`` seconds."""
+    """An allowance of ``limit`` is used up; it is there again after ``retry_after`` seconds.
+
+    ``limit`` None: it is no allowance, but too many at once.
+    """
 
     code = "rate_limited"
 
-    def __init__(self, message: str, retry_after: float = 60.0) -> None:
+    def __init__(self, message: str, retry_after: float = 60.0, limit: int | None = None) -> None:
         super().__init__(message)
-        self.args = (message, retry_after)
+        self.args = (message, retry_after, limit)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class StillRunning(SttError):

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.client_address import TrustedProxies, caller_of
 from stt_ai.errors import Overloaded
 
@@ -19,24 +20,47 @@ class Arrival:
     headers: Mapping[str, str]
     client: str
     content_length: int | None
+    kind: WorkKind = WorkKind.TRANSCRIPTION
 
     @classmethod
-    def of(cls, request: Request, trusted: TrustedProxies) -> "Arrival":
-        length = request.headers.get("content-length", "")
+    def of(
+        cls, connection: HTTPConnection, trusted: TrustedProxies, kind: WorkKind = WorkKind.TRANSCRIPTION
+    ) -> "Arrival":
+        length = connection.headers.get("content-length", "")
         return cls(
-            route=request.url.path,
-            headers=request.headers,
-            client=caller_of(request, trusted),
+            route=connection.url.path,
+            headers=connection.headers,
+            client=caller_of(connection, trusted),
             content_length=int(length) if length.isascii() and length.isdigit() else None,
+            kind=kind,
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Grant:
-    """What an admitted caller may do. ``headers`` are added to the response, whatever it says."""
+    """What an admitted caller may do. This one is neither counted nor charged.
 
-    max_file_bytes: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    ``headers`` are added to the response, whatever it says. ``idempotency_key``: the body's fingerprint is wanted.
+    """
+
+    def __init__(
+        self, max_file_bytes: int, headers: Mapping[str, str] | None = None, idempotency_key: str | None = None
+    ) -> None:
+        self.max_file_bytes = max_file_bytes
+        self.headers = dict(headers or {})
+        self.idempotency_key = idempotency_key
+
+    async def claim(self, fingerprint: str) -> StoredResponse | None:
+        """The answer that the same body got under the same idempotency key before.
+
+        Raises `BadParameter` for another body, `StillRunning`.
+        """
+        return None
+
+    async def reserve(self, seconds: float) -> None:
+        """Holds what so many seconds of audio cost. Raises `PaymentRequired` or `TooManyRequests`."""
+
+    async def settle(self, seconds: float, response: StoredResponse | None = None) -> None:
+        """Charges them. Only afterwards may the result be delivered. Raises as `reserve` does."""
 
 
 class Admission(Protocol):
@@ -51,7 +75,7 @@ class OpenAdmission:
     """Lets everybody in, up to so many at once in this process, all under one file limit."""
 
     def __init__(self, max_file_bytes: int, max_concurrent: int) -> None:
-        self._grant = Grant(max_file_bytes)
+        self._max_file_bytes = max_file_bytes
         self._max_concurrent = max_concurrent
         self.active = 0
 
@@ -61,6 +85,6 @@ class OpenAdmission:
             raise Overloaded("Too many requests are being served at the moment. Try again shortly.", retry_after=5)
         self.active += 1
         try:
-            yield self._grant
+            yield Grant(self._max_file_bytes)
         finally:
             self.active -= 1

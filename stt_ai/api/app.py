@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from stt_ai.api.admission import OpenAdmission
+from stt_ai.api.admission import Admission, OpenAdmission
+from stt_ai.api.billed import BillingAdmission
 from stt_ai.api.catalogue import catalogue_routes
 from stt_ai.api.docs import docs_routes
 from stt_ai.api.early_answer import EarlyAnswer
@@ -20,7 +21,7 @@ from stt_ai.api.uploads import sweep_stale
 def create_app(services: Services) -> FastAPI:
     """The API over ``services``, ready to be served. Starting it clears uploads that dead processes left."""
     config = services.config
-    admission = services.admission or OpenAdmission(config.max_file_bytes, config.max_concurrent_uploads)
+    admission = services.admission or _admission(services)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -47,3 +48,8 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Cors)
     app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id)
     return app
+
+
+def _admission(services: Services) -> Admission:
+    limits = (services.config.max_file_bytes, services.config.max_concurrent_uploads)
+    return BillingAdmission(services.billing, *limits) if services.billing else OpenAdmission(*limits)

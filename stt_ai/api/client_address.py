@@ -68,12 +68,6 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def counted_address(address: str) -> str:
-    """What an allowance counts: an IPv6 caller owns a whole /64 and could take a new address for each request."""
-    parsed = parse_address(address)
-    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
-
-
 def peer_of(scope: Mapping[str, Any]) -> str | None:
     """Who is at the other end of the connection, without what uvicorn made of `X-Forwarded-For` by itself.
 

@@ -49,6 +49,12 @@ def error_response(error: errors.SttError, headers: Mapping[str, str] | None = N
     extra = dict(headers or {})
     if status in (409, 429, 503):
         extra["Retry-After"] = str(max(1, math.ceil(getattr(error, "retry_after", 5.0))))
+    if isinstance(error, errors.TooManyRequests) and error.limit is not None:
+        extra |= {
+            "RateLimit-Limit": str(error.limit),
+            "RateLimit-Remaining": "0",
+            "RateLimit-Reset": extra["Retry-After"],
+        }
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"
     return envelope(status, error.code, error.message, extra)

@@ -18,10 +18,11 @@ from stt_ai.types import Upload
 
 @dataclass(frozen=True, slots=True)
 class ReceivedForm:
-    """A form whose file lies on disk."""
+    """A form whose file lies on disk. ``sha256`` is the file's where the caller sent an idempotency key, else empty."""
 
     upload: Upload
     fields: Mapping[str, str]
+    sha256: str = ""
 
 
 @asynccontextmanager
@@ -43,7 +44,7 @@ async def receive_form(
     if arrival.content_length is not None and arrival.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
         raise too_large(grant.max_file_bytes)
     refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))
-    file = TemporaryUpload.create(config.uploads_dir)
+    file = TemporaryUpload.create(config.uploads_dir, hashed=grant.idempotency_key is not None)
     try:
         async for data in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
             pieces = reader.feed(data)
@@ -55,7 +56,7 @@ async def receive_form(
         if not file.size:
             raise EmptyFile("The file is empty.")
         await file.flush()
-        yield ReceivedForm(Upload(file.path, file.size, plain_name(reader.filename)), reader.fields)
+        yield ReceivedForm(Upload(file.path, file.size, plain_name(reader.filename)), reader.fields, file.sha256)
     finally:
         await file.remove()
 

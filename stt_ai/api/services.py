@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stt_ai.api.admission import Admission
 from stt_ai.api.client_address import TrustedProxies
-from stt_ai.ports import Catalogue, HealthProbe, TranscriptionService
+from stt_ai.ports import Billing, Catalogue, HealthProbe, TranscriptionService
 
 MAX_SPEAKERS = 50
 
@@ -37,10 +37,15 @@ class ApiConfig:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts behind the routes. ``admission`` None: everybody may, within the settings' limits."""
+    """The parts behind the routes.
+
+    ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
+    otherwise, in the place of either.
+    """
 
     transcription: TranscriptionService
     catalogue: Catalogue
     health: HealthProbe
     config: ApiConfig
     admission: Admission | None = None
+    billing: Billing | None = None

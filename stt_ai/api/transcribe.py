@@ -1,6 +1,7 @@
 """POST /v1/transcribe."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stt_ai.accounts import StoredResponse
 from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.context import current_record, current_request_id
 from stt_ai.api.disconnect import run_until_disconnect
@@ -19,7 +21,7 @@ from stt_ai.api.rendering import transcript_body
 from stt_ai.api.services import Services
 from stt_ai.errors import SttError
 from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
-from stt_ai.types import Transcript
+from stt_ai.types import Transcript, Upload
 
 MEDIA_TYPES = {
     ResponseFormat.JSON: "application/json",
@@ -59,16 +61,31 @@ async def _answer(services: Services, request: Request, arrival: Arrival, grant:
     def parse(fields: Mapping[str, str]) -> Asked:
         return parse_parameters(fields, services.catalogue, services.config.default_model)
 
+    async def work(upload: Upload, asked: Asked) -> tuple[float, StoredResponse]:
+        transcript = await services.transcription.transcribe(upload, asked.request, grant.reserve)
+        current_record().audio_seconds = round(transcript.duration, 2)
+        # Hours of words take a moment to spell.
+        content = await asyncio.to_thread(render, transcript, asked.response_format, current_request_id())
+        demo = (("x-stt-demo-model", "true"),) if transcript.demo else ()
+        headers = (("content-type", MEDIA_TYPES[asked.response_format]), *demo)
+        return transcript.duration, StoredResponse(200, headers, content.encode())
+
     async with receive_form(request, arrival, grant, services.config, KNOWN, before_file=parse) as form:
         asked = parse(form.fields)
         current_record().model = asked.request.model
-        work = services.transcription.transcribe(form.upload, asked.request)
-        transcript = await run_until_disconnect(request.receive, work)
-    current_record().audio_seconds = round(transcript.duration, 2)
-    # Hours of words take a moment to spell.
-    content = await asyncio.to_thread(render, transcript, asked.response_format, current_request_id())
-    headers = {"X-STT-Demo-Model": "true"} if transcript.demo else {}
-    return Response(content, headers=headers, media_type=MEDIA_TYPES[asked.response_format])
+        if replayed := await grant.claim(fingerprint(form.sha256, asked)):
+            return Response(replayed.body, replayed.status, {**dict(replayed.headers), "Idempotency-Replayed": "true"})
+        seconds, answer = await run_until_disconnect(request.receive, work(form.upload, asked))
+    # From here on it is charged: who leaves before pays nothing, and who leaves while it is sent can have it again
+    # under the same idempotency key.
+    await grant.settle(seconds, answer)
+    return Response(answer.body, answer.status, dict(answer.headers))
+
+
+def fingerprint(sha256: str, asked: Asked) -> str:
+    """Stands for all of a request that its answer depends on."""
+    wanted = [sha256, asked.request.model, asked.request.language, asked.request.diarize, asked.request.speakers]
+    return hashlib.sha256(json.dumps([*wanted, asked.response_format]).encode()).hexdigest()
 
 
 def render(transcript: Transcript, response_format: ResponseFormat, request_id: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import fcntl
+import hashlib
 import logging
 import os
 import re
@@ -30,16 +31,17 @@ class TemporaryUpload:
     Blocks are written by a thread while the next one arrives: at most two blocks are in memory.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, hashed: bool = False) -> None:
         self.path = path
         self.size = 0
         self._descriptor = descriptor
+        self._digest = hashlib.sha256() if hashed else None
         self._held = bytearray()
         self._writing: asyncio.Future[None] | None = None
 
     @classmethod
-    def create(cls, directory: Path) -> "TemporaryUpload":
-        """An empty file in ``directory``, readable to our user alone."""
+    def create(cls, directory: Path, hashed: bool = False) -> "TemporaryUpload":
+        """An empty file in ``directory``, readable to our user alone. ``hashed``: it will be asked for its `sha256`."""
         path = directory / f"stt-ai-{os.getpid()}-{uuid.uuid4().hex}"
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,7 +50,12 @@ class TemporaryUpload:
             raise StorageFull(NO_ROOM, retry_after=30) from error
         with suppress(OSError):  # a file system without locks: the process id in the name has to do
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return cls(path, descriptor)
+        return cls(path, descriptor, hashed)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that is in the file since the last `flush`, in hexadecimal; empty when it was not asked for."""
+        return self._digest.hexdigest() if self._digest else ""
 
     async def write(self, data: bytes) -> None:
         """Appends ``data``. Raises `StorageFull`, now or at a later call."""
@@ -72,7 +79,12 @@ class TemporaryUpload:
     async def _start_block(self) -> None:
         await self._settle()
         block, self._held = self._held, bytearray()
-        self._writing = asyncio.get_running_loop().run_in_executor(None, _write_all, self._descriptor, block)
+        self._writing = asyncio.get_running_loop().run_in_executor(None, self._write_block, block)
+
+    def _write_block(self, block: bytearray) -> None:
+        _write_all(self._descriptor, block)
+        if self._digest:
+            self._digest.update(block)
 
     async def _settle(self) -> None:
         if self._writing is None:

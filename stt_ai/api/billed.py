@@ -1,0 +1,149 @@
+"""Admission by plan: a lease for each request, kept while it works, charged when its result goes out."""
+
+import asyncio
+import logging
+import math
+import re
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from stt_ai.accounts import Allowance, Permit, StoredResponse
+from stt_ai.api.admission import Arrival, Grant, OpenAdmission
+from stt_ai.api.background import finish, start
+from stt_ai.api.context import current_request_id
+from stt_ai.errors import BadParameter, LeaseExpired, SttError, Unauthorized
+from stt_ai.ports import Billing
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+
+
+class BillingAdmission:
+    """Admits whom ``billing`` admits, and no more at once than this process takes."""
+
+    def __init__(self, billing: Billing, max_file_bytes: int, max_concurrent: int) -> None:
+        self._billing = billing
+        self._max_file_bytes = max_file_bytes
+        self._process = OpenAdmission(max_file_bytes, max_concurrent)
+
+    @asynccontextmanager
+    async def admit(self, arrival: Arrival) -> AsyncIterator[Grant]:
+        credential, key = bearer_of(arrival.headers), idempotency_key_of(arrival.headers)
+        async with self._process.admit(arrival):
+            permit = await self._enter(arrival, credential, key)
+            grant = BilledGrant(self._billing, permit, min(permit.max_file_bytes, self._max_file_bytes), key)
+            try:
+                yield grant
+            finally:
+                await grant.leave()
+
+    async def _enter(self, arrival: Arrival, credential: str | None, key: str | None) -> Permit:
+        entering = start(
+            self._billing.admit(credential, arrival.client, arrival.kind, current_request_id(), idempotency_key=key)
+        )
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            start(self._give_up(entering))
+            raise
+
+    async def _give_up(self, entering: asyncio.Task[Permit]) -> None:
+        """The caller left while being admitted: the slot that it may get yet would stay taken until it expires."""
+        try:
+            permit = await entering
+        except SttError:
+            return
+        await self._billing.release(permit.lease)
+
+
+class BilledGrant(Grant):
+    """A lease of ``billing``, renewed until `leave`."""
+
+    def __init__(self, billing: Billing, permit: Permit, max_file_bytes: int, idempotency_key: str | None) -> None:
+        super().__init__(max_file_bytes, allowance_headers(permit.allowance), idempotency_key)
+        self._billing = billing
+        self._lease = permit.lease
+        self._ended = False
+        self._last: asyncio.Task[Any] | None = None
+        self._renewing = start(self._renew(permit.renew_every_s))
+
+    async def claim(self, fingerprint: str) -> StoredResponse | None:
+        if self.idempotency_key is None:
+            return None
+        return await self._finish(self._billing.claim(self._lease, self.idempotency_key, fingerprint))
+
+    async def reserve(self, seconds: float) -> None:
+        self.headers |= allowance_headers(await self._finish(self._billing.reserve(self._lease, seconds)))
+
+    async def settle(self, seconds: float, response: StoredResponse | None = None) -> None:
+        stored = response if self.idempotency_key is not None else None
+        self.headers |= allowance_headers(await self._finish(self._settle(seconds, stored)))
+
+    async def leave(self) -> None:
+        """Gives back what is still held. A release that fails is made up for by the lease's expiry."""
+        self._renewing.cancel()
+        if not self._ended:
+            await finish(self._release())
+
+    async def _finish(self, call: Coroutine[Any, Any, T]) -> T:
+        self._last = start(call)
+        return await asyncio.shield(self._last)
+
+    async def _settle(self, seconds: float, stored: StoredResponse | None) -> Allowance | None:
+        left = await self._billing.settle(self._lease, seconds, stored)
+        self._ended = True
+        return left
+
+    async def _release(self) -> None:
+        if self._last is not None:  # the caller left during a call that may still change what there is to give back
+            await asyncio.wait([self._last])
+        if self._ended:
+            return
+        try:
+            await self._billing.release(self._lease)
+        except SttError as error:
+            logger.warning("a lease could not be given back and will expire: %s", error.code)
+
+    async def _renew(self, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self._billing.renew(self._lease)
+            except LeaseExpired:
+                return  # settling it will say whether the work can still be charged
+            except SttError as error:
+                logger.warning("a lease could not be renewed: %s", error.code)
+
+
+def allowance_headers(allowance: Allowance | None) -> dict[str, str]:
+    """`RateLimit-*`. Credits do not come back with time, so for them there is no `RateLimit-Reset`."""
+    if allowance is None:
+        return {}
+    headers = {"RateLimit-Limit": str(allowance.limit), "RateLimit-Remaining": str(max(0, allowance.remaining))}
+    if allowance.reset_s is not None:
+        headers["RateLimit-Reset"] = str(max(0, math.ceil(allowance.reset_s)))
+    return headers
+
+
+def bearer_of(headers: Mapping[str, str]) -> str | None:
+    """The token of `Authorization`; None without the header. Raises `Unauthorized` when it holds anything else."""
+    value = headers.get("authorization")
+    if value is None:
+        return None
+    match = _BEARER.fullmatch(value.strip())
+    if match is None:
+        raise Unauthorized("The Authorization header must read `Bearer YOUR_API_KEY`.")
+    return match[1]
+
+
+def idempotency_key_of(headers: Mapping[str, str]) -> str | None:
+    """Raises `BadParameter`."""
+    value = headers.get("idempotency-key")
+    if value is not None and not _IDEMPOTENCY_KEY.fullmatch(value):
+        raise BadParameter("`Idempotency-Key` must be 1 to 255 printable ASCII characters.", "Idempotency-Key")
+    return value
