@@ -1,0 +1,97 @@
+"""Who may begin what: the checks of admission, in the order in which a caller is told of them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from stt_ai.accounts import Permit, WorkKind
+from stt_ai.billing import accounts, idempotency, keys, leases
+from stt_ai.billing.ledger import Pool, pool_of
+from stt_ai.billing.plans import BillingConfig, meter_for
+from stt_ai.billing.tables import Caller, Lease, LeaseState
+from stt_ai.errors import LeaseExpired, Unauthorized
+
+RENEWALS = 4  # in the time of one lease: some may be lost
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One request for admission. ``lease`` is a new id of the caller's own making."""
+
+    lease: str
+    credential: str | None
+    address: str
+    kind: WorkKind
+    request_id: str
+    idempotency_key: str | None = None
+
+
+def precheck(asking: Asking, config: BillingConfig) -> None:
+    """What needs no database. Raises `Unauthorized`."""
+    if asking.credential is not None:
+        keys.checked(asking.credential)
+    elif not config.anonymous_allowed:
+        raise Unauthorized("This service needs an API key: send it as `Authorization: Bearer <key>`.")
+
+
+def identify(session: Session, asking: Asking, secret: bytes, now: float) -> Caller:
+    """Who asks, locked. Raises `Unauthorized`."""
+    if asking.credential is not None:
+        return accounts.authenticate(session, asking.credential, locking=True)
+    return accounts.at_address(session, asking.address, secret, now)
+
+
+def admit(session: Session, caller: Caller, asking: Asking, now: float, config: BillingConfig) -> Permit:
+    """Raises `StillRunning`, `PaymentRequired` or `TooManyRequests`; `LeaseExpired` for a lease that ended before.
+
+    A request whose answer is stored needs a slot, since it sends its body too, but no allowance.
+    """
+    held = leases.expire(session, caller.id, now, config)
+    if asking.lease in held.leases:
+        lease = session.get_one(Lease, asking.lease)
+        return _permit(lease, pool_of(session, lease, config), now, config)
+    replay = False
+    if asking.idempotency_key is not None:
+        claim = idempotency.find(session, caller.id, asking.idempotency_key)
+        replay = idempotency.has_answer(claim, now)
+        if idempotency.is_running(session, claim, asking.lease):
+            raise idempotency.still_running()
+    meter = meter_for(caller.plan, asking.kind, now)
+    pool = Pool(session, caller.id, meter, config) if meter else None
+    if pool is not None and not replay:
+        pool.require(1, now)
+    if asking.kind in leases.SLOTTED:
+        leases.require_slot(held, caller.plan, config)
+    lease = Lease(
+        id=asking.lease,
+        caller_id=caller.id,
+        request_id=asking.request_id[:128],
+        kind=asking.kind,
+        plan=caller.plan,
+        meter=meter.name if meter else None,
+        period=meter.period if meter else "",
+        state=LeaseState.ACTIVE,
+        replay=replay,
+        created_at=now,
+        expires_at=now + config.lease_s,
+    )
+    session.add(lease)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise LeaseExpired("The request was given up. Please send it again.", 1) from None
+    return _permit(lease, pool, now, config)
+
+
+def _permit(lease: Lease, pool: Pool | None, now: float, config: BillingConfig) -> Permit:
+    limits = config.limits(lease.plan)
+    return Permit(
+        lease=lease.id,
+        plan=lease.plan,
+        max_file_bytes=limits.max_file_bytes,
+        at_once=limits.at_once,
+        renew_every_s=config.lease_s / RENEWALS,
+        allowance=pool.allowance(now) if pool else None,
+        replay=lease.replay,
+    )

@@ -1,0 +1,116 @@
+"""The database behind billing: SQLite in one file, or PostgreSQL."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATING = 7_388_011_402  # an advisory lock's number, ours alone
+
+
+def default_url() -> str:
+    """STT_AI_DATABASE_URL, else a file in the user's data folder, which survives restarts."""
+    folder = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stt_ai"
+    return os.environ.get("STT_AI_DATABASE_URL") or f"sqlite:///{folder / 'billing.db'}"
+
+
+class Database:
+    """Hands out transactions, at home in several threads.
+
+    SQLite runs in WAL mode and with `synchronous=FULL`: in WAL, NORMAL may lose the last transactions when the
+    power goes, and a charge that was told must stay charged. A writer takes its lock at once (`BEGIN IMMEDIATE`),
+    so that no transaction reads and then fails to write; writers of this process queue at a mutex, since SQLite's
+    own waiting is by polling. Other processes, such as the operators' commands, wait up to `busy_timeout`.
+    """
+
+    def __init__(self, url: str, *, threads: int = 8) -> None:
+        parsed = sa.make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            _make_file(Path(parsed.database or ""))
+            self._engine = sa.create_engine(parsed, pool_size=threads)
+            sa.event.listen(self._engine, "connect", _set_up_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            self._engine = sa.create_engine(
+                parsed, pool_size=threads, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+            )
+        self._reader = self._engine.execution_options(reading=True)
+        self._writing: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction that writes: committed on leaving, rolled back by an exception."""
+        with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent view; nobody who writes waits for it."""
+        with Session(self._reader, expire_on_commit=False) as session, session.begin():
+            if not self.is_sqlite:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    def migrate(self) -> None:
+        """Brings the tables to this version's form. Safe when several processes start at once."""
+        with self._writing, self._engine.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+            command.upgrade(_alembic(connection), "head")
+
+    def version(self) -> str | None:
+        """The revision that the tables have; None: there are none yet."""
+        with self._reader.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+    def ping(self) -> None:
+        """Raises what the driver raises when the database does not answer."""
+        with self._reader.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def insert_new(session: Session, row: SQLModel) -> None:
+    """Inserts ``row`` unless its key is taken, also by someone who inserts it at this moment."""
+    bind = session.get_bind()
+    insert = sqlite.insert if bind.dialect.name == "sqlite" else postgresql.insert
+    session.execute(insert(type(row)).values(**row.model_dump()).on_conflict_do_nothing())
+
+
+def _make_file(path: Path) -> None:
+    """The folder and the file, for this user's eyes only. SQLite's companion files get the same rights."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
+def _set_up_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # the driver shall not begin transactions by itself
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _alembic(connection: sa.Connection) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

@@ -1,0 +1,75 @@
+"""API keys: `stt_live_`, 30 random characters, 6 of checksum; and the hashes that stand for them and for addresses.
+
+The form is GitHub's (github.blog, "Behind GitHub's new authentication token formats"): a mistyped key is told without
+asking the database, and secret scanners find keys by `KEY_PATTERN` and confirm them by the checksum.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+import string
+import zlib
+
+from stt_ai.errors import Unauthorized
+
+PREFIX = "stt_live_"
+KEY_PATTERN = re.compile(rf"{PREFIX}([0-9A-Za-z]{{30}})([0-9A-Za-z]{{6}})")
+SHOWN = len(PREFIX) + 4
+
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+
+
+def new_key() -> str:
+    """178 bits of randomness."""
+    body = random_text(30)
+    return PREFIX + body + _checksum(body)
+
+
+def random_text(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _checksum(body: str) -> str:
+    """CRC-32 of the characters in base 62, most significant first, 6 digits."""
+    value, digits = zlib.crc32(body.encode("ascii")), ""
+    for _ in range(6):
+        value, digit = divmod(value, 62)
+        digits = _ALPHABET[digit] + digits
+    return digits
+
+
+def checked(key: str) -> str:
+    """The same key. Raises `Unauthorized` for what cannot be one."""
+    match = KEY_PATTERN.fullmatch(key)
+    if match is None:
+        raise Unauthorized(f"This is not an API key: one is {PREFIX} and 36 letters and digits.")
+    if not hmac.compare_digest(_checksum(match[1]), match[2]):
+        raise Unauthorized("The API key is mistyped: its last characters do not fit the rest.")
+    return key
+
+
+def hash_of(key: str) -> str:
+    """SHA-256 in hexadecimal. Enough for random keys: there is no dictionary to try."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def caller_of(address: str, secret: bytes) -> str:
+    """The id of the anonymous caller at ``address``: HMAC-SHA-256 of an IPv4 address or of an IPv6 network of 64 bits.
+
+    A host changes the lower half of its IPv6 address at will.
+    """
+    return "adr_" + hmac.new(secret, _network(address).encode(), hashlib.sha256).hexdigest()
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
+        parsed = parsed.ipv4_mapped
+    return str(parsed)

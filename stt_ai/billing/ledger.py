@@ -1,0 +1,122 @@
+"""The ledger: entries are only ever added, and balances are their sums."""
+
+from math import ceil
+
+from sqlalchemy import bindparam
+from sqlmodel import Session, select
+
+from stt_ai.accounts import Allowance
+from stt_ai.billing.plans import BillingConfig, Meter, MeterName
+from stt_ai.billing.tables import Balance, Caller, EntryKind, Lease, LedgerEntry
+from stt_ai.errors import BadParameter, PaymentRequired, SttError, TooManyRequests
+
+NO_CREDITS = "No credits remaining. Upgrade your plan."
+
+
+class Pool:
+    """What one caller has on one meter. Its caller's row must be locked by whoever posts here."""
+
+    def __init__(self, session: Session, caller_id: str, meter: Meter, config: BillingConfig) -> None:
+        self.caller_id = caller_id
+        self.meter = meter
+        self._session = session
+        self._config = config
+        key = (caller_id, meter.name, meter.period)
+        new = Balance(caller_id=caller_id, meter=meter.name, period=meter.period)
+        self.balance = session.get(Balance, key) or new
+
+    def available(self) -> int:
+        """What is neither used nor reserved; below zero only where an operator has lowered a limit since."""
+        return self._config.limit(self.meter.name) + self.balance.amount - self.balance.held
+
+    def allowance(self, now: float) -> Allowance:
+        limit, end = self._config.limit(self.meter.name) + self.balance.granted, self.meter.resets_at
+        return Allowance(limit, max(0, self.available()), None if end is None else max(0, ceil(end - now)))
+
+    def refusal(self, needed: int, now: float) -> SttError:
+        """Why ``needed`` more cannot be had, in words for the caller."""
+        allowance = self.allowance(now)
+        end = max(1, allowance.reset_s or 1)
+        match self.meter.name:
+            case MeterName.CREDITS:
+                return PaymentRequired(NO_CREDITS)
+            case MeterName.MINUTES if allowance.remaining > 0:
+                message = (
+                    f"This audio takes {needed} more of your free minutes, and {allowance.remaining} of this month's "
+                    f"{allowance.limit} are left. Buy credits, or send a shorter recording."
+                )
+            case MeterName.MINUTES:
+                message = (
+                    f"This month's {allowance.limit} free minutes are used up. "
+                    "Buy credits, or wait for the next month (UTC)."
+                )
+            case MeterName.SIGN_UPS:
+                message = "Too many accounts were made from your address today. Try again after midnight UTC."
+            case name:
+                message = (
+                    f"The {allowance.limit} {name} a day that need no key are used up. "
+                    "Sign up for a free key, or try again after midnight UTC."
+                )
+        return TooManyRequests(message, end, allowance.limit)
+
+    def require(self, needed: int, now: float) -> None:
+        """Raises `PaymentRequired` or `TooManyRequests` unless ``needed`` more can be had."""
+        if needed > self.available():
+            raise self.refusal(needed, now)
+
+    def post(self, kind: EntryKind, request: str, now: float, *, amount: int = 0, held: int = 0, step: int = 0) -> None:
+        """Adds an entry. One of the same request, kind and step is an error of ours: the database refuses it."""
+        self._session.add(
+            LedgerEntry(
+                caller_id=self.caller_id,
+                meter=self.meter.name,
+                period=self.meter.period,
+                request=request,
+                kind=kind,
+                step=step,
+                amount=amount,
+                held=held,
+                created_at=now,
+            )
+        )
+        self.balance.amount += amount
+        self.balance.held += held
+        self.balance.granted += amount if kind is EntryKind.GRANT else 0
+        self._session.add(self.balance)
+        self._session.flush()
+
+
+def pool_of(session: Session, lease: Lease, config: BillingConfig) -> Pool | None:
+    """The pool that the lease draws on; None when it is not counted."""
+    if lease.meter is None:
+        return None
+    return Pool(session, lease.caller_id, Meter(lease.meter, lease.period), config)
+
+
+# Built once: to build a statement takes longer than to run it.
+_LOCKED = select(Caller).where(Caller.id == bindparam("id")).with_for_update().execution_options(populate_existing=True)
+
+
+def lock(session: Session, caller_id: str) -> Caller | None:
+    """The caller, theirs alone until the transaction ends. SQLite's transactions have the whole database already."""
+    return session.exec(_LOCKED, params={"id": caller_id}).first()
+
+
+def grant(session: Session, caller: Caller, credits: int, reference: str, now: float, config: BillingConfig) -> bool:
+    """Gives credits, or with a negative number takes them back; False when ``reference`` was granted before.
+
+    Raises `BadParameter` for taking what is not there, or for a reference that stood for another amount.
+    """
+    pool = Pool(session, caller.id, Meter(MeterName.CREDITS), config)
+    request = f"{caller.id}:{reference}"
+    before = session.exec(
+        select(LedgerEntry).where(LedgerEntry.request == request, LedgerEntry.kind == EntryKind.GRANT)
+    ).first()
+    if before is not None:
+        if before.amount != credits:
+            raise BadParameter(f"`reference` {reference} stands for a grant of {before.amount} already.", "reference")
+        return False
+    if pool.available() + credits < 0:
+        raise BadParameter(f"`credits`: only {pool.available()} can be taken back.", "credits")
+    pool.post(EntryKind.GRANT, request, now, amount=credits)
+    return True

@@ -1,0 +1,160 @@
+"""The operations of billing, each one transaction, each safe to repeat.
+
+Whoever calls gives new things their ids (a lease, a key, an account), so that a call whose answer was lost can be made
+again and is recognised.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+
+from stt_ai.accounts import (
+    Account,
+    Allowance,
+    ApiKey,
+    DayUsage,
+    NewAccount,
+    NewKey,
+    Permit,
+    PlanName,
+    StoredResponse,
+    UsagePage,
+)
+from stt_ai.billing import accounts, admission, idempotency, leases, usage
+from stt_ai.billing.admission import Asking
+from stt_ai.billing.database import Database, insert_new
+from stt_ai.billing.ledger import Pool, lock
+from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
+from stt_ai.billing.tables import EntryKind, LeaseState, ServerSecret
+from stt_ai.errors import LeaseExpired, Unauthorized
+
+_GIVEN_UP = "The request was given up. Please send it again."
+
+
+class BillingService:
+    """Plain and synchronous, to be called from several threads. ``clock``: seconds since the epoch."""
+
+    def __init__(self, database: Database, config: BillingConfig, clock: Callable[[], float] = time.time) -> None:
+        self.database = database
+        self.config = config
+        self.clock = clock
+        self._secret: bytes | None = None
+
+    # A request, from its admission to its end.
+
+    def admit(self, asking: Asking) -> Permit:
+        admission.precheck(asking, self.config)
+        now, secret = self.clock(), self._address_secret()
+        with self.database.transaction() as session:
+            caller = admission.identify(session, asking, secret, now)
+            return admission.admit(session, caller, asking, now, self.config)
+
+    def claim(self, lease: str, key: str, fingerprint: str) -> StoredResponse | None:
+        """The stored answer comes `packed`."""
+        with self.database.transaction() as session:
+            return idempotency.claim(session, leases.find_active(session, lease), key, fingerprint, self.clock())
+
+    def renew(self, lease: str) -> None:
+        with self.database.transaction() as session:
+            found = leases.find_active(session, lease)
+            found.expires_at = self.clock() + self.config.lease_s
+            session.add(found)
+
+    def reserve(self, lease: str, seconds: float) -> Allowance | None:
+        with self.database.transaction() as session:
+            found = leases.find_active(session, lease)
+            if found.replay:
+                raise LeaseExpired("The stored answer is gone. Please send the request again.", 1)
+            return leases.reserve(session, found, seconds, self.clock(), self.config)
+
+    def settle(self, lease: str, seconds: float, response: StoredResponse | None = None) -> Allowance | None:
+        """``response`` must be `packed`."""
+        now = self.clock()
+        with self.database.transaction() as session:
+            found = leases.find(session, lease)
+            if found is None or found.replay or found.state is LeaseState.RELEASED:
+                raise LeaseExpired(_GIVEN_UP, 1)
+            if found.state is LeaseState.EXPIRED and not idempotency.still_holds(session, found):
+                raise LeaseExpired("The request was sent again meanwhile, and that one counts.", 1)
+            if response is not None and found.state is not LeaseState.SETTLED:
+                idempotency.store(session, found, response, now + self.config.response_kept_s)
+            return leases.settle(session, found, seconds, now, self.config)
+
+    def release(self, lease: str) -> None:
+        with self.database.transaction() as session:
+            found = leases.find(session, lease)
+            if found is not None and found.state in (LeaseState.ACTIVE, LeaseState.EXPIRED):
+                leases.give_back(session, found, LeaseState.RELEASED, self.clock(), self.config)
+
+    def expire_overdue(self) -> int:
+        """Ends every lease that nobody renewed in time, and forgets old answers; how many leases it ended."""
+        now = self.clock()
+        with self.database.reading() as session:
+            callers = leases.callers_with_overdue(session, now)
+        ended = 0
+        for caller_id in callers:
+            with self.database.transaction() as session:
+                lock(session, caller_id)
+                ended += leases.expire(session, caller_id, now, self.config).expired
+        with self.database.transaction() as session:
+            idempotency.forget_old(session, now, self.config.response_kept_s)
+        return ended
+
+    # A caller's own account.
+
+    def account(self, credential: str) -> Account:
+        with self.database.reading() as session:
+            caller = accounts.authenticate(session, credential)
+            return accounts.account_value(session, caller, self.clock(), self.config)
+
+    def usage(self, credential: str, cursor: str | None, limit: int) -> UsagePage:
+        with self.database.reading() as session:
+            return usage.page(session, accounts.authenticate(session, credential).id, cursor, limit)
+
+    def daily_usage(self, credential: str, days: int) -> tuple[DayUsage, ...]:
+        with self.database.reading() as session:
+            return usage.by_day(session, accounts.authenticate(session, credential).id, days, self.clock())
+
+    def create_key(self, credential: str, key_id: str, secret: str, name: str) -> NewKey:
+        with self.database.transaction() as session:
+            caller = accounts.authenticate(session, credential, locking=True)
+            return accounts.create_key(session, caller, key_id, secret, name, self.clock(), self.config)
+
+    def list_keys(self, credential: str) -> tuple[ApiKey, ...]:
+        with self.database.reading() as session:
+            return accounts.list_keys(session, accounts.authenticate(session, credential).id)
+
+    def revoke_key(self, credential: str, key_id: str) -> ApiKey:
+        with self.database.transaction() as session:
+            caller = accounts.authenticate(session, credential)
+            return accounts.revoke_key(session, key_id, self.clock(), caller.id)
+
+    def sign_up(self, address: str, name: str, account_id: str, key_id: str, secret: str) -> NewAccount:
+        """Counted by address, and once however often it is asked under the same ids."""
+        if not self.config.sign_up_open:
+            raise Unauthorized("Accounts are made by this service's operators only. Ask them for a key.")
+        now, server_secret = self.clock(), self._address_secret()
+        with self.database.transaction() as session:
+            origin = accounts.at_address(session, address, server_secret, now)
+            if lock(session, account_id) is None:
+                pool = Pool(session, origin.id, Meter(MeterName.SIGN_UPS, day_of(now)), self.config)
+                pool.require(1, now)
+                pool.post(EntryKind.SETTLE, account_id, now, amount=-1)
+            caller = accounts.create(session, account_id, name, PlanName.FREE, now)
+            key = accounts.create_key(session, caller, key_id, secret, "first key", now, self.config)
+            return NewAccount(accounts.account_value(session, caller, now, self.config), key)
+
+    def _address_secret(self) -> bytes:
+        """STT_AI_SECRET, else a random one that the database keeps: made once, by whoever comes first."""
+        if self._secret is None:
+            said = os.environ.get("STT_AI_SECRET")
+            self._secret = said.encode() if said else self._kept_secret()
+        return self._secret
+
+    def _kept_secret(self) -> bytes:
+        with self.database.transaction() as session:
+            insert_new(session, ServerSecret(name="addresses", value=secrets.token_hex(32)))
+            kept = session.get(ServerSecret, "addresses")
+            assert kept is not None
+            return kept.value.encode()

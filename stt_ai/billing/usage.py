@@ -1,0 +1,54 @@
+"""What an account used, by request and by day. A settled lease is the record of its request."""
+
+import base64
+import binascii
+from datetime import date, timedelta
+
+from sqlalchemy import func, tuple_
+from sqlmodel import Session, col, select
+
+from stt_ai.accounts import DayUsage, UsageItem, UsagePage
+from stt_ai.billing.accounts import moment
+from stt_ai.billing.plans import day_of
+from stt_ai.billing.tables import Lease, LeaseState
+from stt_ai.errors import BadParameter
+
+MAX_PAGE = 200
+
+
+def page(session: Session, caller_id: str, cursor: str | None, limit: int) -> UsagePage:
+    """Newest first, from after the ``cursor`` of the page before. New requests do not shift the pages."""
+    limit = max(1, min(limit, MAX_PAGE))
+    query = select(Lease).where(Lease.caller_id == caller_id, Lease.state == LeaseState.SETTLED)
+    if cursor is not None:
+        query = query.where(tuple_(col(Lease.ended_at), col(Lease.id)) < _position(cursor))
+    rows = session.exec(query.order_by(col(Lease.ended_at).desc(), col(Lease.id).desc()).limit(limit + 1)).all()
+    items = tuple(
+        UsageItem(row.request_id, row.kind, moment(row.ended_at or 0.0), row.seconds, row.amount)
+        for row in rows[:limit]
+    )
+    return UsagePage(items, _cursor(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def by_day(session: Session, caller_id: str, days: int, now: float) -> tuple[DayUsage, ...]:
+    """The last ``days`` UTC days, today's included, that had requests."""
+    first = date.fromisoformat(day_of(now)) - timedelta(days=max(1, min(days, 366)) - 1)
+    rows = session.exec(
+        select(Lease.day, func.count(), func.sum(Lease.seconds), func.sum(Lease.amount))
+        .where(Lease.caller_id == caller_id, Lease.state == LeaseState.SETTLED, col(Lease.day) >= first.isoformat())
+        .group_by(Lease.day)
+        .order_by(col(Lease.day).desc())
+    )
+    return tuple(DayUsage(date.fromisoformat(day), count, seconds, int(amount)) for day, count, seconds, amount in rows)
+
+
+def _cursor(row: Lease) -> str:
+    return base64.urlsafe_b64encode(f"{row.ended_at!r} {row.id}".encode()).decode()
+
+
+def _position(cursor: str) -> tuple[float, str]:
+    try:
+        at, _, lease_id = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(" ")
+        return float(at), lease_id
+    except (binascii.Error, ValueError):
+        raise BadParameter("`cursor` must be the `next_cursor` of another page.", "cursor") from None

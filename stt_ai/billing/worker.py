@@ -1,0 +1,70 @@
+"""Runs the operations of billing in threads, and tells the database's failures as ours."""
+
+import asyncio
+import logging
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy import exc
+
+from stt_ai.billing.service import BillingService
+from stt_ai.errors import InternalError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+# What may be asked from another process.
+OPERATIONS = frozenset(
+    {"admit", "claim", "renew", "reserve", "settle", "release"}
+    | {"account", "usage", "daily_usage", "create_key", "list_keys", "revoke_key", "sign_up"}
+)
+ATTEMPTS = 4
+THREADS = 8
+_UNREACHABLE = "Accounts cannot be reached at the moment. Please try again shortly."
+
+
+class BillingWorker:
+    """An operation that the database broke off (a lost connection, a deadlock, a full lock queue) is made again."""
+
+    def __init__(self, service: BillingService) -> None:
+        self.service = service
+        self._threads = ThreadPoolExecutor(THREADS, "billing")
+
+    async def run(self, operation: str, *arguments: Any) -> Any:
+        if operation not in OPERATIONS:
+            raise InternalError(f"Billing has no operation {operation}.")
+        return await self._in_thread(operation, arguments)
+
+    async def expire_overdue(self) -> int:
+        ended: int = await self._in_thread("expire_overdue", ())
+        return ended
+
+    async def ping(self) -> None:
+        """Raises when the database does not answer."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self.service.database.ping)
+
+    async def _in_thread(self, operation: str, arguments: tuple[Any, ...]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._attempt, operation, arguments)
+
+    def _attempt(self, operation: str, arguments: tuple[Any, ...]) -> Any:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return getattr(self.service, operation)(*arguments)
+            except (exc.OperationalError, exc.InterfaceError) as error:
+                # The arguments stay out of the log, and so do those in the error's own text: some are keys.
+                logger.warning("attempt %d of %s failed in the database: %s", attempt, operation, error.orig)
+                if attempt == ATTEMPTS:
+                    raise Unavailable(_UNREACHABLE) from None
+                time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)
+            except exc.SQLAlchemyError as error:
+                logger.error("%s failed in the database: %s: %s", operation, type(error).__name__, _cause(error))
+                raise InternalError("The service could not keep its accounts.") from None
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _cause(error: exc.SQLAlchemyError) -> object:
+    return error.orig if isinstance(error, exc.DBAPIError) else type(error).__name__

@@ -1,0 +1,51 @@
+"""The billing deployment: the only place from which a running service reaches its accounts."""
+
+import asyncio
+import logging
+from typing import Any
+
+from stt_ai.billing.database import Database, default_url
+from stt_ai.billing.plans import BillingConfig
+from stt_ai.billing.service import BillingService
+from stt_ai.billing.worker import THREADS, BillingWorker
+
+logger = logging.getLogger(__name__)
+
+EXPIRY_EVERY = 4  # times in the time of one lease
+PING_S = 10.0
+
+
+class BillingDeployment:
+    """Carries out billing's operations, and ends the leases that nobody renews.
+
+    ``database_url`` None: what the environment says, else SQLite in the user's data folder. SQLite takes one replica.
+    """
+
+    def __init__(self, config: BillingConfig, database_url: str | None) -> None:
+        database = Database(database_url or default_url(), threads=THREADS)
+        database.migrate()
+        self._worker = BillingWorker(BillingService(database, config))
+        self._every = config.lease_s / EXPIRY_EVERY
+        self._grace = config.lease_s
+        self._expiring: asyncio.Task[None] | None = None
+
+    async def perform(self, operation: str, *arguments: Any) -> Any:
+        return await self._worker.run(operation, *arguments)
+
+    async def check_health(self) -> None:
+        if self._expiring is None or self._expiring.done():  # here, for the constructor has no event loop
+            self._expiring = asyncio.create_task(self._keep_expiring())
+        async with asyncio.timeout(PING_S):
+            await self._worker.ping()
+
+    async def _keep_expiring(self) -> None:
+        """The first time only after a lease's length: while no replica was there, nobody could renew."""
+        await asyncio.sleep(self._grace)
+        while True:
+            try:
+                ended = await self._worker.expire_overdue()
+                if ended:
+                    logger.warning("%d requests were not renewed in time; what they held was given back", ended)
+            except Exception:
+                logger.exception("leases could not be expired")
+            await asyncio.sleep(self._every)

