@@ -44,6 +44,7 @@ class Contestants:
             if seconds[batch] < 6 and not self._bench.quick:
                 seconds[batch] = min(seconds[batch], call())
             result.find(f"peer, chunks of {chunk_s} s, batch size {batch}", seconds[batch], "s")
+            self._bench.say(f"peer, chunks of {chunk_s} s, batch size {batch}: {seconds[batch]:.1f} s")
         return min(seconds, key=lambda batch: seconds[batch])
 
     def report_errors(self, result: Result) -> None:
