@@ -48,6 +48,14 @@ def locked(session: Session, caller_id: str) -> Caller:
     return caller
 
 
+def found(session: Session, account_id: str) -> Caller:
+    """The account, for reading. Raises `NotFound`."""
+    caller = session.get(Caller, account_id)
+    if caller is None:
+        raise NotFound(f"There is no account {account_id}.")
+    return caller
+
+
 def at_address(session: Session, address: str, secret: bytes, now: float) -> Caller:
     """The anonymous caller at an address, new or not, locked."""
     caller_id = keys.caller_of(address, secret)

