@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 SAMPLE_RATE = 16_000
+MAX_SPEAKERS = 50
+"""More voices than this are not told apart in one file."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -251,13 +253,32 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerCount:
+    """How many voices to expect: at least ``least`` and at most ``most``; 0: no bound."""
+
+    least: int = 1
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
-    """What a caller asks of a file. ``language`` None: detect it. ``speakers`` 0: find out how many."""
+    """What a caller asks of a file. ``language`` None: detect it.
+
+    ``speakers`` 0: find out how many, within ``min_speakers`` and ``max_speakers`` where these are not 0.
+    """
 
     model: str
     language: str | None = None
     diarize: bool = True
     speakers: int = 0
+    min_speakers: int = 0
+    max_speakers: int = 0
+
+    @property
+    def expected_speakers(self) -> SpeakerCount:
+        if self.speakers:
+            return SpeakerCount(self.speakers, self.speakers)
+        return SpeakerCount(self.min_speakers or 1, self.max_speakers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+"""Who speaks when: a pyannote pipeline in memory, for several files at once."""
+
+import logging
+import os
+import threading
+import uuid
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from stt_ai.engines.malloc import keep_freed_memory
+from stt_ai.engines.pcm import PcmReader
+from stt_ai.errors import ModelUnavailable, Unavailable
+from stt_ai.types import MAX_SPEAKERS, SAMPLE_RATE, SpeakerCount, SpeakerTurn
+
+if TYPE_CHECKING:
+    from stt_ai.engines.speaker_diarization import LongFileDiarization
+
+logger = logging.getLogger(__name__)
+
+CHUNKS_A_BATCH = {"cpu": 8, "cuda": 64}
+"""Chunks of ten seconds that a model hears at once: more cost memory and bring nothing on a CPU."""
+
+
+class DiarizationEngine:
+    """One loaded pipeline. `diarize` may be called by any number of threads.
+
+    Their batches take turns at the device, so a short file does not wait for a long one to end; clustering is one
+    file's at a time, because its memory is what grows.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        parts: Mapping[str, Path] | None = None,
+        *,
+        device: str = "cpu",
+        threads: int = 0,
+        chunks_a_batch: int = 0,
+    ) -> None:
+        """``config`` is a pipeline's `config.yaml`; ``parts`` are the folders of other repositories that it names.
+
+        Raises `ModelUnavailable`.
+        """
+        self._device = ThreadPoolExecutor(1, "diarization-device")
+        self._clustering = threading.Lock()
+        try:
+            load = self._device.submit(_load, config, dict(parts or {}), device, threads)
+            self._pipeline: LongFileDiarization = load.result()
+        except Exception as error:  # whatever torch, yaml or pyannote find wrong with the files
+            logger.exception("cannot load the diarization pipeline %s", config)
+            raise ModelUnavailable("The model that tells speakers apart cannot be loaded.") from error
+        size = chunks_a_batch or CHUNKS_A_BATCH.get(device, 8)
+        self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
+        self._pipeline.forward = lambda call: self._device.submit(call).result()
+
+    def diarize(
+        self, samples: PcmReader, speakers: SpeakerCount | None = None, cancelled: threading.Event | None = None
+    ) -> tuple[SpeakerTurn, ...]:
+        """Turns of one voice at a time, in order. Blocks.
+
+        Setting ``cancelled`` ends it within a batch, with `Unavailable`. Whatever reading ``samples`` raises comes
+        through.
+        """
+        if not len(samples):
+            return ()
+        stop, count = cancelled or threading.Event(), speakers or SpeakerCount()
+
+        def watch(step: str, made: Any = None, **_: Any) -> None:
+            if stop.is_set():
+                raise Unavailable("The work was ended before it was done.")
+            if step == "embeddings" and made is not None:  # all of them, so what follows is clustering
+                clustering.enter_context(self._clustering)
+
+        with ExitStack() as clustering:
+            found = self._pipeline.apply(
+                {"uri": uuid.uuid4().hex, "samples": samples},
+                min_speakers=count.least,
+                max_speakers=count.most or MAX_SPEAKERS,
+                hook=watch,
+            )
+        turns = found.exclusive_speaker_diarization.itertracks(yield_label=True)
+        end = len(samples) / SAMPLE_RATE
+        return tuple(
+            SpeakerTurn(max(0.0, turn.start), min(turn.end, end), str(label))
+            for turn, _, label in turns
+            if turn.start < end
+        )
+
+
+def _load(config: Path, parts: Mapping[str, Path], device: str, threads: int) -> "LongFileDiarization":
+    """In the thread that will run the models: torch keeps threads of their own for each thread that calls it."""
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read when it is imported
+    if device == "cpu":
+        keep_freed_memory()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of decoders and plots that are not used here
+        import torch
+        from pyannote.audio.core.plda import PLDA
+
+        from stt_ai.engines.speaker_diarization import LongFileDiarization
+    if device == "cpu":
+        torch.set_num_threads(threads or os.cpu_count() or 1)  # Ray sets OMP_NUM_THREADS=1 for light replicas
+    content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    params = {name: _located(value, config.parent, parts) for name, value in content["pipeline"]["params"].items()}
+    params.pop("legacy", None)
+    if params.setdefault("clustering", "VBxClustering") != "VBxClustering":
+        params["plda"] = PLDA.__new__(PLDA)  # not used, and by default fetched from the hub
+    pipeline = LongFileDiarization(**params)
+    if "freeze" in content:
+        pipeline.freeze(content["freeze"])
+    pipeline.instantiate(content["params"])
+    pipeline.to(torch.device(device))
+    return pipeline
+
+
+def _located(value: Any, folder: Path, parts: Mapping[str, Path]) -> Any:
+    """``value`` of a pipeline's parameters, with `$model/…` and repositories' names as folders."""
+    if isinstance(value, str) and value.startswith("$model/"):
+        return {"checkpoint": str(folder), "subfolder": value.removeprefix("$model/").split("@")[0]}
+    if isinstance(value, str) and value in parts:
+        return {"checkpoint": str(parts[value])}
+    return value

@@ -1,0 +1,174 @@
+"""pyannote's `SpeakerDiarization` with the same results from less work, and in memory that suits files of hours.
+
+What differs, and why it changes nothing but time and memory (the tests compare both):
+
+- The waveform stays int16, wherever it is kept; only what a batch needs becomes float32.
+- Local segmentations of powerset models are zeros and ones, and are kept as bytes.
+- The embedding model's trunk runs once for each chunk, not once for each of its local speakers: they differ only in the
+  weights of the pooling at its end. Chunks in which nobody speaks are not run at all.
+- Overlapping chunks are added up where they belong, without an array of chunks × frames × speakers.
+
+Beyond some thousand embeddings clustering is bounded too, which alone can change a result: `stt_ai.engines.linkage`
+makes the dendrogram and `stt_ai.engines.vbx` starts from the largest clusters.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
+from pyannote.audio.pipelines import SpeakerDiarization, clustering
+from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeature
+
+from stt_ai.engines.linkage import linkage
+from stt_ai.engines.pcm import PcmReader
+from stt_ai.engines.vbx import cluster_vbx
+from stt_ai.types import SAMPLE_RATE
+
+# pyannote looks these up in its own module.
+clustering.linkage = linkage
+clustering.cluster_vbx = cluster_vbx
+
+Bits = npt.NDArray[np.uint8]
+Hook = Callable[..., None]
+
+
+class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
+    """To be applied to ``{"uri": …, "samples": PcmReader}``. ``hook`` is called after every batch, and may raise.
+
+    ``forward`` runs every call of a model, so that one queue may hold the calls of several threads.
+    """
+
+    forward: Callable[[Callable[[], Any]], Any] = staticmethod(lambda call: call())
+
+    def get_segmentations(self, file: Any, hook: Hook | None = None) -> SlidingWindowFeature:
+        """Who speaks when in each chunk: [chunks, frames, local speakers]."""
+        inference, samples = self._segmentation, file["samples"]
+        window, step = round(inference.duration * SAMPLE_RATE), round(inference.step * SAMPLE_RATE)
+        chunks = 1 + max(0, -(-(len(samples) - window) // step))
+        out: npt.NDArray[Any] | None = None
+        for batch in _batches(np.arange(chunks), inference.batch_size):
+            waves = _waves(samples, batch * step, window)
+            local = self.forward(partial(inference.infer, waves))
+            if out is None:
+                kind = np.uint8 if inference.model.specifications.powerset else np.float32
+                out = np.empty((chunks, *local.shape[1:]), kind)
+            out[batch] = local
+            _tell(hook, "segmentation", int(batch[-1]) + 1, chunks)
+        return SlidingWindowFeature(out, SlidingWindow(duration=inference.duration, step=inference.step))
+
+    def get_embeddings(
+        self,
+        file: Any,
+        binary_segmentations: SlidingWindowFeature,
+        exclude_overlap: bool = False,
+        hook: Hook | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """One embedding for each chunk and local speaker, [chunks, local speakers, dimension].
+
+        Where nobody speaks it is zeros but for a first 1: the caller leaves those out, and only must be able to
+        compare them.
+        """
+        active, sliding = binary_segmentations.data, binary_segmentations.sliding_window
+        chunks, frames, speakers = active.shape
+        window = round(sliding.duration * SAMPLE_RATE)
+        least = math.ceil(frames * self._embedding.min_num_samples / window) if exclude_overlap else -1
+        out = np.zeros((chunks, speakers, self._embedding.dimension), np.float32)
+        out[..., 0] = 1
+        spoken = np.flatnonzero(np.nan_to_num(active).any(axis=(1, 2)))
+        for done, batch in enumerate(_batches(spoken, self._chunks_a_batch(speakers)), 1):
+            masks = torch.from_numpy(_masks(active[batch], exclude_overlap, least))
+            starts = np.array([round(sliding[int(chunk)].start * SAMPLE_RATE) for chunk in batch])
+            waves = _waves(file["samples"], starts, window)
+            out[batch] = self.forward(partial(self._embed, waves, masks))
+            _tell(hook, "embeddings", done, len(spoken))
+        return out
+
+    def reconstruct(
+        self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
+    ) -> SlidingWindowFeature:
+        """The ``count`` most active clusters of each frame: [frames, clusters] of 0 and 1."""
+        _, frames, _ = segmentations.data.shape
+        clusters = max(int(hard_clusters.max()) + 1, int(count.data.max()))
+        where = count.sliding_window
+        activity = np.zeros((len(count.data) + frames, clusters), np.float32)
+        for chunk, local, cluster in zip(segmentations.sliding_window, segmentations.data, hard_clusters, strict=False):
+            first = where.closest_frame(chunk.start + 0.5 * where.duration)
+            for one in set(cluster.tolist()) - {-2}:
+                activity[first : first + frames, one] += local[:, cluster == one].max(axis=1)
+        activity = activity[: len(count.data)]
+        order = np.argsort(-activity, axis=1)
+        binary = np.zeros_like(activity)
+        for rank in range(int(count.data.max())):
+            chosen = np.flatnonzero(count.data[:, 0] > rank)
+            binary[chosen, order[chosen, rank]] = 1
+        return SlidingWindowFeature(binary, where)
+
+    @staticmethod
+    def to_annotation(
+        discrete_diarization: SlidingWindowFeature, min_duration_on: float = 0.0, min_duration_off: float = 0.0
+    ) -> Annotation:
+        """Turns from the middle of their first frame to that of the first after them."""
+        if min_duration_on > 0 or min_duration_off > 0:
+            return SpeakerDiarization.to_annotation(discrete_diarization, min_duration_on, min_duration_off)
+        turns, where = Annotation(), discrete_diarization.sliding_window
+        for label, active in enumerate(discrete_diarization.data.T > 0.5):
+            changes = np.flatnonzero(np.diff(active, prepend=False))
+            edges = [where[int(frame)].middle for frame in changes]
+            if active[-1]:
+                edges.append(where[len(active) - 1].middle)
+            for start, end in list(pairwise(edges))[::2]:
+                turns[Segment(start, end), label] = label
+        return turns
+
+    def _chunks_a_batch(self, speakers: int) -> int:
+        """``embedding_batch_size`` counts (chunk, speaker) pairs, and the trunk is what takes memory."""
+        return max(1, int(self.embedding_batch_size) // (1 if self._shares_trunk else speakers))
+
+    @property
+    def _shares_trunk(self) -> bool:
+        """Whether the embedding model takes the weights of several speakers of one wave."""
+        return isinstance(getattr(self._embedding, "model_", None), BaseWeSpeakerResNet)
+
+    def _embed(self, waves: torch.Tensor, masks: torch.Tensor) -> npt.NDArray[np.float32]:
+        """Waves [chunks, 1, samples] and masks [chunks, speakers, frames] to [chunks, speakers, dimension]."""
+        device = self._embedding.device
+        if self._shares_trunk:
+            with torch.inference_mode():
+                embeddings: npt.NDArray[np.float32] = (
+                    self._embedding.model_(waves.to(device), weights=masks.to(device)).cpu().numpy()
+                )
+            return embeddings
+        chunks, speakers, _ = masks.shape
+        pairs = self._embedding(waves.repeat_interleave(speakers, dim=0), masks=masks.flatten(0, 1))
+        return np.asarray(pairs).reshape(chunks, speakers, -1)
+
+
+def _batches(items: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np.int64]]:
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def _waves(samples: PcmReader, starts: npt.NDArray[np.int64], window: int) -> torch.Tensor:
+    """float32 [chunks, 1, window] in -1 to 1. ``starts`` are near each other, so their stretch is read once."""
+    first = int(starts[0])
+    stretch = samples.read(first, int(starts[-1]) + window).astype(np.float32) / 32768
+    return torch.from_numpy(np.stack([stretch[start - first : start - first + window] for start in starts])[:, None])
+
+
+def _masks(active: npt.NDArray[Any], exclude_overlap: bool, least: int) -> npt.NDArray[np.float32]:
+    """The weights [chunks, speakers, frames]: without overlap for whoever has more than ``least`` such frames."""
+    masks = np.nan_to_num(active).astype(np.float32).transpose(0, 2, 1)
+    if exclude_overlap:
+        clean = masks * (masks.sum(axis=1, keepdims=True) < 2)
+        masks = np.where(clean.sum(axis=2, keepdims=True) > least, clean, masks)
+    return np.ascontiguousarray(masks)
+
+
+def _tell(hook: Hook | None, step: str, completed: int, total: int) -> None:
+    if hook is not None:
+        hook(step, None, completed=completed, total=total)
