@@ -151,7 +151,7 @@ def _recording(
             for word, (a, b) in zip(utterance.text.split(), utterance.times, strict=True)
         ]
     wave += noise * np.random.default_rng(0).standard_normal(len(wave), dtype=np.float32)
-    _encode(path, wave)
+    encode(path, wave)
     voices = sorted({utterance.voice for _, utterance in placed})
     return {
         "file": str(path.relative_to(path.parents[1] if path.parent.name == "held_out" else path.parent)),
@@ -164,7 +164,8 @@ def _recording(
     }
 
 
-def _encode(path: Path, wave: NDArray[np.float32]) -> None:
+def encode(path: Path, wave: NDArray[np.float32]) -> None:
+    """Write 16 kHz samples as Opus or FLAC, by the ending of the name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     codec = (
         ["-c:a", "libopus", "-b:a", "24k"] if path.suffix == ".opus" else ["-c:a", "flac", "-compression_level", "12"]

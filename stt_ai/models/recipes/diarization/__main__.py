@@ -1,0 +1,100 @@
+"""The demo diarizer from nothing: corpus, the two models, clustering, figures.
+
+`python -m stt_ai.models.recipes.diarization` runs every step; name one or more of them to run only those.
+"""
+
+import argparse
+import json
+import os
+from multiprocessing import get_context
+from pathlib import Path
+
+from ..whisper.__main__ import require_synthesizers
+from . import REPOSITORY
+
+STEPS = ("corpus", "train", "tune", "evaluate")
+
+
+def main() -> None:
+    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.diarization", description=__doc__)
+    parser.add_argument(
+        "steps",
+        nargs="*",
+        metavar="step",
+        help=f"some of {', '.join((*STEPS, 'fixtures'))}; all but the last by default",
+    )
+    parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "demo_diarization", help="corpus")
+    parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "diarization")
+    parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data" / "conversations")
+    parser.add_argument("--minutes", type=float, default=25.0, help="processor time to train segmentation")
+    parser.add_argument("--processes", type=int, default=2, help="processes that speak")
+    chosen = parser.parse_args()
+    steps = chosen.steps or list(STEPS)
+    unknown = [step for step in steps if step not in (*STEPS, "fixtures")]
+    if unknown:
+        parser.error(f"no such step: {', '.join(unknown)}")
+    if {"corpus", "fixtures"} & set(steps):
+        require_synthesizers()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    for step in steps:
+        print(f"==> {step}", flush=True)
+        run(step, chosen)
+
+
+def run(step: str, chosen: argparse.Namespace) -> None:
+    """One step; what each needs is imported only for it."""
+    corpus = chosen.work / "corpus"
+    if step == "corpus":
+        from .corpus import make_corpus
+
+        make_corpus(corpus, chosen.processes)
+    elif step == "train":
+        _train_both(corpus, chosen.target, chosen.minutes)
+    elif step == "tune":
+        from .folder import fit_plda
+        from .tune import tune
+
+        fit_plda(corpus, chosen.target)
+        tune(corpus, chosen.target)
+    elif step == "evaluate":
+        from .evaluate import evaluate
+
+        figures = evaluate(corpus, chosen.target)
+        (chosen.work / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+        print(json.dumps(figures, indent=2))
+    else:
+        from .fixtures import make_fixtures
+
+        make_fixtures(chosen.data)
+
+
+def _train_both(corpus: Path, target: Path, minutes: float) -> None:
+    """Segmentation and embedding at once, a core each."""
+    context = get_context("spawn")
+    jobs = [
+        context.Process(target=_train, args=(name, corpus, target, share * minutes))
+        for name, share in (("segmentation", 1.0), ("embedding", 0.5))
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    if any(job.exitcode for job in jobs):
+        raise SystemExit("training failed")
+
+
+def _train(name: str, corpus: Path, target: Path, minutes: float) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    if name == "segmentation":
+        from .segmentation import train
+    else:
+        from .embedding import train
+    train(corpus, target, minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Picks the clustering's parameters on development conversations, short and long."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from .evaluate import Case, Tally, add_up, cases, heard
+from .folder import DEFAULTS, open_pipeline, write_config
+
+COUNTS = {"2": 16, "3": 16, "unheard": 12, "long": 4}
+THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1)
+SMALLEST = (4, 8, 12, 20)
+WORTH_OF_A_COUNT = 0.2  # a wrong number of speakers costs as much as that much error rate
+
+
+def tune(corpus: Path, target: Path, counts: dict[str, int] | None = None) -> dict[str, Any]:
+    """Write the best parameters to config.yaml: least error and fewest wrong counts, each kind weighing the same."""
+    write_config(target, DEFAULTS)
+    pipeline = open_pipeline(target)
+    pipeline.training = True  # keeps the segmentation and embeddings of each file, which do not change
+    files = [(case, heard(case.conversation)) for case in cases(corpus, "development", counts or COUNTS, seed=2025)]
+    best, least = DEFAULTS, float("inf")
+    for threshold, smallest in product(THRESHOLDS, SMALLEST):
+        chosen = DEFAULTS | {"threshold": threshold, "min_cluster_size": smallest}
+        figures = _tried(pipeline, chosen, files)
+        cost = sum(f["DER"] + WORTH_OF_A_COUNT * (1 - f["speakers counted right"]) for f in figures.values())
+        shown = "; ".join(f"{k} {f['DER']:.1%} {f['speakers counted right']:.0%}" for k, f in figures.items())
+        print(f"tune: threshold {threshold}, smallest {smallest}: {shown}", flush=True)
+        if cost < least:
+            best, least = chosen, cost
+    print(f"tune: best is {best}", flush=True)
+    write_config(target, best)
+    return best
+
+
+def _tried(pipeline: Any, parameters: dict[str, Any], files: list[tuple[Case, dict[str, Any]]]) -> dict[str, Any]:
+    pipeline.instantiate(
+        {
+            "segmentation": {"min_duration_off": parameters["min_duration_off"]},
+            "clustering": {
+                "method": "centroid",
+                "min_cluster_size": parameters["min_cluster_size"],
+                "threshold": parameters["threshold"],
+            },
+        }
+    )
+    tallies: dict[str, Tally] = {}
+    for case, file in files:
+        add_up(tallies.setdefault(case.kind, Tally()), case.conversation, pipeline.apply(file))
+    return {kind: tally.figures for kind, tally in tallies.items()}
