@@ -1,6 +1,6 @@
 """Who may begin what: the checks of admission, in the order in which a caller is told of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
@@ -20,8 +20,8 @@ class Asking:
     """One request for admission. ``lease`` is a new id of the caller's own making."""
 
     lease: str
-    credential: str | None
-    address: str
+    credential: str | None = field(repr=False)
+    address: str = field(repr=False)
     kind: WorkKind
     request_id: str
     idempotency_key: str | None = None

