@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from stt_ai.api.account import account_routes
 from stt_ai.api.admission import Admission, OpenAdmission
 from stt_ai.api.billed import BillingAdmission
 from stt_ai.api.catalogue import catalogue_routes
@@ -39,6 +40,8 @@ def create_app(services: Services) -> FastAPI:
     )
     app.include_router(transcription_routes(services, admission))
     app.include_router(catalogue_routes(services))
+    if services.billing:
+        app.include_router(account_routes(services.billing, config))
     app.include_router(docs_routes(app))
     install_error_handlers(app)
     # The last added is the outermost.

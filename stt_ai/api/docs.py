@@ -50,8 +50,11 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
         f'<h2><span class="m">{method.upper()}</span> <code>{escape(path)}</code></h2>',
         f"<p>{_prose(operation.get('description', operation.get('summary', '')))}</p>",
     ]
-    if fields:
-        rows = [(name, _kind(field), field.get("default", "required"), field["description"]) for name, field in fields]
+    rows = [
+        (name, _kind(field), field.get("default", "required"), field.get("description", "")) for name, field in fields
+    ]
+    rows += [_parameter(parameter) for parameter in operation.get("parameters", [])]
+    if rows:
         parts.append(_table("Parameter Type Default Description", rows))
     answers = [
         (status, ", ".join(answer.get("content", {})), answer["description"])
@@ -62,6 +65,13 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
     if fields:
         parts.append(_form(path, method, fields))
     return "".join(parts)
+
+
+def _parameter(parameter: dict[str, Any]) -> tuple[Any, ...]:
+    """A row for what stands in the path, the query or the headers."""
+    schema = parameter["schema"]
+    default = "required" if parameter.get("required") else schema.get("default", "")
+    return (f"{parameter['name']} ({parameter['in']})", _kind(schema), default, parameter.get("description", ""))
 
 
 def _form_fields(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

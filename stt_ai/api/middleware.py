@@ -13,8 +13,11 @@ from stt_ai.api.errors import INTERNAL, error_response
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("stt_ai.access")
 
-METHODS = "GET, HEAD, POST, OPTIONS"
-EXPOSED = "X-Request-ID, X-STT-Demo-Model, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
+EXPOSED = (
+    "X-Request-ID, X-STT-Demo-Model, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
+    "Idempotency-Replayed"
+)
 
 
 class RequestContext:

@@ -2,20 +2,27 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from stt_ai.api.parameters import ResponseFormat
 from stt_ai.api.schemas import ErrorBody, TranscriptBody
 from stt_ai.api.services import MAX_SPEAKERS
 from stt_ai.ports import Catalogue
 
 DESCRIPTION = (
-    "Speech to text over HTTP. Errors of every kind are JSON: `error` says what to do, `code` is for programs, "
+    "Speech to text over HTTP. Send your API key as `Authorization: Bearer YOUR_API_KEY`; without one, a few "
+    "transcriptions a day are free. One credit, or one free minute, pays for each minute of audio that is begun; a "
+    "request that fails costs nothing. "
+    "Errors of every kind are JSON: `error` says what to do, `code` is for programs, "
     "`request_id` is also in the header `X-Request-ID` of every response."
 )
 
 _WHEN = {
     400: "Missing, empty, damaged or unsupported file, or a parameter that is not accepted.",
-    401: "Invalid API key.",
-    402: "No credits remaining.",
+    401: "Malformed `Authorization`, or a key that is unknown or revoked.",
+    402: "No credits remaining, or fewer than this audio costs.",
+    404: "There is no such thing, or it is not yours.",
+    409: "A request with the same `Idempotency-Key` is still at work.",
     413: "The file is larger, or its audio longer, than allowed.",
     429: "An allowance is used up, or too many requests at once.",
     500: "A fault of the service.",
@@ -23,6 +30,35 @@ _WHEN = {
 }
 _REQUEST_ID = {"X-Request-ID": {"description": "Names this request in the logs.", "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+_AUTHENTICATE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
+_ALLOWANCE = {
+    "RateLimit-Limit": {
+        "description": "Your allowance: transcriptions a day without a key, minutes a month, or credits.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "RateLimit-Remaining": {"description": "What is left of it.", "schema": {"type": "integer", "minimum": 0}},
+    "RateLimit-Reset": {
+        "description": "Seconds until it is whole again; not with credits, which do not come back by time.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+_REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "`true` on an answer that an earlier request got.",
+        "schema": {"type": "string"},
+    }
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "Of your own making, a new one for each new request. The same request again under the same key gets the "
+        "answer that it got before, for a day, and is charged once. What left the service is charged even when the "
+        "connection broke meanwhile: with a key, ask again."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}
 _DEMO = {
     "X-STT-Demo-Model": {"description": "`true` when a demonstration model answered.", "schema": {"type": "string"}}
 }
@@ -34,7 +70,9 @@ def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "model": ErrorBody,
             "description": _WHEN[status],
-            "headers": _REQUEST_ID | (_RETRY_AFTER if status in (429, 503) else {}),
+            "headers": _REQUEST_ID
+            | (_RETRY_AFTER if status in (409, 429, 503) else {})
+            | (_AUTHENTICATE if status == 401 else {}),
         }
         for status in statuses
     }
@@ -45,10 +83,10 @@ def transcript_responses() -> dict[int | str, dict[str, Any]]:
     success: dict[str, Any] = {
         "model": TranscriptBody,
         "description": "The transcript, in the format asked for.",
-        "headers": _REQUEST_ID | _DEMO,
+        "headers": _REQUEST_ID | _DEMO | _ALLOWANCE | _REPLAYED,
         "content": {"text/plain": text, "application/x-subrip": text, "text/vtt": text},
     }
-    return {200: success, **failures(400, 401, 402, 413, 429, 500, 503)}
+    return {200: success, **failures(400, 401, 402, 409, 413, 429, 500, 503)}
 
 
 def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, Any]:
@@ -77,7 +115,16 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
         "response_format": _choice("Form of the answer.", list(ResponseFormat), "json"),
     }
     schema = {"type": "object", "required": ["file"], "properties": properties}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
+        "parameters": [_IDEMPOTENCY_KEY],
+    }
+
+
+def json_body(shape: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads its JSON body itself, where the body may be left out."""
+    schema = shape.model_json_schema()
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
 
 
 def _choice(description: str, values: list[Any], default: str) -> dict[str, Any]:

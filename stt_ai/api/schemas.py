@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class WordBody(_Shape):
+class WordBody(Shape):
     word: str
     start: float = Field(ge=0, description="Seconds.")
     end: float = Field(ge=0, description="Seconds.")
@@ -17,7 +17,7 @@ class WordBody(_Shape):
     speaker: str | None = Field(None, description="Only with speakers.", examples=["Speaker 1"])
 
 
-class SegmentBody(_Shape):
+class SegmentBody(Shape):
     start: float = Field(ge=0, description="Seconds.")
     end: float = Field(ge=0, description="Seconds.")
     text: str
@@ -26,12 +26,12 @@ class SegmentBody(_Shape):
     words: list[WordBody]
 
 
-class UsageBody(_Shape):
+class UsageBody(Shape):
     seconds: float = Field(ge=0)
     credits: int = Field(ge=1, description="Minutes of audio, rounded up.")
 
 
-class TranscriptBody(_Shape):
+class TranscriptBody(Shape):
     text: str
     language: str = Field(description="Code of the language used.", examples=["en"])
     language_confidence: float = Field(ge=0, le=1)
@@ -44,33 +44,33 @@ class TranscriptBody(_Shape):
     warnings: list[str] | None = Field(None, description="Only when there is something to say.")
 
 
-class ModelBody(_Shape):
+class ModelBody(Shape):
     id: str
     name: str
     languages: int
     speed: str
 
 
-class ModelsBody(_Shape):
+class ModelsBody(Shape):
     models: list[ModelBody]
 
 
-class LanguageBody(_Shape):
+class LanguageBody(Shape):
     code: str
     name: str
 
 
-class LanguagesBody(_Shape):
+class LanguagesBody(Shape):
     languages: list[LanguageBody]
 
 
-class PartBody(_Shape):
+class PartBody(Shape):
     name: str
     ok: bool
     detail: str
 
 
-class HealthBody(_Shape):
+class HealthBody(Shape):
     status: Literal["ok", "degraded"]
     gpu_available: bool
     gpu_name: str | None
@@ -80,7 +80,7 @@ class HealthBody(_Shape):
     parts: list[PartBody]
 
 
-class ErrorBody(_Shape):
+class ErrorBody(Shape):
     error: str = Field(description="One sentence that says what to do.")
     code: str = Field(description="Stable, for programs.", examples=["missing_file"])
     request_id: str

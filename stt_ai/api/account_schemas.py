@@ -1,0 +1,85 @@
+"""The shapes of the account routes' JSON."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import Field
+
+from stt_ai.accounts import PlanName, WorkKind
+from stt_ai.api.schemas import Shape
+
+
+class Name(Shape):
+    """The body may be left out."""
+
+    name: str | None = Field(None, min_length=1, max_length=100, description="For your own use.", examples=["laptop"])
+
+
+class CreditsBody(Shape):
+    available: int = Field(description="One pays for a minute of audio.")
+    reserved: int = Field(ge=0, description="Held by requests that are being worked on.")
+
+
+class AllowanceBody(Shape):
+    unit: Literal["minutes", "credits"]
+    limit: int
+    used: int
+    remaining: int = Field(ge=0)
+    resets_in_s: int | None = Field(description="Until the limit is there again; null: it does not come back by time.")
+
+
+class LimitsBody(Shape):
+    max_file_bytes: int = Field(gt=0)
+    at_once: int = Field(ge=1, description="Transcriptions and streams together.")
+    running: int = Field(ge=0)
+
+
+class AccountBody(Shape):
+    id: str
+    name: str
+    plan: PlanName
+    created_at: datetime
+    credits: CreditsBody
+    allowance: AllowanceBody = Field(description="What you may have transcribed, and what is left of it.")
+    limits: LimitsBody
+
+
+class KeyBody(Shape):
+    id: str
+    name: str
+    prefix: str = Field(description="The key's first characters.", examples=["stt_live_k3Xw"])
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class NewKeyBody(KeyBody):
+    key: str = Field(description="The whole key. It is stored nowhere, and shown this once.")
+
+
+class KeysBody(Shape):
+    keys: list[KeyBody]
+
+
+class NewAccountBody(AccountBody):
+    key: NewKeyBody
+
+
+class RequestBody(Shape):
+    request_id: str
+    kind: WorkKind
+    at: datetime
+    seconds: float = Field(ge=0, description="Of audio.")
+    credits: int = Field(ge=0, description="Credits charged, or free minutes used.")
+
+
+class DayBody(Shape):
+    date: date
+    requests: int
+    seconds: float = Field(ge=0)
+    credits: int = Field(ge=0)
+
+
+class Report(Shape):
+    days: list[DayBody] = Field(description="Only days with requests.")
+    requests: list[RequestBody]
+    next_cursor: str | None = Field(description="For the next page; null: this is the last.")
