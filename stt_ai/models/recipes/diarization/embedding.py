@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 from torch.nn import functional
 
-from stt_ai.engines.small_wespeaker import SmallWeSpeaker
+from stt_ai.models.small_wespeaker import SmallWeSpeaker
 
 from ..whisper.voices import SAMPLE_RATE
 from .checkpoint import save
