@@ -90,10 +90,10 @@ def resolve(
     return _from_hub(entry, entry.repo, source, cache_dir, endpoint, hub_timeout)
 
 
-def demo_path(kind: str = "whisper") -> Path:
+def demo_path(kind: str = "whisper", needed: str = "model.bin") -> Path:
     """The folder of a demo model that ships in the package. Raises `ModelUnavailable` if this copy lacks it."""
     folder = Path(str(resources.files("stt_ai.models").joinpath("demo", kind)))
-    if not (folder / "model.bin").is_file():
+    if not (folder / needed).is_file():
         raise ModelUnavailable(
             f"This installation has no {kind} demo model: install the full package or run `make demo-models`.",
             _RETRY_AFTER,
@@ -111,42 +111,33 @@ def _local_folder(entry: ModelEntry, local_dir: Path | None) -> Path | None:
 def _from_hub(
     entry: ModelEntry, repo_id: str, source: Source, cache_dir: Path | None, endpoint: str | None, hub_timeout: float
 ) -> ResolvedModel:
-    from stt_ai.models import hub  # its libraries take half a second to import, and demo and folders need none of them
+    # Its libraries take half a second to import, and demo and folders need none of them.
+    from stt_ai.models import snapshot
 
-    repo = hub.HubRepo(repo_id, entry.revision, endpoint, cache_dir)
-    damage = ""
+    repo = snapshot.HubRepo(repo_id, entry.revision, endpoint, cache_dir)
     try:
-        cached = hub.cached_snapshot(repo)
-        if cached is not None:
-            try:
-                return _resolved(entry, cached, "cache")
-            except BadModelFiles as error:
-                damage = f"{error}; "
-                logger.warning("The cached copy of %s cannot be used: %s. Asking the hub.", entry.id, error)
-        info = hub.look_up(repo, hub_timeout)
-    except hub.HubUnreachable as error:
-        reason = f"{damage}{repo.hub} cannot be reached: {error}"
+        path, origin = snapshot.obtain(repo, lambda folder: inspect(folder, entry.mel_bins), hub_timeout)
+    except snapshot.HubUnreachable as error:
         if source == "auto":
-            return _demo(entry, reason)
-        raise ModelUnavailable(_advice(entry, reason), _RETRY_AFTER) from error
-    except hub.HubRefused as error:
+            return _demo(entry, str(error))
         raise ModelUnavailable(_advice(entry, str(error)), _RETRY_AFTER) from error
-    try:
-        path = hub.download(repo, info, afresh=bool(damage))
-    except hub.HubUnreachable as error:
-        reason = f"the download from {repo.hub} broke off ({error}); what arrived is kept, the next start goes on"
-        raise ModelUnavailable(_advice(entry, reason), _RETRY_AFTER) from error
-    except hub.HubRefused as error:
+    except (snapshot.HubRefused, snapshot.DownloadBroke) as error:
         raise ModelUnavailable(_advice(entry, str(error)), _RETRY_AFTER) from error
-    return _checked(entry, path, "hub", f"set another repository than {repo_id}")
+    except BadModelFiles as error:
+        raise _unusable(entry, error, f"set another repository than {repo_id}") from error
+    return _resolved(entry, path, origin)
 
 
 def _checked(entry: ModelEntry, folder: Path, origin: Origin, remedy: str) -> ResolvedModel:
     try:
         return _resolved(entry, folder, origin)
     except BadModelFiles as error:
-        message = f"Model {entry.id} cannot be used: {error}; {remedy}, or set models.source to demo."
-        raise ModelUnavailable(message, _RETRY_AFTER) from error
+        raise _unusable(entry, error, remedy) from error
+
+
+def _unusable(entry: ModelEntry, error: BadModelFiles, remedy: str) -> ModelUnavailable:
+    message = f"Model {entry.id} cannot be used: {error}; {remedy}, or set models.source to demo."
+    return ModelUnavailable(message, _RETRY_AFTER)
 
 
 def _resolved(entry: ModelEntry, folder: Path, origin: Origin) -> ResolvedModel:

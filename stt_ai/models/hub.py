@@ -53,6 +53,10 @@ class HubRepo:
     revision: str = "main"
     endpoint: str | None = None
     cache_dir: Path | None = None
+    patterns: tuple[str, ...] = PATTERNS
+    """The files wanted, the last one last: a snapshot that has ``needed`` has the others."""
+    needed: str = "model.bin"
+    kind: str = "a CTranslate2 model"
 
     @property
     def hub(self) -> str:
@@ -72,7 +76,7 @@ def cached_snapshot(repo: HubRepo) -> Path | None:
                 revision=repo.revision,
                 cache_dir=repo.cache,
                 endpoint=repo.endpoint,
-                allow_patterns=list(PATTERNS),
+                allow_patterns=list(repo.patterns),
                 local_files_only=True,
             )
         )
@@ -103,16 +107,21 @@ def download(repo: HubRepo, info: ModelInfo, afresh: bool = False) -> Path:
     Raises `HubUnreachable` or `HubRefused`.
     """
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    names = [name for pattern in PATTERNS for name in sorted(siblings) if fnmatch(name, pattern) and "/" not in name]
-    if "model.bin" not in names or info.sha is None:
-        raise HubRefused(f"{repo.repo} on {repo.hub} has no model.bin: it is not a CTranslate2 model")
+    names = [name for pattern in repo.patterns for name in sorted(siblings) if _matches(name, pattern)]
+    if repo.needed not in names or info.sha is None:
+        raise HubRefused(f"{repo.repo} on {repo.hub} has no {repo.needed}: it is not {repo.kind}")
     logger.info("Downloading %s from %s to %s", repo.repo, repo.hub, repo.cache)
-    path = ""
+    path = Path()
     for name in names:
         large = _large_file(repo, info.sha, siblings[name])
-        path = _translated(repo, partial(_fetch, repo, name, large, afresh))
+        path = Path(_translated(repo, partial(_fetch, repo, name, large, afresh))).parents[name.count("/")]
     logger.info("Downloaded %s", repo.repo)
-    return Path(path).parent
+    return path
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """As a shell does: an asterisk stops at a slash."""
+    return fnmatch(name, pattern) and name.count("/") == pattern.count("/")
 
 
 def _large_file(repo: HubRepo, commit: str, sibling: RepoSibling) -> LargeFile | None:
@@ -202,7 +211,9 @@ def _is_a_hubs(error: HfHubHTTPError) -> bool:
 def _refusal(repo: HubRepo, error: HfHubHTTPError, status: int) -> str:
     token = "the token that was sent does not allow it" if get_token() else "no token was sent: set HF_TOKEN"
     if isinstance(error, GatedRepoError) or status in (401, 403):
-        return f"{repo.hub} does not give access to {repo.repo} ({status}); {token}"
+        conditions = f"; its conditions must be accepted once at {repo.hub}/{repo.repo}, by the token's account"
+        gated = conditions if isinstance(error, GatedRepoError) else ""
+        return f"{repo.hub} does not give access to {repo.repo} ({status}); {token}{gated}"
     if status == 404:
         return f"{repo.hub} has no {repo.repo} at revision {repo.revision} (404), or hides it; {token}"
     if status == 429:

@@ -1,0 +1,48 @@
+"""A repository's files on this disk: those of the cache where they are whole, else fetched from the hub."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from stt_ai.models.hub import HubRefused, HubRepo, HubUnreachable, cached_snapshot, download, look_up
+from stt_ai.models.weights import BadModelFiles
+
+__all__ = ["DownloadBroke", "HubRefused", "HubRepo", "HubUnreachable", "obtain"]
+
+logger = logging.getLogger(__name__)
+
+
+class DownloadBroke(Exception):
+    """The hub was reached, and then no more; the message says so, without a full stop."""
+
+
+def obtain(repo: HubRepo, check: Callable[[Path], object], timeout: float) -> tuple[Path, Literal["cache", "hub"]]:
+    """The folder of ``repo``, and where it came from. Blocks for as long as a download takes.
+
+    ``check`` raises `BadModelFiles` for a folder that is of no use: one in the cache is fetched afresh then.
+    The hub must answer the first question in ``timeout`` seconds.
+
+    Raises `HubUnreachable`, `HubRefused` or `DownloadBroke`, and what ``check`` says of what was downloaded.
+    """
+    damage = ""
+    cached = cached_snapshot(repo)
+    if cached is not None:
+        try:
+            check(cached)
+            return cached, "cache"
+        except BadModelFiles as error:
+            damage = f"{error}; "
+            logger.warning("The cached copy of %s cannot be used: %s. Asking the hub.", repo.repo, error)
+    try:
+        info = look_up(repo, timeout)
+    except HubUnreachable as error:
+        raise HubUnreachable(f"{damage}{repo.hub} cannot be reached: {error}") from error
+    try:
+        path = download(repo, info, afresh=bool(damage))
+    except HubUnreachable as error:
+        raise DownloadBroke(
+            f"the download from {repo.hub} broke off ({error}); what arrived is kept, the next start goes on"
+        ) from error
+    check(path)
+    return path, "hub"
