@@ -50,8 +50,10 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
         f'<h2><span class="m">{method.upper()}</span> <code>{escape(path)}</code></h2>',
         f"<p>{_prose(operation.get('description', operation.get('summary', '')))}</p>",
     ]
+    needed = _form_schema(operation).get("required", [])
     rows = [
-        (name, _kind(field), field.get("default", "required"), field.get("description", "")) for name, field in fields
+        (name, _kind(field), "required" if name in needed else field.get("default", ""), field.get("description", ""))
+        for name, field in fields
     ]
     rows += [_parameter(parameter) for parameter in operation.get("parameters", [])]
     if rows:
@@ -74,9 +76,14 @@ def _parameter(parameter: dict[str, Any]) -> tuple[Any, ...]:
     return (f"{parameter['name']} ({parameter['in']})", _kind(schema), default, parameter.get("description", ""))
 
 
-def _form_fields(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _form_schema(operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
-    return list(content.get("multipart/form-data", {}).get("schema", {}).get("properties", {}).items())
+    schema: dict[str, Any] = content.get("multipart/form-data", {}).get("schema", {})
+    return schema
+
+
+def _form_fields(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return list(_form_schema(operation).get("properties", {}).items())
 
 
 def _answer_shapes(operation: dict[str, Any]) -> list[str]:

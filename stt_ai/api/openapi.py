@@ -6,8 +6,8 @@ from pydantic import BaseModel
 
 from stt_ai.api.parameters import ResponseFormat
 from stt_ai.api.schemas import ErrorBody, TranscriptBody
-from stt_ai.api.services import MAX_SPEAKERS
 from stt_ai.ports import Catalogue
+from stt_ai.types import MAX_SPEAKERS
 
 DESCRIPTION = (
     "Speech to text over HTTP. Send your API key as `Authorization: Bearer YOUR_API_KEY`; without one, a few "
@@ -111,6 +111,18 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
             "minimum": 0,
             "maximum": MAX_SPEAKERS,
             "description": "How many speakers to expect; 0 finds out.",
+        },
+        "min_speakers": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_SPEAKERS,
+            "description": "Find out, but expect at least so many speakers.",
+        },
+        "max_speakers": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_SPEAKERS,
+            "description": "Find out, but expect at most so many speakers.",
         },
         "response_format": _choice("Form of the answer.", list(ResponseFormat), "json"),
     }

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stt_ai.api.services import MAX_SPEAKERS
 from stt_ai.errors import BadParameter
 from stt_ai.ports import Catalogue
-from stt_ai.types import TranscriptionRequest
+from stt_ai.types import MAX_SPEAKERS, TranscriptionRequest
 
-KNOWN = frozenset({"model", "language", "diarize", "speakers", "response_format"})
+KNOWN = frozenset({"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format"})
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 
@@ -32,11 +31,14 @@ class Asked:
 def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> Asked:
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
+    exactly, least, most = _speaker_numbers(given)
     request = TranscriptionRequest(
         model=_model(given.get("model", default_model), catalogue),
         language=_language(given.get("language", "auto"), catalogue),
         diarize=_boolean("diarize", given.get("diarize", "true")),
-        speakers=_speakers(given.get("speakers", "0")),
+        speakers=exactly,
+        min_speakers=least,
+        max_speakers=most,
     )
     return Asked(request, _response_format(given.get("response_format", "json")))
 
@@ -75,12 +77,28 @@ def _boolean(name: str, value: str) -> bool:
     raise BadParameter(f"`{name}` is {_quoted(value)}; it must be true or false.", name)
 
 
-def _speakers(value: str) -> int:
+def _speaker_numbers(given: Mapping[str, str]) -> tuple[int, int, int]:
+    """`speakers`, `min_speakers` and `max_speakers`; 0 where the caller leaves it open."""
+    exactly = _number("speakers", given.get("speakers", "0"), 0)
+    least = _number("min_speakers", given["min_speakers"], 1) if "min_speakers" in given else 0
+    most = _number("max_speakers", given["max_speakers"], 1) if "max_speakers" in given else 0
+    if exactly and (least or most):
+        name = "min_speakers" if least else "max_speakers"
+        raise BadParameter(f"`{name}` says something only when `speakers` is 0 or left out; send one of them.", name)
+    if most and least > most:
+        raise BadParameter(
+            f"`min_speakers` is {least} and `max_speakers` {most}; the first must not be larger.", "min_speakers"
+        )
+    return exactly, least, most
+
+
+def _number(name: str, value: str, least: int) -> int:
     # int() alone would also take "1_0", "+1" and digits of other scripts.
-    if value.isascii() and value.isdigit() and len(value) <= 4 and int(value) <= MAX_SPEAKERS:
+    if value.isascii() and value.isdigit() and len(value) <= 4 and least <= int(value) <= MAX_SPEAKERS:
         return int(value)
+    meaning = " (find out)" if least == 0 else ""
     raise BadParameter(
-        f"`speakers` is {_quoted(value)}; it must be a whole number from 0 (find out) to {MAX_SPEAKERS}.", "speakers"
+        f"`{name}` is {_quoted(value)}; it must be a whole number from {least}{meaning} to {MAX_SPEAKERS}.", name
     )
 
 

@@ -7,8 +7,6 @@ from stt_ai.api.admission import Admission
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.ports import Billing, Catalogue, HealthProbe, TranscriptionService
 
-MAX_SPEAKERS = 50
-
 
 @dataclass(frozen=True, slots=True)
 class ApiConfig:

@@ -57,6 +57,8 @@ def test_the_form_has_every_parameter_with_its_default(schema: dict[str, Any]) -
         "language": "auto",
         "diarize": True,
         "speakers": 0,
+        "min_speakers": None,
+        "max_speakers": None,
         "response_format": "json",
     }
     assert form["properties"]["model"]["enum"] == [model.id for model in MODELS]

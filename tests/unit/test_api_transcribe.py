@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from stt_ai.api.schemas import ErrorBody, TranscriptBody
 from stt_ai.errors import UnsupportedMedia
-from stt_ai.types import TranscriptionRequest
+from stt_ai.types import SpeakerCount, TranscriptionRequest
 from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, Recorder, form, make_app
 
 SOUND = ("file", "meeting.mp3", b"\x00sound\r\n" * 1000)
@@ -161,6 +161,9 @@ def test_false_in_all_its_spellings(value: str, client: TestClient, service: Rec
         ("speakers", "1.5", ["0", "50"]),
         ("speakers", "1_0", ["0", "50"]),
         ("speakers", "٣", ["0", "50"]),
+        ("min_speakers", "0", ["1", "50"]),
+        ("max_speakers", "51", ["1", "50"]),
+        ("max_speakers", "many", ["1", "50"]),
         ("response_format", "docx", ["json", "txt", "srt", "vtt"]),
         ("language", "e" * 3000, ["auto"]),
         ("language", "e" * 5000, []),
@@ -180,6 +183,40 @@ def test_a_bad_parameter_is_400_that_names_it_and_what_is_accepted(
     assert error.error.isprintable() and len(error.error) < 300
     assert not service.requests
     assert not list((tmp_path / "uploads").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"speakers": "2", "min_speakers": "2"}, "min_speakers"),
+        ({"speakers": "2", "max_speakers": "3"}, "max_speakers"),
+        ({"min_speakers": "4", "max_speakers": "3"}, "min_speakers"),
+    ],
+)
+def test_numbers_of_speakers_that_contradict_each_other_are_400(
+    fields: dict[str, str], named: str, client: TestClient, service: Recorder
+) -> None:
+    answer = post(client, SOUND, *((name, None, value.encode()) for name, value in fields.items()))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")  # type: ignore[attr-defined]
+    assert f"`{named}`" in answer.json()["error"]  # type: ignore[attr-defined]
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, SpeakerCount(1, 0)),
+        ({"speakers": "3"}, SpeakerCount(3, 3)),
+        ({"speakers": "0", "min_speakers": "2"}, SpeakerCount(2, 0)),
+        ({"min_speakers": "2", "max_speakers": "4"}, SpeakerCount(2, 4)),
+        ({"max_speakers": "1"}, SpeakerCount(1, 1)),
+    ],
+)
+def test_how_many_speakers_to_expect(
+    fields: dict[str, str], expected: SpeakerCount, client: TestClient, service: Recorder
+) -> None:
+    post(client, SOUND, *((name, None, value.encode()) for name, value in fields.items()))
+    assert service.requests[0].expected_speakers == expected
 
 
 def test_a_parameter_that_is_not_text_is_400(client: TestClient) -> None:
