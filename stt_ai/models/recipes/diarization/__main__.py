@@ -61,7 +61,7 @@ def run(step: str, chosen: argparse.Namespace) -> None:
     elif step == "evaluate":
         from .evaluate import evaluate
 
-        figures = evaluate(corpus, chosen.target)
+        figures = evaluate(corpus, chosen.target, chosen.data)
         (chosen.work / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
         print(json.dumps(figures, indent=2))
     else:

@@ -1,5 +1,6 @@
 """How well the diarizer does on conversations that nobody trained or tuned it on."""
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -9,17 +10,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from faster_whisper import decode_audio
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
+from scipy.optimize import linear_sum_assignment
 
 from stt_ai.speech.attribution import attribute
 from stt_ai.types import SpeakerTurn, Word
 
 from ..whisper.voices import SAMPLE_RATE
-from .conversation import NATURAL, Conversation, Style, converse, draw_people
+from .conversation import Conversation, SpokenWord, Style, Turn, converse, draw_people
 from .corpus import Person, load
 from .folder import open_pipeline
 
+COUNTS = {"2": 30, "3": 30, "unheard": 16, "long": 2}
 JITTER = 0.1  # seconds by which a recogniser errs about a word's start and end
 
 
@@ -41,6 +45,20 @@ def cases(corpus: Path, split: str, counts: dict[str, int], seed: int) -> list[C
         for kind, count in counts.items()
         for index in range(count)
     ]
+
+
+def recorded(folder: Path) -> list[Case]:
+    """The test conversations of a folder, by its manifest."""
+    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+    return [_recorded(folder / entry["file"], entry) for entry in entries]
+
+
+def _recorded(path: Path, entry: dict[str, Any]) -> Case:
+    number = {name: index for index, name in enumerate(entry["voices"])}
+    turns = tuple(Turn(t["start"], t["end"], number[t["speaker"]]) for t in entry["turns"])
+    words = tuple(SpokenWord(w["word"], w["start"], w["end"], number[w["speaker"]]) for w in entry["words"])
+    wave = decode_audio(str(path), sampling_rate=SAMPLE_RATE)
+    return Case("recorded", Conversation(wave, turns, words), tuple(entry["voices"].values()))
 
 
 def _case(
@@ -135,8 +153,6 @@ def words_right(conversation: Conversation, turns: Sequence[SpeakerTurn], jitter
 
 def best_pairing(table: dict[tuple[int, str | None], int]) -> int:
     """The most that a one-to-one pairing of rows and columns adds up to."""
-    from scipy.optimize import linear_sum_assignment
-
     rows, columns = sorted({row for row, _ in table}), sorted({str(column) for _, column in table})
     matrix = np.array([[table.get((row, column), 0) for column in columns] for row in rows])
     return int(matrix[linear_sum_assignment(matrix, maximize=True)].sum())
@@ -145,12 +161,13 @@ def best_pairing(table: dict[tuple[int, str | None], int]) -> int:
 def evaluate(
     corpus: Path,
     target: Path,
+    data: Path,
     counts: dict[str, int] | None = None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Figures on the test conversations, by kind, and the real-time factor."""
-    counts = counts or {"2": 30, "3": 30, "unheard": 20, "long": 3}
-    return measure(open_pipeline(target), cases(corpus, "test", counts, seed=2026), report)
+    """Figures on new conversations and on those of the folder ``data``, by kind, and the real-time factor."""
+    some = cases(corpus, "test", counts or COUNTS, seed=2026) + recorded(data)
+    return measure(open_pipeline(target), some, report)
 
 
 def measure(pipeline: Any, some: Iterable[Case], report: Callable[[str], None] = print) -> dict[str, Any]:
@@ -167,6 +184,3 @@ def measure(pipeline: Any, some: Iterable[Case], report: Callable[[str], None] =
         report(f"evaluate {index}: {case.kind} {', '.join(case.people)}: error {rate:.1%}, {found} speakers found")
     figures = {kind: tally.figures for kind, tally in tallies.items()}
     return figures | {"processor seconds a second of audio": worked / audio}
-
-
-__all__ = ["NATURAL", "Case", "Tally", "add_up", "cases", "evaluate", "measure"]
