@@ -15,14 +15,15 @@ from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.flow import CountReads
 from stt_ai.api.logs import configure_logging
 from stt_ai.api.services import ApiConfig, Services
+from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.decoding import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
 from stt_ai.models.fetch import SourceSettings
-from stt_ai.ports import HealthProbe, TranscriptionService
-from stt_ai.settings import IngressSettings, Settings
+from stt_ai.ports import Billing, HealthProbe, TranscriptionService
+from stt_ai.settings import BillingSettings, IngressSettings, Settings
 from stt_ai.types import DecodingOptions
 
 # Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
@@ -58,12 +59,17 @@ def build(settings: Settings) -> Application:
             settings.models.load_wait_s,
             _decoder(settings),
             transcribers,
+            _billing(settings.billing),
         )
     )
 
 
 def make_api(
-    settings: IngressSettings, catalogue: ModelCatalogue, transcription: TranscriptionService, health: HealthProbe
+    settings: IngressSettings,
+    catalogue: ModelCatalogue,
+    transcription: TranscriptionService,
+    health: HealthProbe,
+    billing: Billing,
 ) -> CountReads:
     """The HTTP API, made in the ingress replica."""
     configure_logging(settings.log_level)
@@ -76,7 +82,7 @@ def make_api(
         trusted_proxies=TrustedProxies.of(settings.trusted_proxies),
         version=__version__,
     )
-    return CountReads(create_app(Services(transcription, catalogue, health, config)))
+    return CountReads(create_app(Services(transcription, catalogue, health, config, billing=billing)))
 
 
 def _on_gpu(settings: Settings) -> bool:
@@ -84,6 +90,22 @@ def _on_gpu(settings: Settings) -> bool:
     if settings.transcriber.device != "auto":
         return settings.transcriber.device == "cuda"
     return bool(ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0)
+
+
+def _billing(settings: BillingSettings) -> Application:
+    return (
+        serve.deployment(BillingDeployment)
+        .options(
+            name="billing",
+            num_replicas=1,  # more with PostgreSQL only
+            max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
+            ray_actor_options={"num_cpus": LIGHT},
+            graceful_shutdown_timeout_s=30,
+            health_check_period_s=5,
+            health_check_timeout_s=30,
+        )
+        .bind(settings.config, settings.database_url)
+    )
 
 
 def _decoder(settings: Settings) -> Application:

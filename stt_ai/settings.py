@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.fetch import SourceSettings
 
@@ -55,8 +56,24 @@ class IngressSettings(_Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class BillingSettings(BillingConfig):
+    """Who may do what. A URL with a password, and STT_AI_SECRET, belong in the environment of the billing replicas.
+
+    With SQLite there must be one billing replica, on the machine that has the file; with PostgreSQL any number.
+    """
+
+    database_url: str | None = Field(
+        None, description="None: STT_AI_DATABASE_URL, else SQLite in the user's data folder (~/.local/share/stt_ai)."
+    )
+
+    @property
+    def config(self) -> BillingConfig:
+        return BillingConfig(**{name: getattr(self, name) for name in BillingConfig.model_fields})
+
+
 class Settings(_Settings):
     models: ModelSettings = ModelSettings()
     decoder: DecoderSettings = DecoderSettings()
     transcriber: TranscriberSettings = TranscriberSettings()
     ingress: IngressSettings = IngressSettings()
+    billing: BillingSettings = BillingSettings()

@@ -16,6 +16,11 @@ import httpx
 import psutil
 import yaml
 
+from stt_ai.billing.database import Database
+from stt_ai.billing.operators import Operators
+from stt_ai.billing.plans import BillingConfig
+from stt_ai.billing.service import BillingService
+
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "serve_config.yaml"
 PEER_HEADER = f"X-Peer-{secrets.token_hex(12)}"
@@ -25,6 +30,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+# For tests of other things than plans.
+GENEROUS = {
+    "max_file_bytes": 2_000_000_000,
+    "at_once": 1000,
+    "transcriptions_per_day": 1_000_000,
+    "summaries_per_day": 1_000_000,
+}
 
 
 class Service:
@@ -45,11 +59,22 @@ class Service:
         settings = config["applications"][0]["args"]
         settings["ingress"] = {**settings.get("ingress", {}), "uploads_dir": str(self.uploads)}
         settings["models"] = {**settings["models"], "source": "demo"}
+        self.database_url = f"sqlite:///{folder / 'billing.db'}"
+        settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}
         for section, values in (args or {}).items():
             settings[section] = {**settings.get(section, {}), **values}
         self.config = folder / "serve_config.yaml"
         self.config.write_text(yaml.safe_dump(config))
         self._process: subprocess.Popen[bytes] | None = None
+
+    def new_key(self, credits: int = 1_000_000) -> str:
+        """The key of a new account, made beside the running service as operators do; with credits it is a paid one."""
+        database = Database(self.database_url)
+        try:
+            made = Operators(BillingService(database, BillingConfig())).create_account("Tester", credits=credits)
+        finally:
+            database.close()
+        return made.key.secret
 
     def start(self, timeout: float = 180.0) -> float:
         """Seconds from the start of the process until the service says that every part can serve."""

@@ -42,7 +42,15 @@ def meeting(service: Service) -> dict[str, Any]:
 
 
 def test_the_documented_curl_call(service: Service, manifest: dict[str, Any]) -> None:
-    call = ["curl", "-sS", "-X", "POST", f"{service.url}/v1/transcribe", "-H", "Authorization: Bearer YOUR_API_KEY"]
+    call = [
+        "curl",
+        "-sS",
+        "-X",
+        "POST",
+        f"{service.url}/v1/transcribe",
+        "-H",
+        f"Authorization: Bearer {service.new_key()}",
+    ]
     fields = [f"file=@{MEETING}", "model=large-v3-turbo", "language=auto", "diarize=true"]
     done = subprocess.run([*call, *(arg for f in fields for arg in ("-F", f))], capture_output=True, check=True)
     answer = httpx.Response(200, content=done.stdout).json()
@@ -54,7 +62,7 @@ def test_the_documented_python_call(service: Service, manifest: dict[str, Any]) 
     with MEETING.open("rb") as file:
         answer = requests.post(
             f"{service.url}/v1/transcribe",
-            headers={"Authorization": "Bearer YOUR_API_KEY"},
+            headers={"Authorization": f"Bearer {service.new_key()}"},
             files={"file": ("meeting.mp3", file, "audio/mpeg")},
             data={"model": "large-v3-turbo", "language": "auto", "diarize": "true"},
             timeout=120,
