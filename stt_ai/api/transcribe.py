@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -84,8 +85,8 @@ async def _answer(services: Services, request: Request, arrival: Arrival, grant:
 
 def fingerprint(sha256: str, asked: Asked) -> str:
     """Stands for all of a request that its answer depends on."""
-    wanted = [sha256, asked.request.model, asked.request.language, asked.request.diarize, asked.request.speakers]
-    return hashlib.sha256(json.dumps([*wanted, asked.response_format]).encode()).hexdigest()
+    wanted = [sha256, asdict(asked.request), asked.response_format]
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
 
 def render(transcript: Transcript, response_format: ResponseFormat, request_id: str) -> str:
