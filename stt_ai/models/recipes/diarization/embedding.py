@@ -37,7 +37,8 @@ class Batches:
     def __init__(self, pools: Sequence[Sequence[Person]], seed: int) -> None:
         self._pools = pools
         self._rng = np.random.default_rng(seed)
-        self._index = {id(person): index for index, person in enumerate(p for pool in pools for p in pool)}
+        names = dict.fromkeys(person.speaker.identity for pool in pools for person in pool)
+        self.who = {name: index for index, name in enumerate(names)}
 
     def draw(self, count: int, seconds: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Waves (count, 1, samples), masks (count, 3, frames), and (count, 3) who it is or NOBODY."""
@@ -57,7 +58,7 @@ class Batches:
             speaking *= speaking.sum(0, keepdims=True) < 2
             for person, mask in enumerate(speaking):
                 if mask.sum() >= SHORTEST * FRAMES:
-                    masks[index, person], who[index, person] = mask, self._index[id(people[person])]
+                    masks[index, person], who[index, person] = mask, self.who[people[person].speaker.identity]
         return torch.from_numpy(waves), torch.from_numpy(masks), torch.from_numpy(who)
 
 
@@ -87,9 +88,9 @@ def train(corpus: Path, target: Path, minutes: float) -> None:
     examined = [load(corpus, "published-development"), load(corpus, "development")]
     model = SmallWeSpeaker()
     model.specifications = Specifications(problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=SECONDS)
-    softmax = MarginSoftmax(model.dimension, len(everybody))
-    optimizer = torch.optim.AdamW([*model.parameters(), *softmax.parameters()], lr=RATE, weight_decay=1e-4)
     batches = Batches(pools, 0)
+    softmax = MarginSoftmax(model.dimension, len(batches.who))
+    optimizer = torch.optim.AdamW([*model.parameters(), *softmax.parameters()], lr=RATE, weight_decay=1e-4)
     started, step = time.process_time(), 0
     while (done := (time.process_time() - started) / 60 / minutes) < 1:
         for group in optimizer.param_groups:

@@ -35,6 +35,7 @@ NO_PERSON = {
 ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029", "es", "es-419")
 WARPS = (0.84, 0.91, 1.1, 1.2)
 UNSEEN = 12
+TWINS = {"espeak:es-419": "espeak:es"}  # one voice, told apart by a single consonant: nobody can
 LEVEL = 0.05
 
 
@@ -51,9 +52,14 @@ class Speaker(NamedTuple):
         return self.voice.label if self.published else f"{self.voice.label} x{self.warp:.2f} p{self.pitch:.2f}"
 
     @property
+    def identity(self) -> str:
+        """Who it is: the same for voices that are one."""
+        return TWINS.get(self.label, self.label)
+
+    @property
     def family(self) -> str:
-        """People of one family sound too much alike to meet in a training conversation."""
-        return self.voice.name.partition("+")[2] or self.label if self.voice.engine == "espeak" else self.label
+        """People of one family sound too much alike to meet in a conversation."""
+        return self.voice.name.partition("+")[2] or self.identity if self.voice.engine == "espeak" else self.identity
 
 
 @dataclass(frozen=True)
