@@ -44,10 +44,16 @@ GENEROUS = {
 class Service:
     """One running service. ``args`` are merged over the ``args`` of the shipped configuration, one level deep.
 
-    ``haproxy`` False: Serve's own proxy in Python stands in front.
+    ``haproxy`` False: Serve's own proxy in Python stands in front. ``import_path``: of another builder.
     """
 
-    def __init__(self, folder: Path, args: dict[str, dict[str, Any]] | None = None, haproxy: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        args: dict[str, dict[str, Any]] | None = None,
+        haproxy: bool = True,
+        import_path: str | None = None,
+    ) -> None:
         self.folder = folder
         self.haproxy = haproxy
         self.uploads = folder / "uploads"
@@ -56,8 +62,10 @@ class Service:
         self.log = folder / "serve.log"
         config = yaml.safe_load(CONFIG.read_text())
         config["http_options"]["port"] = self.port
+        config["applications"][0]["import_path"] = import_path or config["applications"][0]["import_path"]
         settings = config["applications"][0]["args"]
         settings["ingress"] = {**settings.get("ingress", {}), "uploads_dir": str(self.uploads)}
+        settings["ingress"]["trusted_proxies"] = ["127.0.0.1"]  # tests speak for many callers
         settings["models"] = {**settings["models"], "source": "demo"}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}
@@ -92,6 +100,7 @@ class Service:
             "RAY_AUTH_MODE": "disabled",
             "RAY_raylet_start_wait_time_s": "120",
             "RAY_TMPDIR": self._ray,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         environment.pop("RAY_ADDRESS", None)

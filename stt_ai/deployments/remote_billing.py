@@ -9,7 +9,7 @@ from stt_ai.billing.client import BillingClient
 from stt_ai.deployments.remote import call
 from stt_ai.errors import Unavailable
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 """How long a caller waits for a replica of billing, when there is none: one that died is back before."""
 
 SETTLE_WAIT_S = 60.0
