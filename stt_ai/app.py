@@ -17,6 +17,7 @@ from stt_ai.api.logs import configure_logging
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.decoder import DecoderDeployment
+from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.decoding import DecoderLimits
@@ -40,7 +41,7 @@ LIGHT = 0.1
 
 def build(settings: Settings) -> Application:
     """The whole service from its settings. Ray Serve calls it with the ``args`` of `serve_config.yaml`."""
-    on_gpu = _on_gpu(settings)
+    on_gpu = _on_gpu(settings.transcriber.device)
     transcribers = {entry.id: _transcriber(entry, settings, on_gpu) for entry in settings.models.catalogue.entries}
     return (
         serve.deployment(IngressDeployment)
@@ -59,6 +60,7 @@ def build(settings: Settings) -> Application:
             settings.models.load_wait_s,
             _decoder(settings),
             transcribers,
+            _diarizer(settings),
             _billing(settings.billing),
         )
     )
@@ -85,10 +87,10 @@ def make_api(
     return CountReads(create_app(Services(transcription, catalogue, health, config, billing=billing)))
 
 
-def _on_gpu(settings: Settings) -> bool:
+def _on_gpu(device: str) -> bool:
     """Asks the cluster and not this process: the builder runs wherever Ray puts it, often without a GPU."""
-    if settings.transcriber.device != "auto":
-        return settings.transcriber.device == "cuda"
+    if device != "auto":
+        return device == "cuda"
     return bool(ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0)
 
 
@@ -124,13 +126,49 @@ def _decoder(settings: Settings) -> Application:
     )
 
 
+def _diarizer(settings: Settings) -> Application:
+    chosen = settings.diarizer
+    on_gpu = _on_gpu(chosen.device)
+    config = DiarizerConfig(
+        pipeline=chosen.pipeline,
+        source=_source(settings),
+        folder=chosen.folder,
+        device="cuda" if on_gpu else "cpu",
+        cpu_threads=chosen.cpu_threads,
+        chunks_a_batch=chosen.chunks_a_batch,
+        at_once=4 if on_gpu else 2,
+        max_waiting=chosen.max_waiting,
+    )
+    return (
+        serve.deployment(DiarizerDeployment)
+        .options(
+            name="diarizer",
+            max_ongoing_requests=1000,  # it bounds what waits by itself, and a question must not wait behind files
+            autoscaling_config={
+                "min_replicas": 1,
+                "max_replicas": chosen.max_replicas if on_gpu else 1,
+                "target_ongoing_requests": config.at_once,
+            },
+            ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
+            graceful_shutdown_timeout_s=600,
+            health_check_timeout_s=30,
+            max_constructor_retry_count=3,
+        )
+        .bind(config)
+    )
+
+
+def _source(settings: Settings) -> SourceSettings:
+    return SourceSettings(**{name: getattr(settings.models, name) for name in SourceSettings.model_fields})
+
+
 def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Application:
     """One deployment a model: its own queue, replicas and share of a GPU."""
     chosen = settings.transcriber
     preload = entry.id == settings.models.catalogue.default
     config = TranscriberConfig(
         entry=entry,
-        source=SourceSettings(**{name: getattr(settings.models, name) for name in SourceSettings.model_fields}),
+        source=_source(settings),
         preload=preload,
         device="cuda" if on_gpu else "cpu",
         compute_type=chosen.compute_type,

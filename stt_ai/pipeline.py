@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
-from stt_ai.ports import Decoder, OnDuration, Transcriber
-from stt_ai.speech import language, segments, windows
+from stt_ai.ports import Decoder, Diarizer, OnDuration, Transcriber
+from stt_ai.speech import attribution, language, segments, windows
 from stt_ai.types import (
     SAMPLE_RATE,
+    DecodedAudio,
     DecodingOptions,
     LanguageGuess,
     Pcm,
+    SpeakerTurn,
     Transcript,
     TranscriptionRequest,
     Upload,
@@ -24,7 +26,6 @@ from stt_ai.types import (
 
 logger = logging.getLogger(__name__)
 
-NO_SPEAKERS = "Speakers are not named: this service runs without a diarizer."
 SILENT_LANGUAGE = "en"  # what `language` says of a file in which nobody speaks
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ R = TypeVar("R")
 
 
 class Pipeline:
-    """Transcribes uploads with one decoder and one transcriber a model.
+    """Transcribes uploads with one decoder, one transcriber a model, and one diarizer, which works beside them.
 
     ``windows_in_flight`` bounds how many windows of one file wait at the replicas at once: enough to fill
     every replica's batches, few enough that a file of hours does not stand before all the others.
@@ -42,6 +43,7 @@ class Pipeline:
         self,
         decoder: Decoder,
         transcribers: Mapping[str, Transcriber],
+        diarizer: Diarizer,
         *,
         options: DecodingOptions | None = None,
         windows_in_flight: int = 32,
@@ -49,6 +51,7 @@ class Pipeline:
     ) -> None:
         self._decoder = decoder
         self._transcribers = transcribers
+        self._diarizer = diarizer
         self._options = options or DecodingOptions()
         self._windows_in_flight = windows_in_flight
         self._decode_attempts = decode_attempts
@@ -61,6 +64,7 @@ class Pipeline:
         if transcriber is None:
             raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
         heard: dict[int, WindowTranscript] = {}  # outlives the samples: no window is decoded twice
+        speakers = _Speakers(self._diarizer, request)
         for attempt in range(1, self._decode_attempts + 1):
             audio = await self._decoder.decode(upload)
             if on_duration and attempt == 1:
@@ -69,21 +73,40 @@ class Pipeline:
             todo = windows.pack(audio.regions, max_samples=round(model.window_s * SAMPLE_RATE))
             hearing = _Hearing(audio.pcm, todo, transcriber, self._options, self._windows_in_flight, heard)
             try:
-                code, probability = await hearing.hear_all(request.language)
+                (code, probability), _ = await _together(hearing.hear_all(request.language), speakers.find(audio))
                 break
             except AudioLost:
                 logger.warning("the decoded samples were lost in attempt %d", attempt)
         else:
             raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
         return Transcript(
-            segments=segments.split(hearing.words(), audio.duration),
+            segments=segments.split(speakers.name(hearing.words()), audio.duration),
             language=code,
             language_probability=probability,
             duration=audio.duration,
             model=model.label,
-            demo=model.demo,
-            warnings=(NO_SPEAKERS,) if request.diarize and request.speakers != 1 else (),
+            demo=model.demo or speakers.demo,
         )
+
+
+class _Speakers:
+    """Who speaks when in one file; asked of the diarizer once, whatever becomes of the samples afterwards."""
+
+    def __init__(self, diarizer: Diarizer, request: TranscriptionRequest) -> None:
+        self._diarizer = diarizer
+        self._wanted = request.diarize
+        self._count = request.expected_speakers
+        self._turns: tuple[SpeakerTurn, ...] | None = None
+        self.demo = False
+
+    async def find(self, audio: DecodedAudio) -> None:
+        if self._wanted and self._count.most != 1 and audio.regions and self._turns is None:
+            self.demo = (await self._diarizer.describe()).demo
+            self._turns = await self._diarizer.diarize(audio.pcm, self._count)
+
+    def name(self, words: Sequence[Word]) -> Sequence[Word]:
+        """The words with their speakers, where these are wanted. Where no voices were told apart, it is one."""
+        return attribution.attribute(words, self._turns or ()) if self._wanted else words
 
 
 class _Hearing:
@@ -141,6 +164,16 @@ class _Hearing:
             options = replace(self._options, language=code)
             known = self._heard[window.index] = await self._transcriber.transcribe(self._pcm, window, options)
         return known
+
+
+async def _together(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, R]) -> tuple[T, R]:
+    """Both results. The first failure cancels the other and is raised as itself, not in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = group.create_task(first), group.create_task(second)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return tasks[0].result(), tasks[1].result()
 
 
 async def _each(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:

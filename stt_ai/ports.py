@@ -23,6 +23,8 @@ from stt_ai.types import (
     ModelInfo,
     Pcm,
     ServiceHealth,
+    SpeakerCount,
+    SpeakerTurn,
     Transcript,
     TranscriptionRequest,
     Upload,
@@ -55,6 +57,21 @@ class Transcriber(Protocol):
 
     async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
         """Raises as `transcribe` does."""
+        ...
+
+
+class Diarizer(Protocol):
+    """Tells the voices of a file apart."""
+
+    async def describe(self) -> LoadedModel:
+        """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
+        ...
+
+    async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+        """Turns in order, one voice at a time; none when nobody speaks.
+
+        Raises `Unavailable`, or `AudioLost` when the samples are gone.
+        """
         ...
 
 

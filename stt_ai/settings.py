@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
+from stt_ai.models.diarization import PipelineName
 from stt_ai.models.fetch import SourceSettings
 
 
@@ -46,6 +47,19 @@ class TranscriberSettings(_Settings):
     max_replicas: int = Field(4, ge=1)
 
 
+class DiarizerSettings(_Settings):
+    """Who tells speakers apart. The pipelines are pyannote's: their conditions must be accepted, with HF_TOKEN set."""
+
+    pipeline: PipelineName = Field("community-1", description="community-1, or the older 3.1.")
+    folder: Path | None = Field(None, description="Holds a pipeline in pyannote's layout, instead of the hub's.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpu_fraction: float = Field(0.25, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
+    cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
+    chunks_a_batch: int = Field(0, ge=0, description="Ten-second chunks heard together. 0: 64 on a GPU, 8 on CPU.")
+    max_waiting: int = Field(100, ge=0, description="Files that may wait at one replica.")
+    max_replicas: int = Field(4, ge=1)
+
+
 class IngressSettings(_Settings):
     uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
     max_file_bytes: int = Field(2_000_000_000, gt=0)
@@ -75,5 +89,6 @@ class Settings(_Settings):
     models: ModelSettings = ModelSettings()
     decoder: DecoderSettings = DecoderSettings()
     transcriber: TranscriberSettings = TranscriberSettings()
+    diarizer: DiarizerSettings = DiarizerSettings()
     ingress: IngressSettings = IngressSettings()
     billing: BillingSettings = BillingSettings()

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from ray import serve
 from ray.serve.schema import DeploymentStatusOverview
 
-from stt_ai.deployments.remote import RemoteTranscriber
-from stt_ai.errors import SttError
+from stt_ai.errors import ModelUnavailable, SttError
 from stt_ai.types import GpuInfo, LoadedModel, PartHealth, ServiceHealth
 
 logger = logging.getLogger(__name__)
@@ -16,16 +17,21 @@ logger = logging.getLogger(__name__)
 REFRESH_S = 5.0
 
 
+class Described(Protocol):
+    async def describe(self) -> LoadedModel: ...
+
+
 class ClusterHealth:
     """The last known state of every deployment of this application, not older than a few seconds.
 
-    The first question starts the refreshing, which then goes on by itself.
+    ``models`` are the deployments that hold a model from the start, by their names. The first question starts the
+    refreshing, which then goes on by itself.
     """
 
-    def __init__(self, transcriber: RemoteTranscriber, model: str) -> None:
-        self._transcriber = transcriber
-        self._model = model
-        self._loaded: LoadedModel | None = None
+    def __init__(self, models: Mapping[str, Described]) -> None:
+        self._models = models
+        self._loaded: dict[str, LoadedModel] = {}
+        self._failed: set[str] = set()
         self._parts: tuple[PartHealth, ...] = ()
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -33,13 +39,17 @@ class ClusterHealth:
         if self._refreshing is None or self._refreshing.done():
             await self._refresh()
             self._refreshing = asyncio.create_task(self._keep_fresh())
-        loaded = self._loaded
-        if loaded is None:
-            return ServiceHealth(GpuInfo(), self._parts)
-        note = "demo model in use; the log says why" if loaded.demo else ""
-        name = f"transcriber-{self._model}"
-        parts = tuple(replace(part, detail=note) if part.name == name and part.ok else part for part in self._parts)
-        return ServiceHealth(loaded.gpu, parts, loaded.demo)
+        loaded = self._loaded.values()
+        gpu = next((model.gpu for model in loaded if model.gpu.available), GpuInfo())
+        return ServiceHealth(gpu, tuple(map(self._noted, self._parts)), any(model.demo for model in loaded))
+
+    def _noted(self, part: PartHealth) -> PartHealth:
+        """With what the part itself says of its model."""
+        if part.ok and part.name in self._failed:
+            return replace(part, ok=False, detail="its model cannot be loaded; the log says why")
+        if part.ok and part.name in self._loaded and self._loaded[part.name].demo:
+            return replace(part, detail="demo model in use; the log says why")
+        return part
 
     async def _keep_fresh(self) -> None:
         while True:
@@ -54,15 +64,17 @@ class ClusterHealth:
         status = await asyncio.to_thread(serve.status)
         deployments = status.applications[application].deployments
         self._parts = tuple(_part(name, overview) for name, overview in sorted(deployments.items()))
-        if self._loaded is None:
-            await self._describe()
+        await asyncio.gather(*(self._describe(name) for name in self._models if name not in self._loaded))
 
-    async def _describe(self) -> None:
+    async def _describe(self, name: str) -> None:
         try:
             async with asyncio.timeout(1):
-                self._loaded = await self._transcriber.describe()
+                self._loaded[name] = await self._models[name].describe()
+            self._failed.discard(name)
+        except ModelUnavailable:
+            self._failed.add(name)
         except (SttError, TimeoutError):
-            logger.info("the model %s is not loaded yet", self._model)
+            logger.info("%s has not loaded its model yet", name)
 
 
 def _part(name: str, overview: DeploymentStatusOverview) -> PartHealth:

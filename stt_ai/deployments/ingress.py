@@ -9,6 +9,7 @@ from ray.serve.handle import DeploymentHandle
 from stt_ai.deployments.health import ClusterHealth
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteBilling
+from stt_ai.deployments.remote_diarizer import RemoteDiarizer
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import Billing, HealthProbe, TranscriptionService
 from stt_ai.types import DecodingOptions
@@ -31,11 +32,14 @@ class IngressDeployment:
         load_wait_s: float,
         decoder: DeploymentHandle,
         transcribers: Mapping[str, DeploymentHandle],
+        diarizer: DeploymentHandle,
         billing: DeploymentHandle,
     ) -> None:
         remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
-        pipeline = Pipeline(RemoteDecoder(decoder), remote, options=options)
-        self._app = make_app(pipeline, ClusterHealth(remote[default_model], default_model), RemoteBilling(billing))
+        voices = RemoteDiarizer(diarizer, load_wait_s)
+        pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options)
+        health = ClusterHealth({f"transcriber-{default_model}": remote[default_model], "diarizer": voices})
+        self._app = make_app(pipeline, health, RemoteBilling(billing))
 
     def __serve_build_asgi_app__(self) -> Any:
         return self._app

@@ -72,10 +72,10 @@ class DiarizationEngine:
         stop, count = cancelled or threading.Event(), speakers or SpeakerCount()
 
         def watch(step: str, made: Any = None, **_: Any) -> None:
-            if stop.is_set():
-                raise Unavailable("The work was ended before it was done.")
             if step == "embeddings" and made is not None:  # all of them, so what follows is clustering
                 clustering.enter_context(self._clustering)
+            if stop.is_set():
+                raise Unavailable("The work was ended before it was done.")
 
         with ExitStack() as clustering:
             found = self._pipeline.apply(

@@ -17,6 +17,8 @@ from stt_ai.types import (
     LanguageGuess,
     LoadedModel,
     Pcm,
+    SpeakerCount,
+    SpeakerTurn,
     SpeechRegion,
     TranscriptionRequest,
     Upload,
@@ -81,14 +83,51 @@ class SpeakingClock:
         return LanguageGuess(((code, probability),), window.duration)
 
 
+class Voices:
+    """Hears ``turns`` (start, end, voice) in every file; ``fails`` are raised first, one a call."""
+
+    def __init__(self, *turns: tuple[float, float, str], fails: Sequence[Exception] = (), demo: bool = False) -> None:
+        self.turns = tuple(SpeakerTurn(*turn) for turn in turns)
+        self.fails = list(fails)
+        self.demo = demo
+        self.asked: list[SpeakerCount] = []
+        self.cancelled = 0
+        self.gate: asyncio.Event | None = None
+        self.begun = asyncio.Event()
+
+    async def describe(self) -> LoadedModel:
+        return LoadedModel("voices", self.demo)
+
+    async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+        self.asked.append(speakers)
+        self.begun.set()
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.fails:
+            raise self.fails.pop(0)
+        return self.turns
+
+
 def spoken(*, windows: int, each: float = 25.0) -> CannedDecoder:
     """A file whose speech makes so many windows: regions of ``each`` seconds, 5 s apart."""
     return CannedDecoder(windows * (each + 5), [(i * (each + 5), i * (each + 5) + each) for i in range(windows)])
 
 
+async def turns_of_the_loop() -> None:
+    """As many as eight windows need to begin, or three to be heard."""
+    for _ in range(40):
+        await asyncio.sleep(0)
+
+
 async def test_words_come_in_order_at_their_place_in_the_file() -> None:
     clock = SpeakingClock()
-    transcript = await Pipeline(spoken(windows=40), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(spoken(windows=40), {"m": clock}, Voices()).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
     assert transcript.text == " ".join(f"w{i}." for i in range(40))
     assert [round(s.start, 2) for s in transcript.segments] == [round(30 * i + 0.1, 2) for i in range(40)]
     assert (transcript.model, transcript.demo, transcript.duration) == ("clock", True, 1200.0)
@@ -101,7 +140,7 @@ async def test_the_length_is_told_once_before_anything_is_heard() -> None:
     async def on_duration(seconds: float) -> None:
         told.append((seconds, clock.heard.total()))
 
-    await Pipeline(spoken(windows=2), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"), on_duration)
+    await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"), on_duration)
     assert told == [(60.0, 0)]
 
 
@@ -112,20 +151,20 @@ async def test_who_cannot_pay_for_the_length_gets_no_work() -> None:
         raise PaymentRequired("No credits remaining. Upgrade your plan.")
 
     with pytest.raises(PaymentRequired):
-        await Pipeline(spoken(windows=2), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
+        await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
     assert not clock.heard
 
 
 async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
     clock = SpeakingClock([("es", 0.97), ("fr", 0.9)])
-    transcript = await Pipeline(spoken(windows=3), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(spoken(windows=3), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
     assert (transcript.language, transcript.language_probability) == ("es", 0.97)
     assert clock.heard == {(0, None): 1, (1, "es"): 1, (2, "es"): 1}
 
 
 async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_others() -> None:
     clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
-    transcript = await Pipeline(spoken(windows=3), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(spoken(windows=3), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
     assert transcript.language == "es"
     assert clock.heard == {(0, None): 1, (0, "es"): 1, (1, "es"): 1, (2, "es"): 1}
 
@@ -133,13 +172,13 @@ async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_oth
 async def test_a_language_that_the_caller_names_is_not_questioned() -> None:
     clock = SpeakingClock([("en", 0.99)])
     request = TranscriptionRequest("m", language="fr")
-    transcript = await Pipeline(spoken(windows=2), {"m": clock}).transcribe(UPLOAD, request)
+    transcript = await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, request)
     assert (transcript.language, transcript.language_probability) == ("fr", 1.0)
     assert set(clock.heard) == {(0, "fr"), (1, "fr")}
 
 
 async def test_a_silent_file_has_no_text_and_no_segments() -> None:
-    transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}).transcribe(
+    transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}, Voices()).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
     assert (transcript.text, transcript.segments, transcript.duration) == ("", (), 60.0)
@@ -156,7 +195,7 @@ async def test_lost_samples_are_decoded_again_and_no_window_is_heard_twice() -> 
         return await clock.transcribe(pcm, window, options)
 
     lossy.transcribe = lose_after_three  # type: ignore[method-assign]
-    pipeline = Pipeline(decoder, {"m": lossy}, windows_in_flight=1)
+    pipeline = Pipeline(decoder, {"m": lossy}, Voices(), windows_in_flight=1)
     transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
     assert transcript.text == " ".join(f"w{i}." for i in range(6))
     assert decoder.calls == 2
@@ -167,13 +206,13 @@ async def test_samples_that_are_lost_again_and_again_end_in_a_clear_error() -> N
     clock = SpeakingClock(fails=[AudioLost("gone")] * 9)
     decoder = spoken(windows=1)
     with pytest.raises(ReplicaLost):
-        await Pipeline(decoder, {"m": clock}, decode_attempts=3).transcribe(UPLOAD, TranscriptionRequest("m"))
+        await Pipeline(decoder, {"m": clock}, Voices(), decode_attempts=3).transcribe(UPLOAD, TranscriptionRequest("m"))
     assert decoder.calls == 3
 
 
 async def test_only_so_many_windows_of_a_file_wait_at_the_replicas() -> None:
     clock = SpeakingClock()
-    await Pipeline(spoken(windows=50), {"m": clock}, windows_in_flight=4).transcribe(
+    await Pipeline(spoken(windows=50), {"m": clock}, Voices(), windows_in_flight=4).transcribe(
         UPLOAD, TranscriptionRequest("m", language="en")
     )
     assert clock.most_active == 4
@@ -183,7 +222,9 @@ async def test_the_first_failure_ends_the_others_and_is_told_as_itself() -> None
     clock = SpeakingClock(fails=[Overloaded("full", 7)])
     clock.gate = asyncio.Event()
     with pytest.raises(Overloaded, match="full"):
-        await Pipeline(spoken(windows=8), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
+        await Pipeline(spoken(windows=8), {"m": clock}, Voices()).transcribe(
+            UPLOAD, TranscriptionRequest("m", language="en")
+        )
     assert clock.active == 0
     assert clock.cancelled == 7
 
@@ -192,10 +233,9 @@ async def test_a_caller_who_leaves_takes_the_work_along() -> None:
     clock = SpeakingClock()
     clock.gate = asyncio.Event()
     work = asyncio.create_task(
-        Pipeline(spoken(windows=8), {"m": clock}).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
+        Pipeline(spoken(windows=8), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
     )
-    for _ in range(20):  # as many turns as eight windows need to begin
-        await asyncio.sleep(0)
+    await turns_of_the_loop()
     assert clock.active == 8
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -205,4 +245,134 @@ async def test_a_caller_who_leaves_takes_the_work_along() -> None:
 
 async def test_a_model_that_is_not_served_is_said_so() -> None:
     with pytest.raises(ModelUnavailable, match="large"):
-        await Pipeline(spoken(windows=1), {}).transcribe(UPLOAD, TranscriptionRequest("large"))
+        await Pipeline(spoken(windows=1), {}, Voices()).transcribe(UPLOAD, TranscriptionRequest("large"))
+
+
+# Who speaks
+
+
+async def test_each_window_goes_to_the_voice_that_holds_it_named_by_first_speech() -> None:
+    voices = Voices((0.0, 29.0, "B"), (29.0, 59.0, "A"), (59.0, 90.0, "B"))
+    transcript = await Pipeline(spoken(windows=3), {"m": SpeakingClock()}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
+    assert [segment.speaker for segment in transcript.segments] == ["Speaker 1", "Speaker 2", "Speaker 1"]
+    assert transcript.speakers == ("Speaker 1", "Speaker 2")
+    assert all(word.speaker == segment.speaker for segment in transcript.segments for word in segment.words)
+    assert not transcript.warnings
+
+
+async def test_without_diarization_nobody_is_asked_and_nobody_named() -> None:
+    voices = Voices((0.0, 90.0, "A"))
+    transcript = await Pipeline(spoken(windows=3), {"m": SpeakingClock()}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m", diarize=False)
+    )
+    assert transcript.speakers == ()
+    assert all(word.speaker is None for segment in transcript.segments for word in segment.words)
+    assert voices.asked == []
+
+
+@pytest.mark.parametrize("asked", [{"speakers": 1}, {"max_speakers": 1}])
+async def test_one_voice_needs_no_model(asked: dict[str, int]) -> None:
+    voices = Voices()
+    transcript = await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m", **asked)
+    )
+    assert transcript.speakers == ("Speaker 1",)
+    assert voices.asked == []
+
+
+async def test_no_speech_has_no_speakers_and_asks_nobody() -> None:
+    voices = Voices()
+    transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
+    assert transcript.speakers == ()
+    assert voices.asked == []
+
+
+async def test_words_of_which_no_voice_was_found_are_all_one_speakers() -> None:
+    transcript = await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, Voices()).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
+    assert transcript.speakers == ("Speaker 1",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, SpeakerCount(1, 0)),
+        ({"speakers": 3}, SpeakerCount(3, 3)),
+        ({"min_speakers": 2, "max_speakers": 4}, SpeakerCount(2, 4)),
+    ],
+)
+async def test_the_diarizer_is_told_how_many_voices_to_expect(asked: dict[str, int], expected: SpeakerCount) -> None:
+    voices = Voices((0.0, 60.0, "A"))
+    await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m", **asked)
+    )
+    assert voices.asked == [expected]
+
+
+async def test_an_overloaded_diarizer_ends_the_request_and_the_transcription_beside_it() -> None:
+    clock, voices = SpeakingClock(), Voices(fails=[Overloaded("full", 7)])
+    clock.gate, voices.gate = asyncio.Event(), asyncio.Event()
+    work = asyncio.create_task(
+        Pipeline(spoken(windows=4), {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
+    )
+    await voices.begun.wait()
+    await turns_of_the_loop()
+    voices.gate.set()
+    with pytest.raises(Overloaded, match="full"):
+        await work
+    assert (clock.active, clock.cancelled) == (0, 4)
+
+
+async def test_a_transcription_that_fails_ends_the_diarization_beside_it() -> None:
+    clock, voices = SpeakingClock(fails=[Overloaded("full", 7)]), Voices()
+    voices.gate = asyncio.Event()
+    with pytest.raises(Overloaded):
+        await Pipeline(spoken(windows=1), {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert voices.cancelled == len(voices.asked)
+
+
+async def test_samples_lost_to_the_diarizer_are_decoded_again_and_what_was_heard_is_kept() -> None:
+    clock, voices = SpeakingClock(), Voices((0.0, 90.0, "A"), fails=[AudioLost("gone")])
+    decoder = spoken(windows=3)
+    voices.gate = asyncio.Event()
+    work = asyncio.create_task(Pipeline(decoder, {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m")))
+    await turns_of_the_loop()
+    assert (sum(clock.heard.values()), clock.active) == (3, 0)
+    voices.gate.set()
+    transcript = await work
+    assert (decoder.calls, len(voices.asked), transcript.speakers) == (2, 2, ("Speaker 1",))
+    assert set(clock.heard.values()) == {1}
+
+
+async def test_voices_that_were_told_apart_are_kept_when_the_samples_are_lost_afterwards() -> None:
+    clock, voices = SpeakingClock(fails=[AudioLost("gone")]), Voices((0.0, 90.0, "A"))
+    decoder = spoken(windows=1)
+    lose = clock.transcribe
+
+    async def lose_after_the_voices(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        await voices.begun.wait()
+        await turns_of_the_loop()
+        return await lose(pcm, window, options)
+
+    clock.transcribe = lose_after_the_voices  # type: ignore[method-assign]
+    await Pipeline(decoder, {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert (decoder.calls, len(voices.asked)) == (2, 1)
+
+
+@pytest.mark.parametrize(("diarize", "demo"), [(True, True), (False, False)])
+async def test_a_demo_diarizer_makes_the_answer_a_demos(diarize: bool, demo: bool) -> None:
+    clock, voices = SpeakingClock(), Voices((0.0, 30.0, "A"), demo=True)
+
+    async def describe() -> LoadedModel:
+        return LoadedModel("real")
+
+    clock.describe = describe  # type: ignore[method-assign]
+    transcript = await Pipeline(spoken(windows=1), {"m": clock}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m", diarize=diarize)
+    )
+    assert transcript.demo is demo

@@ -1,0 +1,127 @@
+"""The diarizer deployment: one pipeline that tells voices apart. The only process that imports torch."""
+
+import asyncio
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import exceptions as rex
+
+from stt_ai.engines.diarization import DiarizationEngine
+from stt_ai.engines.pcm import PcmReader
+from stt_ai.errors import AudioLost, ModelUnavailable, Overloaded
+from stt_ai.models.diarization import PipelineName, resolve
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
+
+logger = logging.getLogger(__name__)
+
+RETRY_LOAD_S = 30.0
+
+# For callers. What stands in the log names folders and addresses of the inside.
+_UNAVAILABLE = "Speakers cannot be told apart at the moment. Send diarize=false for a transcript without them."
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizerConfig:
+    """``folder`` holds the pipeline; None: where `stt_ai.models.diarization` finds it. 0: as the engine thinks best.
+
+    ``at_once`` files are worked on by turns, and at most ``max_waiting`` more wait in one replica.
+    """
+
+    pipeline: PipelineName
+    source: SourceSettings
+    folder: Path | None = None
+    device: str = "cpu"
+    cpu_threads: int = 0
+    chunks_a_batch: int = 0
+    at_once: int = 2
+    max_waiting: int = 100
+
+
+class DiarizerDeployment:
+    """Tells the voices of whole files apart, several files by turns.
+
+    A replica that cannot have its pipeline does not start when weights must be there (``source`` hub). Else it starts,
+    tells its callers that it cannot serve, and tries again at most every half minute.
+    """
+
+    def __init__(self, config: DiarizerConfig) -> None:
+        self._config = config
+        self._engine: DiarizationEngine | None = None
+        self._loaded = LoadedModel("")
+        self._failed_at = 0.0
+        self._loading = asyncio.Lock()
+        self._places = asyncio.Semaphore(config.at_once)
+        self._inside = 0
+        failure = self._load()
+        if failure is not None and config.source.source == "hub":
+            raise failure
+
+    async def describe(self) -> LoadedModel:
+        await self._ready()
+        return self._loaded
+
+    async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+        """Raises `Overloaded` when too many files wait already."""
+        engine = await self._ready()
+        if self._inside >= self._config.at_once + self._config.max_waiting:
+            raise Overloaded("Too many files wait for their speakers to be told apart. Please try again shortly.", 10)
+        self._inside += 1
+        try:
+            async with self._places:
+                return await _in_thread(engine, pcm, speakers)
+        finally:
+            self._inside -= 1
+
+    async def _ready(self) -> DiarizationEngine:
+        async with self._loading:
+            if self._engine is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
+                await asyncio.to_thread(self._load)
+        if self._engine is None:
+            raise ModelUnavailable(_UNAVAILABLE, 60)
+        return self._engine
+
+    def _load(self) -> ModelUnavailable | None:
+        config = self._config
+        try:
+            found = resolve(config.pipeline, config.source, config.folder)
+            self._engine = DiarizationEngine(
+                found.config,
+                found.parts,
+                device=config.device,
+                threads=config.cpu_threads,
+                chunks_a_batch=config.chunks_a_batch,
+            )
+        except ModelUnavailable as failure:
+            logger.error("%s", failure)
+            self._failed_at = time.monotonic()
+            return failure
+        self._loaded = LoadedModel(found.label, found.demo)
+        return None
+
+
+async def _in_thread(engine: DiarizationEngine, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+    """Cancelling it ends the work soon, and comes back only then: the next file takes its place."""
+    cancelled = threading.Event()
+    work = asyncio.ensure_future(asyncio.to_thread(engine.diarize, PcmReader(pcm, _fetch), speakers, cancelled))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        cancelled.set()  # a thread cannot be cancelled, but it looks at this after every batch
+        await asyncio.wait([work])
+        work.exception()
+        raise
+
+
+def _fetch(reference: Any) -> Samples:
+    """One chunk out of the object store, in the thread that works on the file."""
+    try:
+        chunk: Samples = ray.get(reference)
+    except rex.ObjectLostError as exc:
+        raise AudioLost("The decoded samples are gone.") from exc
+    return chunk
