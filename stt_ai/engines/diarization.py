@@ -98,12 +98,13 @@ def _load(config: Path, parts: Mapping[str, Path], device: str, threads: int) ->
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read when it is imported
     if device == "cpu":
         keep_freed_memory()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of decoders and plots that are not used here
-        import torch
-        from pyannote.audio.core.plda import PLDA
+    # Of decoders that are not used here, and of files with fewer voices than were expected.
+    warnings.filterwarnings("ignore", module=r"pyannote\.")
+    import torch
+    from pyannote.audio.core.plda import PLDA
 
-        from stt_ai.engines.speaker_diarization import LongFileDiarization
+    from stt_ai.engines.speaker_diarization import LongFileDiarization
+
     if device == "cpu":
         torch.set_num_threads(threads or os.cpu_count() or 1)  # Ray sets OMP_NUM_THREADS=1 for light replicas
     content = yaml.safe_load(config.read_text(encoding="utf-8"))
