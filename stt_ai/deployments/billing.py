@@ -8,6 +8,7 @@ from stt_ai.billing.database import Database, default_url
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.worker import THREADS, BillingWorker
+from stt_ai.errors import SttError
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,11 @@ class BillingDeployment:
         self._expiring: asyncio.Task[None] | None = None
 
     async def perform(self, operation: str, *arguments: Any) -> Any:
-        return await self._worker.run(operation, *arguments)
+        """The operation's result, or its refusal as a value: what is raised, Serve logs with its whole traceback."""
+        try:
+            return await self._worker.run(operation, *arguments)
+        except SttError as refusal:
+            return refusal.with_traceback(None)
 
     async def check_health(self) -> None:
         if self._expiring is None or self._expiring.done():  # here, for the constructor has no event loop

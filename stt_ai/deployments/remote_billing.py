@@ -7,7 +7,7 @@ from ray.serve.handle import DeploymentHandle
 
 from stt_ai.billing.client import BillingClient
 from stt_ai.deployments.remote import call
-from stt_ai.errors import Unavailable
+from stt_ai.errors import SttError, Unavailable
 
 WAIT_S = 30.0
 """How long a caller waits for a replica of billing, when there is none: one that died is back before."""
@@ -23,8 +23,11 @@ class RemoteBilling(BillingClient):
         async def carry(operation: str, *arguments: Any) -> Any:
             try:
                 async with asyncio.timeout(SETTLE_WAIT_S if operation == "settle" else WAIT_S):
-                    return await call(lambda: handle.perform.remote(operation, *arguments))
+                    result = await call(lambda: handle.perform.remote(operation, *arguments))
             except TimeoutError:
                 raise Unavailable("Accounts cannot be reached at the moment. Please try again shortly.", 10) from None
+            if isinstance(result, SttError):
+                raise result
+            return result
 
         super().__init__(carry)
