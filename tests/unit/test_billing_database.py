@@ -1,0 +1,146 @@
+"""Tables, migrations and what the database itself refuses, on each kind of it."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Session, SQLModel
+
+from stt_ai.accounts import WorkKind
+from stt_ai.billing import tables
+from stt_ai.billing.database import Database, default_url
+from stt_ai.errors import InternalError, Unavailable
+from tests.unit.billing_support import Books, new_database
+
+
+def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
+    assert tables.Caller.metadata is SQLModel.metadata
+    with database.reading() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_migrating_again_changes_nothing_and_keeps_what_is_there(books: Books) -> None:
+    key = books.account(credits=5)
+    books.database.migrate()
+    assert books.left(key) == (5, 0)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET amount = 9", "DELETE FROM ledger_entry"])
+def test_the_database_refuses_to_change_what_stands_in_the_ledger(books: Books, statement: str) -> None:
+    books.account(credits=5)
+    with pytest.raises(DBAPIError, match="append-only"), books.database.transaction() as session:
+        session.connection().exec_driver_sql(statement)
+
+
+def test_the_database_refuses_a_second_entry_of_one_request_and_kind(books: Books) -> None:
+    key = books.account(credits=5)
+    books.serve(key)
+    again = (
+        "INSERT INTO ledger_entry (caller_id, meter, period, request, kind, step, amount, held, created_at) "
+        "SELECT caller_id, meter, period, request, kind, step, amount, held, created_at "
+        "FROM ledger_entry WHERE kind = 'settle'"
+    )
+    with pytest.raises(IntegrityError), books.database.transaction() as session:
+        session.connection().exec_driver_sql(again)
+
+
+CHARGE_AND_DIE = """
+import os, sys
+from stt_ai.billing.database import Database
+from tests.unit.billing_support import Books
+books = Books(Database(sys.argv[1]))
+books.serve(sys.argv[2], seconds=61)
+with books.database.transaction() as session:
+    session.connection().exec_driver_sql("UPDATE balance SET amount = 0")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_was_charged_survives_a_killed_process_and_what_was_not_committed_does_not(
+    books: Books, database_url: str
+) -> None:
+    key = books.account(credits=5)
+    command = [sys.executable, "-W", "ignore", "-c", CHARGE_AND_DIE, database_url, key]
+    assert subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode == -9
+    assert books.left(key) == (3, 0)
+    assert books.operators.reconcile() == ()
+
+
+def test_the_sqlite_file_is_for_its_owner_only_and_in_wal_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "billing.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with database.transaction() as session:
+        connection = session.connection()
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        assert modes == {"billing.db": 0o600, "billing.db-wal": 0o600, "billing.db-shm": 0o600}
+    database.close()
+
+
+def test_the_default_database_is_a_file_that_survives_restarts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("STT_AI_DATABASE_URL", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert default_url() == f"sqlite:///{tmp_path}/stt_ai/billing.db"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_url() == f"sqlite:///{tmp_path}/.local/share/stt_ai/billing.db"
+    monkeypatch.setenv("STT_AI_DATABASE_URL", "postgresql://db/stt")
+    assert default_url() == "postgresql://db/stt"
+
+
+async def test_a_connection_that_the_database_closed_costs_a_retry(tmp_path: Path) -> None:
+    url = new_database("postgresql", tmp_path)
+    database, other = Database(url), Database(url)
+    database.migrate()
+    books = Books(database)
+    key = books.account(credits=5)
+    closed: list[object] = []
+
+    def close(connection: Connection) -> None:
+        """Once, at the end of a transaction that has done everything but its commit."""
+        if not closed:
+            pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            with other.reading() as session:
+                closed.append(session.connection().exec_driver_sql(f"SELECT pg_terminate_backend({pid})").scalar())
+
+    with watching(Session, "before_commit", lambda session: close(session.connection())):
+        permit = await books.client.admit(key, "192.0.2.1", WorkKind.TRANSCRIPTION, "r")
+        await books.client.settle(permit.lease, 30)
+    assert closed == [True]
+    assert books.left(key) == (4, 0)
+    assert books.operators.reconcile() == ()
+    database.close()
+    other.close()
+
+
+@contextmanager
+def watching(target: object, name: str, function: Callable[..., None]) -> Iterator[None]:
+    event.listen(target, name, function)
+    try:
+        yield
+    finally:
+        event.remove(target, name, function)
+
+
+async def test_a_database_that_does_not_answer_is_told_as_unavailable() -> None:
+    worker = Books(Database("postgresql://127.0.0.1:1/none")).worker
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await worker.run("release", "a lease")
+    with pytest.raises(DBAPIError):
+        await worker.ping()
+
+
+async def test_only_operations_of_callers_can_be_asked_from_another_process(books: Books) -> None:
+    for name in ("database", "expire_overdue", "__init__", "nothing"):
+        with pytest.raises(InternalError):
+            await books.worker.run(name)
