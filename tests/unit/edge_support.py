@@ -29,9 +29,10 @@ class Edge:
     uploads: Path
     transcription: Any = None
     billing: Any = None
+    at_once: int = 64
 
     def app(self) -> FastAPI:
-        config = ApiConfig(self.uploads, "large-v3-turbo")
+        config = ApiConfig(self.uploads, "large-v3-turbo", max_concurrent_uploads=self.at_once)
         parts = (self.transcription or Recorder(), FourModels(), Fixed(), config)
         return create_app(Services(*parts, billing=self.billing or self.books.client))
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -301,18 +300,13 @@ async def test_without_billing_there_is_no_service(edge: Edge, operation: str) -
 
 async def test_two_hundred_at_once_with_credits_for_fifty(edge: Edge) -> None:
     edge.books.configure(paid={"at_once": 200})
-    key = edge.books.account(credits=50)
-    app = edge.app()
-    transport = httpx.ASGITransport(app, client=(HOME, 40123))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://here", headers={"Authorization": f"Bearer {key}"}, timeout=60
-    ) as client:
-        waves = [
-            await asyncio.gather(*(client.post("/v1/transcribe", files=FILE) for _ in range(50))) for _ in range(4)
-        ]
-    statuses = [answer.status_code for wave in waves for answer in wave]
+    key, edge.at_once = edge.books.account(credits=50), 200
+    async with edge.client(key) as client:
+        answers = await asyncio.gather(*(client.post("/v1/transcribe", files=FILE) for _ in range(200)))
+    statuses = [answer.status_code for answer in answers]
     assert (statuses.count(200), statuses.count(402)) == (50, 150)
     assert edge.books.left(key) == (0, 0)
+    assert {answer.json()["usage"]["credits"] for answer in answers if answer.status_code == 200} == {1}
 
 
 # Idempotency keys.

@@ -51,3 +51,10 @@ def test_serve_validates_the_arguments_of_the_builder() -> None:
 def test_a_misspelt_setting_is_an_error_that_names_it(args: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         Settings.model_validate(args)
+
+
+def test_a_trusted_proxy_must_be_an_address_or_a_network() -> None:
+    settings = Settings.model_validate({"ingress": {"trusted_proxies": ["10.0.0.0/8", "2001:db8::1"]}})
+    assert settings.ingress.trusted_proxies == ("10.0.0.0/8", "2001:db8::1/128")
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        Settings.model_validate({"ingress": {"trusted_proxies": ["proxy.example"]}})
