@@ -47,17 +47,16 @@ class DiarizationEngine:
 
         Raises `ModelUnavailable`.
         """
-        self._device = ThreadPoolExecutor(1, "diarization-device")
         self._clustering = threading.Lock()
         try:
-            load = self._device.submit(_load, config, dict(parts or {}), device, threads)
-            self._pipeline: LongFileDiarization = load.result()
+            self._pipeline: LongFileDiarization = _load(config, dict(parts or {}), device)
         except Exception as error:  # whatever torch, yaml or pyannote find wrong with the files
             logger.exception("cannot load the diarization pipeline %s", config)
             raise ModelUnavailable("The model that tells speakers apart cannot be loaded.") from error
         size = chunks_a_batch or CHUNKS_A_BATCH.get(device, 8)
         self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
-        self._pipeline.forward = lambda call: self._device.submit(call).result()
+        self._pipeline.at_once = 1 if device != "cpu" else threads or os.cpu_count() or 1
+        self._pipeline.workers = ThreadPoolExecutor(self._pipeline.at_once, "diarization")
 
     def diarize(
         self, samples: PcmReader, speakers: SpeakerCount | None = None, cancelled: threading.Event | None = None
@@ -93,8 +92,7 @@ class DiarizationEngine:
         )
 
 
-def _load(config: Path, parts: Mapping[str, Path], device: str, threads: int) -> "LongFileDiarization":
-    """In the thread that will run the models: torch keeps threads of their own for each thread that calls it."""
+def _load(config: Path, parts: Mapping[str, Path], device: str) -> "LongFileDiarization":
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # read when it is imported
     if device == "cpu":
         keep_freed_memory()
@@ -105,8 +103,9 @@ def _load(config: Path, parts: Mapping[str, Path], device: str, threads: int) ->
 
     from stt_ai.engines.speaker_diarization import LongFileDiarization
 
-    if device == "cpu":
-        torch.set_num_threads(threads or os.cpu_count() or 1)  # Ray sets OMP_NUM_THREADS=1 for light replicas
+    # Cores are used by a batch each. Threads within a batch wait for each other at every layer, spinning: beside a
+    # transcriber on the same cores that took fifty times as long.
+    torch.set_num_threads(1)
     content = yaml.safe_load(config.read_text(encoding="utf-8"))
     params = {name: _located(value, config.parent, parts) for name, value in content["pipeline"]["params"].items()}
     params.pop("legacy", None)

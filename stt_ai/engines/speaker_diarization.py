@@ -13,8 +13,9 @@ makes the dendrogram and `stt_ai.engines.vbx` starts from the largest clusters.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from itertools import pairwise
 from typing import Any
 
@@ -41,10 +42,11 @@ Hook = Callable[..., None]
 class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
     """To be applied to ``{"uri": …, "samples": PcmReader}``. ``hook`` is called after every batch, and may raise.
 
-    ``forward`` runs every call of a model, so that one queue may hold the calls of several threads.
+    ``workers`` run all calls of the models, of all threads that apply the pipeline, ``at_once`` at once.
     """
 
-    forward: Callable[[Callable[[], Any]], Any] = staticmethod(lambda call: call())
+    workers: Executor
+    at_once = 1
 
     def get_segmentations(self, file: Any, hook: Hook | None = None) -> SlidingWindowFeature:
         """Who speaks when in each chunk: [chunks, frames, local speakers]."""
@@ -52,9 +54,9 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         window, step = round(inference.duration * SAMPLE_RATE), round(inference.step * SAMPLE_RATE)
         chunks = 1 + max(0, -(-(len(samples) - window) // step))
         out: npt.NDArray[Any] | None = None
-        for batch in _batches(np.arange(chunks), inference.batch_size):
-            waves = _waves(samples, batch * step, window)
-            local = self.forward(partial(inference.infer, waves))
+        batches = list(_batches(np.arange(chunks), inference.batch_size))
+        waves = ((_waves(samples, batch * step, window),) for batch in batches)
+        for batch, local in zip(batches, self._run(inference.infer, waves), strict=True):
             if out is None:
                 kind = np.uint8 if inference.model.specifications.powerset else np.float32
                 out = np.empty((chunks, *local.shape[1:]), kind)
@@ -81,12 +83,16 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         out = np.zeros((chunks, speakers, self._embedding.dimension), np.float32)
         out[..., 0] = 1
         spoken = np.flatnonzero(np.nan_to_num(active).any(axis=(1, 2)))
-        for done, batch in enumerate(_batches(spoken, self._chunks_a_batch(speakers)), 1):
-            masks = torch.from_numpy(_masks(active[batch], exclude_overlap, least))
+        batches = list(_batches(spoken, self._chunks_a_batch(speakers)))
+
+        def arguments(batch: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
             starts = np.array([round(sliding[int(chunk)].start * SAMPLE_RATE) for chunk in batch])
-            waves = _waves(file["samples"], starts, window)
-            out[batch] = self.forward(partial(self._embed, waves, masks))
-            _tell(hook, "embeddings", done, len(spoken))
+            masks = torch.from_numpy(_masks(active[batch], exclude_overlap, least))
+            return _waves(file["samples"], starts, window), masks
+
+        for batch, embeddings in zip(batches, self._run(self._embed, map(arguments, batches)), strict=True):
+            out[batch] = embeddings
+            _tell(hook, "embeddings", int(batch[-1]) + 1, chunks)
         return out
 
     def reconstruct(
@@ -125,6 +131,16 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
             for start, end in list(pairwise(edges))[::2]:
                 turns[Segment(start, end), label] = label
         return turns
+
+    def _run(self, model: Callable[..., Any], batches: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """What ``model`` makes of each batch, in order; the next ones are begun meanwhile."""
+        begun: deque[Future[Any]] = deque()
+        for batch in batches:
+            begun.append(self.workers.submit(model, *batch))
+            if len(begun) > self.at_once:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
     def _chunks_a_batch(self, speakers: int) -> int:
         """``embedding_batch_size`` counts (chunk, speaker) pairs, and the trunk is what takes memory."""
