@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import jiwer
+import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 DATA = Path(__file__).parent / "data"
 
@@ -20,6 +22,29 @@ def normalized(text: str) -> str:
 def word_error_rate(said: Sequence[str], heard: Sequence[str]) -> float:
     """Substitutions, insertions and deletions over the words that were said, all texts together."""
     return float(jiwer.wer([normalized(text) for text in said], [normalized(text) for text in heard]))
+
+
+def speaker_word_error_rate(said: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
+    """(errors, words said) of the concatenated minimum-permutation word error rate, cpWER.
+
+    Each text is all that one speaker says. Speakers are paired so that the errors are fewest; whoever is left alone
+    counts with all words (Watanabe et al., CHiME-6, 2020).
+    """
+    said, heard = [normalized(text) for text in said], [normalized(text) for text in heard]
+    size = max(len(said), len(heard))
+    errors = np.zeros((size, size), dtype=int)
+    for i in range(size):
+        for j in range(size):
+            one, other = (texts[at] if at < len(texts) else "" for texts, at in ((said, i), (heard, j)))
+            errors[i, j] = _word_errors(one, other)
+    return int(errors[linear_sum_assignment(errors)].sum()), sum(len(text.split()) for text in said)
+
+
+def _word_errors(said: str, heard: str) -> int:
+    if not said or not heard:
+        return len((said or heard).split())
+    counted = jiwer.process_words(said, heard)
+    return int(counted.substitutions + counted.deletions + counted.insertions)
 
 
 def matched_words(said: Sequence[dict[str, Any]], heard: Sequence[dict[str, Any]]) -> list[tuple[int, int]]:

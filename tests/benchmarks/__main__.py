@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stt_ai.models.fetch import DEMO_WINDOW_S, demo_path
-from tests.benchmarks import long_file, machine, malloc, many_clips, report, short_clip, startup, upload
+from tests.benchmarks import diarization, long_file, machine, malloc, many_clips, report, short_clip, startup, upload
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Result
 
@@ -22,8 +22,9 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "short_clip": short_clip.run,
     "many_clips": many_clips.run,
     "upload": upload.run,
+    "diarization": diarization.run,
 }
-WITHOUT_PEER = {"malloc", "startup", "upload"}
+WITHOUT_PEER = {"malloc", "startup", "upload", "diarization"}
 
 
 def main() -> int:

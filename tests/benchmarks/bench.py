@@ -147,9 +147,11 @@ class Caller:
     def __init__(self, service: Service) -> None:
         self._client = httpx.Client(base_url=service.url, timeout=900)
 
-    def transcribe(self, path: Path, language: str | None = None) -> tuple[float, dict[str, Any]]:
+    def transcribe(
+        self, path: Path, language: str | None = None, diarize: bool = False
+    ) -> tuple[float, dict[str, Any]]:
         """(seconds until the whole answer was here, the answer). Raises unless it is a 200."""
-        fields = {"diarize": "false", **({"language": language} if language else {})}
+        fields = {"diarize": str(diarize).lower(), **({"language": language} if language else {})}
         data = path.read_bytes()
         begin = time.perf_counter()
         answer = self._client.post("/v1/transcribe", files={"file": (path.name, data)}, data=fields)
