@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from faster_whisper import decode_audio
+from scipy.optimize import linear_sum_assignment
 
 from stt_ai.engines.diarization import DiarizationEngine
+from stt_ai.engines.linkage import centroid_linkage
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, ModelUnavailable, Unavailable
 from stt_ai.models.fetch import demo_path
-from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeakerCount
+from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeakerCount, SpeakerTurn
 
 DATA = Path(__file__).parents[1] / "data" / "conversations"
 FILES = ("en_2_voices_00.opus", "en_3_voices_01.opus", "es_2_voices_02.opus")
@@ -92,6 +94,40 @@ def test_as_many_voices_as_asked_for(engine: DiarizationEngine, count: int) -> N
 def test_more_voices_than_there_are_is_no_error(engine: DiarizationEngine) -> None:
     turns = engine.diarize(reader(samples_of(FILES[0])), SpeakerCount(30, 40))
     assert turns
+
+
+def test_clustering_in_bounded_memory_makes_no_more_errors(
+    engine: DiarizationEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is for files of hours, brought about here by holding few clusters at once."""
+    from pyannote.audio.pipelines import clustering
+
+    samples = np.concatenate([samples_of(name) for name in FILES])
+    exact = engine.diarize(reader(samples))
+    held: list[int] = []
+
+    def bounded(points: Any, method: str, metric: str) -> Any:
+        held.append(len(points))
+        return centroid_linkage(points, exact=0, cap=40)
+
+    monkeypatch.setattr(clustering, "linkage", bounded)
+    found = engine.diarize(reader(samples))
+    assert held[0] > 3 * 40
+    assert len({turn.speaker for turn in found}) == len({turn.speaker for turn in exact})
+    assert differing(exact, found) < 0.01 * sum(turn.duration for turn in exact)
+
+
+def differing(some: Sequence[SpeakerTurn], others: Sequence[SpeakerTurn]) -> float:
+    """Seconds that belong to other voices, under the best pairing of voices."""
+    names = [sorted({turn.speaker for turn in turns}) for turns in (some, others)]
+    shared = np.zeros((len(names[0]), len(names[1])))
+    for one in some:
+        for other in others:
+            overlap = min(one.end, other.end) - max(one.start, other.start)
+            shared[names[0].index(one.speaker), names[1].index(other.speaker)] += max(0.0, overlap)
+    pairs = linear_sum_assignment(shared, maximize=True)
+    longer = max(sum(turn.duration for turn in turns) for turns in (some, others))
+    return float(longer - shared[pairs].sum())
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.001, 0.2, 3.0, 30.0])
