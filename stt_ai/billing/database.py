@@ -29,10 +29,14 @@ def default_url() -> str:
 class Database:
     """Hands out transactions, at home in several threads.
 
-    SQLite runs in WAL mode and with `synchronous=FULL`: in WAL, NORMAL may lose the last transactions when the
-    power goes, and a charge that was told must stay charged. A writer takes its lock at once (`BEGIN IMMEDIATE`),
-    so that no transaction reads and then fails to write; writers of this process queue at a mutex, since SQLite's
-    own waiting is by polling. Other processes, such as the operators' commands, wait up to `busy_timeout`.
+    A killed process loses nothing that was committed. Against a loss of power, a ``durable`` transaction waits for the
+    disk (SQLite in WAL mode with `synchronous=FULL`, PostgreSQL with `synchronous_commit`): a charge or a key that was
+    told must stay. One that is not does without, for an admission shall not wait for a disk. The log is written in
+    order, so what is durable never outlives what it rests on.
+
+    SQLite's writers take their lock at once (`BEGIN IMMEDIATE`), so that no transaction reads and then fails to write;
+    those of this process queue at a mutex, since SQLite's own waiting is by polling. Other processes, such as the
+    operators' commands, wait up to `busy_timeout`.
     """
 
     def __init__(self, url: str, *, threads: int = 8) -> None:
@@ -49,13 +53,16 @@ class Database:
             self._engine = sa.create_engine(
                 parsed, pool_size=threads, pool_pre_ping=True, connect_args={"connect_timeout": 10}
             )
+            sa.event.listen(self._engine, "begin", _begin_postgresql)
+        self._quick = self._engine.execution_options(durable=False)
         self._reader = self._engine.execution_options(reading=True)
         self._writing: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Session]:
         """One transaction that writes: committed on leaving, rolled back by an exception."""
-        with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
+        engine = self._engine if durable else self._quick
+        with self._writing, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -104,13 +111,19 @@ def _make_file(path: Path) -> None:
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # the driver shall not begin transactions by itself
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable', True) else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    if not connection.get_execution_options().get("durable", True):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
 def _alembic(connection: sa.Connection) -> Config:

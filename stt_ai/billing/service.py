@@ -46,23 +46,23 @@ class BillingService:
     def admit(self, asking: Asking) -> Permit:
         admission.precheck(asking, self.config)
         now, secret = self.clock(), self._address_secret()
-        with self.database.transaction() as session:
+        with self.database.transaction(durable=False) as session:
             caller = admission.identify(session, asking, secret, now)
             return admission.admit(session, caller, asking, now, self.config)
 
     def claim(self, lease: str, key: str, fingerprint: str) -> StoredResponse | None:
         """The stored answer comes `packed`."""
-        with self.database.transaction() as session:
+        with self.database.transaction(durable=False) as session:
             return idempotency.claim(session, leases.find_active(session, lease), key, fingerprint, self.clock())
 
     def renew(self, lease: str) -> None:
-        with self.database.transaction() as session:
+        with self.database.transaction(durable=False) as session:
             found = leases.find_active(session, lease)
             found.expires_at = self.clock() + self.config.lease_s
             session.add(found)
 
     def reserve(self, lease: str, seconds: float) -> Allowance | None:
-        with self.database.transaction() as session:
+        with self.database.transaction(durable=False) as session:
             found = leases.find_active(session, lease)
             if found.replay:
                 raise LeaseExpired("The stored answer is gone. Please send the request again.", 1)
@@ -82,7 +82,7 @@ class BillingService:
             return leases.settle(session, found, seconds, now, self.config)
 
     def release(self, lease: str) -> None:
-        with self.database.transaction() as session:
+        with self.database.transaction(durable=False) as session:
             found = leases.find(session, lease)
             if found is not None and found.state in (LeaseState.ACTIVE, LeaseState.EXPIRED):
                 leases.give_back(session, found, LeaseState.RELEASED, self.clock(), self.config)
@@ -94,10 +94,10 @@ class BillingService:
             callers = leases.callers_with_overdue(session, now)
         ended = 0
         for caller_id in callers:
-            with self.database.transaction() as session:
+            with self.database.transaction(durable=False) as session:
                 lock(session, caller_id)
                 ended += leases.expire(session, caller_id, now, self.config).expired
-        with self.database.transaction() as session:
+        with self.database.transaction(durable=False) as session:
             idempotency.forget_old(session, now, self.config.response_kept_s)
         return ended
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,10 +81,40 @@ def test_the_sqlite_file_is_for_its_owner_only_and_in_wal_mode(tmp_path: Path) -
     with database.transaction() as session:
         connection = session.connection()
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert modes == {"billing.db": 0o600, "billing.db-wal": 0o600, "billing.db-shm": 0o600}
     database.close()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_must_stay_waits_for_the_disk_and_an_admission_does_not(database: Database, durable: bool) -> None:
+    for _ in range(2):  # the same connection serves both
+        with database.transaction(durable=not durable):
+            pass
+        with database.transaction(durable=durable) as session:
+            asked = "PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit"
+            found = session.connection().exec_driver_sql(asked).scalar()
+        assert found == ((2 if durable else 1) if database.is_sqlite else ("on" if durable else "off"))
+
+
+def test_a_settlement_is_durable_and_what_leads_to_it_is_quick(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[bool] = []
+    original = books.database.transaction
+
+    def watched(*, durable: bool = True) -> AbstractContextManager[Session]:
+        waited.append(durable)
+        return original(durable=durable)
+
+    key = books.account(credits=5)
+    books.admit()  # makes the secret, once
+    monkeypatch.setattr(books.database, "transaction", watched)
+    lease = books.admit(key).lease
+    books.service.renew(lease)
+    books.service.reserve(lease, 30)
+    books.service.settle(lease, 30)
+    books.service.create_key(key, "key_9", "stt_live_" + "9" * 36, "x")
+    books.service.revoke_key(key, "key_9")
+    assert waited == [False, False, False, True, True, True]
 
 
 def test_the_default_database_is_a_file_that_survives_restarts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
