@@ -27,7 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "whisper")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data", help="recordings to evaluate on")
-    parser.add_argument("--minutes", type=float, default=90.0, help="training time; the curriculum follows it")
+    parser.add_argument("--minutes", type=float, default=150.0, help="training time; the curriculum follows it")
     parser.add_argument("--processes", type=int, default=2, help="processes that speak, and threads that train")
     chosen = parser.parse_args()
     steps = chosen.steps or list(STEPS)
