@@ -10,7 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stt_ai.models.fetch import DEMO_WINDOW_S, demo_path
-from tests.benchmarks import diarization, long_file, machine, malloc, many_clips, report, short_clip, startup, upload
+from tests.benchmarks import (
+    admission,
+    diarization,
+    long_file,
+    machine,
+    malloc,
+    many_clips,
+    report,
+    short_clip,
+    startup,
+    upload,
+)
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Result
 
@@ -23,8 +34,9 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "many_clips": many_clips.run,
     "upload": upload.run,
     "diarization": diarization.run,
+    "admission": admission.run,
 }
-WITHOUT_PEER = {"malloc", "startup", "upload", "diarization"}
+WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission"}
 
 
 def main() -> int:

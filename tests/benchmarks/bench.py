@@ -91,7 +91,7 @@ class Bench:
         self._started += 1
         folder = self.folder / f"service_{self._started}"
         folder.mkdir()
-        self._service = Service(folder, self._arguments(transcriber or {}, padded), haproxy)
+        self._service = Service(folder, self.arguments(transcriber or {}, padded), haproxy)
         return self._service
 
     def stop_service(self) -> None:
@@ -99,10 +99,10 @@ class Bench:
             self._service.stop()
             self._service = None
 
-    def _arguments(self, transcriber: dict[str, Any], padded: bool) -> Arguments:
+    def arguments(self, transcriber: dict[str, Any] | None = None, padded: bool = False) -> Arguments:
         """The shipped configuration as it is, with the demo model; or with the model that was named."""
         threads = {"cpu_threads": self.service_threads} if self.service_threads else {}
-        arguments: Arguments = {"transcriber": {**threads, **transcriber}}
+        arguments: Arguments = {"transcriber": {**threads, **(transcriber or {})}}
         if not self.demo or padded:
             entry = {
                 "id": "benchmark",
