@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "demo_diarization", help="corpus")
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "diarization")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data" / "conversations")
-    parser.add_argument("--minutes", type=float, default=25.0, help="processor time to train segmentation")
+    parser.add_argument("--minutes", type=float, default=40.0, help="processor time to train segmentation")
     parser.add_argument("--processes", type=int, default=2, help="processes that speak")
     chosen = parser.parse_args()
     steps = chosen.steps or list(STEPS)

@@ -32,7 +32,7 @@ AT_ONCE = 2
 SIGNATURE = 12
 NOBODY = -100
 RATE = 2e-3
-SHARE_PUBLISHED = 0.6
+SHARE_PUBLISHED = (0.6, 0.9)  # while chunks are short, and when they are long
 
 
 class Batches:
@@ -41,6 +41,7 @@ class Batches:
     def __init__(self, pools: Sequence[Sequence[Person]], model: PyanNet, seed: int, style: Style) -> None:
         self._pools = pools
         self._model, self._style = model, style
+        self.share_published = SHARE_PUBLISHED[0]
         self._rng = np.random.default_rng(seed)
         self._index = {id(person): index for index, person in enumerate(p for pool in pools for p in pool)}
 
@@ -55,7 +56,7 @@ class Batches:
             if rng.random() < 0.03:
                 waves[index, 0] = rng.standard_normal(waves.shape[2]) * 10 ** rng.uniform(-4.5, -2)
                 continue
-            pool = self._pools[0] if rng.random() < SHARE_PUBLISHED else self._pools[-1]
+            pool = self._pools[0] if rng.random() < self.share_published else self._pools[-1]
             people = draw_people(pool, rng.choice((1, 2, 3), p=(0.2, 0.45, 0.35)), rng)
             chunk = excerpt(converse(people, seconds, rng, self._style), seconds)
             waves[index, 0] = chunk.wave
@@ -89,7 +90,9 @@ def train(corpus: Path, target: Path, minutes: float) -> None:
     while (done := (time.process_time() - started) / 60 / minutes) < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 20) * (0.02 + 0.49 * (1 + np.cos(np.pi * done)))
-        waves, targets, alone = batches.draw(*((32, 5.0) if done < 0.5 else (16, SECONDS)))
+        short = done < 0.5
+        batches.share_published = SHARE_PUBLISHED[0 if short else 1]
+        waves, targets, alone = batches.draw(*((32, 5.0) if short else (16, SECONDS)))
         model.train()
         loss, _, _ = _loss(model, powerset, waves, targets)
         speaking = alone != NOBODY
