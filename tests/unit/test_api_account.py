@@ -89,6 +89,7 @@ async def test_signing_up_can_be_closed(edge: Edge) -> None:
 
 async def test_keys_are_made_listed_and_revoked(edge: Edge) -> None:
     key = edge.books.account()
+    edge.books.clock.turn(1)
     made = await ask(edge, "POST", "/keys", key, json={"name": "laptop"})
     assert (made.status_code, made.headers["Cache-Control"]) == (201, "no-store")
     listed = (await ask(edge, "GET", "/keys", made.json()["key"])).json()["keys"]
