@@ -22,9 +22,9 @@ from tests.service import Service, wait_until
 from tests.speech import DATA, matched_words, words_of
 
 CONVERSATIONS = DATA / "conversations"
-# What the demo model that ships reaches. The aims are 0.90 and 0.97: to be raised with the next model.
-COUNTED_RIGHT = 0.60
-WORDS_RIGHT = 0.85
+# What the demo model that ships reaches, and a little room. The aims are 0.90 and 0.97: see its model card.
+COUNTED_RIGHT = 0.78
+WORDS_RIGHT = 0.89
 
 
 def said_in_conversations() -> list[dict[str, Any]]:

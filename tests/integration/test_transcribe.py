@@ -218,7 +218,7 @@ def test_an_hour_has_every_word_once_in_order_at_its_place(
     assert length == pytest.approx(entry["duration"], abs=0.2)
     spoken = [{**word, "start": word["start"] + length * turn} for turn in range(6) for word in entry["words"]]
     heard = words_of(answer.json())
-    assert word_error_rate([" ".join(w["word"] for w in spoken)], [answer.json()["text"]]) <= 0.14
+    assert word_error_rate([" ".join(w["word"] for w in spoken)], [answer.json()["text"]]) <= 0.10
     pairs = matched_words(spoken, heard)
     assert len(pairs) >= 0.86 * len(spoken)
     offsets = np.array([heard[h]["start"] - spoken[s]["start"] for s, h in pairs])
