@@ -257,6 +257,6 @@ def test_no_interleaving_charges_twice_or_for_nothing_or_holds_for_ever(
     monkeypatch.setenv("STT_AI_SECRET", "said")  # else the first admission makes one, in a transaction of its own
     machine = type(f"LedgerOn{kind}", (Ledger,), {"kind": kind})
     unhurried = settings(
-        max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     run_state_machine_as_test(machine, settings=unhurried)  # type: ignore[no-untyped-call]
