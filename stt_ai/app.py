@@ -22,7 +22,6 @@ from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.decoding import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
-from stt_ai.models.fetch import SourceSettings
 from stt_ai.ports import Billing, HealthProbe, TranscriptionService
 from stt_ai.settings import BillingSettings, IngressSettings, Settings
 from stt_ai.types import DecodingOptions
@@ -131,7 +130,7 @@ def _diarizer(settings: Settings) -> Application:
     on_gpu = _on_gpu(chosen.device)
     config = DiarizerConfig(
         pipeline=chosen.pipeline,
-        source=_source(settings),
+        source=settings.models.sources,
         folder=chosen.folder,
         device="cuda" if on_gpu else "cpu",
         cpu_threads=chosen.cpu_threads,
@@ -158,17 +157,13 @@ def _diarizer(settings: Settings) -> Application:
     )
 
 
-def _source(settings: Settings) -> SourceSettings:
-    return SourceSettings(**{name: getattr(settings.models, name) for name in SourceSettings.model_fields})
-
-
 def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Application:
     """One deployment a model: its own queue, replicas and share of a GPU."""
     chosen = settings.transcriber
     preload = entry.id == settings.models.catalogue.default
     config = TranscriberConfig(
         entry=entry,
-        source=_source(settings),
+        source=settings.models.sources,
         preload=preload,
         device="cuda" if on_gpu else "cpu",
         compute_type=chosen.compute_type,

@@ -6,7 +6,7 @@ replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` 
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -15,9 +15,16 @@ from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName
 from stt_ai.models.fetch import SourceSettings
 
+Base = TypeVar("Base", bound=BaseModel)
+
 
 def _network(text: str) -> str:
     return str(ip_network(text, strict=False))
+
+
+def _inherited(settings: BaseModel, base: type[Base]) -> Base:
+    """The fields that ``settings`` has from ``base``, as one of those."""
+    return base(**{name: getattr(settings, name) for name in base.model_fields})
 
 
 class _Settings(BaseModel):
@@ -29,6 +36,10 @@ class ModelSettings(SourceSettings):
 
     catalogue: ModelCatalogue = Field(ModelCatalogue(), description="Which models are offered, and the default one.")
     load_wait_s: float = Field(60, gt=0, description="How long a request waits for a model that is being loaded.")
+
+    @property
+    def sources(self) -> SourceSettings:
+        return _inherited(self, SourceSettings)
 
 
 class DecoderSettings(_Settings):
@@ -82,7 +93,7 @@ class BillingSettings(BillingConfig):
 
     @property
     def config(self) -> BillingConfig:
-        return BillingConfig(**{name: getattr(self, name) for name in BillingConfig.model_fields})
+        return _inherited(self, BillingConfig)
 
 
 class Settings(_Settings):

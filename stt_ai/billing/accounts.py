@@ -111,7 +111,7 @@ def list_keys(session: Session, caller_id: str) -> tuple[ApiKey, ...]:
 
 def revoke_key(session: Session, key_id: str, now: float, caller_id: str | None = None) -> ApiKey:
     """``caller_id`` None: anybody's key, for operators. Raises `NotFound`."""
-    row = session.get(Credential, key_id)
+    row = session.get(Credential, key_id) if key_id.isprintable() else None  # PostgreSQL takes no text with NUL in it
     if row is None or caller_id not in (None, row.caller_id):
         raise NotFound(f"There is no key {key_id}.")
     if row.revoked_at is None:

@@ -10,7 +10,7 @@ from stt_ai.billing import accounts, idempotency, keys, leases
 from stt_ai.billing.ledger import Pool, pool_of
 from stt_ai.billing.plans import BillingConfig, meter_for
 from stt_ai.billing.tables import Caller, Lease, LeaseState
-from stt_ai.errors import LeaseExpired, Unauthorized
+from stt_ai.errors import Unauthorized
 
 RENEWALS = 4  # in the time of one lease: some may be lost
 
@@ -80,7 +80,7 @@ def admit(session: Session, caller: Caller, asking: Asking, now: float, config: 
     try:
         session.flush()
     except IntegrityError:
-        raise LeaseExpired("The request was given up. Please send it again.", 1) from None
+        raise leases.given_up() from None
     return _permit(lease, pool, now, config)
 
 

@@ -35,6 +35,10 @@ def still_running() -> StillRunning:
     return StillRunning(f"A request with this {PARAMETER} is still at work. Ask again shortly.", RETRY_S)
 
 
+def gone() -> LeaseExpired:
+    return LeaseExpired("The stored answer is gone. Please send the request again.", 1)
+
+
 def claim(session: Session, lease: Lease, key: str, fingerprint: str, now: float) -> StoredResponse | None:
     """The key for this lease, or what it answered. The lease must be active and its caller locked."""
     found = find(session, lease.caller_id, key)
@@ -44,12 +48,11 @@ def claim(session: Session, lease: Lease, key: str, fingerprint: str, now: float
         raise BadParameter(message, PARAMETER)
     if running:
         raise still_running()
-    if found is not None and lease.replay and found.expires_at is not None:
-        return _opened(found)  # also when it became too old just now: this lease was let in for nothing else
-    if found is not None and answered:
+    # Also when it became too old just now, where the lease was let in for nothing else.
+    if found is not None and (answered or (lease.replay and found.expires_at is not None)):
         return _opened(found)
     if lease.replay:
-        raise LeaseExpired("The stored answer is gone. Please send the request again.", 1)
+        raise gone()
     if found is None:
         found = Claim(caller_id=lease.caller_id, key=key, fingerprint=fingerprint, lease_id=lease.id)
     found.fingerprint, found.lease_id, found.expires_at, found.body = fingerprint, lease.id, None, b""

@@ -1,5 +1,6 @@
 """Leases: what a request holds while it works, a slot and a reservation, and how it gives them back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam
@@ -16,6 +17,10 @@ SLOTTED = (WorkKind.TRANSCRIPTION, WorkKind.STREAM)
 AT_ONCE_RETRY_S = 2.0
 
 _GONE = "The request took a pause of ours too long and was given up. Please send it again."
+
+
+def given_up() -> LeaseExpired:
+    return LeaseExpired("The request was given up. Please send it again.", 1)
 
 
 _CALLER = select(Lease.caller_id).where(Lease.id == bindparam("lease"))
@@ -57,8 +62,11 @@ _ACTIVE = select(Lease.id, Lease.kind, Lease.expires_at).where(
 
 
 def holding(session: Session, caller_id: str) -> Holding:
-    rows = session.exec(_ACTIVE, params={"caller": caller_id}).all()
-    return Holding(frozenset(row[0] for row in rows), sum(row[1] in SLOTTED for row in rows))
+    return _held(session.exec(_ACTIVE, params={"caller": caller_id}).all())
+
+
+def _held(rows: Sequence[tuple[str, str, float]], expired: int = 0) -> Holding:
+    return Holding(frozenset(row[0] for row in rows), sum(row[1] in SLOTTED for row in rows), expired)
 
 
 def expire(session: Session, caller_id: str, now: float, config: BillingConfig) -> Holding:
@@ -67,7 +75,7 @@ def expire(session: Session, caller_id: str, now: float, config: BillingConfig) 
     for overdue in [row[0] for row in rows if row[2] <= now]:
         give_back(session, session.get_one(Lease, overdue), LeaseState.EXPIRED, now, config)
     left = [row for row in rows if row[2] > now]
-    return Holding(frozenset(row[0] for row in left), sum(row[1] in SLOTTED for row in left), len(rows) - len(left))
+    return _held(left, len(rows) - len(left))
 
 
 def require_slot(held: Holding, plan: PlanName, config: BillingConfig) -> None:

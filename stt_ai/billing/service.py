@@ -29,8 +29,6 @@ from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.tables import EntryKind, LeaseState, ServerSecret
 from stt_ai.errors import LeaseExpired, Unauthorized
 
-_GIVEN_UP = "The request was given up. Please send it again."
-
 
 class BillingService:
     """Plain and synchronous, to be called from several threads. ``clock``: seconds since the epoch."""
@@ -65,7 +63,7 @@ class BillingService:
         with self.database.transaction(durable=False) as session:
             found = leases.find_active(session, lease)
             if found.replay:
-                raise LeaseExpired("The stored answer is gone. Please send the request again.", 1)
+                raise idempotency.gone()
             return leases.reserve(session, found, seconds, self.clock(), self.config)
 
     def settle(self, lease: str, seconds: float, response: StoredResponse | None = None) -> Allowance | None:
@@ -74,7 +72,7 @@ class BillingService:
         with self.database.transaction() as session:
             found = leases.find(session, lease)
             if found is None or found.replay or found.state is LeaseState.RELEASED:
-                raise LeaseExpired(_GIVEN_UP, 1)
+                raise leases.given_up()
             if found.state is LeaseState.EXPIRED and not idempotency.still_holds(session, found):
                 raise LeaseExpired("The request was sent again meanwhile, and that one counts.", 1)
             if response is not None and found.state is not LeaseState.SETTLED:

@@ -49,6 +49,8 @@ def _cursor(row: Lease) -> str:
 def _position(cursor: str) -> tuple[float, str]:
     try:
         at, _, lease_id = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(" ")
+        if not lease_id.isprintable():  # PostgreSQL takes no text with NUL in it
+            raise ValueError
         return float(at), lease_id
     except (binascii.Error, ValueError):
         raise BadParameter("`cursor` must be the `next_cursor` of another page.", "cursor") from None

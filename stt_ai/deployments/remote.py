@@ -110,6 +110,34 @@ def put_file(path: Path) -> list["ray.ObjectRef[bytes]"]:
         return [ray.put(block) for block in iter(lambda: file.read(BLOCK), b"")]
 
 
+class Description:
+    """What a deployment has in memory, asked of a replica at most every `DESCRIBED_S`: every request needs it.
+
+    ``wait_s``: how long to wait for a replica that is being started; then it is `ModelLoading` with ``loading``.
+    """
+
+    def __init__(self, handle: DeploymentHandle, wait_s: float, loading: str) -> None:
+        self._handle = handle
+        self._wait_s = wait_s
+        self._loading = loading
+        self._known: LoadedModel | None = None
+        self._asked_at = 0.0
+
+    async def get(self) -> LoadedModel:
+        if self._known is None or time.monotonic() - self._asked_at > DESCRIBED_S:
+            self._known = await self._ask()
+            self._asked_at = time.monotonic()
+        return self._known
+
+    async def _ask(self) -> LoadedModel:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                described: LoadedModel = await call(lambda: self._handle.describe.remote())
+                return described
+        except TimeoutError:
+            raise ModelLoading(self._loading, 15) from None
+
+
 class RemoteTranscriber:
     """One model's deployment as a `Transcriber`.
 
@@ -118,25 +146,11 @@ class RemoteTranscriber:
 
     def __init__(self, handle: DeploymentHandle, model: str, wait_s: float) -> None:
         self._handle = handle
-        self._model = model
-        self._wait_s = wait_s
-        self._described: LoadedModel | None = None
-        self._described_at = 0.0
+        loading = f"The model {model} is being loaded. Please try again shortly."
+        self._description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:
-        """Asked of a replica at most every `DESCRIBED_S`: it is a hop that every request would pay for."""
-        if self._described is None or time.monotonic() - self._described_at > DESCRIBED_S:
-            self._described = await self._ask()
-            self._described_at = time.monotonic()
-        return self._described
-
-    async def _ask(self) -> LoadedModel:
-        try:
-            async with asyncio.timeout(self._wait_s):
-                described: LoadedModel = await call(lambda: self._handle.describe.remote())
-                return described
-        except TimeoutError:
-            raise ModelLoading(f"The model {self._model} is being loaded. Please try again shortly.", 15) from None
+        return await self._description.get()
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         part = _only_needed(pcm, window)

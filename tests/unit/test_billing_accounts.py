@@ -59,6 +59,12 @@ async def test_keys_are_made_listed_and_revoked(books: Books) -> None:
     assert (await books.client.revoke_key(first, second.key.id)) == revoked
 
 
+async def test_a_key_that_is_none_is_not_found(books: Books) -> None:
+    for key_id in ("key_none", "", "key_\0"):
+        with pytest.raises(NotFound):
+            await books.client.revoke_key(books.account(), key_id)
+
+
 async def test_an_account_sees_and_revokes_its_own_keys_only(books: Books) -> None:
     mine, others = books.account(), books.account()
     foreign = (await books.client.list_keys(others))[0]
@@ -116,7 +122,7 @@ def test_usage_by_request_comes_in_pages_that_new_requests_do_not_shift(books: B
     assert books.service.usage(books.account(), None, 3).items == ()
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "é", "eHh4", "MS4wCg", "bm9uZSBhYmM="])
+@pytest.mark.parametrize("cursor", ["", "x", "é", "eHh4", "MS4wCg", "bm9uZSBhYmM=", "MS4wIABh"])  # the last holds a NUL
 def test_a_cursor_that_is_none_is_refused(books: Books, cursor: str) -> None:
     with pytest.raises(BadParameter, match="next_cursor"):
         books.service.usage(books.account(), cursor, 3)

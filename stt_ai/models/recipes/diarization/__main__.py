@@ -9,8 +9,7 @@ import os
 from multiprocessing import get_context
 from pathlib import Path
 
-from ..whisper.__main__ import require_synthesizers
-from . import REPOSITORY
+from ..steps import REPOSITORY, carry_out
 
 STEPS = ("corpus", "train", "tune", "evaluate")
 
@@ -19,28 +18,12 @@ def main() -> None:
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.diarization", description=__doc__)
-    parser.add_argument(
-        "steps",
-        nargs="*",
-        metavar="step",
-        help=f"some of {', '.join((*STEPS, 'fixtures'))}; all but the last by default",
-    )
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "demo_diarization", help="corpus")
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "diarization")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data" / "conversations")
     parser.add_argument("--minutes", type=float, default=40.0, help="processor time to train segmentation")
     parser.add_argument("--processes", type=int, default=2, help="processes that speak")
-    chosen = parser.parse_args()
-    steps = chosen.steps or list(STEPS)
-    unknown = [step for step in steps if step not in (*STEPS, "fixtures")]
-    if unknown:
-        parser.error(f"no such step: {', '.join(unknown)}")
-    if {"corpus", "fixtures"} & set(steps):
-        require_synthesizers()
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    for step in steps:
-        print(f"==> {step}", flush=True)
-        run(step, chosen)
+    carry_out(parser, STEPS, run)
 
 
 def run(step: str, chosen: argparse.Namespace) -> None:

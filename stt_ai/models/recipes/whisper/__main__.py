@@ -4,12 +4,10 @@
 """
 
 import argparse
-import ctypes
 import json
-import shutil
 from pathlib import Path
 
-from . import PACKAGES, REPOSITORY
+from ..steps import REPOSITORY, carry_out
 
 STEPS = ("corpus", "train", "export", "evaluate")
 
@@ -17,29 +15,13 @@ STEPS = ("corpus", "train", "export", "evaluate")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.whisper", description=__doc__)
     parser.add_argument(
-        "steps",
-        nargs="*",
-        metavar="step",
-        help=f"some of {', '.join((*STEPS, 'fixtures'))}; all but the last by default",
-    )
-    parser.add_argument(
         "--work", type=Path, default=REPOSITORY / "build" / "demo_whisper", help="corpus and checkpoint"
     )
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "whisper")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data", help="recordings to evaluate on")
     parser.add_argument("--minutes", type=float, default=150.0, help="training time; the curriculum follows it")
     parser.add_argument("--processes", type=int, default=2, help="processes that speak, and threads that train")
-    chosen = parser.parse_args()
-    steps = chosen.steps or list(STEPS)
-    unknown = [step for step in steps if step not in (*STEPS, "fixtures")]
-    if unknown:
-        parser.error(f"no such step: {', '.join(unknown)}")
-    if {"corpus", "fixtures"} & set(steps):
-        require_synthesizers()
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    for step in steps:
-        print(f"==> {step}", flush=True)
-        run(step, chosen)
+    carry_out(parser, STEPS, run)
 
 
 def run(step: str, chosen: argparse.Namespace) -> None:
@@ -68,20 +50,6 @@ def run(step: str, chosen: argparse.Namespace) -> None:
         from .fixtures import make_fixtures
 
         make_fixtures(chosen.data)
-
-
-def require_synthesizers() -> None:
-    """Stop with the names of the Debian packages if a synthesizer is missing."""
-    missing = [program for program in ("festival", "ffmpeg") if shutil.which(program) is None]
-    for library in ("libespeak-ng.so.1", "libflite.so.1"):
-        try:
-            ctypes.CDLL(library)
-        except OSError:
-            missing.append(library)
-    voices = Path("/usr/share/festival/voices/english")
-    missing += [voice for voice in ("kal_diphone", "ked_diphone") if not (voices / voice).is_dir()]
-    if missing:
-        raise SystemExit(f"missing {', '.join(missing)}: apt-get install {' '.join(PACKAGES)}")
 
 
 if __name__ == "__main__":
