@@ -7,7 +7,8 @@
     │   ├── MissingFile, EmptyFile
     │   ├── UnsupportedMedia        not audio or video, or a kind that is refused
     │   ├── NoAudioTrack
-    │   └── DamagedMedia
+    │   ├── DamagedMedia
+    │   └── SlowConsumer            does not read what a live session tells it
     ├── Unauthorized, PaymentRequired, TooManyRequests
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
@@ -82,6 +83,10 @@ class NoAudioTrack(BadRequest):
 
 class DamagedMedia(BadRequest):
     code = "damaged_file"
+
+
+class SlowConsumer(BadRequest):
+    code = "slow_consumer"
 
 
 class Unauthorized(SttError):

@@ -1,6 +1,6 @@
 """What the pipeline needs of the parts, as small protocols. Engines and remote handles both fit them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from stt_ai.accounts import (
@@ -18,10 +18,12 @@ from stt_ai.accounts import (
 from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
+    Hypothesis,
     LanguageGuess,
     LoadedModel,
     ModelInfo,
     Pcm,
+    Samples,
     ServiceHealth,
     SpeakerCount,
     SpeakerTurn,
@@ -58,6 +60,44 @@ class Transcriber(Protocol):
     async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
         """Raises as `transcribe` does."""
         ...
+
+
+class LiveRecognizer(Protocol):
+    """One speech model for live sessions. Each call stands alone, so any may be retried anywhere.
+
+    ``samples``: int16, at most the model's ``window_s``. ``key`` stands for the session. The text begins with the
+    words of the options' ``prefix``. A caller that is cancelled cancels the work.
+    """
+
+    async def describe(self) -> LoadedModel:
+        """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
+        ...
+
+    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+        """What comes after the prefix, as far as it can be heard.
+
+        None: something else of the session took its place, or the model is so busy that it did not begin within
+        ``within`` seconds. Raises `Unavailable` or `InternalError`.
+        """
+        ...
+
+    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        """The words of all the samples. Takes the place of a guess that waits. Raises as `guess` does."""
+        ...
+
+
+class VoiceStream(Protocol):
+    """Hears whether somebody speaks, in one stream of samples."""
+
+    def feed(self, samples: Samples) -> Sequence[float]:
+        """One probability for each frame of 512 samples that is whole now. Any cut of the stream gives the same."""
+        ...
+
+
+class VoiceDetector(Protocol):
+    """Hears whether somebody speaks, in any number of streams."""
+
+    def stream(self) -> VoiceStream: ...
 
 
 class Diarizer(Protocol):

@@ -87,21 +87,33 @@ class Window:
 
 
 class Priority(IntEnum):
-    """What the batch scheduler serves first: the lower value."""
+    """What the batch scheduler serves first: the lower value.
 
-    FINAL = 0
-    PARTIAL = 1
+    ``LIVE``: the text of what a live speaker has ended. ``FINAL``: a window of a file. ``PARTIAL``: what is heard so
+    far of a live speaker, which may be dropped.
+    """
+
+    LIVE = 0
+    FINAL = 1
+    PARTIAL = 2
 
 
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
-    """How one window is to be decoded. ``language`` None: the model detects it."""
+    """How one window is to be decoded. ``language`` None: the model detects it.
+
+    ``prefix``: the tokens that its text begins with, decided before. ``prompt``: text that the model takes for what was
+    said before the window. Without ``word_times`` the words' times are only spread over the window, which is faster.
+    """
 
     language: str | None = None
     task: str = "transcribe"
     beam_size: int = 5
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     priority: Priority = Priority.FINAL
+    prefix: tuple[int, ...] = ()
+    prompt: str = ""
+    word_times: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,23 @@ class WindowTranscript:
     language: str
     language_probability: float
     no_speech_probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A word as the model wrote it, punctuation and the blank before it included, and the tokens that it is made of."""
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the model hears, so far, after the ``prefix`` that it was given."""
+
+    pieces: tuple[Piece, ...]
+    language: str
+    language_probability: float
 
 
 @dataclass(frozen=True, slots=True)
