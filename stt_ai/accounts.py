@@ -80,6 +80,18 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True)
+class NewToken:
+    """What opens one stream until ``expires_at``, ``seconds`` from now. ``secret`` is stored nowhere."""
+
+    secret: str
+    expires_at: datetime
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"NewToken(expires_at={self.expires_at!r})"
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """An account. ``credits`` can still be spent; ``reserved`` are held by work that runs.
 

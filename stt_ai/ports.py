@@ -10,6 +10,7 @@ from stt_ai.accounts import (
     DayUsage,
     NewAccount,
     NewKey,
+    NewToken,
     Permit,
     StoredResponse,
     UsagePage,
@@ -148,7 +149,11 @@ class Billing(Protocol):
     `settle` it does nothing. A lease that is not renewed expires and gives back what it holds. Settling an
     expired lease charges afresh where that is still covered, and raises where it is not: then nothing may be delivered.
 
+    A stream reserves minute by minute, each before it begins, and is settled however it ends. When its lease expires,
+    all minutes that it had reserved but the last are charged, for they had begun; the last is given back.
+
     ``credential`` is the bearer token as it came, None without `Authorization`; ``address`` the client's IP address.
+    For a stream it may be a token of `create_token`, which is spent by being admitted.
     """
 
     async def admit(
@@ -213,6 +218,10 @@ class Billing(Protocol):
 
     async def revoke_key(self, credential: str, key_id: str) -> ApiKey:
         """Raises `NotFound`. A key can revoke itself."""
+        ...
+
+    async def create_token(self, credential: str) -> NewToken:
+        """For one stream that begins soon. Raises `TooManyRequests` when the account has too many unused ones."""
         ...
 
     async def sign_up(self, address: str, name: str) -> NewAccount:

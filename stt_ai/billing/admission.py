@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from stt_ai.accounts import Permit, WorkKind
-from stt_ai.billing import accounts, idempotency, keys, leases
+from stt_ai.billing import accounts, idempotency, keys, leases, tokens
 from stt_ai.billing.ledger import Pool, pool_of
 from stt_ai.billing.plans import BillingConfig, meter_for
 from stt_ai.billing.tables import Caller, Lease, LeaseState
@@ -29,7 +29,11 @@ class Asking:
 
 def precheck(asking: Asking, config: BillingConfig) -> None:
     """What needs no database. Raises `Unauthorized`."""
-    if asking.credential is not None:
+    if asking.credential is not None and keys.is_token(asking.credential):
+        keys.checked_token(asking.credential)
+        if asking.kind is not WorkKind.STREAM:
+            raise Unauthorized("A token opens a stream and nothing else. Send your API key here.")
+    elif asking.credential is not None:
         keys.checked(asking.credential)
     elif not config.anonymous_allowed:
         raise Unauthorized("This service needs an API key: send it as `Authorization: Bearer <key>`.")
@@ -37,6 +41,8 @@ def precheck(asking: Asking, config: BillingConfig) -> None:
 
 def identify(session: Session, asking: Asking, secret: bytes, now: float) -> Caller:
     """Who asks, locked. Raises `Unauthorized`."""
+    if asking.credential is not None and keys.is_token(asking.credential):
+        return tokens.redeem(session, asking.credential, asking.lease, now)
     if asking.credential is not None:
         return accounts.authenticate(session, asking.credential, locking=True)
     return accounts.at_address(session, asking.address, secret, now)

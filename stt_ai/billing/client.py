@@ -12,6 +12,7 @@ from stt_ai.accounts import (
     DayUsage,
     NewAccount,
     NewKey,
+    NewToken,
     Permit,
     StoredResponse,
     UsagePage,
@@ -83,6 +84,10 @@ class BillingClient:
     async def revoke_key(self, credential: str, key_id: str) -> ApiKey:
         key: ApiKey = await self._carry("revoke_key", credential, key_id)
         return key
+
+    async def create_token(self, credential: str) -> NewToken:
+        token: NewToken = await self._carry("create_token", credential, keys.new_token())
+        return token
 
     async def sign_up(self, address: str, name: str) -> NewAccount:
         ids = (new_id("acc"), new_id("key"), keys.new_key())

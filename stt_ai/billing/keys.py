@@ -1,4 +1,4 @@
-"""API keys: `stt_live_`, 30 random characters, 6 of checksum; and the hashes that stand for them and for addresses.
+"""API keys: `stt_live_`, 30 random characters, 6 of checksum; tokens alike; and the hashes that stand for them.
 
 The form is GitHub's (github.blog, "Behind GitHub's new authentication token formats"): a mistyped key is told without
 asking the database, and secret scanners find keys by `KEY_PATTERN` and confirm them by the checksum.
@@ -15,7 +15,10 @@ import zlib
 from stt_ai.errors import Unauthorized
 
 PREFIX = "stt_live_"
-KEY_PATTERN = re.compile(rf"{PREFIX}([0-9A-Za-z]{{30}})([0-9A-Za-z]{{6}})")
+TOKEN_PREFIX = "stt_once_"
+_BODY = "([0-9A-Za-z]{30})([0-9A-Za-z]{6})"
+KEY_PATTERN = re.compile(PREFIX + _BODY)
+TOKEN_PATTERN = re.compile(TOKEN_PREFIX + _BODY)
 SHOWN = len(PREFIX) + 4
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -23,8 +26,17 @@ _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 def new_key() -> str:
     """178 bits of randomness."""
+    return _new(PREFIX)
+
+
+def new_token() -> str:
+    """For one stream; as random as a key."""
+    return _new(TOKEN_PREFIX)
+
+
+def _new(prefix: str) -> str:
     body = random_text(30)
-    return PREFIX + body + _checksum(body)
+    return prefix + body + _checksum(body)
 
 
 def random_text(length: int) -> str:
@@ -48,6 +60,19 @@ def checked(key: str) -> str:
     if not hmac.compare_digest(_checksum(match[1]), match[2]):
         raise Unauthorized("The API key is mistyped: its last characters do not fit the rest.")
     return key
+
+
+def is_token(credential: str) -> bool:
+    """Whether it is meant to be a token."""
+    return credential.startswith(TOKEN_PREFIX)
+
+
+def checked_token(token: str) -> str:
+    """The same token. Raises `Unauthorized` for what cannot be one."""
+    match = TOKEN_PATTERN.fullmatch(token)
+    if match is None or not hmac.compare_digest(_checksum(match[1]), match[2]):
+        raise Unauthorized("This is not a token of POST /v1/stream/token.")
+    return token
 
 
 def hash_of(key: str) -> str:

@@ -73,9 +73,22 @@ def expire(session: Session, caller_id: str, now: float, config: BillingConfig) 
     """Ends those of the locked caller's leases that nobody renewed in time; what is left."""
     rows = session.exec(_ACTIVE, params={"caller": caller_id}).all()
     for overdue in [row[0] for row in rows if row[2] <= now]:
-        give_back(session, session.get_one(Lease, overdue), LeaseState.EXPIRED, now, config)
+        _expire(session, session.get_one(Lease, overdue), now, config)
     left = [row for row in rows if row[2] > now]
     return _held(left, len(rows) - len(left))
+
+
+def _expire(session: Session, lease: Lease, now: float, config: BillingConfig) -> None:
+    """Gives back what the lease holds, but for the minutes of a stream that are known to have begun.
+
+    Its next minute is reserved when the one before is about to end. So all that are reserved but the last were begun,
+    and are charged; of the last nobody can tell, and it is free.
+    """
+    begun = lease.held - 1
+    if lease.kind is WorkKind.STREAM and lease.plan is not PlanName.ANONYMOUS and begun > 0:
+        settle(session, lease, 60.0 * begun, now, config)
+    else:
+        give_back(session, lease, LeaseState.EXPIRED, now, config)
 
 
 def require_slot(held: Holding, plan: PlanName, config: BillingConfig) -> None:

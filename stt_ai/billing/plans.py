@@ -49,6 +49,7 @@ class BillingConfig(_Frozen):
     paid: PaidPlan = PaidPlan()
     lease_s: float = Field(30, gt=0, description="A request whose server died gives its slot back after this.")
     response_kept_s: float = Field(86_400, gt=0, description="How long an Idempotency-Key answers with what it did.")
+    stream_token_s: float = Field(60, gt=0, description="How long a token of POST /v1/stream/token can be used.")
     keys_per_account: int = Field(100, ge=1, description="Keys that are not revoked.")
 
     def limits(self, plan: PlanName) -> PlanLimits:

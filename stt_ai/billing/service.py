@@ -16,12 +16,13 @@ from stt_ai.accounts import (
     DayUsage,
     NewAccount,
     NewKey,
+    NewToken,
     Permit,
     PlanName,
     StoredResponse,
     UsagePage,
 )
-from stt_ai.billing import accounts, admission, idempotency, leases, usage
+from stt_ai.billing import accounts, admission, idempotency, leases, tokens, usage
 from stt_ai.billing.admission import Asking
 from stt_ai.billing.database import Database, insert_new
 from stt_ai.billing.ledger import Pool, lock
@@ -97,6 +98,7 @@ class BillingService:
                 ended += leases.expire(session, caller_id, now, self.config).expired
         with self.database.transaction(durable=False) as session:
             idempotency.forget_old(session, now, self.config.response_kept_s)
+            tokens.forget_old(session, now)
         return ended
 
     # A caller's own account.
@@ -127,6 +129,12 @@ class BillingService:
         with self.database.transaction() as session:
             caller = accounts.authenticate(session, credential)
             return accounts.revoke_key(session, key_id, self.clock(), caller.id)
+
+    def create_token(self, credential: str, token: str) -> NewToken:
+        with self.database.transaction() as session:
+            caller = accounts.authenticate(session, credential, locking=True)
+            row = tokens.create(session, caller, credential, token, self.clock(), self.config)
+            return NewToken(token, accounts.moment(row.expires_at), self.config.stream_token_s)
 
     def sign_up(self, address: str, name: str, account_id: str, key_id: str, secret: str) -> NewAccount:
         """Counted by address, and once however often it is asked under the same ids."""

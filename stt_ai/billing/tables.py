@@ -7,6 +7,7 @@ lease          one request: the slot and the reservation it holds while it works
 ledger_entry   append-only; the truth about every balance
 balance        running sums of the ledger, kept in the same transactions; `reconcile` proves them
 claim          idempotency keys and the answers stored under them
+stream_token   what browsers open streams with, as SHA-256 only, and the lease that each was spent on
 server_secret  what addresses are hashed with, where the environment does not say
 =============  =========================================================================================
 """
@@ -147,6 +148,18 @@ class Claim(SQLModel, table=True):
     status: int = 0
     headers: str = ""
     body: bytes = Field(default=b"", sa_column=Column(LargeBinary, nullable=False))
+
+
+class StreamToken(SQLModel, table=True):
+    """``lease_id`` None: nobody has used it yet. The lease may not exist: its admission was refused then."""
+
+    __tablename__ = "stream_token"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    caller_id: str = Field(foreign_key="caller.id", index=True, max_length=80)
+    credential_id: str = Field(foreign_key="credential.id", max_length=40)
+    expires_at: float = Field(index=True)
+    lease_id: str | None = Field(default=None, max_length=40)
 
 
 class ServerSecret(SQLModel, table=True):

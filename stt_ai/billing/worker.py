@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 # What may be asked from another process.
 OPERATIONS = frozenset(
     {"admit", "claim", "renew", "reserve", "settle", "release"}
-    | {"account", "usage", "daily_usage", "create_key", "list_keys", "revoke_key", "sign_up"}
+    | {"account", "usage", "daily_usage", "create_key", "list_keys", "revoke_key", "sign_up", "create_token"}
 )
 ATTEMPTS = 4
 THREADS = 8
