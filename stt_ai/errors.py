@@ -8,7 +8,10 @@
     │   ├── UnsupportedMedia        not audio or video, or a kind that is refused
     │   ├── NoAudioTrack
     │   ├── DamagedMedia
-    │   └── SlowConsumer            does not read what a live session tells it
+    │   ├── SlowConsumer            does not read what a live session tells it
+    │   ├── TooFast                 sends faster than a live session hears, where nothing can hold it back
+    │   ├── ConfigTimeout, IdleTimeout, SessionTooLong
+    │   └── FrameTooLarge, UnsupportedEncoding
     ├── Unauthorized, PaymentRequired, TooManyRequests
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
@@ -87,6 +90,36 @@ class DamagedMedia(BadRequest):
 
 class SlowConsumer(BadRequest):
     code = "slow_consumer"
+
+
+class TooFast(BadRequest):
+    code = "too_fast"
+
+
+class ConfigTimeout(BadRequest):
+    """A stream's first message did not come."""
+
+    code = "config_timeout"
+
+
+class IdleTimeout(BadRequest):
+    """A stream brought neither audio nor a word for too long."""
+
+    code = "idle_timeout"
+
+
+class SessionTooLong(BadRequest):
+    code = "session_limit"
+
+
+class FrameTooLarge(BadRequest):
+    code = "frame_too_large"
+
+
+class UnsupportedEncoding(BadRequest):
+    """A stream's audio is not what it can be."""
+
+    code = "unsupported_encoding"
 
 
 class Unauthorized(SttError):
