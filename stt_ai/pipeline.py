@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.ports import Decoder, Diarizer, OnDuration, Transcriber
@@ -14,7 +15,7 @@ from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
     LanguageGuess,
-    Pcm,
+    LoadedModel,
     SpeakerTurn,
     Transcript,
     TranscriptionRequest,
@@ -65,15 +66,16 @@ class Pipeline:
             raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
         heard: dict[int, WindowTranscript] = {}  # outlives the samples: no window is decoded twice
         speakers = _Speakers(self._diarizer, request)
+        told = _Told(on_duration)
         for attempt in range(1, self._decode_attempts + 1):
             audio = await self._decoder.decode(upload)
-            if on_duration and attempt == 1:
-                await on_duration(audio.duration)
-            model = await transcriber.describe()
-            todo = windows.pack(audio.regions, max_samples=round(model.window_s * SAMPLE_RATE))
-            hearing = _Hearing(audio.pcm, todo, transcriber, self._options, self._windows_in_flight, heard)
+            hearing = _Hearing(audio, transcriber, self._options, self._windows_in_flight, heard)
             try:
-                (code, probability), _ = await _together(hearing.hear_all(request.language), speakers.find(audio))
+                async with _together() as group:
+                    group.create_task(told.tell(audio.duration))
+                    group.create_task(speakers.find(audio))
+                    spoken = group.create_task(hearing.hear_all(request.language))
+                code, probability = spoken.result()
                 break
             except AudioLost:
                 logger.warning("the decoded samples were lost in attempt %d", attempt)
@@ -84,9 +86,21 @@ class Pipeline:
             language=code,
             language_probability=probability,
             duration=audio.duration,
-            model=model.label,
-            demo=model.demo or speakers.demo,
+            model=hearing.model.label,
+            demo=hearing.model.demo or speakers.demo,
         )
+
+
+class _Told:
+    """Tells the audio's length once, beside the work: what refuses it ends the work before much of it is done."""
+
+    def __init__(self, on_duration: OnDuration | None) -> None:
+        self._on_duration = on_duration
+
+    async def tell(self, seconds: float) -> None:
+        if self._on_duration:
+            await self._on_duration(seconds)
+            self._on_duration = None
 
 
 class _Speakers:
@@ -114,15 +128,15 @@ class _Hearing:
 
     def __init__(
         self,
-        pcm: Pcm,
-        todo: Sequence[Window],
+        audio: DecodedAudio,
         transcriber: Transcriber,
         options: DecodingOptions,
         in_flight: int,
         heard: dict[int, WindowTranscript],
     ) -> None:
-        self._pcm = pcm
-        self._windows = todo
+        self.model = LoadedModel("")
+        self._audio = audio
+        self._windows: Sequence[Window] = ()
         self._transcriber = transcriber
         self._options = options
         self._in_flight = in_flight
@@ -130,6 +144,8 @@ class _Hearing:
 
     async def hear_all(self, asked: str | None) -> tuple[str, float]:
         """Hear every window in one language; returns it with its probability (1.0 when the caller said it)."""
+        self.model = await self._transcriber.describe()
+        self._windows = windows.pack(self._audio.regions, max_samples=round(self.model.window_s * SAMPLE_RATE))
         if not self._windows:
             return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
         code, probability = (asked, 1.0) if asked else await self._find_language()
@@ -151,7 +167,7 @@ class _Hearing:
             return result.language, result.language_probability
         sample = self._windows[: language.SAMPLE_WINDOWS]
         guesses: list[LanguageGuess] = await _each(
-            lambda window: self._transcriber.detect_language(self._pcm, window), sample, self._in_flight
+            lambda window: self._transcriber.detect_language(self._audio.pcm, window), sample, self._in_flight
         )
         code, probability = language.combine(guesses)
         if code != result.language:
@@ -162,34 +178,28 @@ class _Hearing:
         known = self._heard.get(window.index)
         if known is None:
             options = replace(self._options, language=code)
-            known = self._heard[window.index] = await self._transcriber.transcribe(self._pcm, window, options)
+            known = self._heard[window.index] = await self._transcriber.transcribe(self._audio.pcm, window, options)
         return known
 
 
-async def _together(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, R]) -> tuple[T, R]:
-    """Both results. The first failure cancels the other and is raised as itself, not in a group."""
+@asynccontextmanager
+async def _together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose first failure, which cancels the others, is raised as itself, not in a group."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = group.create_task(first), group.create_task(second)
+            yield group
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return tasks[0].result(), tasks[1].result()
 
 
 async def _each(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
-    """``function`` of every item, at most ``limit`` at once, results in order.
-
-    The first failure cancels the rest and is raised as itself, not in a group.
-    """
+    """``function`` of every item, at most ``limit`` at once, results in order. The first failure ends it."""
     gate = asyncio.Semaphore(limit)
 
     async def one(item: T) -> R:
         async with gate:
             return await function(item)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(item)) for item in items]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    async with _together() as group:
+        tasks = [group.create_task(one(item)) for item in items]
     return [task.result() for task in tasks]

@@ -36,7 +36,7 @@ from stt_ai.types import (
 )
 
 OnDuration = Callable[[float], Awaitable[None]]
-"""Told the seconds of audio of a file before anything is made of it."""
+"""Told the seconds of audio of a file while work on it begins."""
 
 
 class Decoder(Protocol):
@@ -122,7 +122,9 @@ class TranscriptionService(Protocol):
     async def transcribe(
         self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
     ) -> Transcript:
-        """``on_duration`` is awaited as soon as the audio's length is known; what it raises ends the work."""
+        """``on_duration`` is called as soon as the audio's length is known. What it raises ends the work, and there is
+        no transcript before it has returned.
+        """
         ...
 
 

@@ -133,26 +133,36 @@ async def test_words_come_in_order_at_their_place_in_the_file() -> None:
     assert (transcript.model, transcript.demo, transcript.duration) == ("clock", True, 1200.0)
 
 
-async def test_the_length_is_told_once_before_anything_is_heard() -> None:
+async def test_the_length_is_told_once_and_before_there_is_a_transcript() -> None:
     clock = SpeakingClock(fails=[AudioLost("gone")])
-    told: list[tuple[float, int]] = []
+    told: list[float] = []
+    allowed = asyncio.Event()
 
     async def on_duration(seconds: float) -> None:
-        told.append((seconds, clock.heard.total()))
+        await allowed.wait()
+        told.append(seconds)
 
-    await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"), on_duration)
-    assert told == [(60.0, 0)]
+    pipeline = Pipeline(spoken(windows=2), {"m": clock}, Voices())
+    work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), on_duration))
+    await turns_of_the_loop()
+    assert not work.done()
+    allowed.set()
+    await work
+    assert told == [60.0]
 
 
-async def test_who_cannot_pay_for_the_length_gets_no_work() -> None:
+async def test_who_cannot_pay_for_the_length_gets_no_more_work() -> None:
     clock = SpeakingClock()
 
     async def refuse(seconds: float) -> None:
         raise PaymentRequired("No credits remaining. Upgrade your plan.")
 
+    pipeline = Pipeline(spoken(windows=40), {"m": clock}, Voices(), windows_in_flight=8)
     with pytest.raises(PaymentRequired):
-        await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
-    assert not clock.heard
+        await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
+    begun = clock.heard.total()
+    await turns_of_the_loop()
+    assert clock.heard.total() == begun <= 8
 
 
 async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
