@@ -19,6 +19,7 @@ from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
+    Hypothesis,
     LanguageGuess,
     LoadedModel,
     Pcm,
@@ -139,7 +140,7 @@ class Description:
 
 
 class RemoteTranscriber:
-    """One model's deployment as a `Transcriber`.
+    """One model's deployment as a `Transcriber` and as a `LiveRecognizer`.
 
     ``wait_s``: how long a request waits for the first replica of a model that is not in memory yet.
     """
@@ -161,6 +162,17 @@ class RemoteTranscriber:
         part = _only_needed(pcm, window)
         result: LanguageGuess = await call(lambda: self._handle.detect_language.remote(part, window))
         return result
+
+    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+        heard: Hypothesis | None = await call(lambda: self._handle.guess.remote(samples, options, key, within))
+        return heard
+
+    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        heard = await call(lambda: self._handle.hear.remote(samples, options, key))
+        if isinstance(heard, SttError):
+            raise heard
+        assert isinstance(heard, WindowTranscript)
+        return heard
 
 
 def _only_needed(pcm: Pcm, window: Window) -> Pcm:

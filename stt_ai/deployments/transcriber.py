@@ -5,15 +5,27 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from stt_ai.deployments.remote import fetch_samples
 from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.engines.whisper import WhisperEngine
-from stt_ai.errors import ModelUnavailable, SttError
+from stt_ai.errors import ModelUnavailable, SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import SourceSettings, resolve
-from stt_ai.types import DecodingOptions, LanguageGuess, LoadedModel, Pcm, Priority, Samples, Window, WindowTranscript
+from stt_ai.types import (
+    SAMPLE_RATE,
+    DecodingOptions,
+    Hypothesis,
+    LanguageGuess,
+    LoadedModel,
+    Pcm,
+    Priority,
+    Samples,
+    Window,
+    WindowTranscript,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +53,33 @@ class TranscriberConfig:
     max_queued_s: float = 7200.0
 
 
+class Kind(Enum):
+    """What is asked about a window."""
+
+    TRANSCRIBE = auto()
+    GUESS = auto()
+    DETECT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One window for the engine. ``options`` None: only its language is asked."""
+    """One window for the engine. ``live``: somebody speaks and waits for it."""
 
+    kind: Kind
     samples: Samples
-    options: DecodingOptions | None
+    options: DecodingOptions
+    live: bool = False
+
+
+Answer = WindowTranscript | Hypothesis | LanguageGuess
 
 
 class TranscriberDeployment:
-    """Transcribes windows of all requests together, in batches."""
+    """Transcribes windows of all requests together, in batches.
+
+    Live speech has batches of its own. On a CPU each of its windows is alone: decoded together they would take as long
+    as one after another, and the first would be ready as late as the last.
+    """
 
     def __init__(self, config: TranscriberConfig) -> None:
         self._config = config
@@ -59,8 +88,12 @@ class TranscriberDeployment:
         self._failure: ModelUnavailable | None = None
         self._failed_at = 0.0
         self._loading = asyncio.Lock()
-        self._scheduler: BatchScheduler[Job, WindowTranscript | LanguageGuess] = BatchScheduler(
-            self._run, max_batch=config.max_batch, max_queued_s=config.max_queued_s, seconds=_seconds
+        self._scheduler: BatchScheduler[Job, Answer] = BatchScheduler(
+            self._run,
+            max_batch=config.max_batch,
+            max_queued_s=config.max_queued_s,
+            seconds=lambda job: job.samples.size / SAMPLE_RATE,
+            bucket=lambda job: job.live and (config.device != "cpu" or id(job)),
         )
         self._load()
         if self._failure is not None and config.preload:
@@ -72,16 +105,39 @@ class TranscriberDeployment:
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         await self._ready()
-        job = Job(await fetch_samples(pcm, window), options)
+        job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options)
         result = await self._scheduler.submit(job, priority=options.priority)
         assert isinstance(result, WindowTranscript)
         return result
 
     async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
         await self._ready()
-        job = Job(await fetch_samples(pcm, window), None)
+        job = Job(Kind.DETECT, await fetch_samples(pcm, window), DecodingOptions())
         result = await self._scheduler.submit(job, priority=Priority.FINAL)
         assert isinstance(result, LanguageGuess)
+        return result
+
+    async def guess(self, samples: Samples, options: DecodingOptions, key: str, within: float) -> Hypothesis | None:
+        """As `stt_ai.ports.LiveRecognizer` says."""
+        job = Job(Kind.GUESS, samples, options, live=True)
+        deadline = time.monotonic() + within
+        try:
+            await self._ready()
+            result = await self._scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
+        except Unavailable:
+            return None
+        assert isinstance(result, Hypothesis)
+        return result
+
+    async def hear(self, samples: Samples, options: DecodingOptions, key: str) -> WindowTranscript | Unavailable:
+        """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
+        job = Job(Kind.TRANSCRIBE, samples, options, live=True)
+        try:
+            await self._ready()
+            result = await self._scheduler.submit(job, priority=Priority.LIVE, key=key)
+        except Unavailable as refusal:
+            return refusal.with_traceback(None)
+        assert isinstance(result, WindowTranscript)
         return result
 
     async def _ready(self) -> None:
@@ -112,16 +168,17 @@ class TranscriberDeployment:
         self._failure = None
         self._loaded = LoadedModel(model.label, model.demo, model.window_s, find_gpu())
 
-    def _run(self, jobs: Sequence[Job]) -> list[WindowTranscript | LanguageGuess | SttError]:
+    def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""
-        assert self._engine is not None
-        asked = {at: job.samples for at, job in enumerate(jobs) if job.options is None}
-        spoken = {at: (job.samples, job.options) for at, job in enumerate(jobs) if job.options is not None}
-        results: dict[int, WindowTranscript | LanguageGuess | SttError] = {}
-        results.update(zip(asked, self._engine.detect_batch(list(asked.values())), strict=True))
-        results.update(zip(spoken, self._engine.transcribe_batch(list(spoken.values())), strict=True))
+        results: dict[int, Answer | SttError] = {}
+        for kind in Kind:
+            places = [at for at, job in enumerate(jobs) if job.kind is kind]
+            results.update(zip(places, self._ask(kind, [jobs[at] for at in places]), strict=True))
         return [results[at] for at in range(len(jobs))]
 
-
-def _seconds(job: Job) -> float:
-    return job.samples.size / 16_000
+    def _ask(self, kind: Kind, jobs: Sequence[Job]) -> Sequence[Answer | SttError]:
+        assert self._engine is not None
+        if kind is Kind.DETECT:
+            return self._engine.detect_batch([job.samples for job in jobs])
+        windows = [(job.samples, job.options) for job in jobs]
+        return self._engine.guess_batch(windows) if kind is Kind.GUESS else self._engine.transcribe_batch(windows)

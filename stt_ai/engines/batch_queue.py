@@ -33,7 +33,10 @@ class Ticket(Generic[Item]):
 
 
 class BatchQueue(Generic[Item]):
-    """Finals before partials, the oldest first; at most ``max_items`` and ``max_seconds`` of audio."""
+    """By priority, the oldest first; at most ``max_items`` and ``max_seconds`` of audio.
+
+    Live finals are always taken in: a few seconds each, of speakers who were let in before.
+    """
 
     def __init__(self, max_items: int, max_seconds: float = float("inf")) -> None:
         self._max_items = max_items
@@ -70,12 +73,15 @@ class BatchQueue(Generic[Item]):
     def add(self, ticket: Ticket[Item]) -> list[Ticket[Item]]:
         """Takes the ticket in and returns the partials that had to go for it. Raises `QueueFull`.
 
-        Only a final pushes others out, the youngest partials first. An empty queue takes anything.
+        Only partials are pushed out, the youngest first, and never by one another. An empty queue takes anything.
         """
-        partials = [t for t in reversed(self._waiting) if t.priority > ticket.priority]
+        pushes = ticket.priority is not Priority.PARTIAL
+        partials = [t for t in reversed(self._waiting) if pushes and t.priority is Priority.PARTIAL]
         kept, seconds, pushed = len(self._waiting), self.seconds, 0
         while kept and (kept >= self._max_items or seconds + ticket.seconds > self._max_seconds):
             if pushed == len(partials):
+                if ticket.priority is Priority.LIVE:
+                    break
                 raise QueueFull
             kept, seconds, pushed = kept - 1, seconds - partials[pushed].seconds, pushed + 1
         for partial in partials[:pushed]:

@@ -1,6 +1,6 @@
 """Batches for a model out of what many callers ask at once.
 
-Whoever waits when the model becomes free shares the next batch: finals before partials, the oldest first. On a busy
+Whoever waits when the model becomes free shares the next batch, by priority, the oldest first. On a busy
 machine batches fill up by themselves; on an idle one nobody waits for company.
 """
 

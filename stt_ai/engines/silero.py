@@ -5,6 +5,7 @@ with it but for four bytes a frame. The model is the one that faster-whisper shi
 import functools
 import importlib.util
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from stt_ai.speech.endpointing import FRAME, pause_cost
 from stt_ai.types import SAMPLE_RATE, Samples, SpeechRegion
 
 Probabilities = npt.NDArray[np.float32]
 
-FRAME = 512
-"""Samples that the model judges at once: 32 ms."""
 _CONTEXT = 64
 _STATE = (1, 1, 128)
 _BATCH = 256
@@ -44,68 +44,106 @@ class VadOptions:
     longest: float = 30.0
 
 
-class SpeechStream:
-    """Takes one file's samples in pieces of any length and gives one probability for each frame."""
+class _Frames:
+    """Takes samples in pieces of any length and judges each frame with what the model kept of those before it."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, batch: int) -> None:
+        """``batch``: how many frames go to the model in one call. The calls are cut at the same frames always."""
         self._session = session
+        self._batch = batch * FRAME
         self._hidden = np.zeros(_STATE, np.float32)
         self._cell = np.zeros(_STATE, np.float32)
         # The last samples of the frame before, then the samples that do not fill a batch yet.
         self._pending: list[Samples] = [np.zeros(_CONTEXT, np.int16)]
         self._waiting = 0
-        self._probabilities: list[Probabilities] = []
 
-    def feed(self, samples: Samples) -> None:
-        """``samples``: int16, 16 kHz, shape (n,)."""
+    def feed(self, samples: Samples) -> Iterator[Probabilities]:
+        """``samples``: int16, 16 kHz, shape (n,). The probabilities of each batch that is whole now."""
         self._pending.append(samples)
         self._waiting += len(samples)
-        batch = _BATCH * FRAME
-        if self._waiting < batch:
+        if self._waiting < self._batch:
             return
         audio = np.concatenate(self._pending)
-        whole = self._waiting // batch * batch
-        for start in range(0, whole, batch):
-            self._judge(audio[start : start + batch + _CONTEXT])
+        whole = self._waiting // self._batch * self._batch
         self._pending = [audio[whole:].copy()]
         self._waiting -= whole
+        for start in range(0, whole, self._batch):
+            yield self._judge(audio[start : start + self._batch + _CONTEXT])
 
-    def finish(self) -> Probabilities:
-        """Shape (frames,); the last frame is filled with silence. Nothing may be fed afterwards."""
+    def finish(self) -> Iterator[Probabilities]:
+        """The rest; the last frame is filled with silence. Nothing may be fed afterwards."""
         if self._waiting:
             audio = np.concatenate(self._pending)
-            self._judge(np.pad(audio, (0, -self._waiting % FRAME)))
-        return np.concatenate(self._probabilities) if self._probabilities else np.zeros(0, np.float32)
+            yield self._judge(np.pad(audio, (0, -self._waiting % FRAME)))
 
-    def _judge(self, audio: Samples) -> None:
+    def _judge(self, audio: Samples) -> Probabilities:
         """``audio``: the context of the first frame, then whole frames."""
-        if not audio.any():
+        if len(audio) > SAMPLE_RATE and not audio.any():
             # Nothing at all for seconds: as at the start of a file. Long digital silence costs next to nothing.
             self._hidden, self._cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
-            self._probabilities.append(np.zeros(len(audio) // FRAME, np.float32))
-            return
+            return np.zeros(len(audio) // FRAME, np.float32)
         scaled = audio.astype(np.float32) / 32768.0
         frames = np.lib.stride_tricks.sliding_window_view(scaled, _CONTEXT + FRAME)[::FRAME]
         inputs = {"input": np.ascontiguousarray(frames), "h": self._hidden, "c": self._cell}
         found, self._hidden, self._cell = self._session.run(None, inputs)
-        self._probabilities.append(np.asarray(found, np.float32).ravel())
+        return np.asarray(found, np.float32).ravel()
+
+
+class SpeechStream:
+    """Takes one file's samples in pieces of any length and gives one probability for each frame, all at the end."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._frames = _Frames(session, _BATCH)
+        self._probabilities: list[Probabilities] = []
+
+    def feed(self, samples: Samples) -> None:
+        """``samples``: int16, 16 kHz, shape (n,)."""
+        self._probabilities.extend(self._frames.feed(samples))
+
+    def finish(self) -> Probabilities:
+        """Shape (frames,); the last frame is filled with silence. Nothing may be fed afterwards."""
+        self._probabilities.extend(self._frames.finish())
+        return np.concatenate(self._probabilities) if self._probabilities else np.zeros(0, np.float32)
+
+
+class LiveSpeechStream:
+    """Takes a live stream's samples and gives each frame's probability as soon as the frame is whole."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._frames = _Frames(session, 1)
+
+    def feed(self, samples: Samples) -> list[float]:
+        """``samples``: int16, 16 kHz, shape (n,), of which it keeps no reference. The same however they are cut."""
+        return [float(found[0]) for found in self._frames.feed(samples.copy())]
 
 
 class SpeechDetector:
-    """The loaded model. Many streams may use it at once, from any threads."""
+    """The loaded model, for files. Many streams may use it at once, from any threads."""
 
     def __init__(self, threads: int = 1) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # with it the same work took twice the time
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(
-            str(_model_path()), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session = _load(threads)
 
     def stream(self) -> SpeechStream:
         return SpeechStream(self._session)
+
+
+class VoiceDetector:
+    """The same for live streams. Fits `stt_ai.ports.VoiceDetector`."""
+
+    def __init__(self) -> None:
+        self._session = _load(threads=1)
+
+    def stream(self) -> LiveSpeechStream:
+        return LiveSpeechStream(self._session)
+
+
+def _load(threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # with it the same work took twice the time
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(_model_path()), sess_options=options, providers=["CPUExecutionProvider"])
 
 
 @functools.cache
@@ -127,7 +165,7 @@ def speech_regions(
     if samples < options.shortest_file * SAMPLE_RATE:
         options = replace(options, min_speech=0.0)
     bounds = _padded(_runs(probabilities, options), samples, options)
-    cost = _pause_cost(probabilities)
+    cost = pause_cost(probabilities)
     return tuple(part for start, end in bounds for part in _split(start, end, cost, options))
 
 
@@ -157,13 +195,6 @@ def _padded(runs: list[tuple[int, int]], samples: int, options: VadOptions) -> l
         (max(start - pad, floor), min(end + pad, ceiling))
         for (start, end), floor, ceiling in zip(bounds, floors, ceilings, strict=False)  # without bounds there is one
     ]
-
-
-def _pause_cost(probabilities: Probabilities) -> Probabilities:
-    """The mean over a third of a second around each frame: lowest in the middle of the clearest pause."""
-    if not len(probabilities):
-        return probabilities
-    return np.convolve(probabilities, np.full(11, 1 / 11, np.float32), "same")[: len(probabilities)]
 
 
 def _split(start: int, end: int, cost: Probabilities, options: VadOptions) -> list[SpeechRegion]:

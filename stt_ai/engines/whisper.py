@@ -1,23 +1,26 @@
 """Whisper by faster-whisper and CTranslate2: batches of windows -> words with times and confidences."""
 
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from stt_ai.engines.features import FRAMES_PER_SECOND
 from stt_ai.engines.whisper_decode import Encoded, Job, decode
 from stt_ai.engines.whisper_model import LoadedWhisper
-from stt_ai.engines.whisper_words import words_of
+from stt_ai.engines.whisper_words import Unaligned, pieces_of, words_of
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
 from stt_ai.speech.cleanup import Attempt, Guards, collapse_loops, is_invented, is_silence
 from stt_ai.speech.quiet import trim_pauses
 from stt_ai.speech.windows import MAX_SAMPLES
-from stt_ai.types import SAMPLE_RATE, DecodingOptions, LanguageGuess, Samples, WindowTranscript, Word
+from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Piece, Samples, WindowTranscript, Word
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +85,11 @@ class WhisperEngine:
         faults = [self._fault(samples, options) for samples, options in windows]
         return self._in_groups(windows, [samples for samples, _ in windows], faults, self._transcribe)
 
+    def guess_batch(self, windows: Sequence[Window]) -> list[Hypothesis | SttError]:
+        """What can be heard so far in each window after its prefix, without times. A failed one has its error."""
+        faults = [self._fault(samples, options) for samples, options in windows]
+        return self._in_groups(windows, [samples for samples, _ in windows], faults, self._guess)
+
     def detect_batch(self, windows: Sequence[Samples]) -> list[LanguageGuess | SttError]:
         """Which language each window is in. One that fails has its error in its place."""
         return self._in_groups(windows, windows, [self._fault(samples) for samples in windows], self._detect)
@@ -111,16 +119,46 @@ class WhisperEngine:
         return [results[index] for index in range(len(items))]
 
     def _transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
+        encoded, jobs, languages, attempts = self._decode(windows)
+        with self._timed("align"):
+            timed = {row for row, (_, options) in enumerate(windows) if options.word_times}
+            words = self._words(encoded, jobs, attempts, timed)
+        return [
+            WindowTranscript(
+                trim_pauses(words[job.row], samples) if job.row in timed else words[job.row],
+                *language,
+                attempt.no_speech_probability,
+            )
+            for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
+        ]
+
+    def _guess(self, windows: Sequence[Window]) -> list[Hypothesis]:
+        _, jobs, languages, attempts = self._decode(windows)
+        return [
+            Hypothesis(self._pieces(job, attempt), *language)
+            for job, language, attempt in zip(jobs, languages, attempts, strict=True)
+        ]
+
+    def _pieces(self, job: Job, attempt: Attempt) -> tuple[Piece, ...]:
+        if not job.prefix and self._is_made_up(attempt, job.seconds):
+            return ()
+        end = self._model.end_token
+        tail = [token for token in attempt.tokens[len(job.prefix) :] if token < end]
+        return pieces_of(tail, end, self._model.tokenizer(job.language).split_to_word_tokens, job.language)
+
+    def _decode(self, windows: Sequence[Window]) -> tuple[Encoded, list[Job], list[tuple[str, float]], list[Attempt]]:
         encoded = self._encode([samples for samples, _ in windows])
         languages = self._settle_languages(encoded, [options for _, options in windows])
         jobs = [
             Job(
                 row=row,
-                prompt=self._model.prompt(language, options.task),
+                start=self._model.prompt(language, options.task),
                 language=language,
                 seconds=len(samples) / SAMPLE_RATE,
                 beam_size=options.beam_size,
                 temperatures=options.temperatures or (0.0,),
+                before=self._model.before(options.prompt),
+                prefix=options.prefix,
             )
             for row, ((samples, options), (language, _)) in enumerate(zip(windows, languages, strict=True))
         ]
@@ -133,12 +171,7 @@ class WhisperEngine:
                 text_of=self._model.text_of,
                 guards=self._guards,
             )
-        with self._timed("align"):
-            words = self._words(encoded, jobs, attempts)
-        return [
-            WindowTranscript(trim_pauses(words[job.row], samples), *language, attempt.no_speech_probability)
-            for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
-        ]
+        return encoded, jobs, languages, attempts
 
     def _detect(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
         tables = self._languages_of(self._encode(windows), range(len(windows)))
@@ -167,19 +200,22 @@ class WhisperEngine:
             tables = self._model.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
 
-    def _words(self, encoded: Encoded, jobs: Sequence[Job], attempts: Sequence[Attempt]) -> dict[int, tuple[Word, ...]]:
+    def _words(
+        self, encoded: Encoded, jobs: Sequence[Job], attempts: Sequence[Attempt], timed: Container[int]
+    ) -> dict[int, tuple[Word, ...]]:
         """Words by row, timed by one alignment for each start sequence. What was made up has none."""
         words: dict[int, tuple[Word, ...]] = {job.row: () for job in jobs}
         end = self._model.end_token
-        texts = {
-            job.row: [token for token in attempt.tokens if token < end]
-            for job, attempt in zip(jobs, attempts, strict=True)
-            if not self._is_made_up(attempt, job.seconds)
-        }
+        texts: dict[int, list[int]] = {}
         groups: dict[tuple[int, ...], list[Job]] = {}
-        for job in jobs:
-            if texts.get(job.row):
-                groups.setdefault(tuple(job.prompt[:-1]), []).append(job)
+        for job, attempt in zip(jobs, attempts, strict=True):
+            texts[job.row] = text = [token for token in attempt.tokens if token < end]
+            if not text or (not job.prefix and self._is_made_up(attempt, job.seconds)):
+                continue
+            if job.row in timed:
+                groups.setdefault(tuple(job.start[:-1]), []).append(job)
+            else:
+                words[job.row] = self._spelt(job, text, Unaligned([math.exp(attempt.log_probability)] * len(text)))
         for start_sequence, group in groups.items():
             alignments = self._model.ct2.align(
                 encoded.rows([job.row for job in group]),
@@ -188,10 +224,15 @@ class WhisperEngine:
                 [max(SHORTEST_ALIGNED, round(job.seconds * FRAMES_PER_SECOND)) for job in group],
             )
             for job, alignment in zip(group, alignments, strict=True):
-                split = self._model.tokenizer(job.language).split_to_word_tokens
-                timed = words_of(texts[job.row], end, split, alignment, job.language, job.seconds)
-                words[job.row] = collapse_loops(timed)
+                words[job.row] = self._spelt(job, texts[job.row], alignment)
         return words
+
+    def _spelt(self, job: Job, tokens: list[int], alignment: Any) -> tuple[Word, ...]:
+        """The words without what loops in them; those of the prefix, which were decided before, all stay."""
+        split = self._model.tokenizer(job.language).split_to_word_tokens
+        words = words_of(tokens, self._model.end_token, split, alignment, job.language, job.seconds)
+        decided = bisect_left(list(accumulate(word.tokens for word in words)), len(job.prefix)) + 1 if job.prefix else 0
+        return (*words[:decided], *collapse_loops(words[decided:]))
 
     def _is_made_up(self, attempt: Attempt, seconds: float) -> bool:
         return is_silence(attempt, self._guards) or is_invented(

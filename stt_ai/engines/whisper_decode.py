@@ -55,15 +55,34 @@ class Generator(Protocol):
 
 @dataclass(slots=True)
 class Job:
-    """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed."""
+    """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed.
+
+    The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
+    the window's text begins.
+    """
 
     row: int
-    prompt: list[int]
+    start: list[int]
     language: str
     seconds: float
     beam_size: int
     temperatures: tuple[float, ...]
+    before: tuple[int, ...] = ()
+    prefix: tuple[int, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def prompt(self) -> list[int]:
+        return [*self.before, *self.start, *self.prefix]
+
+    @property
+    def longest(self) -> int:
+        """What `generate` must be told so that the window may take as many tokens as it needs.
+
+        It takes half of that, or what the prompt leaves of it where that is less.
+        """
+        limit = token_limit(self.seconds)
+        return min(2 * MAX_TOKENS, limit + max(limit, len(self.prompt)))
 
     @property
     def temperature(self) -> float:
@@ -89,14 +108,14 @@ def decode(
     while pending:
         for group in _alike(pending):
             options = _search(group[0]) | {
-                "max_length": 2 * max(token_limit(job.seconds) for job in group),  # CTranslate2 writes half of it
+                "max_length": max(job.longest for job in group),
                 "suppress_tokens": suppress_tokens,
                 "return_scores": True,
                 "return_no_speech_prob": True,
             }
             results = model.generate(encoded.rows([job.row for job in group]), [job.prompt for job in group], **options)
             for job, result in zip(group, results, strict=True):
-                job.attempts.append(_attempt(result, job.temperature, text_of))
+                job.attempts.append(_attempt(result, job, text_of))
         pending = [
             job
             for job in pending
@@ -106,10 +125,10 @@ def decode(
 
 
 def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs that one call can decode: CTranslate2 takes one search for a batch."""
-    groups: dict[tuple[int, float], list[Job]] = {}
+    """Jobs that one call can decode: CTranslate2 takes one search and one place of the start for a batch."""
+    groups: dict[tuple[int, float, int], list[Job]] = {}
     for job in jobs:
-        groups.setdefault((job.beam_size, job.temperature), []).append(job)
+        groups.setdefault((job.beam_size, job.temperature, len(job.before)), []).append(job)
     return list(groups.values())
 
 
@@ -125,8 +144,8 @@ def _search(job: Job) -> dict[str, Any]:
     return {"beam_size": job.beam_size, "patience": 1}
 
 
-def _attempt(result: Any, temperature: float, text_of: Callable[[Sequence[int]], str]) -> Attempt:
+def _attempt(result: Any, job: Job, text_of: Callable[[Sequence[int]], str]) -> Attempt:
     tokens = tuple(result.sequences_ids[0])
-    # The score is the mean over the tokens; Whisper counts the end token, too.
-    mean = result.scores[0] * len(tokens) / (len(tokens) + 1)
-    return Attempt(text_of(tokens), tokens, mean, result.no_speech_prob, temperature)
+    # The score is the mean over the tokens, those of the prefix at no cost; Whisper counts the end token, too.
+    mean = result.scores[0] * len(tokens) / (max(0, len(tokens) - len(job.prefix)) + 1)
+    return Attempt(text_of(tokens), tokens, mean, result.no_speech_prob, job.temperature)

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
 FRAMES_AFTER = 1 * FRAMES_PER_SECOND
+LONGEST_BEFORE = 223
+"""Tokens. With its own sign before it, half of what the decoder can hold."""
 LENGTHS = (200, 400, 600, 800, 1200, 1600, 2000, 2400, MAX_FRAMES)
 """Frames that a window may be heard for. Few, so that batches fill; its own, so that no neighbour changes its text."""
 
@@ -94,6 +96,11 @@ class LoadedWhisper:
         """The start sequence and the order to write no timestamps: equally long whatever the language."""
         tokenizer = self.tokenizer(language, task)
         return [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+    def before(self, text: str) -> tuple[int, ...]:
+        """What stands before the start sequence when ``text`` was said before the window: its end, if it is long."""
+        tokens = self.tokenizer().encode(" " + text.strip())[-LONGEST_BEFORE:] if text.strip() else []
+        return (self.tokenizer().sot_prev, *tokens) if tokens else ()
 
     def frames(self, samples: Samples) -> int:
         """What must be heard of a window: it and a little silence if the model bears that, else 30 s."""

@@ -3,11 +3,11 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from stt_ai.types import Word
+from stt_ai.types import Piece, Word
 
 SECONDS_PER_POSITION = 0.02
 OPENERS = "\"'“¿¡([{-"
@@ -20,12 +20,13 @@ SplitTokens = Callable[[list[int]], tuple[list[str], list[list[int]]]]
 
 @dataclass(slots=True)
 class _Unit:
-    """A piece of text with its time in seconds and its tokens' probabilities, before it is a word."""
+    """A piece of text with its time in seconds, its tokens and their probabilities, before it is a word."""
 
     text: str
-    start: float
-    end: float
-    probabilities: list[float]
+    tokens: list[int]
+    start: float = 0.0
+    end: float = 0.0
+    probabilities: list[float] = field(default_factory=list)
 
     @property
     def duration(self) -> float:
@@ -46,12 +47,27 @@ def words_of(
     at = 0
     for text, part in zip(texts[:-1], parts[:-1], strict=True):
         after = at + len(part)
-        units.append(_Unit(text, starts[at], starts[after], list(alignment.text_token_probs[at:after])))
+        units.append(_Unit(text, part, starts[at], starts[after], list(alignment.text_token_probs[at:after])))
         at = after
     if not units:
         return ()
     _shorten(units)
     return tuple(_clamped(_merge(units, spaced=language not in UNSPACED), duration))
+
+
+def pieces_of(tokens: Sequence[int], end_token: int, split: SplitTokens, language: str) -> tuple[Piece, ...]:
+    """The same words without times, and with all the tokens: for text that will be continued."""
+    texts, parts = split([*tokens, end_token])
+    units = [_Unit(text, part) for text, part in zip(texts[:-1], parts[:-1], strict=True)]
+    return tuple(Piece(unit.text, tuple(unit.tokens)) for unit in _merge(units, spaced=language not in UNSPACED))
+
+
+@dataclass(frozen=True, slots=True)
+class Unaligned:
+    """Stands for CTranslate2's alignment where none is made: words are spread evenly, each token as likely."""
+
+    text_token_probs: Sequence[float]
+    alignments: tuple[tuple[int, int], ...] = ()
 
 
 def _starts(pairs: Sequence[tuple[int, int]], tokens: int, duration: float) -> list[float]:
@@ -105,6 +121,7 @@ def _join(before: _Unit, unit: _Unit, *, start: float) -> None:
     """Signs are not spoken: they lend the word their text and their probability, and no time."""
     spoken = any(c.isalnum() for c in unit.text)
     before.text += unit.text
+    before.tokens = before.tokens + unit.tokens
     before.start = start
     before.end = unit.end if spoken else before.end
     before.probabilities = before.probabilities + unit.probabilities

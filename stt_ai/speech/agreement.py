@@ -1,0 +1,64 @@
+"""Which words of a speaker who goes on speaking are decided: those that two hypotheses, far enough apart, agree on.
+
+After LocalAgreement-2 (Liu et al., 2020; Macháček et al., arXiv 2307.14743), with a distance: two hypotheses on nearly
+the same audio agree on what is wrong as well.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from stt_ai.types import SAMPLE_RATE, Piece
+
+APART = round(0.8 * SAMPLE_RATE)
+KEPT = 16
+
+
+class Agreement:
+    """The decided words of one utterance; they are never taken back."""
+
+    def __init__(self, apart: int = APART) -> None:
+        """``apart``: samples of audio that lie between two hypotheses which may decide."""
+        self._apart = apart
+        self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=KEPT)
+        self.decided: tuple[Piece, ...] = ()
+        self._latest: tuple[Piece, ...] = ()
+
+    @property
+    def heard(self) -> str:
+        """The latest hypothesis, from the first word on."""
+        return "".join(piece.text for piece in self._latest).strip()
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        return tuple(token for piece in self.decided for token in piece.tokens)
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.decided).strip()
+
+    def add(self, tail: Sequence[Piece], end: int, latest: int) -> None:
+        """A hypothesis of what comes after the decided words, on audio up to sample ``end``.
+
+        Decided is what it begins with as an earlier one does, whose audio ended before ``latest``. The last word of
+        either is not: it may be half a word.
+        """
+        words = self._latest = (*self.decided, *tail)
+        spelt = tuple(plain(piece.text) for piece in words)
+        old = next((old for at, old in reversed(self._earlier) if at <= min(end - self._apart, latest)), ())
+        self._earlier.append((end, spelt))
+        agreed = common_prefix(spelt[:-1], old[:-1])
+        if agreed > len(self.decided):
+            self.decided = words[:agreed]
+
+
+def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many words both begin with."""
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return index
+    return min(len(one), len(other))
+
+
+def plain(word: str) -> str:
+    """What is compared when words are: letters and digits in lower case. Bare signs stay."""
+    return "".join(c for c in word.casefold() if c.isalnum()) or word.strip()
