@@ -1,0 +1,171 @@
+"""Samples -> utterances -> their texts: what a live session does, without how it is called.
+
+An utterance begins and ends where `Endpointer` says. While it goes on, what is heard so far is guessed again and again,
+from the words that are decided already on. When the speaker pauses, the final text is decoded at once, in the hope that
+no more comes: if so, it is there when the silence has become long enough to end the utterance.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from stt_ai.ports import VoiceStream
+from stt_ai.speech.endpointing import Began, Change, Ended, Endpointer, Paused
+from stt_ai.streaming.hearing import Hearing
+from stt_ai.streaming.ring import Ring
+from stt_ai.streaming.tasks import Tasks
+from stt_ai.streaming.teller import Teller, spell
+from stt_ai.streaming.utterance import Decision, Utterance
+from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
+
+NOTHING = WindowTranscript((), "", 0.0)
+
+
+class Listener:
+    """Hears one stream. ``progress`` is called whenever an utterance is settled."""
+
+    def __init__(
+        self,
+        voice: VoiceStream,
+        endpointer: Endpointer,
+        hearing: Hearing,
+        teller: Teller,
+        tasks: Tasks,
+        progress: Callable[[], None],
+    ) -> None:
+        self._voice = voice
+        self._endpointer = endpointer
+        self._hearing = hearing
+        self._teller = teller
+        self._tasks = tasks
+        self._progress = progress
+        self._ring = Ring(endpointer.position)
+        self._utterance: Utterance | None = None
+        self._ended: deque[Utterance] = deque()
+        self._guessing: asyncio.Task[None] | None = None
+        self._settling = False
+
+    @property
+    def position(self) -> int:
+        """Of the next sample."""
+        return self._ring.end
+
+    @property
+    def undecided(self) -> int:
+        """Samples of the utterances that have ended and have no text yet."""
+        return sum(utterance.end - utterance.start for utterance in self._ended)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every utterance that has ended is told."""
+        return not self._ended
+
+    def take(self, samples: Samples, watched: bool) -> None:
+        """``watched``: somebody may see partials of it in time."""
+        self._ring.append(samples)
+        for probability in self._voice.feed(samples):
+            self._apply(self._endpointer.push(probability))
+            if self.settled:
+                self._teller.silence(self._endpointer.position)
+        if watched:
+            self._step()
+        self._ring.drop_before(self._endpointer.needed_from)
+        if self.settled:
+            self._teller.quiet(self._endpointer.needed_from)
+
+    def end_utterance(self, from_finalize: bool) -> None:
+        """Ends it now. With ``from_finalize`` there is an answer also when there is none."""
+        before = len(self._ended)
+        self._apply(self._endpointer.end(self.position))
+        if from_finalize:
+            if len(self._ended) == before:
+                self._settle(Utterance.of_nothing(self.position))
+            self._ended[-1].from_finalize = True
+
+    def _apply(self, changes: list[Change]) -> None:
+        for change in changes:
+            if isinstance(change, Began):
+                self._utterance = Utterance(change.start, change.voice, change.voice)
+                self._utterance.next_step += round(self._hearing.step_s * SAMPLE_RATE)
+                self._teller.began(self._utterance, change.continued)
+                continue
+            utterance = self._utterance
+            assert utterance is not None
+            if isinstance(change, Paused):
+                if self._guessing is not None:
+                    self._guessing.cancel()
+                utterance.decision = self._decide(utterance, self._ring.copy(utterance.start, change.end), change.end)
+            elif isinstance(change, Ended):
+                self._end(utterance, change, continued=isinstance(changes[-1], Began))
+            else:
+                utterance.forget_decision()
+                utterance.next_step = self._endpointer.position
+
+    def _end(self, utterance: Utterance, change: Ended, continued: bool) -> None:
+        self._utterance = None
+        utterance.end, utterance.voice_end = change.end, change.voice_end
+        utterance.spoken_out = change.spoken_out
+        if utterance.decision is None or utterance.decision.end != change.end:
+            utterance.forget_decision()
+            utterance.samples = self._ring.copy(utterance.start, change.end)
+        self._teller.ended(utterance, continued)
+        self._settle(utterance)
+
+    def _step(self) -> None:
+        """Guesses, if it is time for it. Where the speaker pauses, the final text is under way already."""
+        utterance, end = self._utterance, self._endpointer.position
+        if utterance is None or utterance.decision is not None or end < utterance.next_step:
+            return
+        if self._teller.wants_partials and self._guessing is None:
+            self._guessing = self._tasks.spawn(self._guess(utterance, self._ring.copy(utterance.start, end), end))
+            self._guessing.add_done_callback(self._guessed)
+
+    def _guessed(self, task: "asyncio.Task[None]") -> None:
+        if self._guessing is task:
+            self._guessing = None
+
+    async def _guess(self, utterance: Utterance, samples: Samples, end: int) -> None:
+        language, agreement = utterance.language, utterance.agreement
+        heard = await self._hearing.guess(samples, agreement.tokens, language)
+        self._guessing = None
+        utterance.next_step = end + round(self._hearing.step_s * SAMPLE_RATE)
+        if heard is not None and utterance is self._utterance and utterance.decision is None:
+            agreement.add(heard.pieces, end, self._endpointer.earliest_cut)
+            if agreement.decided:
+                utterance.language = heard.language
+            self._teller.partial(utterance, agreement.heard)
+        self._step()
+
+    def _decide(self, utterance: Utterance, samples: Samples, end: int) -> Decision:
+        return Decision(end, self._tasks.spawn(self._decided(utterance, samples)))
+
+    async def _decided(self, utterance: Utterance, samples: Samples) -> WindowTranscript:
+        heard = await self._hearing.decide(samples, utterance.agreement.tokens, utterance.language)
+        if utterance is self._utterance:  # the speaker only pauses as yet
+            self._teller.partial(utterance, spell(heard))
+        return heard
+
+    def _settle(self, utterance: Utterance) -> None:
+        self._ended.append(utterance)
+        if not self._settling:
+            self._settling = True
+            self._tasks.spawn(self._settle_all())
+
+    async def _settle_all(self) -> None:
+        """Tells the finals in order, one after another."""
+        while self._ended:
+            utterance = self._ended[0]
+            heard = await self._final(utterance)
+            self._hearing.settle_language(heard, utterance.seconds)
+            self._teller.final(utterance, heard)
+            self._ended.popleft()
+            self._progress()
+        self._settling = False
+
+    async def _final(self, utterance: Utterance) -> WindowTranscript:
+        if utterance.decision is None:
+            assert utterance.samples is not None
+            if not len(utterance.samples):
+                return NOTHING
+            utterance.decision = self._decide(utterance, utterance.samples, utterance.end)
+        return await utterance.decision.task

@@ -1,0 +1,53 @@
+"""One utterance on its way from its first sample to its final text."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stt_ai.speech.agreement import Agreement
+from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
+
+
+@dataclass(eq=False)
+class Decision:
+    """The final text of the samples up to position ``end``, being found or found."""
+
+    end: int
+    task: "asyncio.Task[WindowTranscript]"
+
+
+@dataclass(eq=False)
+class Utterance:
+    """``start``, ``voice``, ``next_step``, ``end`` and ``voice_end`` are positions in samples.
+
+    ``language``: what its decided words are in. ``decision`` may be made while the speaker pauses, before it is known
+    whether the utterance ended; where it was not, ``samples`` are all of the utterance once it has ended.
+    """
+
+    start: int
+    voice: int
+    next_step: int
+    language: str | None = None
+    agreement: Agreement = field(default_factory=Agreement)
+    decision: Decision | None = None
+    samples: Samples | None = None
+    end: int = 0
+    voice_end: int = 0
+    spoken_out: bool = False
+    from_finalize: bool = False
+
+    @classmethod
+    def of_nothing(cls, at: int) -> "Utterance":
+        """Without any audio: it stands in the queue for an answer."""
+        return cls(at, at, at, samples=np.zeros(0, np.int16), end=at, voice_end=at)
+
+    @property
+    def seconds(self) -> float:
+        """Of all of it, once it has ended."""
+        return (self.end - self.start) / SAMPLE_RATE
+
+    def forget_decision(self) -> None:
+        if self.decision is not None:
+            self.decision.task.cancel()
+            self.decision = None
