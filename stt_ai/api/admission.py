@@ -62,6 +62,9 @@ class Grant:
     async def settle(self, seconds: float, response: StoredResponse | None = None) -> None:
         """Charges them. Only afterwards may the result be delivered. Raises as `reserve` does."""
 
+    def abandon(self) -> None:
+        """Neither charges nor gives back: whatever could not be settled is left to the lease's expiry."""
+
 
 class Admission(Protocol):
     """Decides on an arrival. The context is the caller's slot: left on every way out, also cancellation."""

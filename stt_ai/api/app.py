@@ -15,6 +15,9 @@ from stt_ai.api.errors import install_error_handlers
 from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext
 from stt_ai.api.openapi import DESCRIPTION
 from stt_ai.api.services import Services
+from stt_ai.api.stream import stream_routes
+from stt_ai.api.stream_context import SocketContext
+from stt_ai.api.stream_token import token_routes
 from stt_ai.api.transcribe import transcription_routes
 from stt_ai.api.uploads import sweep_stale
 
@@ -22,7 +25,7 @@ from stt_ai.api.uploads import sweep_stale
 def create_app(services: Services) -> FastAPI:
     """The API over ``services``, ready to be served. Starting it clears uploads that dead processes left."""
     config = services.config
-    admission = services.admission or _admission(services)
+    admission = services.admission or _admission(services, config.max_concurrent_uploads)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,6 +43,12 @@ def create_app(services: Services) -> FastAPI:
     )
     app.include_router(transcription_routes(services, admission))
     app.include_router(catalogue_routes(services))
+    if services.live:
+        entering = services.admission or _admission(services, services.live.limits.max_streams)
+        parts = (services.live, services.catalogue, config.default_model, entering, config.trusted_proxies)
+        app.include_router(stream_routes(*parts))
+    if services.live and services.billing:
+        app.include_router(token_routes(services.billing))
     if services.billing:
         app.include_router(account_routes(services.billing, config))
     app.include_router(docs_routes(app))
@@ -50,9 +59,10 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(Cors)
     app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id)
+    app.add_middleware(SocketContext)
     return app
 
 
-def _admission(services: Services) -> Admission:
-    limits = (services.config.max_file_bytes, services.config.max_concurrent_uploads)
+def _admission(services: Services, max_concurrent: int) -> Admission:
+    limits = (services.config.max_file_bytes, max_concurrent)
     return BillingAdmission(services.billing, *limits) if services.billing else OpenAdmission(*limits)

@@ -90,6 +90,10 @@ class BilledGrant(Grant):
         if not self._ended:
             await finish(self._release())
 
+    def abandon(self) -> None:
+        self._renewing.cancel()
+        self._ended = True
+
     async def _finish(self, call: Coroutine[Any, Any, T]) -> T:
         self._last = start(call)
         return await asyncio.shield(self._last)

@@ -63,6 +63,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
         for status, answer in operation["responses"].items()
     ]
     parts.append(_table("Status Content Meaning", answers))
+    parts += [_table(head, rows) for head, rows in operation.get("x-websocket", {}).items()]
     parts += [_fields_table(name, schema) for name in _answer_shapes(operation)]
     if fields:
         parts.append(_form(path, method, fields))

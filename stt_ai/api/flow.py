@@ -6,47 +6,11 @@ that queue (`stt_ai.api.proxy.middlewares` are ours). It holds the next piece ba
 unread, so the server stops reading its socket, and TCP stops the caller.
 """
 
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+from stt_ai.api import stream_flow
+from stt_ai.api.unread import AsgiApp, Message, Receive, Scope, Send, Unread
 
 MAX_UNREAD = 8 * 1024 * 1024
 _KEY = "stt_ai.unread"
-
-
-class Unread:
-    """Bytes of one request that were received and not yet read. The two sides run in different event loops."""
-
-    def __init__(self, limit: int = MAX_UNREAD) -> None:
-        self._limit = limit
-        self._bytes = 0
-        self._lock = threading.Lock()
-        self._loop = asyncio.get_running_loop()
-        self._below = asyncio.Event()
-        self._below.set()
-
-    def received(self, count: int) -> None:
-        with self._lock:
-            self._bytes += count
-            if self._bytes > self._limit:
-                self._below.clear()
-
-    def read(self, count: int) -> None:
-        with self._lock:
-            was_over = self._bytes > self._limit
-            self._bytes -= count
-            if was_over and self._bytes <= self._limit:
-                self._loop.call_soon_threadsafe(self._below.set)
-
-    async def wait_below_limit(self) -> None:
-        await self._below.wait()
 
 
 class HoldBack:
@@ -60,10 +24,13 @@ class HoldBack:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not CountReads.in_this_process:
+        if scope["type"] not in ("http", "websocket") or not CountReads.in_this_process:
             await self._app(scope, receive, send)
             return
-        unread = scope[_KEY] = Unread()
+        if scope["type"] == "websocket":
+            await stream_flow.hold_back(self._app, scope, receive, send)
+            return
+        unread = scope[_KEY] = Unread(MAX_UNREAD)
 
         async def receive_when_read() -> Message:
             await unread.wait_below_limit()
@@ -84,6 +51,9 @@ class CountReads:
         CountReads.in_this_process = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await stream_flow.count(self._app, scope, receive, send)
+            return
         unread: Unread | None = scope.get(_KEY)
         if unread is None:
             await self._app(scope, receive, send)

@@ -33,8 +33,8 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     exactly, least, most = _speaker_numbers(given)
     request = TranscriptionRequest(
-        model=_model(given.get("model", default_model), catalogue),
-        language=_language(given.get("language", "auto"), catalogue),
+        model=known_model(given.get("model", default_model), catalogue),
+        language=known_language(given.get("language", "auto"), catalogue),
         diarize=_boolean("diarize", given.get("diarize", "true")),
         speakers=exactly,
         min_speakers=least,
@@ -43,14 +43,14 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
     return Asked(request, _response_format(given.get("response_format", "json")))
 
 
-def _model(value: str, catalogue: Catalogue) -> str:
+def known_model(value: str, catalogue: Catalogue) -> str:
     models = [model.id for model in catalogue.models()]
     if value not in models:
-        raise BadParameter(f"`model` is {_quoted(value)}; it must be one of {', '.join(models)}.", "model")
+        raise BadParameter(f"`model` is {quoted(value)}; it must be one of {', '.join(models)}.", "model")
     return value
 
 
-def _language(value: str, catalogue: Catalogue) -> str | None:
+def known_language(value: str, catalogue: Catalogue) -> str | None:
     """The code in use for a code in any case, a code with a region (`es-MX`) or an English name."""
     wanted = value.lower()
     if wanted == "auto":
@@ -64,7 +64,7 @@ def _language(value: str, catalogue: Catalogue) -> str | None:
         if name == wanted:
             return code
     raise BadParameter(
-        f"`language` is {_quoted(value)}; it must be auto or a code that GET /v1/languages lists, such as en.",
+        f"`language` is {quoted(value)}; it must be auto or a code that GET /v1/languages lists, such as en.",
         "language",
     )
 
@@ -74,7 +74,7 @@ def _boolean(name: str, value: str) -> bool:
         return True
     if value.lower() in _FALSE:
         return False
-    raise BadParameter(f"`{name}` is {_quoted(value)}; it must be true or false.", name)
+    raise BadParameter(f"`{name}` is {quoted(value)}; it must be true or false.", name)
 
 
 def _speaker_numbers(given: Mapping[str, str]) -> tuple[int, int, int]:
@@ -98,7 +98,7 @@ def _number(name: str, value: str, least: int) -> int:
         return int(value)
     meaning = " (find out)" if least == 0 else ""
     raise BadParameter(
-        f"`{name}` is {_quoted(value)}; it must be a whole number from {least}{meaning} to {MAX_SPEAKERS}.", name
+        f"`{name}` is {quoted(value)}; it must be a whole number from {least}{meaning} to {MAX_SPEAKERS}.", name
     )
 
 
@@ -108,11 +108,11 @@ def _response_format(value: str) -> ResponseFormat:
     except ValueError:
         accepted = ", ".join(ResponseFormat)
         raise BadParameter(
-            f"`response_format` is {_quoted(value)}; it must be one of {accepted}.", "response_format"
+            f"`response_format` is {quoted(value)}; it must be one of {accepted}.", "response_format"
         ) from None
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     """What the caller sent, shortened and without anything unprintable."""
     clean = "".join(char if char.isprintable() else "?" for char in value)
     return f'"{clean[:40]}…"' if len(clean) > 40 else f'"{clean}"'

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stt_ai.api.admission import Admission
 from stt_ai.api.client_address import TrustedProxies
+from stt_ai.api.stream_services import LiveServices
 from stt_ai.ports import Billing, Catalogue, HealthProbe, TranscriptionService
 
 
@@ -38,7 +39,7 @@ class Services:
     """The parts behind the routes.
 
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
-    otherwise, in the place of either.
+    otherwise, in the place of either. ``live`` None: there are no streams.
     """
 
     transcription: TranscriptionService
@@ -47,3 +48,4 @@ class Services:
     config: ApiConfig
     admission: Admission | None = None
     billing: Billing | None = None
+    live: LiveServices | None = None

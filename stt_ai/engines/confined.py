@@ -32,6 +32,12 @@ class Confinement:
     open_files: int = 32
 
 
+def confined(command: Sequence[str], limits: Confinement) -> list[str]:
+    """``command`` under ``limits``, to be started in `environment` and in a folder that is empty."""
+    numbers = (limits.memory_bytes // 1024, limits.cpu_seconds, limits.open_files)
+    return [*_dying_with_parent(), *_SHELL, *map(str, numbers), *command]
+
+
 class ConfinedProcess:
     """A context: inside it the program runs, at its end the program is dead and reaped, whatever happened.
 
@@ -46,18 +52,16 @@ class ConfinedProcess:
         self.peak_bytes = 0
 
     def __enter__(self) -> Self:
-        limits = self._confinement
-        numbers = (limits.memory_bytes // 1024, limits.cpu_seconds, limits.open_files)
         # The working directory is gone once the program runs: no relative name leads anywhere.
         with tempfile.TemporaryDirectory(prefix="stt-ai-") as empty:
             self._process = subprocess.Popen(
-                [*_dying_with_parent(), *_SHELL, *map(str, numbers), *self._command],
+                confined(self._command, self._confinement),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=empty,
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,
             )
         return self
@@ -117,7 +121,7 @@ def _dying_with_parent() -> tuple[str, ...]:
     return (setpriv, "--no-new-privs", "--pdeathsig", "KILL") if setpriv else ()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Nothing of ours but where programs and libraries are. One malloc arena: each reserves address space."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}

@@ -1,0 +1,142 @@
+"""One live stream from its first audio to its end: hears and tells at the same time."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+
+from stt_ai.api.context import current_record
+from stt_ai.api.stream_config import Asked, parse_json
+from stt_ai.api.stream_cuts import KEPT_FINALS, Beginning, Cut
+from stt_ai.api.stream_limits import StreamLimits
+from stt_ai.api.stream_messages import event_message
+from stt_ai.api.stream_minutes import Minutes
+from stt_ai.api.stream_socket import StreamSocket
+from stt_ai.errors import BadParameter, IdleTimeout, SessionTooLong, SttError
+from stt_ai.streaming.events import Final
+from stt_ai.streaming.session import LiveSession
+from stt_ai.types import SAMPLE_RATE, Samples
+
+DecodeAudio = Callable[[str, int, AsyncIterator[bytes]], AsyncGenerator[Samples, None]]
+"""(encoding, sample rate, the caller's bytes) -> 16 kHz samples; as `stt_ai.engines.live_audio.decode`."""
+
+
+class LiveStream:
+    """``received``: samples that are paid for, without those that had been heard before the stream was cut off."""
+
+    def __init__(
+        self,
+        socket: StreamSocket,
+        session: LiveSession,
+        minutes: Minutes,
+        decode: DecodeAudio,
+        asked: Asked,
+        limits: StreamLimits,
+        beginning: Beginning,
+    ) -> None:
+        self._socket = socket
+        self._session = session
+        self._minutes = minutes
+        self._decode = decode
+        self._asked = asked
+        self._limits = limits
+        self._beginning = beginning
+        self._skipped = beginning.skipped
+        self._finals: deque[Final] = deque(maxlen=KEPT_FINALS)
+        self.received = 0
+        self.ending: SttError | None = None
+
+    async def run(self) -> None:
+        """Until the client stops it, or `ending` says why it did; all that was heard is told then.
+
+        Raises `ClientLeft`, and what the session failed with.
+        """
+        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._tell())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            # Also those that failed together with the first are looked at.
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def cut(self) -> Cut:
+        """What must be known of it to go on later."""
+        last = self._finals[-1] if self._finals else None
+        language = self._asked.config.language or (last.language if last else None)
+        following = self._beginning.segment_id if last is None else last.segment_id + 1
+        return Cut(self._session.last_final_end, following, language, tuple(self._finals))
+
+    async def _hear(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.max_session_s):
+                await self._listen()
+        except TimeoutError:
+            self.ending = self._too_long()
+        except SttError as error:
+            self.ending = error
+        await self._session.stop()
+
+    async def _listen(self) -> None:
+        asked = self._asked
+        async with (
+            aclosing(self._pieces()) as pieces,
+            aclosing(self._decode(asked.encoding, asked.sample_rate, pieces)) as audio,
+        ):
+            async for samples in audio:
+                await self._take(samples)
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        """The caller's audio; ends when the caller stops."""
+        while True:
+            message = await self._next()
+            if isinstance(message, bytes):
+                yield message
+                continue
+            match parse_json(message).get("action"):
+                case "stop":
+                    return
+                case "finalize":
+                    self._session.finalize()
+                case "keepalive":
+                    pass
+                case _:
+                    raise BadParameter("`action` must be one of stop, finalize, keepalive.", "action")
+
+    async def _next(self) -> str | bytes:
+        idle = self._limits.idle_timeout_s
+        try:
+            async with asyncio.timeout(idle):
+                return await self._socket.receive()
+        except TimeoutError:
+            message = f"Nothing came for {idle:g} seconds. Send audio, or keepalive while there is none."
+            raise IdleTimeout(message) from None
+
+    async def _take(self, samples: Samples) -> None:
+        dropped = min(self._skipped, len(samples))
+        self._skipped -= dropped
+        samples = samples[dropped:]
+        longest = int(self._limits.max_session_s * SAMPLE_RATE)
+        while len(samples):
+            if self.received >= longest:
+                raise self._too_long()
+            paid = await self._minutes.room(self.received)
+            piece = samples[: min(paid, longest - self.received, SAMPLE_RATE)]
+            samples = samples[len(piece) :]
+            self.received += len(piece)
+            current_record().audio_seconds = round(self.received / SAMPLE_RATE, 2)
+            await self._session.feed(piece)
+
+    async def _tell(self) -> None:
+        async for event in self._session.events():
+            if isinstance(event, Final) and event.text:
+                self._finals.append(event)
+            await self._socket.send(event_message(event))
+
+    def _too_long(self) -> SessionTooLong:
+        return SessionTooLong(
+            f"A stream lasts {self._limits.max_session_s:g} seconds at most. Connect again to go on, with its "
+            "`session_id` and `offset`."
+        )

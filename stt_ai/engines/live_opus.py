@@ -1,0 +1,117 @@
+"""Opus in Ogg or WebM, as browsers record it, decoded while it comes by a confined ffmpeg of the stream's own."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import numpy as np
+
+from stt_ai.engines.confined import Confinement, confined, environment
+from stt_ai.engines.ffmpeg import find_ffmpeg
+from stt_ai.errors import Unavailable, UnsupportedEncoding
+from stt_ai.types import SAMPLE_RATE, Samples
+
+logger = logging.getLogger(__name__)
+
+_MAGIC = {b"OggS": "ogg", b"\x1a\x45\xdf\xa3": "matroska"}
+_BLOCK_BYTES = 1 << 15
+_CONFINEMENT = Confinement(memory_bytes=1 << 30, cpu_seconds=1800)
+
+_NOT_OPUS = (
+    "The audio is not Opus in Ogg or WebM, as `encoding` says. Send what MediaRecorder makes, from its beginning."
+)
+
+
+def command(program: str, demuxer: str) -> list[str]:
+    """Standard input as samples on standard output, each as soon as it is known."""
+    return [
+        *(program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "quiet", "-filter_threads", "1"),
+        *("-fflags", "nobuffer", "-probesize", "4096", "-analyzeduration", "0", "-threads", "1"),
+        *(
+            "-f",
+            demuxer,
+            "-format_whitelist",
+            demuxer,
+            "-protocol_whitelist",
+            "pipe",
+            "-codec_whitelist",
+            "opus,libopus",
+        ),
+        *("-i", "pipe:0", "-map", "0:a:0", "-ac", "1", "-ar", str(SAMPLE_RATE)),
+        *("-f", "s16le", "-acodec", "pcm_s16le", "-flush_packets", "1", "pipe:1"),
+    ]
+
+
+async def decode(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
+    """As `live_audio.decode` says. What ``pieces`` raise is raised after the samples of all that came before."""
+    head = b""
+    async for piece in pieces:
+        head += piece
+        if len(head) >= 4:
+            break
+    if not head:
+        return
+    process = await _start(head)
+    writing = asyncio.create_task(_write(process, head, pieces))
+    try:
+        decoded, half = 0, b""
+        assert process.stdout is not None
+        while block := await process.stdout.read(_BLOCK_BYTES):
+            data = half + block
+            whole = len(data) // 2 * 2
+            half = data[whole:]
+            decoded += whole
+            yield np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
+        if writing.done():
+            await writing
+        if not writing.done() or (not decoded and await process.wait()):  # it gave up by itself
+            raise UnsupportedEncoding(_NOT_OPUS)
+    finally:
+        writing.cancel()
+        _kill(process)
+        await asyncio.gather(writing, process.wait(), return_exceptions=True)
+
+
+async def _start(head: bytes) -> Process:
+    demuxer = _MAGIC.get(head[:4])
+    if demuxer is None:
+        raise UnsupportedEncoding(_NOT_OPUS)
+    with tempfile.TemporaryDirectory(prefix="stt-ai-") as empty:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *confined(command(find_ffmpeg(), demuxer), _CONFINEMENT),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                cwd=empty,
+                env=environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable("The service cannot decode this audio at the moment. Send raw samples.") from error
+
+
+async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes]) -> None:
+    """Waits with the caller's bytes until ffmpeg has read those before; closing its input lets it finish."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(head)
+        await process.stdin.drain()
+        async for piece in pieces:
+            process.stdin.write(piece)
+            await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        await asyncio.Event().wait()  # the reader sees the end and says why
+    finally:
+        process.stdin.close()
+
+
+def _kill(process: Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
