@@ -136,7 +136,9 @@ class Client:
         self.socket.send(json.dumps(message))
 
     def audio(self, seconds: float = 1.0) -> None:
-        self.socket.send(SECOND[:2] * round(seconds * SAMPLE_RATE))
+        data = SECOND[:2] * round(seconds * SAMPLE_RATE)
+        for start in range(0, len(data), 800_000):
+            self.socket.send(data[start : start + 800_000])
 
     def read(self) -> dict[str, Any]:
         return dict(json.loads(self.socket.recv(timeout=10)))
