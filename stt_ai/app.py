@@ -20,7 +20,7 @@ from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
-from stt_ai.engines.decoding import DecoderLimits
+from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
 from stt_ai.ports import Billing, HealthProbe, TranscriptionService
 from stt_ai.settings import BillingSettings, IngressSettings, Settings

@@ -1,30 +1,17 @@
 """Who may begin what: the checks of admission, in the order in which a caller is told of them."""
 
-from dataclasses import dataclass, field
-
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from stt_ai.accounts import Permit, WorkKind
 from stt_ai.billing import accounts, idempotency, keys, leases, tokens
 from stt_ai.billing.ledger import Pool, pool_of
+from stt_ai.billing.messages import Asking
 from stt_ai.billing.plans import BillingConfig, meter_for
 from stt_ai.billing.tables import Caller, Lease, LeaseState
 from stt_ai.errors import Unauthorized
 
 RENEWALS = 4  # in the time of one lease: some may be lost
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """One request for admission. ``lease`` is a new id of the caller's own making."""
-
-    lease: str
-    credential: str | None = field(repr=False)
-    address: str = field(repr=False)
-    kind: WorkKind
-    request_id: str
-    idempotency_key: str | None = None
 
 
 def precheck(asking: Asking, config: BillingConfig) -> None:

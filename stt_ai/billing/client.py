@@ -19,8 +19,7 @@ from stt_ai.accounts import (
     WorkKind,
 )
 from stt_ai.billing import keys
-from stt_ai.billing.admission import Asking
-from stt_ai.billing.idempotency import packed, unpacked
+from stt_ai.billing.messages import Asking, packed, unpacked
 
 
 class Carrier(Protocol):

@@ -1,6 +1,5 @@
 """Idempotency keys: the same request again is answered with what it was answered before, and charged once."""
 
-import gzip
 import json
 
 from sqlalchemy import delete
@@ -80,15 +79,6 @@ def store(session: Session, lease: Lease, response: StoredResponse, until: float
     found.expires_at = until
     session.add(found)
     session.flush()
-
-
-def packed(response: StoredResponse) -> StoredResponse:
-    """With its body compressed: transcripts are text. Done before the transaction, which shall be short."""
-    return StoredResponse(response.status, response.headers, gzip.compress(response.body, compresslevel=3, mtime=0))
-
-
-def unpacked(response: StoredResponse) -> StoredResponse:
-    return StoredResponse(response.status, response.headers, gzip.decompress(response.body))
 
 
 def _opened(found: Claim) -> StoredResponse:

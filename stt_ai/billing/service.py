@@ -23,9 +23,9 @@ from stt_ai.accounts import (
     UsagePage,
 )
 from stt_ai.billing import accounts, admission, idempotency, leases, tokens, usage
-from stt_ai.billing.admission import Asking
 from stt_ai.billing.database import Database, insert_new
 from stt_ai.billing.ledger import Pool, lock
+from stt_ai.billing.messages import Asking
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.tables import EntryKind, LeaseState, ServerSecret
 from stt_ai.errors import LeaseExpired, Unauthorized

@@ -4,10 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-from stt_ai.billing.database import Database, default_url
 from stt_ai.billing.plans import BillingConfig
-from stt_ai.billing.service import BillingService
-from stt_ai.billing.worker import THREADS, BillingWorker
 from stt_ai.errors import SttError
 
 logger = logging.getLogger(__name__)
@@ -23,6 +20,11 @@ class BillingDeployment:
     """
 
     def __init__(self, config: BillingConfig, database_url: str | None) -> None:
+        # Here, since whoever puts the service together imports this module too and would wait for a database library.
+        from stt_ai.billing.database import Database, default_url
+        from stt_ai.billing.service import BillingService
+        from stt_ai.billing.worker import THREADS, BillingWorker
+
         database = Database(database_url or default_url(), threads=THREADS)
         database.migrate()
         self._worker = BillingWorker(BillingService(database, config))

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray import exceptions as rex
 
-from stt_ai.engines.decoding import DecoderLimits, FileDecoder
+from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.errors import ReplicaLost
 from stt_ai.types import DecodedAudio, Samples, Upload
 
@@ -49,6 +49,9 @@ class DecoderDeployment:
     """Decodes uploads. The PCM stays in the object store; what it returns are references to it."""
 
     def __init__(self, limits: DecoderLimits) -> None:
+        # Here, since whoever puts the service together imports this module too and would wait for a model library.
+        from stt_ai.engines.decoding import FileDecoder
+
         self._decoder = FileDecoder(limits, put=put_and_let_go)
 
     async def decode(self, upload: Upload) -> DecodedAudio | None:

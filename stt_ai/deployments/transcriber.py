@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from stt_ai.deployments.remote import fetch_samples
 from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
-from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.errors import ModelUnavailable, SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import SourceSettings, resolve
@@ -26,6 +26,9 @@ from stt_ai.types import (
     Window,
     WindowTranscript,
 )
+
+if TYPE_CHECKING:
+    from stt_ai.engines.whisper import WhisperEngine
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +153,9 @@ class TranscriberDeployment:
             raise self._failure
 
     def _load(self) -> None:
+        # Here, since whoever puts the service together imports this module too and would wait for a model library.
+        from stt_ai.engines.whisper import WhisperEngine
+
         config = self._config
         try:
             model = resolve(config.entry, **config.source.model_dump())

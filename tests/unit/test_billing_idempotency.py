@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from stt_ai.accounts import StoredResponse
-from stt_ai.billing.idempotency import packed, unpacked
+from stt_ai.billing.messages import packed, unpacked
 from stt_ai.billing.tables import Claim
 from stt_ai.errors import BadParameter, LeaseExpired, StillRunning
 from tests.unit.billing_support import Books

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from stt_ai.accounts import Allowance, PlanName, WorkKind
-from stt_ai.billing.admission import Asking
 from stt_ai.billing.keys import new_key
+from stt_ai.billing.messages import Asking
 from stt_ai.errors import LeaseExpired, PaymentRequired, TooManyRequests, Unauthorized
 from tests.unit.billing_support import Books
 
