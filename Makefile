@@ -31,7 +31,8 @@ serve: $(VENV)/.server
 	@$(BIN)/serve run serve_config.yaml
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/unit -n auto --dist loadfile
+	@$(BIN)/python -m pytest tests/integration
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
