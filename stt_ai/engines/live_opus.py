@@ -8,6 +8,7 @@ import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 _MAGIC = {b"OggS": "ogg", b"\x1a\x45\xdf\xa3": "matroska"}
 _BLOCK_BYTES = 1 << 15
+_LEAD_BYTES = 2_000_000
+_BYTES_A_SECOND = 128_000
+"""Twice the most that Opus takes. What is more than this for its sound, after a lead for headers, is something else."""
 _CONFINEMENT = Confinement(memory_bytes=1 << 30, cpu_seconds=1800)
 
 _NOT_OPUS = (
@@ -31,7 +35,7 @@ def command(program: str, demuxer: str) -> list[str]:
     """Standard input as samples on standard output, each as soon as it is known."""
     return [
         *(program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "quiet", "-filter_threads", "1"),
-        *("-fflags", "nobuffer", "-probesize", "4096", "-analyzeduration", "0", "-threads", "1"),
+        *("-probesize", "4096", "-analyzeduration", "0", "-threads", "1"),
         *(
             "-f",
             demuxer,
@@ -57,24 +61,30 @@ async def decode(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
     if not head:
         return
     process = await _start(head)
-    writing = asyncio.create_task(_write(process, head, pieces))
+    heard = Heard()
+    writing = asyncio.create_task(_write(process, head, pieces, heard))
     try:
-        decoded, half = 0, b""
+        half = b""
         assert process.stdout is not None
         while block := await process.stdout.read(_BLOCK_BYTES):
             data = half + block
             whole = len(data) // 2 * 2
             half = data[whole:]
-            decoded += whole
+            heard.samples += whole // 2
             yield np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
         if writing.done():
             await writing
-        if not writing.done() or (not decoded and await process.wait()):  # it gave up by itself
+        if not writing.done() or (not heard.samples and await process.wait()):  # it gave up by itself
             raise UnsupportedEncoding(_NOT_OPUS)
     finally:
         writing.cancel()
         _kill(process)
-        await asyncio.gather(writing, process.wait(), return_exceptions=True)
+        await asyncio.gather(writing, _reap(process), return_exceptions=True)
+
+
+@dataclass(slots=True)
+class Heard:
+    samples: int = 0
 
 
 async def _start(head: bytes) -> Process:
@@ -96,19 +106,31 @@ async def _start(head: bytes) -> Process:
             raise Unavailable("The service cannot decode this audio at the moment. Send raw samples.") from error
 
 
-async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes]) -> None:
+async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes], heard: Heard) -> None:
     """Waits with the caller's bytes until ffmpeg has read those before; closing its input lets it finish."""
     assert process.stdin is not None
     try:
         process.stdin.write(head)
         await process.stdin.drain()
+        written = len(head)
         async for piece in pieces:
             process.stdin.write(piece)
             await process.stdin.drain()
+            written += len(piece)
+            if written > _LEAD_BYTES + _BYTES_A_SECOND * heard.samples / SAMPLE_RATE:
+                raise UnsupportedEncoding(_NOT_OPUS)
     except (BrokenPipeError, ConnectionResetError):
         await asyncio.Event().wait()  # the reader sees the end and says why
     finally:
         process.stdin.close()
+
+
+async def _reap(process: Process) -> None:
+    """asyncio knows of the end only when the pipe is read to its end."""
+    assert process.stdout is not None
+    while await process.stdout.read(_BLOCK_BYTES):
+        pass
+    await process.wait()
 
 
 def _kill(process: Process) -> None:
