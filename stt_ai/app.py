@@ -15,15 +15,19 @@ from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.flow import CountReads
 from stt_ai.api.logs import configure_logging
 from stt_ai.api.services import ApiConfig, Services
+from stt_ai.api.stream_limits import StreamLimits
+from stt_ai.api.stream_services import LiveServices
 from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.ingress import IngressDeployment
+from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
 from stt_ai.ports import Billing, HealthProbe, TranscriptionService
-from stt_ai.settings import BillingSettings, IngressSettings, Settings
+from stt_ai.settings import BillingSettings, IngressSettings, Settings, StreamSettings
+from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
 
 # Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
@@ -53,8 +57,9 @@ def build(settings: Settings) -> Application:
             health_check_timeout_s=30,
         )
         .bind(
-            partial(make_api, settings.ingress, settings.models.catalogue),
+            partial(make_api, settings.ingress, settings.stream, settings.models.catalogue),
             DecodingOptions(beam_size=settings.transcriber.beam_size),
+            _live_limits(settings.stream, on_gpu),
             settings.models.catalogue.default,
             settings.models.load_wait_s,
             _decoder(settings),
@@ -67,10 +72,12 @@ def build(settings: Settings) -> Application:
 
 def make_api(
     settings: IngressSettings,
+    stream: StreamSettings,
     catalogue: ModelCatalogue,
     transcription: TranscriptionService,
     health: HealthProbe,
     billing: Billing,
+    live: LiveTranscription,
 ) -> CountReads:
     """The HTTP API, made in the ingress replica."""
     configure_logging(settings.log_level)
@@ -83,7 +90,22 @@ def make_api(
         trusted_proxies=TrustedProxies.of(settings.trusted_proxies),
         version=__version__,
     )
-    return CountReads(create_app(Services(transcription, catalogue, health, config, billing=billing)))
+    limits = StreamLimits(
+        max_streams=stream.max_streams,
+        config_timeout_s=stream.config_timeout_s,
+        idle_timeout_s=stream.idle_timeout_s,
+        max_session_s=stream.max_session_s,
+        slow_client_s=stream.slow_client_s,
+        max_frame_bytes=stream.max_frame_bytes,
+        resume_s=stream.resume_s,
+    )
+    streams = LiveServices(live.open, live.decode, limits)
+    return CountReads(create_app(Services(transcription, catalogue, health, config, billing=billing, live=streams)))
+
+
+def _live_limits(settings: StreamSettings, on_gpu: bool) -> LiveLimits:
+    beam_size = settings.beam_size or (5 if on_gpu else 1)
+    return LiveLimits(step_s=settings.step_s, beam_size=beam_size, undecided_s=settings.undecided_s)
 
 
 def _on_gpu(device: str) -> bool:

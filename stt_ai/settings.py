@@ -81,6 +81,23 @@ class IngressSettings(_Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class StreamSettings(_Settings):
+    """Live transcription. A stream lives in the ingress replica that took its connection."""
+
+    max_streams: int = Field(200, ge=1, description="Open at once in one ingress replica; more are refused with 503.")
+    config_timeout_s: float = Field(10, gt=0, description="How long the first message may take to come.")
+    idle_timeout_s: float = Field(30, gt=0, description="A stream without audio or keepalive ends after this.")
+    max_session_s: float = Field(7200, gt=0, description="The longest stream; its client may connect again to go on.")
+    slow_client_s: float = Field(10, gt=0, description="A client that takes no message for so long is closed.")
+    max_frame_bytes: int = Field(1_000_000, ge=1000, description="The largest message that a client may send.")
+    resume_s: float = Field(120, gt=0, description="How long a stream that was cut off is remembered.")
+    step_s: float = Field(
+        0.3, gt=0, description="Seconds of audio between two partials; more when there is much to do."
+    )
+    beam_size: int = Field(0, ge=0, le=10, description="Of final texts. 0: 5 on a GPU, 1 on CPU.")
+    undecided_s: float = Field(60, gt=0, description="Seconds of audio that may wait for their text in one stream.")
+
+
 class BillingSettings(BillingConfig):
     """Who may do what. A URL with a password, and STT_AI_SECRET, belong in the environment of the billing replicas.
 
@@ -102,4 +119,5 @@ class Settings(_Settings):
     transcriber: TranscriberSettings = TranscriberSettings()
     diarizer: DiarizerSettings = DiarizerSettings()
     ingress: IngressSettings = IngressSettings()
+    stream: StreamSettings = StreamSettings()
     billing: BillingSettings = BillingSettings()

@@ -7,14 +7,16 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai.deployments.health import ClusterHealth
+from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteBilling
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import Billing, HealthProbe, TranscriptionService
+from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
 
-AppFactory = Callable[[TranscriptionService, HealthProbe, Billing], Any]
+AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscription], Any]
 
 
 @serve.ingress()
@@ -28,6 +30,7 @@ class IngressDeployment:
         self,
         make_app: AppFactory,
         options: DecodingOptions,
+        live: LiveLimits,
         default_model: str,
         load_wait_s: float,
         decoder: DeploymentHandle,
@@ -39,7 +42,7 @@ class IngressDeployment:
         voices = RemoteDiarizer(diarizer, load_wait_s)
         pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options)
         health = ClusterHealth({f"transcriber-{default_model}": remote[default_model], "diarizer": voices})
-        self._app = make_app(pipeline, health, RemoteBilling(billing))
+        self._app = make_app(pipeline, health, RemoteBilling(billing), LiveTranscription(remote, live))
 
     def __serve_build_asgi_app__(self) -> Any:
         return self._app

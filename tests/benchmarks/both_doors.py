@@ -24,8 +24,8 @@ class BothDoors:
 
 
 def make_both(*parts: Any) -> BothDoors:
-    """As `stt_ai.app.make_api`, whose last part is billing."""
-    return BothDoors(make_api(*parts), make_api(*parts[:-1], None))
+    """As `stt_ai.app.make_api`, whose last part but one is billing."""
+    return BothDoors(make_api(*parts), make_api(*parts[:-2], None, parts[-1]))
 
 
 def build(settings: Settings) -> Any:

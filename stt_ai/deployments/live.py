@@ -1,0 +1,36 @@
+"""Live sessions over the models' deployments. They live in the ingress replica, beside their callers' connections."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+from stt_ai.ports import LiveRecognizer
+from stt_ai.streaming.config import LiveConfig, LiveLimits
+from stt_ai.streaming.session import LiveSession
+from stt_ai.types import Samples
+
+
+class LiveTranscription:
+    """``recognizers``: by the name of their model."""
+
+    def __init__(self, recognizers: Mapping[str, LiveRecognizer], limits: LiveLimits) -> None:
+        # Here, since whoever puts the service together imports this module too and would wait for these libraries.
+        from stt_ai.engines import live_audio
+        from stt_ai.engines.silero import VoiceDetector
+
+        self._recognizers = recognizers
+        self._limits = limits
+        self._voices = VoiceDetector()
+        self._decode = live_audio.decode
+
+    def open(self, config: LiveConfig, start_at_sample: int = 0, first_segment_id: int = 0) -> LiveSession:
+        return LiveSession(
+            config,
+            self._recognizers[config.model],
+            self._voices,
+            limits=self._limits,
+            start_at_sample=start_at_sample,
+            first_segment_id=first_segment_id,
+        )
+
+    def decode(self, encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
+        """As `stt_ai.engines.live_audio.decode`."""
+        return self._decode(encoding, sample_rate, pieces)
