@@ -136,7 +136,7 @@ class Endpointer:
     def end(self, at: int) -> list[Change]:
         """Ends the utterance at sample ``at``, not before the last frame's end: for one that is told to end."""
         changes: list[Change] = []
-        if self._start is None and self._run:
+        if self._start is None and self._run and self._run[1] > self._floor:
             changes += self._begin(self._run[0])
             self._voice_end = self._run[1]
         if self._start is None:

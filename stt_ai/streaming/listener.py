@@ -65,7 +65,7 @@ class Listener:
         self._ring.append(samples)
         for probability in self._voice.feed(samples):
             self._apply(self._endpointer.push(probability))
-            if self.settled:
+            if self.settled and self._utterance is None:
                 self._teller.silence(self._endpointer.position)
         if watched:
             self._step()
@@ -133,7 +133,8 @@ class Listener:
             agreement.add(heard.pieces, end, self._endpointer.earliest_cut)
             if agreement.decided:
                 utterance.language = heard.language
-            self._teller.partial(utterance, agreement.heard)
+            utterance.text = agreement.heard
+            self._tell_partial()
         self._step()
 
     def _decide(self, utterance: Utterance, samples: Samples, end: int) -> Decision:
@@ -142,8 +143,14 @@ class Listener:
     async def _decided(self, utterance: Utterance, samples: Samples) -> WindowTranscript:
         heard = await self._hearing.decide(samples, utterance.agreement.tokens, utterance.language)
         if utterance is self._utterance:  # the speaker only pauses as yet
-            self._teller.partial(utterance, spell(heard))
+            utterance.text = spell(heard)
+            self._tell_partial()
         return heard
+
+    def _tell_partial(self) -> None:
+        """Of the utterance that goes on; not before the finals of all that were before it."""
+        if self._utterance is not None and self.settled:
+            self._teller.partial(self._utterance, self._utterance.text)
 
     def _settle(self, utterance: Utterance) -> None:
         self._ended.append(utterance)
@@ -161,6 +168,7 @@ class Listener:
             self._ended.popleft()
             self._progress()
         self._settling = False
+        self._tell_partial()
 
     async def _final(self, utterance: Utterance) -> WindowTranscript:
         if utterance.decision is None:

@@ -18,7 +18,7 @@ class Teller:
         self._segment_id = first_segment_id
         self._seq = 0
         self._last_text = ""
-        self._quiet_from: int | None = None  # the last voice's end, until `UtteranceEnd` was told
+        self._quiet_from: int | None = None  # where the last words' voice ended, until `UtteranceEnd` is told
         self._last_word_end = 0.0
 
     @property
@@ -32,7 +32,6 @@ class Teller:
             self._outbox.put(SpeechStarted(utterance.voice / SAMPLE_RATE))
 
     def ended(self, utterance: Utterance, continued: bool) -> None:
-        self._quiet_from = None if continued else utterance.voice_end
         if self._config.vad_events and not continued:
             self._outbox.put(SpeechStopped(utterance.voice_end / SAMPLE_RATE))
 
@@ -53,7 +52,8 @@ class Teller:
         words = _placed(heard.words, utterance) if self._config.word_timestamps else ()
         start = words[0].start if words else utterance.voice / SAMPLE_RATE
         end = words[-1].end if words else max(start, utterance.voice_end / SAMPLE_RATE)
-        self._last_word_end = end
+        if text:
+            self._last_word_end, self._quiet_from = end, utterance.voice_end
         self._outbox.put(
             Final(
                 text,
@@ -74,7 +74,7 @@ class Teller:
         self._outbox.skip(position)
 
     def silence(self, position: int) -> None:
-        """Nobody speaks up to ``position``, and all that was said is told."""
+        """Nobody speaks up to ``position``, and all that was said before is told."""
         wanted = self._config.utterance_end_ms
         if wanted is None or self._quiet_from is None:
             return

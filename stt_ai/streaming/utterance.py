@@ -21,13 +21,15 @@ class Decision:
 class Utterance:
     """``start``, ``voice``, ``next_step``, ``end`` and ``voice_end`` are positions in samples.
 
-    ``language``: what its decided words are in. ``decision`` may be made while the speaker pauses, before it is known
-    whether the utterance ended; where it was not, ``samples`` are all of the utterance once it has ended.
+    ``text``: what was heard of it last. ``language``: what its decided words are in. ``decision`` may be made while the
+    speaker pauses, before it is known whether the utterance ended; where it was not, ``samples`` are all of the
+    utterance once it has ended.
     """
 
     start: int
     voice: int
     next_step: int
+    text: str = ""
     language: str | None = None
     agreement: Agreement = field(default_factory=Agreement)
     decision: Decision | None = None
