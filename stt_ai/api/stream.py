@@ -111,7 +111,9 @@ class Streams:
             await socket.finish(last_message(0))
             return
         beginning = self._cuts.beginning(asked)
-        session_id = asked.session_id or secrets.token_urlsafe(16)
+        # Who knows it gets the texts: so it is ours, and not one that a caller thought of.
+        known = asked.session_id if beginning.resumed else None
+        session_id = known or secrets.token_urlsafe(16)
         config = replace(asked.config, language=asked.config.language or beginning.language)
         session = self._live.open(config, beginning.position, beginning.segment_id)
         stream = LiveStream(socket, session, minutes, self._live.decode, asked, self._limits, beginning)
