@@ -28,7 +28,7 @@ from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeatu
 
 from stt_ai.engines.linkage import linkage
 from stt_ai.engines.pcm import PcmReader
-from stt_ai.engines.vbx import cluster_vbx
+from stt_ai.engines.vbx import BoundedVBx, cluster_vbx
 from stt_ai.types import SAMPLE_RATE
 
 # pyannote looks these up in its own module.
@@ -47,6 +47,12 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
 
     workers: Executor
     at_once = 1
+    clustering: Any
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        if isinstance(self.clustering, clustering.VBxClustering):
+            self.clustering = BoundedVBx(self._plda, metric=self.clustering.metric)
 
     def get_segmentations(self, file: Any, hook: Hook | None = None) -> SlidingWindowFeature:
         """Who speaks when in each chunk: [chunks, frames, local speakers]."""

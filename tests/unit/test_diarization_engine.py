@@ -191,8 +191,10 @@ def test_both_layouts_of_the_hubs_pipelines_load(
         params |= {"segmentation": "pyannote/segmentation-3.0", "embedding": "pyannote/wespeaker-resnet34-LM"}
         parts = {params[name]: demo.parent / name for name in ("segmentation", "embedding")}
     (tmp_path / "config.yaml").write_text(json.dumps(config))
-    turns = DiarizationEngine(tmp_path / "config.yaml", parts).diarize(reader(samples_of(FILES[0])))
-    assert turns
+    engine = DiarizationEngine(tmp_path / "config.yaml", parts)
+    assert engine.diarize(reader(samples_of(FILES[0])))
+    few = engine.diarize(reader(samples_of(FILES[0])[: 12 * SAMPLE_RATE]), SpeakerCount(30, 40))
+    assert few, "more voices than there are embeddings"
 
 
 def test_nothing_but_the_engine_imports_torch() -> None:
