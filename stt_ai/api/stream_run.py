@@ -100,6 +100,7 @@ class LiveStream:
                     return
                 case "finalize":
                     self._session.finalize()
+                    await asyncio.sleep(0)  # many in a row would not let their answers out
                 case "keepalive":
                     pass
                 case _:

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from stt_ai.api.context import current_record
 from stt_ai.api.stream_closing import DONE, close_code, error_message
 from stt_ai.api.stream_limits import StreamLimits
 from stt_ai.api.stream_messages import encoded
@@ -48,6 +49,7 @@ class StreamSocket:
 
     async def refuse(self, error: SttError, **more: Any) -> None:
         """Says why, and closes."""
+        current_record().error = error.code
         await self._end(error_message(error) | more, close_code(error), error.code)
 
     async def finish(self, message: dict[str, Any]) -> None:

@@ -140,8 +140,8 @@ class Client:
         for start in range(0, len(data), 800_000):
             self.socket.send(data[start : start + 800_000])
 
-    def read(self) -> dict[str, Any]:
-        return dict(json.loads(self.socket.recv(timeout=10)))
+    def read(self, timeout: float = 10.0) -> dict[str, Any]:
+        return dict(json.loads(self.socket.recv(timeout=timeout)))
 
     def ready(self, **config: Any) -> dict[str, Any]:
         self.send(**config)
@@ -149,25 +149,25 @@ class Client:
         assert message.get("status") == "ready", message
         return message
 
-    def until(self, met: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    def until(self, met: Callable[[dict[str, Any]], bool], timeout: float = 10.0) -> list[dict[str, Any]]:
         """Messages up to the one that is awaited."""
-        messages = [self.read()]
+        messages = [self.read(timeout)]
         while not met(messages[-1]):
-            messages.append(self.read())
+            messages.append(self.read(timeout))
         return messages
 
-    def rest(self) -> tuple[list[dict[str, Any]], int]:
+    def rest(self, timeout: float = 10.0) -> tuple[list[dict[str, Any]], int]:
         """All messages until the server closes, and the code."""
         messages = []
         with contextlib.suppress(ConnectionClosed):
             while True:
-                messages.append(self.read())
+                messages.append(self.read(timeout))
         assert self.socket.protocol.close_rcvd is not None, "no close frame came"
         return messages, int(self.socket.protocol.close_rcvd.code)
 
-    def stop(self) -> tuple[list[dict[str, Any]], int]:
+    def stop(self, timeout: float = 10.0) -> tuple[list[dict[str, Any]], int]:
         self.send(action="stop")
-        return self.rest()
+        return self.rest(timeout)
 
 
 @contextlib.contextmanager
