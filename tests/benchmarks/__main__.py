@@ -20,6 +20,7 @@ from tests.benchmarks import (
     report,
     short_clip,
     startup,
+    stream,
     upload,
 )
 from tests.benchmarks.bench import Bench
@@ -35,8 +36,9 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "upload": upload.run,
     "diarization": diarization.run,
     "admission": admission.run,
+    "stream": stream.run,
 }
-WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission"}
+WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream"}
 
 
 def main() -> int:

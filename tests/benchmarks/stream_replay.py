@@ -1,0 +1,120 @@
+"""`python -m tests.benchmarks.stream_replay SETTING`: talks replayed at the speed of speech, in a process of its own.
+
+The session, or its peer, before the transcriber's own queue and engine, without Ray. ``SETTING`` is JSON. Prints JSON:
+for each stream when it began and what was told at which time.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
+from stt_ai.engines.silero import VoiceDetector
+from stt_ai.errors import SttError, Unavailable
+from stt_ai.models.catalogue import ModelEntry
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.streaming.config import LiveConfig
+from stt_ai.streaming.events import Final, Partial
+from stt_ai.streaming.session import LiveSession
+from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LoadedModel, Samples, WindowTranscript
+from tests.benchmarks.stream_peer import LocalAgreement
+from tests.benchmarks.stream_talk import talk
+
+CHUNK = SAMPLE_RATE // 10
+PAPERS_BUFFER_S = 15.0
+
+Told = list[tuple[float, str, bool]]
+"""(seconds after the stream's first sample, text of the utterance, whether it is final)."""
+
+
+class InProcess:
+    """The transcriber as a `LiveRecognizer`."""
+
+    def __init__(self, transcriber: TranscriberDeployment, window_s: float) -> None:
+        self._transcriber = transcriber
+        self._window_s = window_s
+
+    async def describe(self) -> LoadedModel:
+        return LoadedModel("benchmark", window_s=self._window_s)
+
+    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+        return await self._transcriber.guess(samples, options, key, within)
+
+    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        heard = await self._transcriber.hear(samples, options, key)
+        if isinstance(heard, Unavailable):
+            raise heard
+        return heard
+
+
+async def session(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s: float) -> Told:
+    told: Told = []
+    live = LiveSession(LiveConfig("benchmark", "en", word_timestamps=True), model, voices)
+    await live.start()
+    await asyncio.sleep(wait_s)
+    begun = time.monotonic()
+
+    async def read() -> None:
+        async for event in live.events():
+            if isinstance(event, Partial | Final):
+                told.append((time.monotonic() - begun, event.text, isinstance(event, Final)))
+
+    reader = asyncio.create_task(read())
+    for at in range(0, len(samples), CHUNK):
+        await asyncio.sleep(max(0.0, begun + (at + CHUNK) / SAMPLE_RATE - time.monotonic()))
+        await live.feed(samples[at : at + CHUNK])
+    await live.stop()
+    await reader
+    await live.aclose()
+    return told
+
+
+async def peer(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s: float) -> Told:
+    told: Told = []
+    longest = min(PAPERS_BUFFER_S, (await model.describe()).window_s - 2.0)
+    await asyncio.sleep(wait_s)
+    begun = time.monotonic()
+    stream = LocalAgreement(
+        model, voices, longest, str(wait_s), lambda text, final: told.append((time.monotonic() - begun, text, final))
+    )
+    running = asyncio.create_task(stream.run())
+    for at in range(0, len(samples), CHUNK):
+        await asyncio.sleep(max(0.0, begun + (at + CHUNK) / SAMPLE_RATE - time.monotonic()))
+        stream.feed(samples[at : at + CHUNK])
+    stream.stop()
+    await running
+    return told
+
+
+async def replay(setting: dict[str, Any]) -> list[Told]:
+    """``streams`` talks of ``sentences`` each, begun one after another within the first seconds."""
+    folder = Path(setting["model"])
+    entry = ModelEntry(id="bench", name="bench", folder=folder, variable_length=setting["variable_length"])
+    source = SourceSettings(source="hub")
+    transcriber = TranscriberDeployment(TranscriberConfig(entry, source, True, cpu_threads=setting["threads"]))
+    model, voices = InProcess(transcriber, setting["window_s"]), VoiceDetector()
+    talks = [talk(setting["sentences"], 3 * number)[0] for number in range(setting["streams"])]
+    options = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
+    for _ in range(3):
+        await model.hear(talks[0][: 8 * SAMPLE_RATE], options, key="")
+    waits = [5.0 * number / len(talks) for number in range(len(talks))]
+    how = {"session": session, "peer": peer}[setting["policy"]]
+    return list(await asyncio.gather(*(how(model, voices, t, wait) for t, wait in zip(talks, waits, strict=True))))
+
+
+def main() -> None:
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries print
+    try:
+        told = asyncio.run(replay(json.loads(sys.argv[1])))
+    except SttError as error:
+        sys.exit(f"the replay failed: {error}")
+    json.dump(told, out)
+
+
+if __name__ == "__main__":
+    main()
