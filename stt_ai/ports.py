@@ -1,6 +1,6 @@
 """What the pipeline needs of the parts, as small protocols. Engines and remote handles both fit them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 from stt_ai.accounts import (
@@ -28,6 +28,8 @@ from stt_ai.types import (
     ServiceHealth,
     SpeakerCount,
     SpeakerTurn,
+    Summary,
+    SummaryStyle,
     Transcript,
     TranscriptionRequest,
     Upload,
@@ -113,6 +115,18 @@ class Diarizer(Protocol):
 
         Raises `Unavailable`, or `AudioLost` when the samples are gone.
         """
+        ...
+
+
+class Summarizer(Protocol):
+    """Writes summaries of transcripts of any length, in their language."""
+
+    async def summarize(self, text: str, style: SummaryStyle) -> Summary:
+        """Raises `Overloaded`, `ModelLoading`, `ModelUnavailable` or `Unavailable`."""
+        ...
+
+    def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
+        """Pieces of the text as soon as they stand, then the whole. Raises as `summarize` does; closing it ends it."""
         ...
 
 

@@ -7,7 +7,7 @@ seconds wherever a reader sees them. Samples are int16, mono.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +318,34 @@ class ModelInfo:
     name: str
     languages: int
     speed: str
+
+
+class SummaryStyle(StrEnum):
+    """What kind of summary: 2 to 3 sentences, paragraphs, what is to be done, or points."""
+
+    BRIEF = "brief"
+    DETAILED = "detailed"
+    ACTION_ITEMS = "action_items"
+    BULLET_POINTS = "bullet_points"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A transcript's summary. ``model`` is the label of the one that wrote it."""
+
+    text: str
+    style: SummaryStyle
+    model: str
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One question to a chat model: what it is to do, and what the user says. ``max_tokens`` of the answer."""
+
+    system: str
+    user: str
+    max_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,239 @@
+"""Summaries of transcripts of any length: cut to what the model takes in, summarised in parts, and put together.
+
+A transcript that fits is asked about once, in its style. A longer one is cut where turns or sentences end. Action
+items are taken from every part, so none is lost. For the other styles each part gets a brief summary, and neighbours'
+summaries are summarised together, again and again, until few enough are left: one for a brief summary, and at most
+`SECTIONS` for the paragraphs of a detailed one and for points. Order is kept throughout (Wu et al., 2021, Recursively
+Summarizing Books with Human Feedback, without the feedback).
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from stt_ai.speech.prompts import NOTHING_TO_DO, language_of, prompt
+from stt_ai.types import Prompt, SummaryStyle
+
+logger = logging.getLogger(__name__)
+
+SECTIONS = 12
+AT_ONCE = 16
+MAX_ITEMS = 200
+BRIEF_SENTENCES = 3
+MAX_ANSWER = 1024
+"""Tokens."""
+
+_END = re.compile(r"[.!?…]+[\"'»”’)\]]*\s+|[。！？]+\s*|\n\s*")
+_TURN = re.compile(r"[^\n]*(?:\n\s*|$)")
+_MARK = re.compile(r"^\s*(?:[-*•–—]\s+|\d{1,3}[.)]\s+|#{1,6}\s+)+")
+_NOTHING = re.compile(
+    r"(?:none|nothing|ninguna|nada)\b.{0,20}$|(?:there (?:are|were) )?no (?:\w+ )?(?:action|task)|"
+    r"no hay (?:\w+ )?(?:tareas|acciones|pendientes|nada)",
+    re.IGNORECASE,
+)
+
+Count = Callable[[str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A chat model: ``count`` tells a text's tokens, and ``context`` how many question and answer may have together.
+
+    ``ask`` answers. ``hear``, where given, is told an answer while it is made: the whole of it so far.
+    """
+
+    count: Count
+    ask: Callable[[Prompt, Callable[[str], None] | None], Awaitable[str]]
+    context: int
+
+    @property
+    def answer(self) -> int:
+        """The tokens that an answer may have."""
+        return min(MAX_ANSWER, self.context * 2 // 5)
+
+
+async def summarize(text: str, style: SummaryStyle, model: Asking, tell: Callable[[str], None] | None = None) -> str:
+    """The summary of ``text``. ``tell`` gets it in pieces as soon as they stand; joined, they are the summary."""
+    language = language_of(text)
+    teller = _Teller(style, language, tell)
+    limit = model.context - model.answer - _overhead(style, language, model)
+    parts = await asyncio.to_thread(lambda: list(split(text.strip(), model.count, limit)))
+    if len(parts) == 1:
+        whole = prompt(parts[0], style, language, max_tokens=model.answer)
+        return teller.end(await model.ask(whole, teller.hear))
+    if style is SummaryStyle.ACTION_ITEMS:
+        found = await _each(parts, style, language, model)
+        return teller.end("\n".join(dict.fromkeys(line for answer in found for line in answer.splitlines())))
+    sections = await _each(parts, SummaryStyle.BRIEF, language, model)
+    most = 1 if style is SummaryStyle.BRIEF else SECTIONS
+    while len(sections) > most:
+        groups = list(grouped(sections, model.count, limit))
+        last = len(groups) == 1
+        if last or len(groups) >= len(sections):  # nothing can be put together that would still fit
+            groups = groups if last else [" ".join(pair) for pair in _pairs(sections)]
+        sections = await _each(groups, SummaryStyle.BRIEF, language, model, of_parts=True)
+    return teller.end("\n\n".join(sections))
+
+
+async def _each(
+    parts: Sequence[str], style: SummaryStyle, language: str, model: Asking, of_parts: bool = False
+) -> list[str]:
+    """A summary of each, in order, a few at once."""
+    places, done = asyncio.Semaphore(AT_ONCE), 0
+
+    async def one(part: str) -> str:
+        nonlocal done
+        async with places:
+            asked = prompt(part, style, language, of_parts=of_parts, max_tokens=model.answer)
+            answer = shape(await model.ask(asked, None), style, language)
+        done += 1
+        if done % AT_ONCE == 0 or done == len(parts):
+            logger.info("summarised %d of %d parts", done, len(parts))
+        return answer
+
+    tasks = [asyncio.create_task(one(part)) for part in parts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _overhead(style: SummaryStyle, language: str, model: Asking) -> int:
+    """Tokens of the question beside the transcript, with some to spare: tokens of joined texts do not simply add up."""
+    styles = {style, SummaryStyle.BRIEF}
+    empty = [prompt("", style, language, of_parts=True) for style in styles]
+    return max(model.count(f"{asked.system}\n{asked.user}") for asked in empty) + 16
+
+
+def split(text: str, count: Count, limit: int) -> Iterator[str]:
+    """``text`` in pieces of at most ``limit`` tokens, cut between turns, else sentences, else words."""
+    limit = max(1, limit)
+    piece, size = "", 0
+    for unit in _units(text, count, limit):
+        tokens = count(unit)
+        if piece and size + tokens > limit:
+            yield piece
+            piece, size = "", 0
+        piece, size = piece + unit, size + tokens
+    yield piece
+
+
+def _units(text: str, count: Count, limit: int) -> Iterator[str]:
+    """Turns; sentences of turns, and halves of sentences, that are too long for a piece."""
+    for turn in filter(None, _TURN.findall(text)):
+        if count(turn) <= limit:
+            yield turn
+            continue
+        for sentence in _cut(turn):
+            yield from _halved(sentence, count, limit)
+
+
+def _halved(text: str, count: Count, limit: int) -> Iterator[str]:
+    if len(text) < 2 or count(text) <= limit:
+        yield text
+        return
+    middle = len(text) // 2
+    blank = text.rfind(" ", 1, middle) + 1
+    at = blank if blank > 1 else middle
+    yield from _halved(text[:at], count, limit)
+    yield from _halved(text[at:], count, limit)
+
+
+def grouped(texts: Sequence[str], count: Count, limit: int) -> Iterator[str]:
+    """Neighbours together, as many as ``limit`` tokens hold."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        tokens = count(text) + 1
+        if group and size + tokens > limit:
+            yield "\n".join(group)
+            group, size = [], 0
+        group.append(text)
+        size += tokens
+    yield "\n".join(group)
+
+
+def _pairs(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (texts[at : at + 2] for at in range(0, len(texts), 2))
+
+
+def shape(text: str, style: SummaryStyle, language: str) -> str:
+    """What the model wrote in its style's form: sentences, paragraphs, or lines that begin with `- `.
+
+    The form of a text's beginning is the beginning of its form.
+    """
+    if style is SummaryStyle.BRIEF:
+        return " ".join(_sentences(text)[:BRIEF_SENTENCES])
+    if style is SummaryStyle.DETAILED:
+        paragraphs = (" ".join(_sentences(paragraph)) for paragraph in re.split(r"\n\s*\n", text))
+        return "\n\n".join(filter(None, paragraphs))
+    items = list(dict.fromkeys(_items(text)))
+    if style is SummaryStyle.ACTION_ITEMS:
+        items = [item for item in items if not _NOTHING.match(item)]
+        if not items:
+            return NOTHING_TO_DO.get(language, NOTHING_TO_DO["en"])
+    return "\n".join(f"- {item}" for item in items[:MAX_ITEMS])
+
+
+def whole_units(text: str, style: SummaryStyle) -> str:
+    """``text`` without the sentence or line that is not at its end yet."""
+    if style in (SummaryStyle.ACTION_ITEMS, SummaryStyle.BULLET_POINTS):
+        return text[: text.rfind("\n") + 1]
+    ends = [match.end() for match in re.finditer(r"[.!?…。！？][\"'»”’)\]]*(?=\s)|[。！？]", text)]
+    return text[: ends[-1]] if ends else ""
+
+
+def _sentences(text: str) -> list[str]:
+    lines = (_MARK.sub("", line).strip() for line in text.splitlines())
+    joined = " ".join(line for line in lines if line and not line.endswith(":"))
+    return [sentence.strip() for sentence in _cut(joined) if sentence.strip()]
+
+
+def _cut(text: str) -> Iterator[str]:
+    """Sentences, each with the blanks behind it."""
+    begin = 0
+    for match in _END.finditer(text):
+        yield text[begin : match.end()]
+        begin = match.end()
+    if begin < len(text):
+        yield text[begin:]
+
+
+def _items(text: str) -> Iterator[str]:
+    """Each line that is marked as a point, and each sentence of the others but headings."""
+    for line in filter(str.strip, text.splitlines()):
+        bare = _MARK.sub("", line).strip()
+        if bare and bare != line.strip() and not line.lstrip().startswith("#"):
+            yield bare
+        elif bare and not bare.endswith(":"):
+            yield from _sentences(bare)
+
+
+class _Teller:
+    """Tells what stands of a summary while it is written."""
+
+    def __init__(self, style: SummaryStyle, language: str, tell: Callable[[str], None] | None) -> None:
+        self._style, self._language, self._tell = style, language, tell
+        self._told = ""
+
+    def hear(self, so_far: str) -> None:
+        whole = whole_units(so_far, self._style)
+        if self._tell is not None and whole.strip():
+            shaped = shape(whole, self._style, self._language)
+            if shaped != NOTHING_TO_DO.get(self._language, NOTHING_TO_DO["en"]):  # only at its end is that sure
+                self._go_on(shaped)
+
+    def end(self, text: str) -> str:
+        summary = shape(text, self._style, self._language)
+        self._go_on(summary)
+        return summary
+
+    def _go_on(self, summary: str) -> None:
+        more = summary[len(self._told) :]
+        if self._tell is not None and more and summary.startswith(self._told):
+            self._told = summary
+            self._tell(more)
