@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
+from stt_ai.api.stream_closing import CODES
+from stt_ai.api.stream_config import Asked
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
 from tests.unit.api_support import eventually
 from tests.unit.stream_support import SECOND, Client, Sessions, connected, live_app, said, serving, texts
@@ -423,3 +426,17 @@ def test_a_stream_has_an_id_and_one_line_in_the_log(port: int, caplog: pytest.Lo
         "bytes_in": 64_000 + len('{"model": "small"}') + len('{"action": "stop"}'),
     }
     assert "secret" not in caplog.text
+
+
+def test_the_schema_and_the_docs_tell_the_whole_protocol(port: int) -> None:
+    schema = httpx.get(f"http://127.0.0.1:{port}/openapi.json").json()
+    operation = schema["paths"]["/v1/stream"]["get"]
+    assert {"101", "401", "402", "426", "429", "503"} <= set(operation["responses"])
+    page = httpx.get(f"http://127.0.0.1:{port}/docs").text
+    for name in fields(Asked):
+        if name.name != "config":
+            assert name.name in page
+    for told in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):
+        assert told in page
+    for error, code in CODES.items():
+        assert f"<td>{code}<td>" in page and error.code in page
