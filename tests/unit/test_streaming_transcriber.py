@@ -1,0 +1,149 @@
+"""The transcriber between live speakers and files: who is served first, and what is dropped. The model is the demo."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+from faster_whisper import decode_audio
+
+from stt_ai.deployments.transcriber import Job, Kind, TranscriberConfig, TranscriberDeployment
+from stt_ai.errors import InternalError, Unavailable
+from stt_ai.models.catalogue import DOCUMENTED
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.types import DecodingOptions, Hypothesis, Pcm, Samples, SpeechRegion, Window, WindowTranscript
+from tests.speech import DATA
+
+ENGLISH = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
+
+
+class Held(TranscriberDeployment):
+    """While it is held, a batch that has begun does not end. ``batches``: what they were of."""
+
+    def __init__(self) -> None:
+        super().__init__(TranscriberConfig(DOCUMENTED[0], SourceSettings(source="demo"), preload=True))
+        self.free = threading.Event()
+        self.free.set()
+        self.batches: list[list[tuple[Kind, bool]]] = []
+        self._begun: asyncio.Queue[None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+
+    def _run(self, jobs: Sequence[Job]) -> list[Any]:
+        self.batches.append([(job.kind, job.live) for job in jobs])
+        self._loop.call_soon_threadsafe(self._begun.put_nowait, None)
+        assert self.free.wait(30)
+        return super()._run(jobs)
+
+    async def hold(self, samples: Samples) -> "asyncio.Task[Any]":
+        """A batch runs and does not end before the model is free."""
+        self.free.clear()
+        task = asyncio.create_task(self.hear(samples, ENGLISH, "other"))
+        await asyncio.wait_for(self._begun.get(), 30)
+        return task
+
+    async def waiting(self, *work: Any) -> "list[asyncio.Task[Any]]":
+        tasks = [asyncio.create_task(one) for one in work]
+        async with asyncio.timeout(30):
+            while self._scheduler.stats().submitted < len(tasks) + 1:  # noqa: ASYNC110 - a count is no event
+                await asyncio.sleep(0)
+        return tasks
+
+
+@asynccontextmanager
+async def held() -> AsyncIterator[Held]:
+    deployment = Held()
+    try:
+        yield deployment
+    finally:
+        deployment.free.set()
+        await deployment._scheduler.close()
+
+
+def _audio() -> Samples:
+    wave = decode_audio(str(DATA / "hello_3s.flac"), sampling_rate=16000)
+    return (wave * 32767).clip(-32768, 32767).astype(np.int16)
+
+
+async def _of_a_file(deployment: TranscriberDeployment, samples: Samples) -> WindowTranscript:
+    chunk: asyncio.Future[Samples] = asyncio.get_running_loop().create_future()
+    chunk.set_result(samples)
+    pcm = Pcm((chunk,), len(samples), len(samples))
+    return await deployment.transcribe(pcm, Window(0, (SpeechRegion(0, len(samples)),)), ENGLISH)
+
+
+def _text(heard: Any) -> str:
+    assert isinstance(heard, WindowTranscript)
+    return "".join(word.text for word in heard.words).strip()
+
+
+async def test_a_final_goes_before_files_and_a_guess_behind_them() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        first = await deployment.hold(samples)
+        tasks = await deployment.waiting(
+            deployment.guess(samples, ENGLISH, "one", 60.0),
+            _of_a_file(deployment, samples),
+            _of_a_file(deployment, samples),
+            deployment.hear(samples, ENGLISH, "two"),
+            deployment.hear(samples, ENGLISH, "three"),
+        )
+        deployment.free.set()
+        guess, *heard = await asyncio.gather(*tasks)
+        live, of_file = (Kind.TRANSCRIBE, True), (Kind.TRANSCRIBE, False)
+        assert deployment.batches[1:] == [[live], [live], [of_file, of_file], [(Kind.GUESS, True)]]
+        assert isinstance(guess, Hypothesis)
+        assert {_text(one) for one in [*heard, await first]} == {"".join(p.text for p in guess.pieces).strip()}
+
+
+async def test_a_final_takes_the_place_of_a_guess_of_its_session() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        await deployment.hold(samples)
+        old, mine, others, final = await deployment.waiting(
+            deployment.guess(samples, ENGLISH, "one", 60.0),
+            deployment.guess(samples, ENGLISH, "one", 60.0),
+            deployment.guess(samples, ENGLISH, "two", 60.0),
+            deployment.hear(samples, ENGLISH, "one"),
+        )
+        deployment.free.set()
+        assert await old is None
+        assert await mine is None
+        assert isinstance(await others, Hypothesis)
+        assert _text(await final)
+
+
+async def test_a_guess_that_does_not_begin_in_time_is_dropped() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        await deployment.hold(samples)
+        assert await deployment.guess(samples, ENGLISH, "one", 0.01) is None
+
+
+async def test_one_that_is_cancelled_before_it_began_is_never_decoded() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        first = await deployment.hold(samples)
+        (left,) = await deployment.waiting(deployment.hear(samples, ENGLISH, "one"))
+        left.cancel()
+        await asyncio.wait([left])
+        deployment.free.set()
+        await first
+        assert len(deployment.batches) == 1
+
+
+async def test_a_refusal_is_a_value_and_a_bad_window_fails_alone() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        await deployment.hold(samples)
+        bad, good = await deployment.waiting(
+            deployment.hear(samples.astype(np.float32), ENGLISH, "one"),  # type: ignore[arg-type]
+            deployment.hear(samples, ENGLISH, "two"),
+        )
+        deployment.free.set()
+        assert isinstance((await asyncio.gather(bad, return_exceptions=True))[0], InternalError)
+        assert _text(await good)
+        await deployment._scheduler.close()
+        assert isinstance(await deployment.hear(samples, ENGLISH, "one"), Unavailable)
+        assert await deployment.guess(samples, ENGLISH, "one", 60.0) is None
