@@ -18,6 +18,7 @@ from stt_ai.api.services import Services
 from stt_ai.api.stream import stream_routes
 from stt_ai.api.stream_context import SocketContext
 from stt_ai.api.stream_token import token_routes
+from stt_ai.api.summarize import summary_routes
 from stt_ai.api.transcribe import transcription_routes
 from stt_ai.api.uploads import sweep_stale
 
@@ -47,6 +48,8 @@ def create_app(services: Services) -> FastAPI:
         entering = services.admission or _admission(services, services.live.limits.max_streams)
         parts = (services.live, services.catalogue, config.default_model, entering, config.trusted_proxies)
         app.include_router(stream_routes(*parts))
+    if services.summarizer:
+        app.include_router(summary_routes(services, services.summarizer, admission))
     if services.live and services.billing:
         app.include_router(token_routes(services.billing))
     if services.billing:

@@ -5,9 +5,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from stt_ai.api.parameters import ResponseFormat
-from stt_ai.api.schemas import ErrorBody, TranscriptBody
+from stt_ai.api.schemas import ErrorBody, SummaryBody, TranscriptBody
 from stt_ai.ports import Catalogue
-from stt_ai.types import MAX_SPEAKERS
+from stt_ai.types import MAX_SPEAKERS, SummaryStyle
 
 DESCRIPTION = (
     "Speech to text over HTTP. Send your API key as `Authorization: Bearer YOUR_API_KEY`; without one, a few "
@@ -87,6 +87,36 @@ def transcript_responses() -> dict[int | str, dict[str, Any]]:
         "content": {"text/plain": text, "application/x-subrip": text, "text/vtt": text},
     }
     return {200: success, **failures(400, 401, 402, 409, 413, 429, 500, 503)}
+
+
+def summary_responses() -> dict[int | str, dict[str, Any]]:
+    success: dict[str, Any] = {
+        "model": SummaryBody,
+        "description": "The summary; with `stream`, events that tell it.",
+        "headers": _REQUEST_ID | _DEMO | _REPLAYED,
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+    return {200: success, **failures(400, 401, 409, 429, 500, 503)}
+
+
+def summary_request(max_characters: int) -> dict[str, Any]:
+    """`openapi_extra` of the route that reads its JSON body itself."""
+    properties: dict[str, Any] = {
+        "text": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": max_characters,
+            "pattern": r"\S",
+            "description": "The transcript to summarize.",
+        },
+        "style": _choice("What kind of summary.", list(SummaryStyle), SummaryStyle.BRIEF),
+        "stream": {"type": "boolean", "default": False, "description": "Tell it by server-sent events."},
+    }
+    schema = {"type": "object", "required": ["text"], "properties": properties}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "parameters": [_IDEMPOTENCY_KEY],
+    }
 
 
 def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stt_ai.types import SummaryStyle
+
 
 class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -42,6 +44,12 @@ class TranscriptBody(Shape):
     usage: UsageBody
     request_id: str
     warnings: list[str] | None = Field(None, description="Only when there is something to say.")
+
+
+class SummaryBody(Shape):
+    summary: str
+    style: SummaryStyle
+    model: str = Field(description="The model that wrote it.", examples=["qwen2.5-1.5b-instruct"])
 
 
 class ModelBody(Shape):

@@ -6,7 +6,7 @@ from pathlib import Path
 from stt_ai.api.admission import Admission
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.stream_services import LiveServices
-from stt_ai.ports import Billing, Catalogue, HealthProbe, TranscriptionService
+from stt_ai.ports import Billing, Catalogue, HealthProbe, Summarizer, TranscriptionService
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class ApiConfig:
     upload_idle_timeout: float = 30.0
     min_upload_rate: float = 1_000.0
     min_free_bytes: int = 200_000_000
+    max_summary_characters: int = 1_000_000
     health_timeout: float = 2.0
     server_sends_request_id: bool = False
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
@@ -39,7 +40,8 @@ class Services:
     """The parts behind the routes.
 
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
-    otherwise, in the place of either. ``live`` None: there are no streams.
+    otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
+    no summaries.
     """
 
     transcription: TranscriptionService
@@ -49,3 +51,4 @@ class Services:
     admission: Admission | None = None
     billing: Billing | None = None
     live: LiveServices | None = None
+    summarizer: Summarizer | None = None

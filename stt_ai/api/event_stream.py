@@ -1,0 +1,58 @@
+"""Server-sent events, as https://html.spec.whatwg.org/multipage/server-sent-events.html describes them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Scope, Send
+
+QUIET_S = 5.0
+"""Seconds: whoever stands between would take a connection for dead that is silent for long."""
+
+
+class EventStream:
+    """One response's events. Its headers go out with the first of them, or when nothing came for `QUIET_S`."""
+
+    def __init__(self, scope: Scope, send: Send, headers: Mapping[str, str]) -> None:
+        self._send = send
+        self._headers = Response(
+            headers={**headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
+        ).raw_headers
+        self._headers = [(name, value) for name, value in self._headers if name != b"content-length"]
+        self._sending = asyncio.Lock()
+        self.started = False
+
+    async def send(self, event: str, data: dict[str, Any]) -> None:
+        await self._write(f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n")
+
+    async def fail(self, failure: Response) -> None:
+        """The body of the answer that it would have been, as the last event."""
+        await self._write(f"event: error\ndata: {bytes(failure.body).decode()}\n\n")
+        await self.end()
+
+    async def end(self) -> None:
+        await self._write("", more=False)
+
+    @asynccontextmanager
+    async def kept_alive(self) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(QUIET_S)
+            await self._write(": still at work\n\n")
+
+    async def _write(self, text: str, more: bool = True) -> None:
+        async with self._sending:
+            if not self.started:
+                self.started = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            await self._send({"type": "http.response.body", "body": text.encode(), "more_body": more})

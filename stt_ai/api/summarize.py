@@ -1,0 +1,127 @@
+"""POST /v1/summarize."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from stt_ai.accounts import StoredResponse, WorkKind
+from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.context import current_record
+from stt_ai.api.disconnect import run_until_disconnect
+from stt_ai.api.errors import failure_response
+from stt_ai.api.event_stream import EventStream
+from stt_ai.api.openapi import summary_request, summary_responses
+from stt_ai.api.schemas import SummaryBody
+from stt_ai.api.services import ApiConfig, Services
+from stt_ai.api.summary_body import Wanted, read_wanted
+from stt_ai.errors import SttError
+from stt_ai.ports import Summarizer
+from stt_ai.types import Summary
+
+
+def summary_routes(services: Services, summarizer: Summarizer, admission: Admission) -> APIRouter:
+    router = APIRouter()
+    config = services.config
+
+    @router.post(
+        "/v1/summarize",
+        summary="Summarize a transcript",
+        response_class=Response,
+        responses=summary_responses(),
+        openapi_extra=summary_request(config.max_summary_characters),
+    )
+    async def summarize(request: Request) -> Response:
+        """Send a transcript's text; the answer is a summary of it, in its language.
+
+        Brief: two or three sentences. Detailed: paragraphs. Action items and bullet points: lines that begin with
+        `- `. Whatever the text asks for is summarized and not done. With `stream`, server-sent events tell the
+        summary while it is written: `delta` events hold its pieces, and a `summary` event the whole answer.
+        """
+        return Deferred(lambda send: _serve(summarizer, admission, config, request, send))
+
+    return router
+
+
+class Deferred(Response):
+    """Answers only when it is sent, so that a caller's slot is held until the last event has gone out."""
+
+    def __init__(self, serve: Callable[[Send], Awaitable[None]]) -> None:
+        super().__init__()
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._serve(send)
+
+
+async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig, request: Request, send: Send) -> None:
+    arrival, grant = Arrival.of(request, config.trusted_proxies, WorkKind.SUMMARY), None
+    try:
+        async with admission.admit(arrival) as grant:
+            wanted = await read_wanted(request, arrival, config)
+            if wanted.stream:
+                response: Response | None = None
+                await _tell(summarizer, wanted, grant, request, send)
+            else:
+                response = await _answer(summarizer, wanted, grant, request)
+    except SttError as error:
+        response = failure_response(error)
+    if response is not None:
+        response.headers.update(grant.headers if grant else {})
+        await response(request.scope, request.receive, send)
+
+
+async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request) -> Response:
+    fingerprint = hashlib.sha256(json.dumps([wanted.text, wanted.style]).encode()).hexdigest()
+    if replayed := await grant.claim(fingerprint):
+        return Response(replayed.body, replayed.status, {**dict(replayed.headers), "Idempotency-Replayed": "true"})
+    await grant.reserve(0)
+    summary = await run_until_disconnect(request.receive, summarizer.summarize(wanted.text, wanted.style))
+    demo = (("x-stt-demo-model", "true"),) if summary.demo else ()
+    headers = (("content-type", "application/json"), *demo)
+    answer = StoredResponse(200, headers, json.dumps(_body(summary), ensure_ascii=False).encode())
+    await grant.settle(0, answer)
+    return Response(answer.body, answer.status, dict(answer.headers))
+
+
+async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request, send: Send) -> None:
+    """Raises a failure as long as nothing was sent; then it is an event."""
+    await grant.reserve(0)
+    events = EventStream(request.scope, send, grant.headers)
+    told = summarizer.stream(wanted.text, wanted.style)
+
+    async def work() -> None:
+        async for piece in told:
+            if isinstance(piece, str):
+                await events.send("delta", {"text": piece})
+            else:
+                await grant.settle(0)
+                await events.send("summary", _body(piece))
+
+    try:
+        async with events.kept_alive():
+            await run_until_disconnect(request.receive, work())
+        await events.end()
+    except SttError as error:
+        if not events.started:
+            raise
+        await events.fail(failure_response(error))
+    finally:
+        await asyncio.shield(_closed(told))
+
+
+async def _closed(told: Any) -> None:
+    close = getattr(told, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _body(summary: Summary) -> dict[str, Any]:
+    current_record().model = summary.model
+    return SummaryBody(summary=summary.text, style=summary.style, model=summary.model).model_dump(mode="json")
