@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RETRY_LOAD_S = 30.0
+LIVE_S = 10.0
+"""So long after the last of a live speaker's windows another one is expected."""
 
 # For callers. What stands in the log names folders and addresses of the inside.
 _UNAVAILABLE = "The model {} cannot be loaded at the moment. Try another model, or this one later."
@@ -80,8 +82,8 @@ Answer = WindowTranscript | Hypothesis | LanguageGuess
 class TranscriberDeployment:
     """Transcribes windows of all requests together, in batches.
 
-    Live speech has batches of its own. On a CPU each of its windows is alone: decoded together they would take as long
-    as one after another, and the first would be ready as late as the last.
+    Live speech has batches of its own. On a CPU each of its windows is alone, and while somebody speaks so is each of
+    a file: decoded together they take hardly less than one after another, and a live final would wait for them all.
     """
 
     def __init__(self, config: TranscriberConfig) -> None:
@@ -91,12 +93,13 @@ class TranscriberDeployment:
         self._failure: ModelUnavailable | None = None
         self._failed_at = 0.0
         self._loading = asyncio.Lock()
+        self._live_until = 0.0
         self._scheduler: BatchScheduler[Job, Answer] = BatchScheduler(
             self._run,
             max_batch=config.max_batch,
             max_queued_s=config.max_queued_s,
             seconds=lambda job: job.samples.size / SAMPLE_RATE,
-            bucket=lambda job: job.live and (config.device != "cpu" or id(job)),
+            bucket=self._bucket,
         )
         self._load()
         if self._failure is not None and config.preload:
@@ -142,6 +145,13 @@ class TranscriberDeployment:
             return refusal.with_traceback(None)
         assert isinstance(result, WindowTranscript)
         return result
+
+    def _bucket(self, job: Job) -> Hashable:
+        now = time.monotonic()
+        if job.live:
+            self._live_until = now + LIVE_S
+        alone = self._config.device == "cpu" and now < self._live_until
+        return id(job) if alone else job.live
 
     async def _ready(self) -> None:
         if self._engine is not None:

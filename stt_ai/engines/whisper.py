@@ -1,35 +1,28 @@
 """Whisper by faster-whisper and CTranslate2: batches of windows -> words with times and confidences."""
 
 import logging
-import math
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from stt_ai.engines.features import FRAMES_PER_SECOND
 from stt_ai.engines.whisper_decode import Encoded, Job, decode
 from stt_ai.engines.whisper_model import LoadedWhisper
-from stt_ai.engines.whisper_words import Unaligned, pieces_of, words_of
+from stt_ai.engines.whisper_writing import Writer
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
-from stt_ai.speech.cleanup import Attempt, Guards, collapse_loops, is_invented, is_silence
+from stt_ai.speech.cleanup import Attempt, Guards
 from stt_ai.speech.quiet import trim_pauses
 from stt_ai.speech.windows import MAX_SAMPLES
-from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Piece, Samples, WindowTranscript, Word
+from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Samples, WindowTranscript
 
 logger = logging.getLogger(__name__)
 
 Window = tuple[Samples, DecodingOptions]
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-SHORTEST_ALIGNED = 20
-"""Frames. The aligner finds no path through fewer than a few positions."""
 
 
 class WhisperEngine:
@@ -60,6 +53,7 @@ class WhisperEngine:
             variable_length=variable_length,
         )
         self._guards = guards or Guards()
+        self._writer = Writer(self._model, self._guards)
         self.seconds = dict.fromkeys(("features", "encode", "detect", "generate", "align"), 0.0)
 
     @property
@@ -121,11 +115,10 @@ class WhisperEngine:
     def _transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
         encoded, jobs, languages, attempts = self._decode(windows)
         with self._timed("align"):
-            timed = {row for row, (_, options) in enumerate(windows) if options.word_times}
-            words = self._words(encoded, jobs, attempts, timed)
+            words = self._writer.words(encoded, jobs, attempts)
         return [
             WindowTranscript(
-                trim_pauses(words[job.row], samples) if job.row in timed else words[job.row],
+                trim_pauses(words[job.row], samples) if job.timed else words[job.row],
                 *language,
                 attempt.no_speech_probability,
             )
@@ -135,16 +128,9 @@ class WhisperEngine:
     def _guess(self, windows: Sequence[Window]) -> list[Hypothesis]:
         _, jobs, languages, attempts = self._decode(windows)
         return [
-            Hypothesis(self._pieces(job, attempt), *language)
+            Hypothesis(self._writer.pieces(job, attempt), *language)
             for job, language, attempt in zip(jobs, languages, attempts, strict=True)
         ]
-
-    def _pieces(self, job: Job, attempt: Attempt) -> tuple[Piece, ...]:
-        if not job.prefix and self._is_made_up(attempt, job.seconds):
-            return ()
-        end = self._model.end_token
-        tail = [token for token in attempt.tokens[len(job.prefix) :] if token < end]
-        return pieces_of(tail, end, self._model.tokenizer(job.language).split_to_word_tokens, job.language)
 
     def _decode(self, windows: Sequence[Window]) -> tuple[Encoded, list[Job], list[tuple[str, float]], list[Attempt]]:
         encoded = self._encode([samples for samples, _ in windows])
@@ -159,6 +145,7 @@ class WhisperEngine:
                 temperatures=options.temperatures or (0.0,),
                 before=self._model.before(options.prompt),
                 prefix=options.prefix,
+                timed=options.word_times,
             )
             for row, ((samples, options), (language, _)) in enumerate(zip(windows, languages, strict=True))
         ]
@@ -199,45 +186,6 @@ class WhisperEngine:
         with self._timed("detect"):
             tables = self._model.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
-
-    def _words(
-        self, encoded: Encoded, jobs: Sequence[Job], attempts: Sequence[Attempt], timed: Container[int]
-    ) -> dict[int, tuple[Word, ...]]:
-        """Words by row, timed by one alignment for each start sequence. What was made up has none."""
-        words: dict[int, tuple[Word, ...]] = {job.row: () for job in jobs}
-        end = self._model.end_token
-        texts: dict[int, list[int]] = {}
-        groups: dict[tuple[int, ...], list[Job]] = {}
-        for job, attempt in zip(jobs, attempts, strict=True):
-            texts[job.row] = text = [token for token in attempt.tokens if token < end]
-            if not text or (not job.prefix and self._is_made_up(attempt, job.seconds)):
-                continue
-            if job.row in timed:
-                groups.setdefault(tuple(job.start[:-1]), []).append(job)
-            else:
-                words[job.row] = self._spelt(job, text, Unaligned([math.exp(attempt.log_probability)] * len(text)))
-        for start_sequence, group in groups.items():
-            alignments = self._model.ct2.align(
-                encoded.rows([job.row for job in group]),
-                list(start_sequence),
-                [texts[job.row] for job in group],
-                [max(SHORTEST_ALIGNED, round(job.seconds * FRAMES_PER_SECOND)) for job in group],
-            )
-            for job, alignment in zip(group, alignments, strict=True):
-                words[job.row] = self._spelt(job, texts[job.row], alignment)
-        return words
-
-    def _spelt(self, job: Job, tokens: list[int], alignment: Any) -> tuple[Word, ...]:
-        """The words without what loops in them; those of the prefix, which were decided before, all stay."""
-        split = self._model.tokenizer(job.language).split_to_word_tokens
-        words = words_of(tokens, self._model.end_token, split, alignment, job.language, job.seconds)
-        decided = bisect_left(list(accumulate(word.tokens for word in words)), len(job.prefix)) + 1 if job.prefix else 0
-        return (*words[:decided], *collapse_loops(words[decided:]))
-
-    def _is_made_up(self, attempt: Attempt, seconds: float) -> bool:
-        return is_silence(attempt, self._guards) or is_invented(
-            attempt.text, seconds, attempt.no_speech_probability, attempt.log_probability
-        )
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:

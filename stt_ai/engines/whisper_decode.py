@@ -58,7 +58,7 @@ class Job:
     """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed.
 
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
-    the window's text begins.
+    the window's text begins. ``timed``: its words are to be aligned.
     """
 
     row: int
@@ -69,6 +69,7 @@ class Job:
     temperatures: tuple[float, ...]
     before: tuple[int, ...] = ()
     prefix: tuple[int, ...] = ()
+    timed: bool = True
     attempts: list[Attempt] = field(default_factory=list)
 
     @property

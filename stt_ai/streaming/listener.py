@@ -18,8 +18,6 @@ from stt_ai.streaming.teller import Teller, spell
 from stt_ai.streaming.utterance import Decision, Utterance
 from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
-NOTHING = WindowTranscript((), "", 0.0)
-
 
 class Listener:
     """Hears one stream. ``progress`` is called whenever an utterance is settled."""
@@ -174,6 +172,6 @@ class Listener:
         if utterance.decision is None:
             assert utterance.samples is not None
             if not len(utterance.samples):
-                return NOTHING
+                return WindowTranscript((), self._hearing.language or "", 0.0)
             utterance.decision = self._decide(utterance, utterance.samples, utterance.end)
         return await utterance.decision.task

@@ -92,7 +92,7 @@ async def test_a_final_goes_before_files_and_a_guess_behind_them() -> None:
         deployment.free.set()
         guess, *heard = await asyncio.gather(*tasks)
         live, of_file = (Kind.TRANSCRIBE, True), (Kind.TRANSCRIBE, False)
-        assert deployment.batches[1:] == [[live], [live], [of_file, of_file], [(Kind.GUESS, True)]]
+        assert deployment.batches[1:] == [[live], [live], [of_file], [of_file], [(Kind.GUESS, True)]]
         assert isinstance(guess, Hypothesis)
         assert {_text(one) for one in [*heard, await first]} == {"".join(p.text for p in guess.pieces).strip()}
 
