@@ -9,13 +9,13 @@ from dataclasses import replace
 from fastapi import APIRouter
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from stt_ai.accounts import WorkKind
 from stt_ai.api.admission import Admission, Arrival
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.context import current_record
-from stt_ai.api.errors import INTERNAL, envelope, failure_response
+from stt_ai.api.errors import INTERNAL, envelope, error_response, failure_response
 from stt_ai.api.stream_config import Asked, parse_config, parse_json
 from stt_ai.api.stream_cuts import Cuts
 from stt_ai.api.stream_docs import UPGRADE
@@ -48,9 +48,11 @@ def stream_routes(
                 await minutes.begin()
                 await websocket.accept(headers=[(k.encode(), v.encode()) for k, v in grant.headers.items()])
                 await streams.serve(websocket, minutes)
-        except SttError as error:  # only before it was accepted
-            with suppress(RuntimeError, OSError):
-                await websocket.send_denial_response(failure_response(error))
+        except SttError as error:
+            await refuse(websocket, failure_response(error))
+        except Exception:
+            logger.exception("a stream could not be opened")
+            await refuse(websocket, error_response(INTERNAL))
 
     @router.get("/v1/stream", summary="Live transcription", **UPGRADE)
     async def no_upgrade() -> Response:
@@ -58,6 +60,13 @@ def stream_routes(
         return envelope(426, "upgrade_required", message, {"Upgrade": "websocket", "Connection": "Upgrade"})
 
     return router
+
+
+async def refuse(websocket: WebSocket, answer: Response) -> None:
+    """An HTTP answer instead of a connection, where none was accepted yet."""
+    if websocket.application_state is WebSocketState.CONNECTING:
+        with suppress(RuntimeError, OSError):
+            await websocket.send_denial_response(answer)
 
 
 def arrival_of(websocket: HTTPConnection, trusted: TrustedProxies) -> Arrival:

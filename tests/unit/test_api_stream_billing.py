@@ -257,6 +257,17 @@ def test_a_charge_that_cannot_be_made_is_left_to_the_leases_end(books: Books, tm
     assert books.left(key) == (9, 0)
 
 
+def test_a_fault_of_ours_at_the_door_is_500_with_the_error_body(
+    books: Books, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def carry(operation: str, *arguments: Any) -> Any:
+        raise ValueError("secret")
+
+    with serving(live_app(tmp_path, Sessions(), BillingClient(carry))) as port:
+        assert "secret" not in refused(refusal(port), 500, "internal_error")
+    assert "secret" in caplog.text
+
+
 def test_an_outage_of_the_books_before_a_minute_begins_is_not_noticed(books: Books, tmp_path: Path) -> None:
     key, billing = books.account(credits=10), Failing(books)
     with serving(live_app(tmp_path, Sessions(), billing)) as port, connected(port, key) as client:
