@@ -3,10 +3,11 @@
 import json
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -189,16 +190,27 @@ def test_credits_that_run_out_end_a_stream_after_all_that_was_heard(service: Ser
 
 
 def never_reads(service: Service, key: str) -> Any:
-    """Asks for answers without end and reads none of them. Its connection is aborted: it would not read why."""
+    """Asks for answers without end and reads none of them. It is closed, and what it held is free, with it still there.
+
+    It cannot be told: HAProxy holds what it would have to read first.
+    """
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the machine itself would read megabytes for it
     raw.connect(("127.0.0.1", service.port))
-    with stream(service, key, sock=raw, max_queue=1, compression=None) as client:
+    with stream(service, key, sock=raw, max_queue=1, compression=None, ping_interval=None) as client:
         client.ready(language="en")
-        with pytest.raises(ConnectionClosed):
-            for _ in range(1_000_000):
-                client.send(action="finalize")
-        return "closed"
+
+        def ask() -> None:
+            with suppress(ConnectionClosed):
+                while True:
+                    client.send(action="finalize")
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        wait_until(lambda: account(service, key)["limits"]["running"] == 0, timeout=100)
+        raw.shutdown(socket.SHUT_RDWR)
+        asking.join(10)
+    return "slow_consumer" if '"code": "slow_consumer"' in service.log.read_text() else "closed"
 
 
 def far_too_fast(service: Service, key: str) -> Any:
@@ -244,7 +256,7 @@ def nothing_at_all(service: Service, key: str) -> Any:
 
 
 ODD = {
-    never_reads: ["closed"],
+    never_reads: ["slow_consumer"],
     far_too_fast: [True],
     odd_bytes: [True],
     text_instead: [("malformed_body", 1007)],
@@ -271,7 +283,6 @@ def test_odd_clients_get_their_answers_and_the_others_notice_nothing(
         wait_until(lambda key=key: account(service, key)["limits"]["running"] == 0)
     grown = {process.pid: process.memory_info().rss - before[process.pid] for process in parts}
     assert max(grown.values()) < 150_000_000, grown
-    assert '"status": 4004' in service.log.read_text() or '"code": "slow_consumer"' in service.log.read_text()
     assert not [p for p in service.replicas("ingress")[0].children(recursive=True) if "ffmpeg" in p.name()]
 
 
