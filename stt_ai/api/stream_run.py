@@ -42,7 +42,8 @@ class LiveStream:
         self._limits = limits
         self._beginning = beginning
         self._skipped = beginning.skipped
-        self._finals: deque[Final] = deque(maxlen=KEPT_FINALS)
+        # With those that are told again: the client may be cut off from them once more.
+        self._finals = deque(beginning.repeated, maxlen=KEPT_FINALS)
         self.received = 0
         self.ending: SttError | None = None
 
@@ -66,7 +67,7 @@ class LiveStream:
         """What must be known of it to go on later."""
         last = self._finals[-1] if self._finals else None
         language = self._asked.config.language or (last.language if last else None)
-        following = self._beginning.segment_id if last is None else last.segment_id + 1
+        following = max(self._beginning.segment_id, last.segment_id + 1 if last else 0)
         return Cut(self._session.last_final_end, following, language, tuple(self._finals))
 
     async def _hear(self) -> None:
