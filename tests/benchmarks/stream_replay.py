@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks.stream_replay SETTING`: talks replayed at the speed of speech, in a process of its own.
 
-The session, or its peer, before the transcriber's own queue and engine, without Ray. ``SETTING`` is JSON. Prints JSON:
+The session, or its peer, before the transcriber's own queue and engine, without Ray; or a client of the running
+service. ``SETTING`` is JSON. Prints JSON:
 for each stream when it began and what was told at which time.
 """
 
@@ -11,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from websockets.asyncio.client import connect
 
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.silero import VoiceDetector
@@ -90,14 +93,40 @@ async def peer(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s
     return told
 
 
+async def service(setting: dict[str, Any], samples: Samples) -> Told:
+    """Over a WebSocket to the running service."""
+    told: Told = []
+    headers = {"Authorization": f"Bearer {setting['key']}"}
+    async with connect(f"{setting['url']}/v1/stream", additional_headers=headers) as socket:
+        await socket.send(json.dumps({"language": "en"}))
+        await socket.recv()
+        begun = time.monotonic()
+
+        async def read() -> None:
+            async for message in socket:
+                fields = json.loads(message)
+                if text := fields.get("text") or fields.get("partial"):
+                    told.append((time.monotonic() - begun, text, bool(fields.get("text"))))
+
+        reader = asyncio.create_task(read())
+        for at in range(0, len(samples), CHUNK):
+            await asyncio.sleep(max(0.0, begun + (at + CHUNK) / SAMPLE_RATE - time.monotonic()))
+            await socket.send(samples[at : at + CHUNK].tobytes())
+        await socket.send(json.dumps({"action": "stop"}))
+        await reader
+    return told
+
+
 async def replay(setting: dict[str, Any]) -> list[Told]:
     """``streams`` talks of ``sentences`` each, begun one after another within the first seconds."""
+    talks = [talk(setting["sentences"], 3 * number)[0] for number in range(setting["streams"])]
+    if setting["policy"] == "service":
+        return list(await asyncio.gather(*(service(setting, samples) for samples in talks)))
     folder = Path(setting["model"])
     entry = ModelEntry(id="bench", name="bench", folder=folder, variable_length=setting["variable_length"])
     source = SourceSettings(source="hub")
     transcriber = TranscriberDeployment(TranscriberConfig(entry, source, True, cpu_threads=setting["threads"]))
     model, voices = InProcess(transcriber, setting["window_s"]), VoiceDetector()
-    talks = [talk(setting["sentences"], 3 * number)[0] for number in range(setting["streams"])]
     options = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
     for _ in range(3):
         await model.hear(talks[0][: 8 * SAMPLE_RATE], options, key="")
