@@ -21,12 +21,15 @@ class Agreement:
         self._apart = apart
         self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=KEPT)
         self.decided: tuple[Piece, ...] = ()
-        self._latest: tuple[Piece, ...] = ()
+        self._shown: tuple[Piece, ...] = ()
 
     @property
-    def heard(self) -> str:
-        """The latest hypothesis, from the first word on."""
-        return "".join(piece.text for piece in self._latest).strip()
+    def shown(self) -> str:
+        """The latest hypothesis, from the first word on, without a last word that the one before did not have there.
+
+        Such a word is often half of another, and would be taken back (mask-k of Arivazhagan et al., 2020).
+        """
+        return "".join(piece.text for piece in self._shown).strip()
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -42,8 +45,11 @@ class Agreement:
         Decided is what it begins with as an earlier one does, whose audio ended before ``latest``. The last word of
         either is not: it may be half a word.
         """
-        words = self._latest = (*self.decided, *tail)
+        words = (*self.decided, *tail)
         spelt = tuple(plain(piece.text) for piece in words)
+        before = self._earlier[-1][1] if self._earlier else ()
+        confirmed = before[len(spelt) - 1 : len(spelt)] == spelt[-1:]
+        self._shown = words if confirmed else words[:-1]
         old = next((old for at, old in reversed(self._earlier) if at <= min(end - self._apart, latest)), ())
         self._earlier.append((end, spelt))
         agreed = common_prefix(spelt[:-1], old[:-1])

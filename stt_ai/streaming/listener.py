@@ -131,7 +131,7 @@ class Listener:
             agreement.add(heard.pieces, end, self._endpointer.earliest_cut)
             if agreement.decided:
                 utterance.language = heard.language
-            utterance.text = agreement.heard
+            utterance.text = agreement.shown
             self._tell_partial()
         self._step()
 

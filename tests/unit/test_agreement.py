@@ -50,6 +50,15 @@ def test_what_may_still_be_cut_off_is_not_decided() -> None:
     assert _after((2, "We can go"), (3, "We can go now"), latest=16_000) == ""
 
 
+def test_a_last_word_is_shown_when_it_was_heard_twice() -> None:
+    agreement = Agreement()
+    shown = []
+    for step, text in enumerate(["We can care", "We can carefully", "We can carefully", "We can carefully go", "We"]):
+        agreement.add(_pieces(text)[len(agreement.decided) :], step * 4000, NEVER)
+        shown.append(agreement.shown)
+    assert shown == ["We can", "We can", "We can carefully", "We can carefully", "We"]
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 3 * APART), st.lists(st.sampled_from("abc"), max_size=9)), max_size=12),
     st.integers(0, 12 * APART),
@@ -61,7 +70,7 @@ def test_what_is_decided_only_grows(hypotheses: list[tuple[int, list[str]]], lat
         before = agreement.decided
         agreement.add(_pieces(" ".join(words))[len(before) :], end, latest)
         assert agreement.decided[: len(before)] == before
-        assert agreement.heard.startswith(agreement.text)
+        assert agreement.shown.startswith(agreement.text)
         assert len(agreement.tokens) == 2 * len(agreement.decided)
 
 
