@@ -6,6 +6,7 @@ that is far ahead is told so and closed.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from stt_ai.api.stream_closing import close_code, error_message
@@ -40,7 +41,8 @@ async def hold_back(app: AsgiApp, scope: Scope, receive: Receive, send: Send) ->
         return message
 
     async def send_and_count(message: Message) -> None:
-        await send(message)
+        with suppress(OSError):  # the client is gone, as the app will be told: Serve would log this as a failure
+            await send(message)
         if flow.unsent is not None:
             flow.unsent.read(_size(message))
 

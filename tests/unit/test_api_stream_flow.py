@@ -175,6 +175,20 @@ def test_where_nothing_can_be_held_back_a_client_far_ahead_is_told_and_closed(
         assert eventually(lambda: sessions.all[0].closed)
 
 
+async def test_what_is_sent_to_a_client_that_has_gone_is_no_failure() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.send", "text": "hello"})
+        assert (await receive())["type"] == "websocket.disconnect"
+
+    async def receive() -> Any:
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Any) -> None:
+        raise ConnectionResetError
+
+    await HoldBack(CountReads(app))({"type": "websocket"}, receive, send)
+
+
 def test_a_client_that_leaves_while_it_is_held_back_leaves_nothing(tmp_path: Path) -> None:
     sessions = Sessions()
     with served(live_app(tmp_path, sessions)) as (port, middle):
