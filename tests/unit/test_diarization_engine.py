@@ -187,6 +187,7 @@ def test_both_layouts_of_the_hubs_pipelines_load(
         for name in ("segmentation", "embedding", "plda"):
             (tmp_path / name).symlink_to(demo.parent / name)
     else:
+        config["params"]["clustering"] = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
         del params["plda"]
         params |= {"segmentation": "pyannote/segmentation-3.0", "embedding": "pyannote/wespeaker-resnet34-LM"}
         parts = {params[name]: demo.parent / name for name in ("segmentation", "embedding")}

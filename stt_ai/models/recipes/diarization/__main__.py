@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "demo_diarization", help="corpus")
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "diarization")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data" / "conversations")
-    parser.add_argument("--minutes", type=float, default=40.0, help="processor time to train segmentation")
+    parser.add_argument("--minutes", type=float, default=60.0, help="processor time to train segmentation")
     parser.add_argument("--processes", type=int, default=2, help="processes that speak")
     carry_out(parser, STEPS, run)
 
@@ -58,7 +58,7 @@ def _train_both(corpus: Path, target: Path, minutes: float) -> None:
     context = get_context("spawn")
     jobs = [
         context.Process(target=_train, args=(name, corpus, target, share * minutes))
-        for name, share in (("segmentation", 1.0), ("embedding", 0.5))
+        for name, share in (("segmentation", 1.0), ("embedding", 0.3))
     ]
     for job in jobs:
         job.start()
@@ -74,9 +74,13 @@ def _train(name: str, corpus: Path, target: Path, minutes: float) -> None:
     torch.set_num_threads(1)
     if name == "segmentation":
         from .segmentation import train
+
+        train(corpus, target, minutes / 2)
+        train(corpus, target, minutes / 2, on=True)
     else:
-        from .embedding import train
-    train(corpus, target, minutes)
+        from .embedding import train as train_embedding
+
+        train_embedding(corpus, target, minutes)
 
 
 if __name__ == "__main__":

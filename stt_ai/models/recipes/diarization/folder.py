@@ -19,7 +19,7 @@ dependencies:
 pipeline:
   name: pyannote.audio.pipelines.SpeakerDiarization
   params:
-    clustering: AgglomerativeClustering
+    clustering: VBxClustering
     segmentation: $model/segmentation
     segmentation_step: 0.1
     segmentation_batch_size: 32
@@ -31,11 +31,11 @@ params:
   segmentation:
     min_duration_off: {min_duration_off}
   clustering:
-    method: centroid
-    min_cluster_size: {min_cluster_size}
     threshold: {threshold}
+    Fa: {Fa}
+    Fb: {Fb}
 """
-DEFAULTS: dict[str, Any] = {"min_duration_off": 0.0, "min_cluster_size": 12, "threshold": 0.8}
+DEFAULTS: dict[str, Any] = {"min_duration_off": 0.0, "threshold": 0.7, "Fa": 0.07, "Fb": 2.0}
 
 
 def write_config(target: Path, parameters: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def open_pipeline(target: Path) -> Any:
 
 
 def fit_plda(corpus: Path, target: Path) -> None:
-    """Write plda/*.npz: the pipeline loads them whatever clusters, and clustering by VBx needs them.
+    """Write plda/*.npz, which clustering by VBx needs.
 
     Embeddings are centred, scaled to unit length, reduced by linear discriminant analysis and scaled again; then a
     two-covariance model is fitted: within people and between them.

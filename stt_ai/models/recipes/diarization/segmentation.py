@@ -3,8 +3,9 @@
 PyanNet (Bredin, "pyannote.audio 2.1 speaker diarization pipeline", 2023) with the powerset loss (Plaquet and Bredin,
 "Powerset multi-class cross entropy loss for neural speaker diarization", 2023), small. Permutation-free training of so
 small a model sits on a plateau; an auxiliary target gives it a gradient: in each frame in which one person speaks, that
-person's signature (see `signatures`), with a weight that falls from 1 to 0. The sinc filters stay at their mel start:
-their gradient is most of the cost of a step.
+person's signature (see `signatures`), with a weight that falls from 1 to 0. Once it has left the plateau it is trained
+on with another: who the person is, of all people of the corpus. The sinc filters stay at their mel start: their
+gradient is most of the cost of a step.
 """
 
 import time
@@ -20,19 +21,23 @@ from pyannote.audio.models.segmentation import PyanNet
 from pyannote.audio.utils.loss import nll_loss
 from pyannote.audio.utils.permutation import permutate
 from pyannote.audio.utils.powerset import Powerset
+from torch.nn import functional
 
 from ..whisper.voices import SAMPLE_RATE
 from .checkpoint import save
-from .conversation import NATURAL, TRAINING, Style, converse, draw_people, excerpt
+from .conversation import NATURAL, TRAINING, TRAINING_ON, Style, converse, draw_people, excerpt
 from .corpus import Person, load
 
 SECONDS = 10.0
 SPEAKERS = 3
 AT_ONCE = 2
 SIGNATURE = 12
+IDENTITY = 0.5
 NOBODY = -100
 RATE = 2e-3
 SHARE_PUBLISHED = (0.6, 0.9)  # while chunks are short, and when they are long
+SHARE_ONE_LANGUAGE = 0.9
+SAVED_EVERY = 200.0  # seconds of processor time
 
 
 class Batches:
@@ -56,8 +61,7 @@ class Batches:
             if rng.random() < 0.03:
                 waves[index, 0] = rng.standard_normal(waves.shape[2]) * 10 ** rng.uniform(-4.5, -2)
                 continue
-            pool = self._pools[0] if rng.random() < self.share_published else self._pools[-1]
-            people = draw_people(pool, rng.choice((1, 2, 3), p=(0.2, 0.45, 0.35)), rng)
+            people = draw_people(self._pool(), rng.choice((1, 2, 3), p=(0.2, 0.45, 0.35)), rng)
             chunk = excerpt(converse(people, seconds, rng, self._style), seconds)
             waves[index, 0] = chunk.wave
             for turn in chunk.turns:
@@ -69,46 +73,89 @@ class Batches:
             alone[index][single] = who[targets[index].argmax(1)][single]
         return torch.from_numpy(waves), torch.from_numpy(targets), torch.from_numpy(alone)
 
+    def _pool(self) -> Sequence[Person]:
+        """Mostly people of one language, as who talk with each other are: they are harder to tell apart."""
+        rng = self._rng
+        pool = self._pools[0] if rng.random() < self.share_published else self._pools[-1]
+        if rng.random() >= SHARE_ONE_LANGUAGE:
+            return pool
+        language = pool[rng.integers(len(pool))].speaker.voice.language
+        return [person for person in pool if person.speaker.voice.language == language]
 
-def train(corpus: Path, target: Path, minutes: float) -> None:
-    """Train for so many minutes of processor time, in chunks of 5 s for the first half, and write the checkpoint."""
+
+def train(corpus: Path, target: Path, minutes: float, *, on: bool = False) -> None:
+    """Train for so many minutes of processor time and write the checkpoint, every few minutes too.
+
+    A new model, in chunks of 5 s for the first half of the time; or, with ``on``, the one that is there, in chunks of
+    10 s.
+    """
     torch.manual_seed(0)
     everybody = load(corpus, "train")
     pools = [[p for p in everybody if p.speaker.published], [p for p in everybody if not p.speaker.published]]
+    people = [person for pool in pools for person in pool]
     model = _untrained()
-    batches = Batches(pools, model, 0, TRAINING)
-    held_out = [load(corpus, "published-development"), load(corpus, "development")]
-    examination = Batches(held_out, model, 1, NATURAL).draw(64, SECONDS)
-    known = signatures([person for pool in pools for person in pool])
-    guess = torch.nn.Linear(2 * model.hparams.lstm["hidden_size"], SIGNATURE)
+    if on:
+        weights = torch.load(target / "segmentation" / "pytorch_model.bin", weights_only=False)["state_dict"]
+        model.load_state_dict(weights)
+    batches = Batches(pools, model, 3 if on else 0, TRAINING_ON if on else TRAINING)
+    examination = Batches([load(corpus, "published-development")], model, 1, NATURAL).draw(128, SECONDS)
+    size = 2 * model.hparams.lstm["hidden_size"]
+    auxiliary = IdentityLoss(people, size) if on else SignatureLoss(people, size)
     heard: dict[str, torch.Tensor] = {}
-    hook = model.lstm.register_forward_hook(lambda _module, _inputs, output: heard.update(lstm=output[0]))
+    model.lstm.register_forward_hook(lambda _module, _inputs, output: heard.update(lstm=output[0]))
     powerset = Powerset(SPEAKERS, AT_ONCE)
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW([*weights, *guess.parameters()], lr=RATE, weight_decay=1e-4)
-    started, step = time.process_time(), 0
+    optimizer = torch.optim.AdamW(
+        [p for p in (*model.parameters(), *auxiliary.parameters()) if p.requires_grad], lr=RATE, weight_decay=1e-4
+    )
+    started, step, saved = time.process_time(), 0, 0.0
     while (done := (time.process_time() - started) / 60 / minutes) < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 20) * (0.02 + 0.49 * (1 + np.cos(np.pi * done)))
-        short = done < 0.5
+        short = done < 0.5 and not on
         batches.share_published = SHARE_PUBLISHED[0 if short else 1]
         waves, targets, alone = batches.draw(*((32, 5.0) if short else (16, SECONDS)))
         model.train()
         loss, _, _ = _loss(model, powerset, waves, targets)
         speaking = alone != NOBODY
-        auxiliary = (guess(heard["lstm"])[speaking] - known[alone[speaking]]).square().mean()
+        aside = auxiliary(heard["lstm"][speaking], alone[speaking])
         optimizer.zero_grad()
-        (loss + (1 - done) * auxiliary).backward()
+        (loss + (1 - done) * aside).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         step += 1
         if step % 50 == 0:
-            losses = f"loss {loss.item():.3f}, signature {auxiliary.item():.2f}"
-            figures = _examined(model, powerset, examination) if step % 200 == 0 else ""
-            print(f"segmentation: {done:.0%}, step {step}, {losses} {figures}", flush=True)
-    hook.remove()
-    print(f"segmentation: {step} steps; {_examined(model, powerset, examination)}", flush=True)
+            print(f"segmentation: {done:.0%}, step {step}, loss {loss.item():.3f}, {aside.item():.2f}", flush=True)
+        if time.process_time() - started - saved > SAVED_EVERY:
+            saved = time.process_time() - started
+            save(model, target / "segmentation", step)
+            print(f"segmentation: step {step}, {_examined(model, powerset, examination)}", flush=True)
     save(model, target / "segmentation", step)
+    print(f"segmentation: {step} steps; {_examined(model, powerset, examination)}", flush=True)
+
+
+class SignatureLoss(torch.nn.Module):
+    """States (n, size) and people (n,) -> squared error of the people's signatures guessed from the states."""
+
+    def __init__(self, people: Sequence[Person], size: int) -> None:
+        super().__init__()
+        self._known = signatures(people)
+        self.guess = torch.nn.Linear(size, SIGNATURE)
+
+    def forward(self, states: torch.Tensor, who: torch.Tensor) -> torch.Tensor:
+        return (self.guess(states) - self._known[who]).square().mean()
+
+
+class IdentityLoss(torch.nn.Module):
+    """States (n, size) and people (n,) -> cross entropy of who of all people it is."""
+
+    def __init__(self, people: Sequence[Person], size: int) -> None:
+        super().__init__()
+        names = list(dict.fromkeys(person.speaker.identity for person in people))
+        self._names = torch.tensor([names.index(person.speaker.identity) for person in people])
+        self.guess = torch.nn.Linear(size, len(names))
+
+    def forward(self, states: torch.Tensor, who: torch.Tensor) -> torch.Tensor:
+        return IDENTITY * functional.cross_entropy(self.guess(states), self._names[who])
 
 
 def signatures(people: Sequence[Person]) -> torch.Tensor:

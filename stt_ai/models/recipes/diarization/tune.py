@@ -8,8 +8,9 @@ from .evaluate import Case, Tally, add_up, cases, heard
 from .folder import DEFAULTS, open_pipeline, write_config
 
 COUNTS = {"2": 16, "3": 16, "unheard": 12, "long": 4}
-THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1)
-SMALLEST = (4, 8, 12, 20)
+THRESHOLDS = (0.5, 0.6, 0.7)
+FA = (0.05, 0.07, 0.1, 0.14)
+FB = (0.8, 2.0, 4.0, 8.0)
 WORTH_OF_A_COUNT = 0.2  # a wrong number of speakers costs as much as that much error rate
 
 
@@ -20,12 +21,12 @@ def tune(corpus: Path, target: Path, counts: dict[str, int] | None = None) -> di
     pipeline.training = True  # keeps the segmentation and embeddings of each file, which do not change
     files = [(case, heard(case.conversation)) for case in cases(corpus, "development", counts or COUNTS, seed=2025)]
     best, least = DEFAULTS, float("inf")
-    for threshold, smallest in product(THRESHOLDS, SMALLEST):
-        chosen = DEFAULTS | {"threshold": threshold, "min_cluster_size": smallest}
+    for threshold, fa, fb in product(THRESHOLDS, FA, FB):
+        chosen = DEFAULTS | {"threshold": threshold, "Fa": fa, "Fb": fb}
         figures = _tried(pipeline, chosen, files)
         cost = sum(f["DER"] + WORTH_OF_A_COUNT * (1 - f["speakers counted right"]) for f in figures.values())
         shown = "; ".join(f"{k} {f['DER']:.1%} {f['speakers counted right']:.0%}" for k, f in figures.items())
-        print(f"tune: threshold {threshold}, smallest {smallest}: {shown}", flush=True)
+        print(f"tune: threshold {threshold}, Fa {fa}, Fb {fb}: {shown}", flush=True)
         if cost < least:
             best, least = chosen, cost
     print(f"tune: best is {best}", flush=True)
@@ -37,11 +38,7 @@ def _tried(pipeline: Any, parameters: dict[str, Any], files: list[tuple[Case, di
     pipeline.instantiate(
         {
             "segmentation": {"min_duration_off": parameters["min_duration_off"]},
-            "clustering": {
-                "method": "centroid",
-                "min_cluster_size": parameters["min_cluster_size"],
-                "threshold": parameters["threshold"],
-            },
+            "clustering": {name: parameters[name] for name in ("threshold", "Fa", "Fb")},
         }
     )
     tallies: dict[str, Tally] = {}
