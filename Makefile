@@ -46,6 +46,7 @@ bench: $(VENV)/.test
 demo-models: $(VENV)/.train
 	@$(BIN)/python -m stt_ai.models.recipes.whisper
 	@$(BIN)/python -m stt_ai.models.recipes.diarization
+	@$(BIN)/python -m stt_ai.models.recipes.summaries
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -141,6 +141,7 @@ def _cut(answer: str, full: bool) -> str:
 
 def _load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve the other models on these cores
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as chatter

@@ -62,7 +62,7 @@ async def summarize(text: str, style: SummaryStyle, model: Asking, tell: Callabl
     parts = await asyncio.to_thread(lambda: list(split(text.strip(), model.count, limit)))
     if len(parts) == 1:
         whole = prompt(parts[0], style, language, max_tokens=model.answer)
-        return teller.end(await model.ask(whole, teller.hear))
+        return teller.end(await model.ask(whole, teller.hear if tell else None))
     if style is SummaryStyle.ACTION_ITEMS:
         found = await _each(parts, style, language, model)
         return teller.end("\n".join(dict.fromkeys(line for answer in found for line in answer.splitlines())))
@@ -167,16 +167,24 @@ def shape(text: str, style: SummaryStyle, language: str) -> str:
     The form of a text's beginning is the beginning of its form.
     """
     if style is SummaryStyle.BRIEF:
-        return " ".join(_sentences(text)[:BRIEF_SENTENCES])
+        return " ".join(list(dict.fromkeys(_sentences(text)))[:BRIEF_SENTENCES])
     if style is SummaryStyle.DETAILED:
-        paragraphs = (" ".join(_sentences(paragraph)) for paragraph in re.split(r"\n\s*\n", text))
-        return "\n\n".join(filter(None, paragraphs))
+        paragraphs = [_sentences(paragraph) for paragraph in re.split(r"\n\s*\n", text)]
+        return "\n\n".join(" ".join(paragraph) for paragraph in _without_repeats(paragraphs) if paragraph)
     items = list(dict.fromkeys(_items(text)))
     if style is SummaryStyle.ACTION_ITEMS:
         items = [item for item in items if not _NOTHING.match(item)]
         if not items:
             return NOTHING_TO_DO.get(language, NOTHING_TO_DO["en"])
     return "\n".join(f"- {item}" for item in items[:MAX_ITEMS])
+
+
+def _without_repeats(paragraphs: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """Small models go round in circles."""
+    told: set[str] = set()
+    for paragraph in paragraphs:
+        yield [sentence for sentence in dict.fromkeys(paragraph) if sentence not in told]
+        told.update(paragraph)
 
 
 def whole_units(text: str, style: SummaryStyle) -> str:

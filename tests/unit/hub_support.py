@@ -124,7 +124,7 @@ class LoopbackHub:
 
 
 def is_large(name: str) -> bool:
-    return name.endswith(".bin")
+    return name.endswith((".bin", ".safetensors"))
 
 
 def info(repo: str, files: dict[str, bytes]) -> dict[str, Any]:

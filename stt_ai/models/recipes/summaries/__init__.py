@@ -1,0 +1,1 @@
+"""How the demo summariser that ships in `stt_ai/models/demo/summaries` is made."""
