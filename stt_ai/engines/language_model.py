@@ -65,6 +65,10 @@ class LanguageModel:
         """Tokens of ``text``. May be called in any thread."""
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def size(self, prompt: Prompt) -> int:
+        """Tokens of the whole question, as the chat template renders it. May be called in any thread."""
+        return self.count(self._rendered(prompt))
+
     def answer(self, questions: Sequence[Question]) -> list[str | SttError]:
         """An answer or a failure for each, all of them decoded together."""
         import torch

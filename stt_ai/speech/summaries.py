@@ -39,7 +39,8 @@ Count = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A chat model: ``count`` tells a text's tokens, and ``context`` how many question and answer may have together.
+    """A chat model: ``count`` tells a text's tokens, ``size`` those of a whole question as the model reads it, and
+    ``context`` how many question and answer may have together.
 
     ``ask`` answers. ``hear``, where given, is told an answer while it is made: the whole of it so far.
     """
@@ -47,6 +48,7 @@ class Asking:
     count: Count
     ask: Callable[[Prompt, Callable[[str], None] | None], Awaitable[str]]
     context: int
+    size: Callable[[Prompt], int]
 
     @property
     def answer(self) -> int:
@@ -106,7 +108,7 @@ def _overhead(style: SummaryStyle, language: str, model: Asking) -> int:
     """Tokens of the question beside the transcript, with some to spare: tokens of joined texts do not simply add up."""
     styles = {style, SummaryStyle.BRIEF}
     empty = [prompt("", style, language, of_parts=True) for style in styles]
-    return max(model.count(f"{asked.system}\n{asked.user}") for asked in empty) + 16
+    return max(model.size(asked) for asked in empty) + 16
 
 
 def split(text: str, count: Count, limit: int) -> Iterator[str]:

@@ -24,13 +24,17 @@ def count(text: str) -> int:
     return len(re.findall(r"\w+|[^\w\s]", text))
 
 
+def size(asked: Prompt) -> int:
+    return count(f"{asked.system}\n{asked.user}")
+
+
 class Clerk:
     """In a model's place: each answer is the first sentence of what was asked about, as a point in lists."""
 
     def __init__(self, context: int = 1000) -> None:
         self.asked: list[Prompt] = []
         self.running = self.most = 0
-        self.model = Asking(count, self.ask, context)
+        self.model = Asking(count, self.ask, context, size)
 
     async def ask(self, asked: Prompt, hear: Callable[[str], None] | None) -> str:
         self.asked.append(asked)
@@ -180,6 +184,6 @@ async def test_a_part_that_fails_ends_the_others() -> None:
         return ""
 
     with pytest.raises(Unavailable, match="no more"):
-        await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, Asking(count, ask, 1000))
+        await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, Asking(count, ask, 1000, size))
     assert len(begun) <= AT_ONCE + 1
     assert len(asyncio.all_tasks()) == 1
