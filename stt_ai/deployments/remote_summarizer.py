@@ -1,0 +1,44 @@
+"""The summariser's handle as the port that the API knows."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from ray.serve.handle import DeploymentHandle
+
+from stt_ai.deployments.remote import Description, call, translated
+from stt_ai.errors import SttError
+from stt_ai.types import Summary, SummaryStyle
+
+
+class RemoteSummarizer:
+    """``wait_s``: how long a request waits for a replica that is being started."""
+
+    def __init__(self, handle: DeploymentHandle, wait_s: float) -> None:
+        self._handle = handle
+        self._streaming = handle.options(stream=True)
+        loading = "The model that writes summaries is being loaded. Please try again shortly."
+        self._description = Description(handle, wait_s, loading)
+
+    async def summarize(self, text: str, style: SummaryStyle) -> Summary:
+        await self._description.get()
+        summary: Summary | SttError = await call(lambda: self._handle.summarize.remote(text, style))
+        if isinstance(summary, SttError):
+            raise summary
+        return summary
+
+    async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
+        """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
+        await self._description.get()
+        response = self._streaming.stream.remote(text, style)
+        try:
+            async for told in response:
+                if isinstance(told, SttError):
+                    raise told
+                yield told
+        except SttError:
+            raise
+        except Exception as error:
+            raise translated(error) from None
+        finally:
+            with contextlib.suppress(Exception):  # done, or gone
+                response.cancel()

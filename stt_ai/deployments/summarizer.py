@@ -1,0 +1,153 @@
+"""The summariser deployment: one chat model, loaded on first use, that all summaries share in batches."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.engines.scheduler import BatchScheduler
+from stt_ai.errors import ModelUnavailable, Overloaded, SttError
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.language_models import resolve
+from stt_ai.speech.summaries import Asking, summarize
+from stt_ai.types import LoadedModel, Prompt, Summary, SummaryStyle
+
+logger = logging.getLogger(__name__)
+
+RETRY_LOAD_S = 30.0
+GATHER_S = 0.02
+"""How long an idle model waits for company: questions of one transcript come at once, but not at the same instant."""
+
+# For callers. What stands in the log names folders and addresses of the inside.
+_UNAVAILABLE = "Summaries cannot be written at the moment. Please try again later."
+_BUSY = "Too many summaries are being written at the moment. Please try again shortly."
+
+
+@dataclass(frozen=True, slots=True)
+class SummarizerConfig:
+    """``folder`` holds the model; None: where `stt_ai.models.language_models` finds it. 0: as the engine thinks best.
+
+    At most ``max_requests`` are in one replica, each for ``timeout_s`` at most.
+    """
+
+    repository: str
+    source: SourceSettings
+    folder: Path | None = None
+    device: str = "cpu"
+    dtype: str = "auto"
+    cpu_threads: int = 0
+    context: int = 0
+    max_batch: int = 8
+    max_requests: int = 32
+    timeout_s: float = 600.0
+
+
+class SummarizerDeployment:
+    """Summarises whole transcripts, the pieces of all of them together.
+
+    A replica whose model cannot be had starts all the same, tells its callers, and tries again at most every half
+    minute.
+    """
+
+    def __init__(self, config: SummarizerConfig) -> None:
+        self._config = config
+        self._model: LanguageModel | None = None
+        self._loaded = LoadedModel("")
+        self._failed_at = 0.0
+        self._loading = asyncio.Lock()
+        self._inside = 0
+        self._scheduler: BatchScheduler[Question, str] = BatchScheduler(
+            self._answer, max_batch=config.max_batch, max_wait=GATHER_S, max_queued=100_000
+        )
+        self._load()
+
+    async def describe(self) -> LoadedModel:
+        await self._ready()
+        return self._loaded
+
+    async def summarize(self, text: str, style: SummaryStyle) -> Summary | SttError:
+        """A refusal is a value: what is raised, Serve logs with its whole traceback."""
+        try:
+            return await self._summarize(text, style, None)
+        except SttError as failure:
+            return failure.with_traceback(None)
+
+    async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary | SttError]:
+        """Pieces of the summary as soon as they stand, then the whole of it, or the failure. Left early, it ends."""
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def tell(piece: str | None) -> None:  # from the thread that generates, and from this one: in order
+            loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+        work = asyncio.create_task(self._summarize(text, style, tell))
+        work.add_done_callback(lambda _: tell(None))
+        try:
+            while (piece := await pieces.get()) is not None:
+                yield piece
+            failure = work.exception()
+            if failure is not None and not isinstance(failure, SttError):
+                raise failure
+            yield failure.with_traceback(None) if failure is not None else work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _summarize(self, text: str, style: SummaryStyle, tell: Callable[[str], None] | None) -> Summary:
+        async with self._place():
+            model = await self._ready()
+            deadline = time.monotonic() + self._config.timeout_s
+
+            async def ask(prompt: Prompt, hear: Callable[[str], None] | None) -> str:
+                question = Question(prompt, deadline=deadline, hear=hear)
+                try:
+                    return await self._scheduler.submit(question, deadline=deadline)
+                finally:
+                    question.cancelled.set()
+
+            written = await summarize(text, style, Asking(model.count, ask, model.context, model.size), tell)
+            return Summary(written, style, self._loaded.label, self._loaded.demo)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        if self._inside >= self._config.max_requests:
+            raise Overloaded(_BUSY, 10)
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+    async def _ready(self) -> LanguageModel:
+        async with self._loading:
+            if self._model is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
+                await asyncio.to_thread(self._load)
+        if self._model is None:
+            raise ModelUnavailable(_UNAVAILABLE, 60)
+        return self._model
+
+    def _load(self) -> None:
+        config = self._config
+        try:
+            found = resolve(config.repository, config.source, config.folder)
+            self._model = LanguageModel(
+                found.folder,
+                device=config.device,
+                dtype=config.dtype,
+                threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
+                context=config.context,
+            )
+        except ModelUnavailable as failure:
+            logger.error("%s", failure)
+            self._failed_at = time.monotonic()
+            return
+        self._loaded = LoadedModel(found.label, found.demo)
+
+    def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:
+        """One batch, in the scheduler's thread."""
+        assert self._model is not None
+        return self._model.answer(questions)
