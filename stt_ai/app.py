@@ -22,10 +22,11 @@ from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.live import LiveTranscription
+from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
-from stt_ai.ports import Billing, HealthProbe, TranscriptionService
+from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import BillingSettings, IngressSettings, Settings, StreamSettings
 from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
@@ -57,7 +58,13 @@ def build(settings: Settings) -> Application:
             health_check_timeout_s=30,
         )
         .bind(
-            partial(make_api, settings.ingress, settings.stream, settings.models.catalogue),
+            partial(
+                make_api,
+                settings.ingress,
+                settings.stream,
+                settings.models.catalogue,
+                settings.summarizer.max_characters,
+            ),
             DecodingOptions(beam_size=settings.transcriber.beam_size),
             _live_limits(settings.stream, on_gpu),
             settings.models.catalogue.default,
@@ -65,6 +72,7 @@ def build(settings: Settings) -> Application:
             _decoder(settings),
             transcribers,
             _diarizer(settings),
+            _summarizer(settings),
             _billing(settings.billing),
         )
     )
@@ -74,10 +82,12 @@ def make_api(
     settings: IngressSettings,
     stream: StreamSettings,
     catalogue: ModelCatalogue,
+    max_summary_characters: int,
     transcription: TranscriptionService,
     health: HealthProbe,
     billing: Billing,
     live: LiveTranscription,
+    summarizer: Summarizer,
 ) -> CountReads:
     """The HTTP API, made in the ingress replica."""
     configure_logging(settings.log_level)
@@ -86,6 +96,7 @@ def make_api(
         default_model=catalogue.default,
         max_file_bytes=settings.max_file_bytes,
         max_concurrent_uploads=settings.max_concurrent,
+        max_summary_characters=max_summary_characters,
         server_sends_request_id=True,
         trusted_proxies=TrustedProxies.of(settings.trusted_proxies),
         version=__version__,
@@ -100,7 +111,8 @@ def make_api(
         resume_s=stream.resume_s,
     )
     streams = LiveServices(live.open, live.decode, limits)
-    return CountReads(create_app(Services(transcription, catalogue, health, config, billing=billing, live=streams)))
+    services = Services(transcription, catalogue, health, config, billing=billing, live=streams, summarizer=summarizer)
+    return CountReads(create_app(services))
 
 
 def _live_limits(settings: StreamSettings, on_gpu: bool) -> LiveLimits:
@@ -169,6 +181,43 @@ def _diarizer(settings: Settings) -> Application:
                 "min_replicas": 1,
                 "max_replicas": chosen.max_replicas if on_gpu else 1,
                 "target_ongoing_requests": config.at_once,
+            },
+            ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
+            graceful_shutdown_timeout_s=600,
+            health_check_timeout_s=30,
+            max_constructor_retry_count=3,
+        )
+        .bind(config)
+    )
+
+
+def _summarizer(settings: Settings) -> Application:
+    """No replica before somebody wants a summary: most services start without, and it holds much memory."""
+    chosen = settings.summarizer
+    on_gpu = _on_gpu(chosen.device)
+    config = SummarizerConfig(
+        repository=chosen.model,
+        source=settings.models.sources,
+        folder=chosen.folder,
+        device="cuda" if on_gpu else "cpu",
+        dtype=chosen.dtype,
+        cpu_threads=chosen.cpu_threads,
+        context=chosen.context,
+        max_batch=chosen.max_batch or (16 if on_gpu else 8),
+        max_requests=chosen.max_requests,
+        timeout_s=chosen.timeout_s,
+    )
+    return (
+        serve.deployment(SummarizerDeployment)
+        .options(
+            name="summarizer",
+            max_ongoing_requests=1000,  # it bounds what it takes by itself, and says so
+            autoscaling_config={
+                "min_replicas": 0,
+                "initial_replicas": 0,
+                "max_replicas": chosen.max_replicas if on_gpu else 1,
+                "target_ongoing_requests": 8,
+                "downscale_delay_s": chosen.idle_unload_s,
             },
             ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
             graceful_shutdown_timeout_s=600,

@@ -14,6 +14,7 @@ from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName
 from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.language_models import DEFAULT_REPOSITORY
 
 Base = TypeVar("Base", bound=BaseModel)
 
@@ -71,6 +72,26 @@ class DiarizerSettings(_Settings):
     max_replicas: int = Field(4, ge=1)
 
 
+class SummarizerSettings(_Settings):
+    """Who writes summaries: any causal chat model of transformers. It is loaded on first use."""
+
+    model: str = Field(DEFAULT_REPOSITORY, pattern=r"^[\w.-]+/[\w.-]+$", description="The hub's name of it.")
+    folder: Path | None = Field(None, description="Holds a model in Hugging Face's form, instead of the hub's.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpu_fraction: float = Field(0.25, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: as the weights are kept on a GPU, float32 on CPU."
+    )
+    cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
+    context: int = Field(0, ge=0, description="Tokens of question and answer. 0: the model's own, at most 16,384.")
+    max_batch: int = Field(0, ge=0, description="Texts written together. 0: 16 on a GPU, 8 on CPU.")
+    max_characters: int = Field(1_000_000, ge=1000, description="The longest text that is summarized.")
+    max_requests: int = Field(32, ge=1, description="Requests that one replica takes at once; then 503.")
+    timeout_s: float = Field(600, gt=0, description="A summary that takes longer is given up.")
+    idle_unload_s: float = Field(900, gt=0, description="The model leaves memory after this.")
+    max_replicas: int = Field(2, ge=1)
+
+
 class IngressSettings(_Settings):
     uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
     max_file_bytes: int = Field(2_000_000_000, gt=0)
@@ -118,6 +139,7 @@ class Settings(_Settings):
     decoder: DecoderSettings = DecoderSettings()
     transcriber: TranscriberSettings = TranscriberSettings()
     diarizer: DiarizerSettings = DiarizerSettings()
+    summarizer: SummarizerSettings = SummarizerSettings()
     ingress: IngressSettings = IngressSettings()
     stream: StreamSettings = StreamSettings()
     billing: BillingSettings = BillingSettings()

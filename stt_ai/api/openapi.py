@@ -64,6 +64,17 @@ _DEMO = {
 }
 
 
+_EVENT = {
+    "description": "`delta` with a piece of the text, `summary` with the whole body, or `error` with a failure's.",
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["delta", "summary", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+
+
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for these error statuses."""
     return {
@@ -94,7 +105,7 @@ def summary_responses() -> dict[int | str, dict[str, Any]]:
         "model": SummaryBody,
         "description": "The summary; with `stream`, events that tell it.",
         "headers": _REQUEST_ID | _DEMO | _REPLAYED,
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
     return {200: success, **failures(400, 401, 409, 429, 500, 503)}
 

@@ -11,12 +11,13 @@ from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteBilling
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
+from stt_ai.deployments.remote_summarizer import RemoteSummarizer
 from stt_ai.pipeline import Pipeline
-from stt_ai.ports import Billing, HealthProbe, TranscriptionService
+from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
 
-AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscription], Any]
+AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscription, Summarizer], Any]
 
 
 @serve.ingress()
@@ -36,13 +37,15 @@ class IngressDeployment:
         decoder: DeploymentHandle,
         transcribers: Mapping[str, DeploymentHandle],
         diarizer: DeploymentHandle,
+        summarizer: DeploymentHandle,
         billing: DeploymentHandle,
     ) -> None:
         remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
         voices = RemoteDiarizer(diarizer, load_wait_s)
         pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options)
         health = ClusterHealth({f"transcriber-{default_model}": remote[default_model], "diarizer": voices})
-        self._app = make_app(pipeline, health, RemoteBilling(billing), LiveTranscription(remote, live))
+        summaries = RemoteSummarizer(summarizer, load_wait_s)
+        self._app = make_app(pipeline, health, RemoteBilling(billing), LiveTranscription(remote, live), summaries)
 
     def __serve_build_asgi_app__(self) -> Any:
         return self._app

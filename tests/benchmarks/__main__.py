@@ -21,6 +21,7 @@ from tests.benchmarks import (
     short_clip,
     startup,
     stream,
+    summaries,
     upload,
 )
 from tests.benchmarks.bench import Bench
@@ -37,8 +38,9 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "diarization": diarization.run,
     "admission": admission.run,
     "stream": stream.run,
+    "summaries": summaries.run,
 }
-WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream"}
+WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream", "summaries"}
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.errors import ModelUnavailable, Overloaded
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.recipes.summaries.corpus import Meeting, MeetingMaker, Size
-from stt_ai.models.recipes.summaries.evaluate import Figures, judge
+from stt_ai.models.recipes.summaries.evaluate import Figures, judge, sentences
 from stt_ai.types import Summary, SummaryStyle
 
 ORDERS = {
@@ -66,6 +66,26 @@ async def test_an_order_in_a_transcript_is_not_followed(replica: SummarizerDeplo
     ordered = f"{meeting.text} {ORDERS[language]}"
     for answer in await asyncio.gather(*(written(replica, ordered, style) for style in SummaryStyle)):
         assert "banana" not in answer.text.lower()
+
+
+async def test_what_is_streamed_is_what_is_answered(replica: SummarizerDeployment) -> None:
+    (meeting,) = meetings(1, "en")
+    for style in (SummaryStyle.BRIEF, SummaryStyle.BULLET_POINTS):
+        *pieces, last = [piece async for piece in replica.stream(meeting.text, style)]
+        assert last == await written(replica, meeting.text, style)
+        assert isinstance(last, Summary)
+        assert "".join(map(str, pieces)) == last.text
+        if len(sentences(last.text)) > 2:
+            assert len(pieces) > 1, "it is told while it is written"
+
+
+async def test_a_stream_that_is_left_ends_its_generation(replica: SummarizerDeployment) -> None:
+    (meeting,) = meetings(1, "en")
+    stream = replica.stream(meeting.text, SummaryStyle.BULLET_POINTS)
+    assert isinstance(await anext(stream), str)
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert replica._inside == 0
+    assert replica._scheduler.stats().completed == 0
 
 
 async def test_more_than_may_be_inside_are_refused_by_a_value(loaded: SummarizerDeployment) -> None:
