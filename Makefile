@@ -31,7 +31,7 @@ serve: $(VENV)/.server
 	@$(BIN)/serve run serve_config.yaml
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest tests/unit -n auto --dist loadfile
+	@$(BIN)/python -m pytest tests/unit -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m pytest tests/integration
 
 check: $(VENV)/.test
