@@ -68,6 +68,12 @@ class Request:
     state: str = "active"
     held: int = 0
     charged: int = 0
+    kind: WorkKind = WorkKind.TRANSCRIPTION
+
+    @property
+    def begun(self) -> int:
+        """Minutes that are charged when nobody renews it: those of a stream that its next one was reserved after."""
+        return max(0, self.held - 1) if self.kind is WorkKind.STREAM else 0
 
 
 class Ledger(RuleBasedStateMachine):
@@ -105,7 +111,7 @@ class Ledger(RuleBasedStateMachine):
     def _admit(self, request: Request, crash: str | None, kind: WorkKind) -> None:
         overdue = self._overdue()
         running = [r for r in self._active() if r not in overdue]
-        left = self._left() + sum(r.held for r in overdue)
+        left = self._left() + sum(r.held - r.begun for r in overdue)
         expected: type[Exception] | None = None
         if request not in running and left < 1:
             expected = PaymentRequired if self.paid else TooManyRequests
@@ -117,7 +123,7 @@ class Ledger(RuleBasedStateMachine):
         def change() -> None:
             self._expire(overdue)
             if request.state == "never":
-                request.state, request.expires_at = "active", self.books.clock() + LEASE_S
+                request.state, request.kind, request.expires_at = "active", kind, self.books.clock() + LEASE_S
 
         self._do(crash, expected, change, lambda: self.books.admit(self.key, kind=kind, lease=request.lease))
 
@@ -226,7 +232,8 @@ class Ledger(RuleBasedStateMachine):
 
     def _expire(self, requests: list[Request]) -> None:
         for request in requests:
-            request.state, request.held = "expired", 0
+            request.state, request.charged = "settled" if request.begun else "expired", request.begun
+            request.held = 0
 
     def _do(
         self,
