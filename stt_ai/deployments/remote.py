@@ -66,13 +66,15 @@ def translated(exc: BaseException) -> SttError:
 async def call(send: Callable[[], "DeploymentResponse[Any]"], *, attempts: int = ATTEMPTS) -> Any:
     """Await one handle call, sending it again when the replica that had it is lost.
 
+    A refusal may come as a value, since Serve logs whatever is raised with its whole traceback; it is raised here.
+
     Cancelling the caller cancels the call on its replica too: Serve does not do that by itself for calls
     that outlive their request's context.
     """
     for attempt in range(1, attempts + 1):
         response = send()
         try:
-            return await response
+            result = await response
         except asyncio.CancelledError:
             with contextlib.suppress(Exception):  # a deployment that is gone has nothing left to cancel
                 response.cancel()
@@ -83,6 +85,10 @@ async def call(send: Callable[[], "DeploymentResponse[Any]"], *, attempts: int =
                 raise error from None
             logger.warning("a replica was lost in attempt %d, sending its work to another: %s", attempt, type(exc))
             await asyncio.sleep(0.2 * attempt)  # the router learns of the death meanwhile
+        else:
+            if isinstance(result, SttError):
+                raise result
+            return result
     raise AssertionError("unreachable")
 
 
@@ -168,10 +174,7 @@ class RemoteTranscriber:
         return heard
 
     async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        heard = await call(lambda: self._handle.hear.remote(samples, options, key))
-        if isinstance(heard, SttError):
-            raise heard
-        assert isinstance(heard, WindowTranscript)
+        heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key))
         return heard
 
 

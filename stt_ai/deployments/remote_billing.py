@@ -8,7 +8,7 @@ from ray.serve.handle import DeploymentHandle
 
 from stt_ai.billing.client import BillingClient
 from stt_ai.deployments.remote import call
-from stt_ai.errors import SttError, Unavailable
+from stt_ai.errors import Unavailable
 
 WAIT_S = 30.0
 """How long a caller waits for a replica of billing, when there is none: one that died is back before."""
@@ -30,11 +30,8 @@ class RemoteBilling(BillingClient):
             try:
                 async with asyncio.timeout(SETTLE_WAIT_S if operation == "settle" else WAIT_S):
                     # In the context of an HTTP request Serve would leave the result as the bytes that came.
-                    result = await asyncio.create_task(asking, context=Context())
+                    return await asyncio.create_task(asking, context=Context())
             except TimeoutError:
                 raise Unavailable("Accounts cannot be reached at the moment. Please try again shortly.", 10) from None
-            if isinstance(result, SttError):
-                raise result
-            return result
 
         super().__init__(carry)

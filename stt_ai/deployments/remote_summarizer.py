@@ -21,9 +21,7 @@ class RemoteSummarizer:
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
         await self._description.get()
-        summary: Summary | SttError = await call(lambda: self._handle.summarize.remote(text, style))
-        if isinstance(summary, SttError):
-            raise summary
+        summary: Summary = await call(lambda: self._handle.summarize.remote(text, style))
         return summary
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:

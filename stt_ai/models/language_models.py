@@ -1,14 +1,12 @@
 """The chat models that write summaries: from a repository to a folder in Hugging Face's form."""
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stt_ai.errors import ModelUnavailable
 from stt_ai.models.fetch import Origin, SourceSettings, demo_path
-from stt_ai.models.weights import BadModelFiles
+from stt_ai.models.weights import BadModelFiles, read_json
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +56,10 @@ def inspect(folder: Path) -> None:
     for name in (CONFIG, TOKENIZER):
         if not (folder / name).is_file():
             raise BadModelFiles(f"{folder} has no {name}")
-    if "model_type" not in _read(folder / CONFIG):
+    if "model_type" not in read_json(folder / CONFIG):
         raise BadModelFiles(f"{folder / CONFIG} does not say what kind of model it is")
     if (folder / INDEX).is_file():
-        shards = _read(folder / INDEX).get("weight_map")
+        shards = read_json(folder / INDEX).get("weight_map")
         if not isinstance(shards, dict) or not shards:
             raise BadModelFiles(f"{folder / INDEX} names no weights")
         missing = sorted({str(name) for name in shards.values() if not (folder / str(name)).is_file()})
@@ -71,18 +69,8 @@ def inspect(folder: Path) -> None:
         raise BadModelFiles(f"{folder} has no {WEIGHTS}")
     settings = folder / "tokenizer_config.json"
     own_file = (folder / "chat_template.jinja").is_file()
-    if not own_file and not (settings.is_file() and _read(settings).get("chat_template")):
+    if not own_file and not (settings.is_file() and read_json(settings).get("chat_template")):
         raise BadModelFiles(f"the model in {folder} has no chat template: it is no chat model")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError:
-        raise BadModelFiles(f"{path} is not JSON") from None
-    if not isinstance(content, dict):
-        raise BadModelFiles(f"{path} is not a JSON object")
-    return content
 
 
 def _from_hub(repository: str, source: SourceSettings) -> ResolvedLanguageModel:

@@ -44,8 +44,8 @@ def inspect(folder: Path, mel_bins: int | None = None) -> Weights:
         missing.append(VOCABULARIES[0])
     if missing:
         raise BadModelFiles(f"{folder} has no {' and no '.join(missing)}")
-    _read_json(folder / "config.json")
-    if "model" not in _read_json(folder / "tokenizer.json"):
+    read_json(folder / "config.json")
+    if "model" not in read_json(folder / "tokenizer.json"):
         raise BadModelFiles(f"{folder / 'tokenizer.json'} is not a tokenizer")
     weights = _read_weights(folder / "model.bin")
     _check_mel_bins(folder, weights.mel_bins, mel_bins)
@@ -56,13 +56,14 @@ def _check_mel_bins(folder: Path, found: int, wanted: int | None) -> None:
     if wanted is not None and found != wanted:
         raise BadModelFiles(f"the model in {folder} hears {found} mel bins where {wanted} are expected")
     preprocessor = folder / "preprocessor_config.json"
-    features = _read_json(preprocessor).get("feature_size") if preprocessor.is_file() else None
+    features = read_json(preprocessor).get("feature_size") if preprocessor.is_file() else None
     if (features or _DEFAULT_MEL_BINS) != found:
         told = f"says {features}" if features else "is missing or says nothing"
         raise BadModelFiles(f"the model in {folder} hears {found} mel bins but its preprocessor_config.json {told}")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises `BadModelFiles`."""
     try:
         content = json.loads(path.read_bytes())
     except ValueError:

@@ -210,7 +210,9 @@ def never_reads(service: Service, key: str) -> Any:
         wait_until(lambda: account(service, key)["limits"]["running"] == 0, timeout=100)
         raw.shutdown(socket.SHUT_RDWR)
         asking.join(10)
-    return "slow_consumer" if '"code": "slow_consumer"' in service.log.read_text() else "closed"
+    # The line of a stream is written when it has ended, and reaches the service's output by way of Ray.
+    wait_until(lambda: '"code": "slow_consumer"' in service.log.read_text(), timeout=20)
+    return "slow_consumer"
 
 
 def far_too_fast(service: Service, key: str) -> Any:
