@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+NODE_PACKAGES := tests/node/node_modules/.package-lock.json
 
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY ?= 1
@@ -30,7 +31,7 @@ serve: $(VENV)/.server
 	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
 	@$(BIN)/serve run serve_config.yaml
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(NODE_PACKAGES)
 	@$(BIN)/python -m pytest tests/unit -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m pytest tests/integration
 
@@ -49,7 +50,7 @@ demo-models: $(VENV)/.train
 	@$(BIN)/python -m stt_ai.models.recipes.summaries
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) tests/node/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -64,4 +65,10 @@ $(VENV)/.train: EXTRAS := server,train
 $(VENV)/.server $(VENV)/.test $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing stt_ai[$(EXTRAS)] into $(VENV); the first time this takes a few minutes"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+# npm writes this file last. No lock in the tree: it would name a registry.
+$(NODE_PACKAGES): tests/node/package.json | $(VENV)/.test
+	@echo "==> installing Node.js packages and a headless Chromium into tests/node"
+	@PATH="$(abspath $(BIN)):$$PATH" npm install --prefix tests/node --no-package-lock --no-audit --no-fund
 	@touch $@
