@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
-from stt_ai.ports import Decoder, Diarizer, OnDuration, Transcriber
+from stt_ai.errors import AudioLost, BadParameter, ModelUnavailable, ReplicaLost
+from stt_ai.ports import Decoder, Diarizer, OnDuration, OnText, Transcriber
 from stt_ai.speech import attribution, language, segments, windows
+from stt_ai.speech.text_so_far import TextSoFar
 from stt_ai.types import (
     SAMPLE_RATE,
     DecodedAudio,
@@ -17,10 +18,12 @@ from stt_ai.types import (
     LanguageGuess,
     LoadedModel,
     SpeakerTurn,
+    Task,
     Transcript,
     TranscriptionRequest,
     Upload,
     Window,
+    WindowNote,
     WindowTranscript,
     Word,
 )
@@ -58,21 +61,27 @@ class Pipeline:
         self._decode_attempts = decode_attempts
 
     async def transcribe(
-        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
     ) -> Transcript:
-        """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind."""
-        transcriber = self._transcribers.get(request.model)
-        if transcriber is None:
-            raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
-        heard: dict[int, WindowTranscript] = {}  # outlives the samples: no window is decoded twice
+        """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind.
+
+        A model that cannot do the task is a `BadParameter`.
+        """
+        transcriber = await self._able(request)
+        options = _options_for(request, self._options)
+        heard = _Heard()  # outlives the samples: no window is decoded twice
         speakers = _Speakers(self._diarizer, request)
-        told = _Told(on_duration)
+        told = _Told(on_duration, on_text)
         for attempt in range(1, self._decode_attempts + 1):
             audio = await self._decoder.decode(upload)
-            hearing = _Hearing(audio, transcriber, self._options, self._windows_in_flight, heard)
+            hearing = _Hearing(audio, transcriber, options, self._windows_in_flight, heard, told)
             try:
                 async with _together() as group:
-                    group.create_task(told.tell(audio.duration))
+                    group.create_task(told.tell_length(audio.duration))
                     group.create_task(speakers.find(audio))
                     spoken = group.create_task(hearing.hear_all(request.language))
                 code, probability = spoken.result()
@@ -88,19 +97,52 @@ class Pipeline:
             duration=audio.duration,
             model=hearing.model.label,
             demo=hearing.model.demo or speakers.demo,
+            windows=hearing.notes(),
         )
+
+    async def _able(self, request: TranscriptionRequest) -> Transcriber:
+        """The request's transcriber; one that is asked to translate must have learnt it."""
+        transcriber = self._transcribers.get(request.model)
+        if transcriber is None:
+            raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
+        if request.task is Task.TRANSLATE and not (model := await transcriber.describe()).translates:
+            what = f"`model` {request.model} is served by {model.label} here, which was not trained to translate."
+            raise BadParameter(f"{what} Transcribe the file instead, or ask a service with Whisper's weights.", "model")
+        return transcriber
+
+
+def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:
+    """Decoding begins at the temperature that the caller names and rises from there where the text is in doubt."""
+    rest = (temperature for temperature in usual.temperatures if temperature > request.temperature)
+    return replace(usual, task=request.task, prompt=request.prompt, temperatures=(request.temperature, *rest))
 
 
 class _Told:
-    """Tells the audio's length once, beside the work: what refuses it ends the work before much of it is done."""
+    """Tells the audio's length once, beside the work: what refuses it ends the work before much of it is done.
 
-    def __init__(self, on_duration: OnDuration | None) -> None:
+    Then tells the text, each piece once, while it is heard; whoever takes it slowly slows the hearing.
+    """
+
+    def __init__(self, on_duration: OnDuration | None, on_text: OnText | None) -> None:
         self._on_duration = on_duration
+        self._on_text = on_text
+        self._text = TextSoFar()
+        self._telling = asyncio.Lock()
+        self._allowed = asyncio.Event()
 
-    async def tell(self, seconds: float) -> None:
+    async def tell_length(self, seconds: float) -> None:
         if self._on_duration:
             await self._on_duration(seconds)
             self._on_duration = None
+        self._allowed.set()
+
+    async def tell_text(self, heard: Mapping[int, WindowTranscript]) -> None:
+        if self._on_text is None:
+            return
+        await self._allowed.wait()
+        async with self._telling:
+            if piece := self._text.advance(heard):
+                await self._on_text(piece)
 
 
 class _Speakers:
@@ -123,6 +165,14 @@ class _Speakers:
         return attribution.attribute(words, self._turns or ()) if self._wanted else words
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What was heard of a file: windows by index, and the language that all are heard in once that is settled."""
+
+    windows: dict[int, WindowTranscript] = field(default_factory=dict)
+    language: tuple[str, float] | None = None
+
+
 class _Hearing:
     """One file on its way through a transcriber."""
 
@@ -132,7 +182,8 @@ class _Hearing:
         transcriber: Transcriber,
         options: DecodingOptions,
         in_flight: int,
-        heard: dict[int, WindowTranscript],
+        heard: _Heard,
+        told: _Told,
     ) -> None:
         self.model = LoadedModel("")
         self._audio = audio
@@ -141,6 +192,7 @@ class _Hearing:
         self._options = options
         self._in_flight = in_flight
         self._heard = heard
+        self._told = told
 
     async def hear_all(self, asked: str | None) -> tuple[str, float]:
         """Hear every window in one language; returns it with its probability (1.0 when the caller said it)."""
@@ -148,12 +200,22 @@ class _Hearing:
         self._windows = windows.pack(self._audio.regions, max_samples=round(self.model.window_s * SAMPLE_RATE))
         if not self._windows:
             return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
-        code, probability = (asked, 1.0) if asked else await self._find_language()
-        await _each(lambda window: self._hear(window, code), self._windows, self._in_flight)
+        if self._heard.language is None:
+            self._heard.language = (asked, 1.0) if asked else await self._find_language()
+        code, probability = self._heard.language
+        await _each(lambda window: self._hear_and_tell(window, code), self._windows, self._in_flight)
         return code, probability
 
     def words(self) -> list[Word]:
-        return [word for window in self._windows for word in windows.place(self._heard[window.index].words, window)]
+        heard = self._heard.windows
+        return [word for window in self._windows for word in windows.place(heard[window.index].words, window)]
+
+    def notes(self) -> tuple[WindowNote, ...]:
+        heard = [(window, self._heard.windows[window.index]) for window in self._windows]
+        return tuple(
+            WindowNote(window.pieces[0].start / SAMPLE_RATE, one.no_speech_probability, one.temperature)
+            for window, one in heard
+        )
 
     async def _find_language(self) -> tuple[str, float]:
         """The file's language, from its first window alone when that is enough, else from several.
@@ -171,14 +233,19 @@ class _Hearing:
         )
         code, probability = language.combine(guesses)
         if code != result.language:
-            del self._heard[first.index]
+            del self._heard.windows[first.index]
         return code, probability
 
+    async def _hear_and_tell(self, window: Window, code: str) -> None:
+        await self._hear(window, code)
+        await self._told.tell_text(self._heard.windows)
+
     async def _hear(self, window: Window, code: str | None) -> WindowTranscript:
-        known = self._heard.get(window.index)
+        heard = self._heard.windows
+        known = heard.get(window.index)
         if known is None:
             options = replace(self._options, language=code)
-            known = self._heard[window.index] = await self._transcriber.transcribe(self._audio.pcm, window, options)
+            known = heard[window.index] = await self._transcriber.transcribe(self._audio.pcm, window, options)
         return known
 
 

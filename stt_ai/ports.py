@@ -40,6 +40,9 @@ from stt_ai.types import (
 OnDuration = Callable[[float], Awaitable[None]]
 """Told the seconds of audio of a file while work on it begins."""
 
+OnText = Callable[[str], Awaitable[None]]
+"""Told the text of a file while it is heard: pieces in order, which joined are the transcript's text."""
+
 
 class Decoder(Protocol):
     """Turns an upload into 16 kHz mono PCM and finds the speech in it."""
@@ -134,10 +137,14 @@ class TranscriptionService(Protocol):
     """The whole job, as the API sees it."""
 
     async def transcribe(
-        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
     ) -> Transcript:
         """``on_duration`` is called as soon as the audio's length is known. What it raises ends the work, and there is
-        no transcript before it has returned.
+        no transcript, and nothing for ``on_text``, before it has returned.
         """
         ...
 

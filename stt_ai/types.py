@@ -98,6 +98,13 @@ class Priority(IntEnum):
     PARTIAL = 2
 
 
+class Task(StrEnum):
+    """What is written of speech: what was said, or what it says in English."""
+
+    TRANSCRIBE = "transcribe"
+    TRANSLATE = "translate"
+
+
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
     """How one window is to be decoded. ``language`` None: the model detects it.
@@ -107,7 +114,7 @@ class DecodingOptions:
     """
 
     language: str | None = None
-    task: str = "transcribe"
+    task: Task = Task.TRANSCRIBE
     beam_size: int = 5
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     priority: Priority = Priority.FINAL
@@ -155,12 +162,16 @@ class SpeakerTurn:
 
 @dataclass(frozen=True, slots=True)
 class WindowTranscript:
-    """What the model heard in one window. Word times are seconds from the window's own start."""
+    """What the model heard in one window. Word times are seconds from the window's own start.
+
+    ``temperature``: at which the text that was kept was decoded.
+    """
 
     words: tuple[Word, ...]
     language: str
     language_probability: float
     no_speech_probability: float = 0.0
+    temperature: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +204,15 @@ class GpuInfo:
 class LoadedModel:
     """What a transcriber has in memory. ``label`` is what answers report as their model.
 
-    ``window_s``: the longest window that it hears well, in seconds.
+    ``window_s``: the longest window that it hears well, in seconds. ``translates``: it learnt to write English of
+    what is said in other languages.
     """
 
     label: str
     demo: bool = False
     window_s: float = 30.0
     gpu: GpuInfo = GpuInfo()
+    translates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +264,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowNote:
+    """What the model noted of one window, which begins at ``start`` seconds of the file."""
+
+    start: float
+    no_speech_probability: float
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
-    """A whole file's transcript. ``duration`` is the audio's, in seconds."""
+    """A whole file's transcript. ``duration`` is the audio's, in seconds; ``windows`` are in order."""
 
     segments: tuple[Segment, ...]
     language: str
@@ -261,6 +283,7 @@ class Transcript:
     model: str
     demo: bool = False
     warnings: tuple[str, ...] = ()
+    windows: tuple[WindowNote, ...] = ()
 
     @property
     def text(self) -> str:
@@ -294,6 +317,7 @@ class TranscriptionRequest:
     """What a caller asks of a file. ``language`` None: detect it.
 
     ``speakers`` 0: find out how many, within ``min_speakers`` and ``max_speakers`` where these are not 0.
+    ``prompt``: text that the model takes for what was said before. ``temperature``: at which decoding begins, 0 to 1.
     """
 
     model: str
@@ -302,6 +326,9 @@ class TranscriptionRequest:
     speakers: int = 0
     min_speakers: int = 0
     max_speakers: int = 0
+    task: Task = Task.TRANSCRIBE
+    prompt: str = ""
+    temperature: float = 0.0
 
     @property
     def expected_speakers(self) -> SpeakerCount:
@@ -312,12 +339,13 @@ class TranscriptionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One entry of the catalogue as callers see it."""
+    """One entry of the catalogue as callers see it. ``translates``: into English, from all its languages."""
 
     id: str
     name: str
     languages: int
     speed: str
+    translates: bool = False
 
 
 class SummaryStyle(StrEnum):

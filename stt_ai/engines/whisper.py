@@ -16,9 +16,11 @@ from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
 from stt_ai.speech.cleanup import Attempt, Guards
 from stt_ai.speech.quiet import trim_pauses
 from stt_ai.speech.windows import MAX_SAMPLES
-from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Samples, WindowTranscript
+from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Samples, Task, WindowTranscript
 
 logger = logging.getLogger(__name__)
+
+ENGLISH = "en"
 
 Window = tuple[Samples, DecodingOptions]
 In = TypeVar("In")
@@ -121,6 +123,7 @@ class WhisperEngine:
                 trim_pauses(words[job.row], samples) if job.timed else words[job.row],
                 *language,
                 attempt.no_speech_probability,
+                attempt.temperature,
             )
             for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
         ]
@@ -139,7 +142,7 @@ class WhisperEngine:
             Job(
                 row=row,
                 start=self._model.prompt(language, options.task),
-                language=language,
+                language=ENGLISH if options.task is Task.TRANSLATE else language,
                 seconds=len(samples) / SAMPLE_RATE,
                 beam_size=options.beam_size,
                 temperatures=options.temperatures or (0.0,),

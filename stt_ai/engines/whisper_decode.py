@@ -58,7 +58,7 @@ class Job:
     """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed.
 
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
-    the window's text begins. ``timed``: its words are to be aligned.
+    the window's text begins. ``language`` is that of the text. ``timed``: its words are to be aligned.
     """
 
     row: int

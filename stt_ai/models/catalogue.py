@@ -37,6 +37,8 @@ class ModelEntry(BaseModel):
     variable_length: bool = False
     """The encoder was trained on windows shorter than 30 s too, so short ones need not be padded."""
     parameters_millions: float | None = Field(default=None, gt=0)
+    translates: bool = False
+    """It was trained to write English of what is said in its other languages."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -84,6 +86,7 @@ DOCUMENTED: tuple[ModelEntry, ...] = (
         repo="Systran/faster-whisper-large-v3",
         mel_bins=128,
         parameters_millions=1_543,
+        translates=True,
     ),
     ModelEntry(
         id="medium",
@@ -92,6 +95,7 @@ DOCUMENTED: tuple[ModelEntry, ...] = (
         repo="Systran/faster-whisper-medium",
         mel_bins=80,
         parameters_millions=764,
+        translates=True,
     ),
     ModelEntry(
         id="small",
@@ -100,6 +104,7 @@ DOCUMENTED: tuple[ModelEntry, ...] = (
         repo="Systran/faster-whisper-small",
         mel_bins=80,
         parameters_millions=242,
+        translates=True,
     ),
 )
 
@@ -148,7 +153,7 @@ class ModelCatalogue(BaseModel):
         raise BadParameter(f"model: unknown model {model_id[:64]!r}; accepted are {offered}.", "model")
 
     def models(self) -> tuple[ModelInfo, ...]:
-        return tuple(ModelInfo(e.id, e.name, e.language_count, e.speed) for e in self.entries)
+        return tuple(ModelInfo(e.id, e.name, e.language_count, e.speed, e.translates) for e in self.entries)
 
     def languages(self) -> tuple[tuple[str, str], ...]:
         """Every language that some model on offer knows: (code, English name in lower case), `en` first."""

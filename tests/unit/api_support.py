@@ -33,9 +33,9 @@ unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[Heal
 
 MODELS = (
     ModelInfo("large-v3-turbo", "Whisper Large V3 Turbo", 99, "fast"),
-    ModelInfo("large-v3", "Whisper Large V3", 99, "standard"),
-    ModelInfo("medium", "Whisper Medium", 99, "fast"),
-    ModelInfo("small", "Whisper Small", 99, "very_fast"),
+    ModelInfo("large-v3", "Whisper Large V3", 99, "standard", translates=True),
+    ModelInfo("medium", "Whisper Medium", 99, "fast", translates=True),
+    ModelInfo("small", "Whisper Small", 99, "very_fast", translates=True),
 )
 LANGUAGES = (("en", "english"), ("es", "spanish"), ("fr", "french"), ("yue", "cantonese"))
 

@@ -18,9 +18,9 @@ MINE = ModelEntry(id="mine", name="Mine", repo="me/mine", mel_bins=80)
 def test_the_documented_models_in_their_order() -> None:
     assert ModelCatalogue().models() == (
         ModelInfo("large-v3-turbo", "Whisper Large V3 Turbo", 99, "fast"),
-        ModelInfo("large-v3", "Whisper Large V3", 99, "standard"),
-        ModelInfo("medium", "Whisper Medium", 99, "fast"),
-        ModelInfo("small", "Whisper Small", 99, "very_fast"),
+        ModelInfo("large-v3", "Whisper Large V3", 99, "standard", translates=True),
+        ModelInfo("medium", "Whisper Medium", 99, "fast", translates=True),
+        ModelInfo("small", "Whisper Small", 99, "very_fast", translates=True),
     )
 
 
