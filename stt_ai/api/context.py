@@ -14,6 +14,7 @@ class RequestRecord:
 
     request_id: str
     method: str = ""
+    path: str = ""
     bytes_in: int = 0
     bytes_out: int = 0
     status: int = 0

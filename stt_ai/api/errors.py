@@ -1,4 +1,4 @@
-"""From failures to answers: the one status table and the one error body."""
+"""From failures to answers: the one status table and the one error body, but for OpenAI's routes."""
 
 import json
 import logging
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from stt_ai import errors
+from stt_ai.api import openai_errors
 from stt_ai.api.context import current_record, current_request_id
 
 logger = logging.getLogger(__name__)
@@ -57,12 +58,17 @@ def error_response(error: errors.SttError, headers: Mapping[str, str] | None = N
         }
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"
-    return envelope(status, error.code, error.message, extra)
+    return envelope(status, error.code, error.message, extra, getattr(error, "parameter", None))
 
 
-def envelope(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    current_record().error = code
-    body = {"error": message, "code": code, "request_id": current_request_id()}
+def envelope(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None, parameter: str | None = None
+) -> Response:
+    record = current_record()
+    record.error = code
+    body: dict[str, Any] = {"error": message, "code": code, "request_id": current_request_id()}
+    if record.path.startswith(openai_errors.PREFIX):
+        body = openai_errors.error_body(status, code, message, parameter, current_request_id())
     return Response(json.dumps(body, ensure_ascii=False), status, dict(headers or {}), "application/json")
 
 

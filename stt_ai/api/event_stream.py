@@ -2,31 +2,52 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 QUIET_S = 5.0
 """Seconds: whoever stands between would take a connection for dead that is silent for long."""
+HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
+
+
+def spelt(event: str, data: dict[str, Any]) -> str:
+    """One event as it is sent."""
+    return f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+class Deferred(Response):
+    """Answers only when it is sent, so that a caller's slot is held until the last event has gone out."""
+
+    def __init__(self, serve: Callable[[Send], Awaitable[None]]) -> None:
+        super().__init__()
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._serve(send)
+
+
+class AllSent(Response):
+    """Stands for an answer that has gone out already."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
 
 
 class EventStream:
-    """One response's events. Its headers go out with the first of them, or when nothing came for `QUIET_S`."""
+    """One response's events. Its headers, as they are by then, go out with the first one or after `QUIET_S`."""
 
     def __init__(self, scope: Scope, send: Send, headers: Mapping[str, str]) -> None:
         self._send = send
-        self._headers = Response(
-            headers={**headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
-        ).raw_headers
-        self._headers = [(name, value) for name, value in self._headers if name != b"content-length"]
+        self._headers = headers
         self._sending = asyncio.Lock()
         self.started = False
 
     async def send(self, event: str, data: dict[str, Any]) -> None:
-        await self._write(f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n")
+        await self._write(spelt(event, data))
 
     async def fail(self, failure: Response) -> None:
         """The body of the answer that it would have been, as the last event."""
@@ -54,5 +75,7 @@ class EventStream:
         async with self._sending:
             if not self.started:
                 self.started = True
-                await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+                headers = Response(headers={**self._headers, **HEADERS}).raw_headers
+                raw = [(name, value) for name, value in headers if name != b"content-length"]
+                await self._send({"type": "http.response.start", "status": 200, "headers": raw})
             await self._send({"type": "http.response.body", "body": text.encode(), "more_body": more})

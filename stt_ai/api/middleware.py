@@ -31,7 +31,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = RequestRecord(choose_request_id(Headers(scope=scope).get("x-request-id")), scope["method"])
+        offered = Headers(scope=scope).get("x-request-id")
+        record = RequestRecord(choose_request_id(offered), scope["method"], scope["path"])
         enter(record)
         started = time.perf_counter()
         answered = False

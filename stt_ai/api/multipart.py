@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -44,18 +45,24 @@ class _Part:
 class FormReader:
     """Feed it the body; take the file's bytes from it as they come, and the fields at the end.
 
-    ``known`` names the fields to keep: the last of several wins, all others are thrown away unread.
+    ``known`` names the fields to keep: the last of several wins, all others are thrown away unread. Where the name ends
+    in `[]` all count, joined by commas. ``refused``: fields whose presence is a fault, and the sentence that says why.
     ``before_file`` is called with the fields so far when the file begins, and may raise to refuse early.
     """
 
     def __init__(
-        self, boundary: bytes, known: frozenset[str], before_file: Callable[[Mapping[str, str]], object]
+        self,
+        boundary: bytes,
+        known: frozenset[str],
+        before_file: Callable[[Mapping[str, str]], object],
+        refused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.fields: dict[str, str] = {}
         self.filename = ""
         self.file_seen = False
         self.file_bytes = 0
         self._known = known
+        self._refused = refused
         self._before_file = before_file
         self._others: list[str] = []
         self._parts = 0
@@ -134,6 +141,8 @@ class FormReader:
         part = self._part
         if not part.name:
             raise MalformedBody("A part of the form has no name.")
+        if part.name in self._refused:
+            raise BadParameter(self._refused[part.name], part.name)
         if part.name != FILE:
             self._others.append(part.name)
             return
@@ -161,9 +170,11 @@ class FormReader:
         name = self._part.name
         if name in self._known:
             try:
-                self.fields[name] = self._part.value.decode()
+                value = self._part.value.decode()
             except UnicodeDecodeError as error:
                 raise BadParameter(f"`{name}` is not UTF-8 text.", name) from error
+            several = name.endswith("[]") and name in self.fields
+            self.fields[name] = f"{self.fields[name]},{value}" if several else value
 
     def _end(self) -> None:
         self._ended = True

@@ -21,10 +21,14 @@ class ResponseFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the caller wants, and in which form."""
+class Wish:
+    """What the caller wants; routes add in which form."""
 
     request: TranscriptionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Wish):
     response_format: ResponseFormat
 
 
@@ -35,7 +39,7 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
     request = TranscriptionRequest(
         model=known_model(given.get("model", default_model), catalogue),
         language=known_language(given.get("language", "auto"), catalogue),
-        diarize=_boolean("diarize", given.get("diarize", "true")),
+        diarize=boolean("diarize", given.get("diarize", "true")),
         speakers=exactly,
         min_speakers=least,
         max_speakers=most,
@@ -69,7 +73,7 @@ def known_language(value: str, catalogue: Catalogue) -> str | None:
     )
 
 
-def _boolean(name: str, value: str) -> bool:
+def boolean(name: str, value: str) -> bool:
     if value.lower() in _TRUE:
         return True
     if value.lower() in _FALSE:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -33,6 +34,7 @@ async def receive_form(
     config: ApiConfig,
     known: frozenset[str],
     before_file: Callable[[Mapping[str, str]], object],
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[ReceivedForm]:
     """The form of ``request``; its file is deleted when the context is left.
 
@@ -40,7 +42,7 @@ async def receive_form(
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise MalformedBody("The body is compressed as a whole. Send it without Content-Encoding.")
-    reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file)
+    reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file, refused)
     if arrival.content_length is not None and arrival.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
         raise too_large(grant.max_file_bytes)
     refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))

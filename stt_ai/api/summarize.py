@@ -3,20 +3,19 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.context import current_record
 from stt_ai.api.disconnect import run_until_disconnect
 from stt_ai.api.errors import failure_response
-from stt_ai.api.event_stream import EventStream
+from stt_ai.api.event_stream import Deferred, EventStream
 from stt_ai.api.openapi import summary_request, summary_responses
 from stt_ai.api.schemas import SummaryBody
 from stt_ai.api.services import ApiConfig, Services
@@ -47,17 +46,6 @@ def summary_routes(services: Services, summarizer: Summarizer, admission: Admiss
         return Deferred(lambda send: _serve(summarizer, admission, config, request, send))
 
     return router
-
-
-class Deferred(Response):
-    """Answers only when it is sent, so that a caller's slot is held until the last event has gone out."""
-
-    def __init__(self, serve: Callable[[Send], Awaitable[None]]) -> None:
-        super().__init__()
-        self._serve = serve
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._serve(send)
 
 
 async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig, request: Request, send: Send) -> None:
