@@ -1,0 +1,94 @@
+"""The client of an stt_ai service. Imports nothing of the service itself.
+
+from stt_ai import Client
+
+with Client(api_key="…", base_url="http://127.0.0.1:8000") as client:
+    print(client.transcribe("meeting.mp3").text)
+"""
+
+from stt_ai.sdk.async_client import AsyncClient
+from stt_ai.sdk.async_stream import AsyncStream
+from stt_ai.sdk.client import Client
+from stt_ai.sdk.errors import (
+    AuthenticationFailed,
+    BadRequest,
+    Conflict,
+    ConnectionFailed,
+    NotFound,
+    PaymentRequired,
+    RateLimited,
+    ServerError,
+    StreamClosed,
+    SttAiError,
+    TooLarge,
+    Unavailable,
+)
+from stt_ai.sdk.events import (
+    Ended,
+    Event,
+    Final,
+    Partial,
+    Ready,
+    SpeechStarted,
+    SpeechStopped,
+    UtteranceEnd,
+)
+from stt_ai.sdk.microphone import Microphone, MicrophoneUnavailable
+from stt_ai.sdk.results import (
+    Account,
+    Allowance,
+    Health,
+    Key,
+    Language,
+    Model,
+    NewAccount,
+    NewKey,
+    Segment,
+    Summary,
+    Transcription,
+    Usage,
+    Word,
+)
+from stt_ai.sdk.stream import Stream
+
+__all__ = [
+    "Account",
+    "Allowance",
+    "AsyncClient",
+    "AsyncStream",
+    "AuthenticationFailed",
+    "BadRequest",
+    "Client",
+    "Conflict",
+    "ConnectionFailed",
+    "Ended",
+    "Event",
+    "Final",
+    "Health",
+    "Key",
+    "Language",
+    "Microphone",
+    "MicrophoneUnavailable",
+    "Model",
+    "NewAccount",
+    "NewKey",
+    "NotFound",
+    "Partial",
+    "PaymentRequired",
+    "RateLimited",
+    "Ready",
+    "Segment",
+    "ServerError",
+    "SpeechStarted",
+    "SpeechStopped",
+    "Stream",
+    "StreamClosed",
+    "SttAiError",
+    "Summary",
+    "TooLarge",
+    "Transcription",
+    "Unavailable",
+    "Usage",
+    "UtteranceEnd",
+    "Word",
+]

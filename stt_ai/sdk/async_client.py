@@ -1,0 +1,197 @@
+"""The client for asyncio. `stt_ai.sdk.client` is the same for programs that wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
+
+import httpx
+
+from stt_ai.sdk import calls
+from stt_ai.sdk.async_stream import AsyncStream
+from stt_ai.sdk.calls import Asked, Call, Format, Style
+from stt_ai.sdk.client import MAX_RETRIES
+from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
+from stt_ai.sdk.errors import SttAiError, from_answer
+from stt_ai.sdk.failures import connection_failed
+from stt_ai.sdk.live import LiveOptions
+from stt_ai.sdk.results import (
+    Account,
+    Health,
+    Key,
+    Language,
+    Model,
+    NewAccount,
+    NewKey,
+    Summary,
+    Transcription,
+    Usage,
+)
+from stt_ai.sdk.retries import Attempts
+from stt_ai.sdk.sources import AsyncAudio
+from stt_ai.sdk.told import SummaryReader
+from stt_ai.sdk.uploads import File, Progress, Upload
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """As `stt_ai.sdk.client.Client`, for one event loop."""
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = TIMEOUT_S,
+        max_retries: int = MAX_RETRIES,
+    ) -> None:
+        self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
+        self._http = httpx.AsyncClient(
+            base_url=self._configuration.base_url,
+            headers=self._configuration.headers,
+            timeout=self._configuration.http_timeout,
+            limits=httpx.Limits(max_connections=None),
+        )
+
+    @property
+    def base_url(self) -> str:
+        return self._configuration.base_url
+
+    @overload
+    async def transcribe(
+        self,
+        file: File,
+        *,
+        response_format: Literal["json"] = "json",
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> Transcription: ...
+    @overload
+    async def transcribe(
+        self,
+        file: File,
+        *,
+        response_format: Literal["txt", "srt", "vtt"],
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> str: ...
+    async def transcribe(
+        self,
+        file: File,
+        *,
+        response_format: Format = "json",
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> Transcription | str:
+        """As `Client.transcribe`. The file is read in the event loop's thread."""
+        with Upload(file, progress) as upload:
+            return await self._do(calls.transcribe(upload, response_format, asked, idempotency_key))
+
+    @overload
+    def summarize(self, text: str, style: Style = "brief", *, stream: Literal[False] = False) -> Awaitable[Summary]: ...
+    @overload
+    def summarize(
+        self, text: str, style: Style = "brief", *, stream: Literal[True]
+    ) -> AsyncIterator[str | Summary]: ...
+    def summarize(
+        self, text: str, style: Style = "brief", *, stream: bool = False
+    ) -> Awaitable[Summary] | AsyncIterator[str | Summary]:
+        """As `Client.summarize`: to be awaited, or with ``stream`` to be iterated over with `async for`."""
+        call = calls.summarize(text, style)
+        return self._tell(call) if stream else self._do(call)
+
+    def stream(self, audio: AsyncAudio, *, paced: bool = False, **options: Unpack[LiveOptions]) -> AsyncStream:
+        """As `Client.stream`; ``audio`` may be an asynchronous iterable of pieces too."""
+        return AsyncStream(self._configuration, audio, options, paced)
+
+    async def models(self) -> tuple[Model, ...]:
+        return await self._do(calls.models())
+
+    async def languages(self) -> tuple[Language, ...]:
+        return await self._do(calls.languages())
+
+    async def health(self) -> Health:
+        return await self._do(calls.health())
+
+    async def account(self) -> Account:
+        """The key's account: its plan, and what is used and left of it."""
+        return await self._do(calls.account())
+
+    async def usage(self, cursor: str | None = None, limit: int = 50, days: int = 31) -> Usage:
+        """Sums of the last ``days``, and ``limit`` single requests from ``cursor`` on."""
+        return await self._do(calls.usage(cursor, limit, days))
+
+    async def keys(self) -> tuple[Key, ...]:
+        """All keys of the account, revoked ones too."""
+        return await self._do(calls.list_keys())
+
+    async def create_key(self, name: str | None = None) -> NewKey:
+        """Another key, which is told this once."""
+        return await self._do(calls.create_key(name))
+
+    async def revoke_key(self, key_id: str) -> Key:
+        """The key is refused from now on."""
+        return await self._do(calls.revoke_key(key_id))
+
+    async def sign_up(self, name: str | None = None) -> NewAccount:
+        """A free account and its first key, which is told this once. This client goes on as it was."""
+        return await self._do(calls.sign_up(name))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _do(self, call: Call[T]) -> T:
+        attempts = self._attempts(call)
+        while True:
+            try:
+                response = await self._http.request(**call.request())
+                if response.is_success:
+                    return call.result(response)
+                failure = from_answer(response.status_code, response.headers, response.content)
+            except httpx.TransportError as error:
+                failure = connection_failed(error, self.base_url)
+            await asyncio.sleep(attempts.wait(failure))
+
+    async def _tell(self, call: Call[Summary]) -> AsyncIterator[str | Summary]:
+        attempts, request = self._attempts(call), calls.told(call)
+        while True:
+            told = False
+            try:
+                async with self._http.stream(**request) as response:
+                    if response.is_success:
+                        async for piece in _pieces(response):
+                            told = True
+                            yield piece
+                        return
+                    failure = from_answer(response.status_code, response.headers, await response.aread())
+            except httpx.TransportError as error:
+                failure = connection_failed(error, self.base_url)
+            except SttAiError as error:
+                failure = error
+            if told:
+                raise failure
+            await asyncio.sleep(attempts.wait(failure))
+
+    def _attempts(self, call: Call[Any]) -> Attempts:
+        return Attempts(self._configuration.max_retries, call.may_repeat, self._configuration.timeout)
+
+
+async def _pieces(response: httpx.Response) -> AsyncIterator[str | Summary]:
+    reader = SummaryReader()
+    async for line in response.aiter_lines():
+        piece = reader.line(line)
+        if piece is not None:
+            yield piece
+    if failure := reader.end():
+        raise failure

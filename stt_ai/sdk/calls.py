@@ -1,0 +1,185 @@
+"""Each call of the API: what is sent and what its answer is read as. Both clients send these."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypedDict, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
+from stt_ai.sdk.results import (
+    Account,
+    Health,
+    Key,
+    Language,
+    Model,
+    NewAccount,
+    NewKey,
+    Summary,
+    Transcription,
+    Usage,
+    read,
+)
+from stt_ai.sdk.uploads import Upload
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+Format = Literal["json", "txt", "srt", "vtt"]
+Style = Literal["brief", "detailed", "action_items", "bullet_points"]
+
+
+class Asked(TypedDict, total=False):
+    """What may be asked of a file's transcript. None: as the service thinks best.
+
+    ``speakers``: how many speak, 0 to find out, then within ``min_speakers`` and ``max_speakers``. ``diarize`` False:
+    nobody is named.
+    """
+
+    model: str | None
+    language: str | None
+    diarize: bool | None
+    speakers: int | None
+    min_speakers: int | None
+    max_speakers: int | None
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """``idempotency_key``: with it the same may be sent again, whatever became of it the first time."""
+
+    method: str
+    path: str
+    parse: Callable[[httpx.Response], T]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    file: Upload | None = None
+    idempotency_key: str | None = None
+
+    def request(self) -> dict[str, Any]:
+        """The arguments of httpx for one attempt."""
+        arguments: dict[str, Any] = {"method": self.method, "url": self.path}
+        if self.params:
+            arguments["params"] = {name: value for name, value in self.params.items() if value is not None}
+        if self.json is not None:
+            arguments["json"] = self.json
+        if self.file is not None:
+            arguments |= {"data": self.form, "files": {"file": (self.file.name, self.file.begin())}}
+        if self.idempotency_key is not None:
+            arguments["headers"] = {"Idempotency-Key": self.idempotency_key}
+        return arguments
+
+    def may_repeat(self, failure: SttAiError) -> bool:
+        """Whether sending it again can do no harm, and may help."""
+        if not isinstance(failure, Conflict | ConnectionFailed | RateLimited | Unavailable):
+            return False
+        if isinstance(failure, Conflict) and failure.code != "still_running":
+            return False
+        if self.file is not None and not self.file.repeatable:
+            return False
+        if self.method in ("GET", "DELETE") or self.idempotency_key is not None:
+            return True
+        # A refusal did nothing; a broken connection may have, unless it was never made.
+        never_sent = isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+        return not isinstance(failure, ConnectionFailed) or never_sent
+
+    def result(self, response: httpx.Response) -> T:
+        """Raises `ServerError` when the answer is not the service's."""
+        try:
+            return self.parse(response)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            message = f"The server at {response.url.host} gave an answer that is not this service's: {error}"
+            raise ServerError(message, status=response.status_code) from error
+
+
+def transcribe(
+    file: Upload, response_format: Format, asked: Mapping[str, Any], key: str | None
+) -> "Call[Transcription | str]":
+    """Raises `TypeError` for what is no parameter: the service would not look at it."""
+    check_names(asked, Asked)
+    form = {name: _spelled(value) for name, value in asked.items() if value is not None}
+    parse: Callable[[httpx.Response], Transcription | str] = _transcription if response_format == "json" else _text
+    form["response_format"] = response_format
+    return Call("POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key())
+
+
+def summarize(text: str, style: Style, key: str | None = None) -> Call[Summary]:
+    body = {"text": text, "style": style}
+    return Call("POST", "/v1/summarize", _one(Summary), json=body, idempotency_key=key or new_key())
+
+
+def models() -> Call[tuple[Model, ...]]:
+    return Call("GET", "/v1/models", _many(Model, "models"))
+
+
+def languages() -> Call[tuple[Language, ...]]:
+    return Call("GET", "/v1/languages", _many(Language, "languages"))
+
+
+def health() -> Call[Health]:
+    return Call("GET", "/health", _one(Health))
+
+
+def account() -> Call[Account]:
+    return Call("GET", "/v1/account", _one(Account))
+
+
+def usage(cursor: str | None, limit: int, days: int) -> Call[Usage]:
+    params = {"cursor": cursor, "limit": limit, "days": days}
+    return Call("GET", "/v1/account/usage", _one(Usage), params=params)
+
+
+def list_keys() -> Call[tuple[Key, ...]]:
+    return Call("GET", "/v1/account/keys", _many(Key, "keys"))
+
+
+def create_key(name: str | None) -> Call[NewKey]:
+    return Call("POST", "/v1/account/keys", _one(NewKey), json={"name": name})
+
+
+def revoke_key(key_id: str) -> Call[Key]:
+    return Call("DELETE", f"/v1/account/keys/{quote(key_id, safe='')}", _one(Key))
+
+
+def sign_up(name: str | None) -> Call[NewAccount]:
+    return Call("POST", "/v1/account", _one(NewAccount), json={"name": name})
+
+
+def told(call: Call[Summary]) -> dict[str, Any]:
+    """The arguments of httpx for a summary that is told while it is written. Its answers are not kept under a key."""
+    return {"method": call.method, "url": call.path, "json": {**call.json, "stream": True}}
+
+
+def check_names(given: Mapping[str, Any], known: type) -> None:
+    """Raises `TypeError` unless ``known``, a typed dictionary, has all names of ``given``."""
+    for name in given:
+        if name not in known.__annotations__:
+            raise TypeError(f"there is no parameter {name!r}; there are {', '.join(known.__annotations__)}")
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def _one(cls: type[T]) -> Callable[[httpx.Response], T]:
+    return lambda response: read(cls, response.json())
+
+
+def _many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ...]]:
+    return lambda response: tuple(read(cls, row) for row in response.json()[name])
+
+
+def _transcription(response: httpx.Response) -> Transcription:
+    told = response.json()
+    demo = response.headers.get("x-stt-demo-model") == "true"
+    return read(Transcription, {**told, "raw": told, "demo": demo})
+
+
+def _text(response: httpx.Response) -> str:
+    return response.text
+
+
+def _spelled(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,211 @@
+"""The client for programs that wait for their answers. `stt_ai.sdk.async_client` is the same for asyncio."""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
+
+import httpx
+
+from stt_ai.sdk import calls
+from stt_ai.sdk.calls import Asked, Call, Format, Style
+from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
+from stt_ai.sdk.errors import SttAiError, from_answer
+from stt_ai.sdk.failures import connection_failed
+from stt_ai.sdk.live import LiveOptions
+from stt_ai.sdk.results import (
+    Account,
+    Health,
+    Key,
+    Language,
+    Model,
+    NewAccount,
+    NewKey,
+    Summary,
+    Transcription,
+    Usage,
+)
+from stt_ai.sdk.retries import Attempts
+from stt_ai.sdk.sources import Audio
+from stt_ai.sdk.stream import Stream
+from stt_ai.sdk.told import SummaryReader
+from stt_ai.sdk.uploads import File, Progress, Upload
+
+T = TypeVar("T")
+MAX_RETRIES = 4
+
+
+class Client:
+    """Talks to one service. Threads may share it; a context manager that closes its connections.
+
+    ``api_key`` None: that of `STT_AI_API_KEY`, else none, as an anonymous caller. ``base_url`` None: that of
+    `STT_AI_BASE_URL`, else this machine. ``timeout``: seconds that an answer may take to begin. ``max_retries``: of a
+    call that was refused for a while or whose connection broke; the service charges it once however often it is sent.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = TIMEOUT_S,
+        max_retries: int = MAX_RETRIES,
+    ) -> None:
+        self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
+        self._http = httpx.Client(
+            base_url=self._configuration.base_url,
+            headers=self._configuration.headers,
+            timeout=self._configuration.http_timeout,
+            limits=httpx.Limits(max_connections=None),
+        )
+
+    @property
+    def base_url(self) -> str:
+        return self._configuration.base_url
+
+    @overload
+    def transcribe(
+        self,
+        file: File,
+        *,
+        response_format: Literal["json"] = "json",
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> Transcription: ...
+    @overload
+    def transcribe(
+        self,
+        file: File,
+        *,
+        response_format: Literal["txt", "srt", "vtt"],
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> str: ...
+    def transcribe(
+        self,
+        file: File,
+        *,
+        response_format: Format = "json",
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> Transcription | str:
+        """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
+
+        ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.
+        ``progress`` is told (bytes sent, bytes in all). ``idempotency_key``: of your own, to ask for the same answer
+        again later; else each call has one. `Asked` lists the other parameters.
+        """
+        with Upload(file, progress) as upload:
+            call = calls.transcribe(upload, response_format, asked, idempotency_key)
+            return self._do(call)
+
+    @overload
+    def summarize(self, text: str, style: Style = "brief", *, stream: Literal[False] = False) -> Summary: ...
+    @overload
+    def summarize(self, text: str, style: Style = "brief", *, stream: Literal[True]) -> Iterator[str | Summary]: ...
+    def summarize(
+        self, text: str, style: Style = "brief", *, stream: bool = False
+    ) -> Summary | Iterator[str | Summary]:
+        """A transcript's summary. With ``stream``: pieces of it while it is written, and last the whole."""
+        call = calls.summarize(text, style)
+        return self._tell(call) if stream else self._do(call)
+
+    def stream(self, audio: Audio, *, paced: bool = False, **options: Unpack[LiveOptions]) -> Stream:
+        """Live transcription: events to iterate over, `Ready` first and `Ended` last.
+
+        ``audio``: a path, bytes, a binary file object, an iterable of pieces, or a `Microphone`. A file of any kind may
+        be named by its path; all else but WAV is raw audio as the options say. ``paced``: sent as fast as it is spoken
+        instead of as fast as it is heard. `LiveOptions` lists the options.
+        """
+        return Stream(self._configuration, audio, options, paced)
+
+    def models(self) -> tuple[Model, ...]:
+        return self._do(calls.models())
+
+    def languages(self) -> tuple[Language, ...]:
+        return self._do(calls.languages())
+
+    def health(self) -> Health:
+        return self._do(calls.health())
+
+    def account(self) -> Account:
+        """The key's account: its plan, and what is used and left of it."""
+        return self._do(calls.account())
+
+    def usage(self, cursor: str | None = None, limit: int = 50, days: int = 31) -> Usage:
+        """Sums of the last ``days``, and ``limit`` single requests from ``cursor`` on."""
+        return self._do(calls.usage(cursor, limit, days))
+
+    def keys(self) -> tuple[Key, ...]:
+        """All keys of the account, revoked ones too."""
+        return self._do(calls.list_keys())
+
+    def create_key(self, name: str | None = None) -> NewKey:
+        """Another key, which is told this once."""
+        return self._do(calls.create_key(name))
+
+    def revoke_key(self, key_id: str) -> Key:
+        """The key is refused from now on."""
+        return self._do(calls.revoke_key(key_id))
+
+    def sign_up(self, name: str | None = None) -> NewAccount:
+        """A free account and its first key, which is told this once. This client goes on as it was."""
+        return self._do(calls.sign_up(name))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _do(self, call: Call[T]) -> T:
+        attempts = self._attempts(call)
+        while True:
+            try:
+                response = self._http.request(**call.request())
+                if response.is_success:
+                    return call.result(response)
+                failure = from_answer(response.status_code, response.headers, response.content)
+            except httpx.TransportError as error:
+                failure = connection_failed(error, self.base_url)
+            time.sleep(attempts.wait(failure))
+
+    def _tell(self, call: Call[Summary]) -> Iterator[str | Summary]:
+        attempts, request = self._attempts(call), calls.told(call)
+        while True:
+            told = False
+            try:
+                with self._http.stream(**request) as response:
+                    if response.is_success:
+                        for piece in _pieces(response):
+                            told = True
+                            yield piece
+                        return
+                    failure = from_answer(response.status_code, response.headers, response.read())
+            except httpx.TransportError as error:
+                failure = connection_failed(error, self.base_url)
+            except SttAiError as error:
+                failure = error
+            if told:
+                raise failure
+            time.sleep(attempts.wait(failure))
+
+    def _attempts(self, call: Call[Any]) -> Attempts:
+        return Attempts(self._configuration.max_retries, call.may_repeat, self._configuration.timeout)
+
+
+def _pieces(response: httpx.Response) -> Iterator[str | Summary]:
+    reader = SummaryReader()
+    for line in response.iter_lines():
+        piece = reader.line(line)
+        if piece is not None:
+            yield piece
+    if failure := reader.end():
+        raise failure

@@ -1,0 +1,49 @@
+"""Where the service is and who asks, from arguments and the environment."""
+
+import os
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+
+BASE_URL = "http://127.0.0.1:8000"
+TIMEOUT_S = 3600.0
+"""Seconds without a byte of the answer: a file of hours is worked on for long before the first one comes."""
+_CONNECT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    base_url: str
+    api_key: str | None = field(repr=False)
+    timeout: float
+    max_retries: int
+
+    @classmethod
+    def of(cls, api_key: str | None, base_url: str | None, timeout: float, max_retries: int) -> "Configuration":
+        """Raises `ValueError` for an address that is none."""
+        key = api_key if api_key is not None else os.environ.get("STT_AI_API_KEY")
+        url = (base_url or os.environ.get("STT_AI_BASE_URL") or BASE_URL).rstrip("/")
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"the service's address must begin with http:// or https://, and {url!r} does not")
+        return cls(url, key or None, timeout, max_retries)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        own = {"User-Agent": f"stt-ai-python/{_version()}"}
+        return own | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
+
+    @property
+    def http_timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_S))
+
+    @property
+    def stream_url(self) -> str:
+        return f"ws{self.base_url.removeprefix('http')}/v1/stream"
+
+
+def _version() -> str:
+    try:
+        return version("stt-ai")
+    except PackageNotFoundError:
+        return "0"

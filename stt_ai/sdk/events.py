@@ -1,0 +1,95 @@
+"""What a live stream tells. Times are seconds of the stream, from its first sample."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stt_ai.sdk.results import Word, read
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Audio is heard from ``offset`` on. There is one for each connection; ``resumed``: the service knew the stream."""
+
+    session_id: str = ""
+    resumed: bool = False
+    offset: float = 0.0
+    model: str = ""
+    language: str = "auto"
+    encoding: str = ""
+    sample_rate: int = 0
+    demo_model: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What is being said. Each takes the place of the one before; its first ``stable_chars`` characters stay."""
+
+    text: str
+    start: float = 0.0
+    seq: int = 0
+    stable_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """One utterance, never taken back. Joined by blanks, the texts are the transcript."""
+
+    text: str
+    start: float = 0.0
+    end: float = 0.0
+    words: tuple[Word, ...] = ()
+    segment_id: int = 0
+    language: str = ""
+    speech_final: bool = True
+    from_finalize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnd:
+    """Nobody has spoken for `utterance_end_ms` since ``last_word_end``."""
+
+    last_word_end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event. ``text``: the whole transcript; ``duration``: seconds of audio."""
+
+    text: str = ""
+    duration: float = 0.0
+
+
+Event = Ready | Partial | Final | SpeechStarted | SpeechStopped | UtteranceEnd | Ended
+
+_NAMED: dict[str, type[Any]] = {
+    "speech_started": SpeechStarted,
+    "speech_stopped": SpeechStopped,
+    "utterance_end": UtteranceEnd,
+}
+
+
+def read_event(told: Mapping[str, Any]) -> Event | None:
+    """The event that a message tells. None: one that is not known here."""
+    if told.get("status") == "ready":
+        return read(Ready, told)
+    if told.get("is_final"):
+        return read(Ended, told)
+    if "event" in told:
+        kind = _NAMED.get(str(told["event"]))
+        return read(kind, told) if kind else None
+    if "text" in told:
+        return read(Final, told)
+    if "partial" in told:
+        return read(Partial, {**told, "text": told["partial"]})
+    return None

@@ -1,0 +1,105 @@
+"""The audio's way from the thread that reads it to the one that sends it."""
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from stt_ai.sdk.events import Event
+from stt_ai.sdk.live import KEEPALIVE, KEEPALIVE_S, Talk
+
+
+class Feed:
+    """Guards a `Talk` for three threads. ``paced``: audio is taken as fast as it is spoken."""
+
+    def __init__(self, talk: Talk, paced: bool) -> None:
+        self.talk = talk
+        self._paced = paced
+        self._changed = threading.Condition()
+        self._turn = 0
+        self._done = False
+        self._error: Exception | None = None
+
+    def read(self, source: Iterable[bytes]) -> None:
+        """In the thread that reads: all of ``source``, no faster than it is sent."""
+        began, size = time.monotonic(), 0
+        iterator = iter(source)
+        try:
+            for piece in iterator:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._done or not self.talk.full)
+                    if self._done:
+                        return
+                    self.talk.add(piece)
+                    self._changed.notify_all()
+                size += len(piece)
+                if self._paced and self.talk.bytes_per_second:
+                    due = began + size / self.talk.bytes_per_second
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._done, max(0.0, due - time.monotonic()))
+        except Exception as error:
+            self._error = error
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+            self.finish()
+
+    def send(self, socket: ClientConnection, turn: int) -> None:
+        """In the thread that sends: until the connection of this ``turn`` is cut."""
+        with suppress(ConnectionClosed, OSError):  # the reader meets it too
+            while (piece := self._next(turn)) is not None:
+                socket.send(piece)
+            if self._error is not None:
+                socket.close()
+
+    def _next(self, turn: int) -> bytes | str | None:
+        with self._changed:
+            while turn == self._turn and self._error is None:
+                piece = self.talk.next()
+                if piece is not None:
+                    self._changed.notify_all()
+                    return piece
+                if not self._changed.wait(KEEPALIVE_S):
+                    return KEEPALIVE
+        return None
+
+    def begin(self) -> tuple[int, str]:
+        """The turn of a new connection, and its first message."""
+        with self._changed:
+            self._turn += 1
+            return self._turn, self.talk.begin()
+
+    def hear(self, message: str | bytes) -> Event | None:
+        with self._changed:
+            return self.talk.hear(message)
+
+    def cut(self) -> None:
+        """The connection is gone: nobody sends on it any more."""
+        with self._changed:
+            self._turn += 1
+            self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raises what the source failed with."""
+        if self._error is not None:
+            raise self._error
+
+    def finish(self) -> None:
+        with self._changed:
+            self._done = True
+            self.talk.finish()
+            self._changed.notify_all()
+
+    def finalize(self) -> None:
+        with self._changed:
+            self.talk.finalize()
+            self._changed.notify_all()
+
+    def leave(self) -> None:
+        """Nothing is read or sent any more."""
+        self.finish()
+        self.cut()
