@@ -1,0 +1,93 @@
+// What can go wrong, as the service says it: one class for each status that the documentation names.
+
+export class SttError extends Error {
+  /** Base of all. `code` is stable; `retryAfter` in seconds, where the service names a time. */
+  constructor(message, { code = "error", status = null, requestId = null, retryAfter = null, cause } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.status = status;
+    this.requestId = requestId;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export class BadRequest extends SttError {}
+export class AuthenticationFailed extends SttError {}
+export class PaymentRequired extends SttError {}
+export class NotFound extends SttError {}
+export class Conflict extends SttError {}
+export class TooLarge extends SttError {}
+export class RateLimited extends SttError {}
+export class Unavailable extends SttError {}
+export class ServerError extends SttError {}
+
+/** There was no answer. */
+export class ConnectionFailed extends SttError {
+  constructor(message, details = {}) {
+    super(message, { code: "connection_failed", ...details });
+  }
+}
+
+/** A live stream ended before it was stopped. `closeCode` is the WebSocket's. */
+export class StreamClosed extends SttError {
+  constructor(message, { closeCode = null, ...details } = {}) {
+    super(message, { code: "stream_closed", ...details });
+    this.closeCode = closeCode;
+  }
+}
+
+const BY_STATUS = {
+  400: BadRequest,
+  401: AuthenticationFailed,
+  402: PaymentRequired,
+  404: NotFound,
+  405: BadRequest,
+  409: Conflict,
+  413: TooLarge,
+  429: RateLimited,
+  503: Unavailable,
+};
+
+/** The error that an answer spells; one that is not the service's own, such as a proxy's page, too. */
+export function errorOf(status, header, text) {
+  const body = parsed(text);
+  const Kind = BY_STATUS[status] ?? (status >= 500 ? ServerError : BadRequest);
+  const after = Number.parseFloat(header("retry-after"));
+  return new Kind(body.error ?? `The service answered ${status}.`, {
+    code: body.code ?? `http_${status}`,
+    status,
+    requestId: body.request_id ?? header("x-request-id"),
+    retryAfter: Number.isFinite(after) ? after : null,
+  });
+}
+
+const BY_CODE = {
+  unauthorized: AuthenticationFailed,
+  no_credits: PaymentRequired,
+  rate_limited: RateLimited,
+  internal_error: ServerError,
+};
+const PASSING = ["unavailable", "overloaded", "model_loading", "model_unavailable", "replica_lost", "lease_expired"];
+
+/** The error that the last message of a stream tells, or an event of a summary. */
+export function errorOfMessage(message, closeCode = null) {
+  const Kind = BY_CODE[message.code] ?? (PASSING.includes(message.code) ? Unavailable : StreamClosed);
+  const error = new Kind(message.error, {
+    code: message.code,
+    requestId: message.request_id ?? null,
+    retryAfter: message.retry_after ?? null,
+    closeCode,
+  });
+  error.retryable = message.retryable ?? false;
+  return error;
+}
+
+function parsed(text) {
+  try {
+    const body = JSON.parse(text);
+    return body !== null && typeof body === "object" ? body : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,72 @@
+// What only Node (and those who have its modules) can do: files by their paths, and uploads by node:http. Its own
+// fetch would give up after five minutes without an answer, and drops one that comes while the body is still sent.
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import http from "node:http";
+import https from "node:https";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PIECE = 65_536;
+
+export { NodeSocket } from "./node-socket.js";
+
+export async function fileAt(path) {
+  if (path instanceof URL) path = fileURLToPath(path);
+  const { size } = await stat(path);
+  return { name: basename(path), size, pieces: () => createReadStream(path) };
+}
+
+/** Posts what `pieces()` yields: `{status, header(name), text()}`, also when the answer comes before all is sent. */
+export function posted(url, { headers, pieces, total, onProgress, signal }) {
+  const length = total === null ? {} : { "Content-Length": total };
+  return new Promise((resolve, reject) => {
+    const request = (url.startsWith("https:") ? https : http).request(url, {
+      method: "POST",
+      headers: { ...headers, ...length },
+      signal,
+    });
+    let answered = false;
+    request.on("response", (response) => {
+      answered = true;
+      received(response).then(resolve, reject).finally(() => request.destroy());
+    });
+    request.on("error", (error) => answered || reject(error));
+    const going = () => !answered && !request.destroyed;
+    send(request, pieces(), going, (sent) => onProgress?.(sent, total)).catch((error) => {
+      request.destroy();
+      reject(error);
+    });
+  });
+}
+
+async function send(request, pieces, going, told) {
+  let sent = 0;
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += PIECE) {
+      if (!going()) return;
+      const part = piece.subarray(at, at + PIECE);
+      if (!request.write(part)) await drained(request);
+      told((sent += part.length));
+    }
+  }
+  request.end();
+}
+
+function drained(request) {
+  return new Promise((resolve) => {
+    const go = () => {
+      for (const event of ["drain", "close", "response"]) request.off(event, go);
+      resolve();
+    };
+    for (const event of ["drain", "close", "response"]) request.on(event, go);
+  });
+}
+
+async function received(response) {
+  response.setEncoding("utf8");
+  let body = "";
+  for await (const piece of response) body += piece;
+  const header = (name) => response.headers[name] ?? null;
+  return { status: response.statusCode, header, text: async () => body };
+}

@@ -1,0 +1,288 @@
+/** The client of an stt_ai service. Answers have the service's own fields, as its `/docs` describes them. */
+
+export type Bytes = ArrayBuffer | ArrayBufferView;
+/** A path (Node only), File, Blob, bytes, or a stream of bytes. Streams are sent once: a failure is not repeated. */
+export type FileSource = string | URL | Blob | Bytes | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+export type ResponseFormat = "json" | "txt" | "srt" | "vtt";
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+export interface ClientOptions {
+  /** Default: `STT_AI_API_KEY` where there is an environment, else none: anonymous. */
+  apiKey?: string | null;
+  /** Default: `STT_AI_BASE_URL`; else in pages the origin that this module came from, else `http://127.0.0.1:8000`. */
+  baseUrl?: string | URL;
+  /** How often a call is repeated that was refused for a moment (429, 503) or whose connection broke. Default 3. */
+  maxRetries?: number;
+}
+
+export interface TranscribeOptions extends CallOptions {
+  model?: string;
+  /** A code of `languages()`, or `auto`. */
+  language?: string;
+  /** Whether speakers are told apart. Default true. */
+  diarize?: boolean;
+  /** How many; 0: found out, within `minSpeakers` and `maxSpeakers`. */
+  speakers?: number;
+  minSpeakers?: number;
+  maxSpeakers?: number;
+  responseFormat?: ResponseFormat;
+  /** For sources that have no name. */
+  filename?: string;
+  /** In bytes; `total` null: not known. All sent is not yet all heard. */
+  onProgress?: (sent: number, total: number | null) => void;
+  /** The same key and request again get the same answer, and are charged once. Default: a fresh one. */
+  idempotencyKey?: string;
+}
+
+export interface Word {
+  word: string;
+  /** Seconds. */
+  start: number;
+  end: number;
+  /** 0 to 1. */
+  confidence: number;
+  /** Only in files whose speakers are told apart. */
+  speaker?: string;
+}
+
+export interface Segment {
+  start: number;
+  end: number;
+  text: string;
+  speaker?: string;
+  confidence: number;
+  words: Word[];
+}
+
+export interface Transcript {
+  text: string;
+  language: string;
+  language_confidence: number;
+  duration: number;
+  segments: Segment[];
+  speakers: string[];
+  model: string;
+  usage: { seconds: number; credits: number };
+  request_id: string;
+  warnings?: string[];
+}
+
+export type SummaryStyle = "brief" | "detailed" | "action_items" | "bullet_points";
+
+export interface SummarizeOptions extends CallOptions {
+  style?: SummaryStyle;
+  idempotencyKey?: string;
+}
+
+export interface Summary {
+  summary: string;
+  style: SummaryStyle;
+  model: string;
+}
+
+export type SummaryEvent = { type: "delta"; text: string } | ({ type: "summary" } & Summary);
+
+export interface StreamOptions extends CallOptions {
+  language?: string;
+  model?: string;
+  /** Of raw sound. Default `pcm_s16le`, and of files what they say themselves. */
+  encoding?: "pcm_s16le" | "mulaw" | "alaw" | "opus";
+  /** Of raw sound, 8000 to 48000. Default 16000. */
+  sampleRate?: number;
+  /** Files: at the speed of speech, and not as fast as they are heard. */
+  realTime?: boolean;
+  interimResults?: boolean;
+  /** Milliseconds of silence that end an utterance; false: only `finalize()` does. */
+  endpointing?: number | boolean;
+  utteranceEndMs?: number;
+  vadEvents?: boolean;
+  wordTimestamps?: boolean;
+  prompt?: string;
+  hotwords?: string | string[];
+  /** For pages that have no key: a token of `streamToken()`, or what asks your server for one each time. */
+  token?: string | (() => string | Promise<string>);
+}
+
+export type StreamEvent =
+  | { type: "ready"; session_id: string; resumed: boolean; offset: number; model: string; language: string; demo_model?: boolean }
+  /** Takes the place of the partial before; its first `stable_chars` characters stay. */
+  | { type: "partial"; text: string; start: number; seq: number; stable_chars: number }
+  /** Never taken back; all of them joined by blanks are the transcript. */
+  | {
+      type: "final";
+      text: string;
+      start: number;
+      end: number;
+      words: Word[];
+      segment_id: number;
+      language: string;
+      speech_final: boolean;
+      from_finalize?: boolean;
+    }
+  | { type: "speech_started"; at: number }
+  | { type: "speech_stopped"; at: number }
+  | { type: "utterance_end"; last_word_end: number }
+  /** The connection was cut, and is made again; nothing is lost or told twice. */
+  | { type: "reconnecting"; reason: string; attempt: number }
+  /** The last one. `duration` in seconds. */
+  | { type: "ended"; text: string; duration: number };
+
+export interface LiveStream extends AsyncIterable<StreamEvent> {
+  /** Of the service; null before it was ready. */
+  readonly sessionId: string | null;
+  /** No more sound comes: the rest is told, then the iteration ends. */
+  stop(): void;
+  /** Ends the utterance now. */
+  finalize(): void;
+}
+
+export interface MicrophoneOptions {
+  constraints?: MediaTrackConstraints | boolean;
+  /** Ten times a second: how loud it is, 0 to 1. */
+  onLevel?: (level: number) => void;
+  /** Where `microphone-worklet.js` lies, if not beside this module. */
+  workletUrl?: string;
+}
+
+/** What a page's microphone hears. Asks the visitor when it is opened; use it for one stream. */
+export class Microphone implements AsyncIterable<Int16Array> {
+  constructor(options?: MicrophoneOptions);
+  readonly sampleRate: number;
+  /** Throws the browser's own errors, such as NotAllowedError. A stream does it, if you did not. */
+  open(): Promise<void>;
+  stop(): void;
+  [Symbol.asyncIterator](): AsyncIterator<Int16Array>;
+}
+
+export interface Model {
+  id: string;
+  name: string;
+  languages: number;
+  speed: string;
+}
+
+export interface Language {
+  code: string;
+  name: string;
+}
+
+export interface Health {
+  status: "ok" | "degraded";
+  gpu_available: boolean;
+  gpu_name: string | null;
+  gpu_memory_mb: number;
+  demo_models: boolean;
+  version: string;
+  parts: { name: string; ok: boolean; detail: string }[];
+}
+
+export interface Account {
+  id: string;
+  name: string;
+  plan: string;
+  created_at: string;
+  credits: { available: number; reserved: number };
+  allowance: {
+    unit: "minutes" | "credits";
+    limit: number;
+    used: number;
+    remaining: number;
+    resets_in_s: number | null;
+  };
+  limits: { max_file_bytes: number; at_once: number; running: number };
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  prefix: string;
+  created_at: string;
+  revoked_at: string | null;
+}
+
+/** `key` is shown this once. */
+export interface NewKey extends Key {
+  key: string;
+}
+
+export interface UsageOptions extends CallOptions {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  limit?: number;
+  days?: number;
+}
+
+export interface Usage {
+  days: { date: string; requests: number; seconds: number; credits: number }[];
+  requests: { request_id: string; kind: string; at: string; seconds: number; credits: number }[];
+  next_cursor: string | null;
+}
+
+export interface StreamToken {
+  token: string;
+  expires_at: string;
+  expires_in: number;
+}
+
+export class Client {
+  constructor(options?: ClientOptions);
+  apiKey: string | null;
+  readonly baseUrl: string;
+  maxRetries: number;
+  /** What the last transcription or summary left; null before. `resetsIn` in seconds; null: not by time. */
+  readonly allowance: { limit: number; remaining: number; resetsIn: number | null } | null;
+  readonly keys: {
+    list(options?: CallOptions): Promise<Key[]>;
+    create(name?: string, options?: CallOptions): Promise<NewKey>;
+    revoke(id: string, options?: CallOptions): Promise<Key>;
+  };
+  transcribe(source: FileSource, options?: TranscribeOptions & { responseFormat?: "json" }): Promise<Transcript>;
+  transcribe(source: FileSource, options: TranscribeOptions & { responseFormat: "txt" | "srt" | "vtt" }): Promise<string>;
+  summarize(text: string, options?: SummarizeOptions & { stream?: false }): Promise<Summary>;
+  summarize(text: string, options: SummarizeOptions & { stream: true }): AsyncGenerator<SummaryEvent, void, void>;
+  /** A microphone, a file (WAV, raw or Opus; in pages whatever they can play), or pieces of raw sound as they come. */
+  stream(source: Microphone | FileSource | AsyncIterable<Bytes>, options?: StreamOptions): LiveStream;
+  streamToken(options?: CallOptions): Promise<StreamToken>;
+  models(options?: CallOptions): Promise<Model[]>;
+  languages(options?: CallOptions): Promise<Language[]>;
+  health(options?: CallOptions): Promise<Health>;
+  /** The client uses the new key from then on. */
+  signUp(name?: string, options?: CallOptions): Promise<Account & { key: NewKey }>;
+  account(options?: CallOptions): Promise<Account>;
+  usage(options?: UsageOptions): Promise<Usage>;
+}
+
+export interface ErrorDetails {
+  code?: string;
+  status?: number | null;
+  requestId?: string | null;
+  retryAfter?: number | null;
+  cause?: unknown;
+}
+
+/** Base of all failures that the service tells, and of there being no answer. `message` says what to do. */
+export class SttError extends Error {
+  constructor(message: string, details?: ErrorDetails);
+  /** Stable, for programs. */
+  readonly code: string;
+  readonly status: number | null;
+  readonly requestId: string | null;
+  /** Seconds. */
+  readonly retryAfter: number | null;
+}
+export class BadRequest extends SttError {}
+export class AuthenticationFailed extends SttError {}
+export class PaymentRequired extends SttError {}
+export class NotFound extends SttError {}
+export class Conflict extends SttError {}
+export class TooLarge extends SttError {}
+export class RateLimited extends SttError {}
+export class Unavailable extends SttError {}
+export class ServerError extends SttError {}
+export class ConnectionFailed extends SttError {}
+export class StreamClosed extends SttError {
+  readonly closeCode: number | null;
+}

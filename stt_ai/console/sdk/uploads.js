@@ -1,0 +1,95 @@
+// Files on their way: in browsers by XMLHttpRequest, which alone tells how far an upload is, elsewhere by node:http.
+import { failed } from "./requests.js";
+
+const browser = typeof XMLHttpRequest !== "undefined";
+
+/** What only Node has. The folder's package.json tells bundlers for browsers to leave it out. */
+export const forNode = () => import("./node.js");
+
+/**
+ * A file to be sent, from a path (Node), File, Blob, bytes, ReadableStream or other async iterable of bytes:
+ * `{name, size, again, blob(), pieces()}`. `size` null: not known before. `again`: it can be read more than once.
+ */
+export async function openedFile(source, name) {
+  if (typeof source === "string" || source instanceof URL) {
+    if (browser) throw new TypeError("A page cannot read a path: give a File, such as an input's `files[0]`.");
+    const file = await (await forNode()).fileAt(source);
+    return { ...file, name: name ?? file.name, again: true };
+  }
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) source = new Blob([source]);
+  if (browser && !(source instanceof Blob) && isStream(source)) source = await new Response(source).blob();
+  if (source instanceof Blob) {
+    const pieces = () => source.stream();
+    return { name: name ?? source.name ?? "audio", size: source.size, again: true, blob: () => source, pieces };
+  }
+  if (!isStream(source)) throw new TypeError("The file must be a path, File, Blob, bytes, or a stream of bytes.");
+  return { name: name ?? "audio", size: null, again: false, pieces: () => source };
+}
+
+function isStream(source) {
+  return typeof source?.getReader === "function" || typeof source?.[Symbol.asyncIterator] === "function";
+}
+
+/** Sends `fields` and then `file` as a form. `onProgress(sent, total)` in bytes of the form; total null: not known. */
+export async function uploaded(url, { headers, fields, file, onProgress, signal }) {
+  if (browser) return byXhr(url, headers, form(fields, file), onProgress, signal);
+  const { posted } = await forNode();
+  const parts = multipart(fields, file);
+  try {
+    return await posted(url, { ...parts, headers: { ...headers, ...parts.headers }, onProgress, signal });
+  } catch (cause) {
+    throw failed(url, signal, cause);
+  }
+}
+
+function form(fields, file) {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  data.append("file", file.blob(), file.name);
+  return data;
+}
+
+function byXhr(url, headers, body, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const leave = () => request.abort();
+    const settle = (settled, value) => {
+      signal?.removeEventListener("abort", leave);
+      settled(value);
+    };
+    request.open("POST", url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    // A listener on the upload makes the browser ask for leave first where the service is another origin.
+    if (onProgress) request.upload.onprogress = ({ loaded, total }) => onProgress(loaded, total);
+    request.onload = () => {
+      const header = (name) => request.getResponseHeader(name);
+      settle(resolve, { status: request.status, header, text: async () => request.responseText });
+    };
+    request.onerror = () => settle(reject, failed(url, signal));
+    request.onabort = () => settle(reject, failed(url, signal));
+    signal?.addEventListener("abort", leave, { once: true });
+    request.send(body);
+  });
+}
+
+/** The form as bytes, RFC 7578: the file's are never all in memory. Names are escaped as browsers do. */
+function multipart(fields, file) {
+  const boundary = `stt-ai-${crypto.randomUUID()}`;
+  const quoted = (name) => name.replace(/\r\n|[\r\n]/g, "%0D%0A").replaceAll('"', "%22");
+  const part = (rest) => `--${boundary}\r\nContent-Disposition: form-data; ${rest}`;
+  const before = Object.entries(fields).map(([name, value]) => part(`name="${quoted(name)}"\r\n\r\n${value}\r\n`));
+  before.push(
+    part(`name="file"; filename="${quoted(file.name)}"\r\nContent-Type: application/octet-stream\r\n\r\n`),
+  );
+  const [head, tail] = [before.join(""), `\r\n--${boundary}--\r\n`].map((text) => new TextEncoder().encode(text));
+  const total = file.size === null ? null : head.length + file.size + tail.length;
+  return {
+    headers: { "Content-Type": `multipart/form-data; boundary=${boundary}` },
+    total,
+    async *pieces() {
+      yield head;
+      yield* file.pieces();
+      yield tail;
+    },
+  };
+}
