@@ -1,9 +1,7 @@
 """The diarizer deployment: one pipeline that tells voices apart. The only process that imports torch."""
 
 import asyncio
-import logging
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +9,14 @@ from typing import Any
 import ray
 from ray import exceptions as rex
 
+from stt_ai.deployments.loading import Loading
 from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
-from stt_ai.errors import AudioLost, ModelUnavailable, Overloaded
+from stt_ai.errors import AudioLost, Overloaded
 from stt_ai.models.diarization import PipelineName, resolve
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
 
-logger = logging.getLogger(__name__)
-
-RETRY_LOAD_S = 30.0
-
-# For callers. What stands in the log names folders and addresses of the inside.
 _UNAVAILABLE = "Speakers cannot be told apart at the moment. Send diarize=false for a transcript without them."
 
 
@@ -52,23 +46,19 @@ class DiarizerDeployment:
 
     def __init__(self, config: DiarizerConfig) -> None:
         self._config = config
-        self._engine: DiarizationEngine | None = None
-        self._loaded = LoadedModel("")
-        self._failed_at = 0.0
-        self._loading = asyncio.Lock()
+        self._loading = Loading(self._load, _UNAVAILABLE)
         self._places = asyncio.Semaphore(config.at_once)
         self._inside = 0
-        failure = self._load()
+        failure = self._loading.try_now()
         if failure is not None and config.source.source == "hub":
             raise failure
 
     async def describe(self) -> LoadedModel:
-        await self._ready()
-        return self._loaded
+        return await self._loading.describe()
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         """Raises `Overloaded` when too many files wait already."""
-        engine = await self._ready()
+        engine = await self._loading.ready()
         if self._inside >= self._config.at_once + self._config.max_waiting:
             raise Overloaded("Too many files wait for their speakers to be told apart. Please try again shortly.", 10)
         self._inside += 1
@@ -78,31 +68,17 @@ class DiarizerDeployment:
         finally:
             self._inside -= 1
 
-    async def _ready(self) -> DiarizationEngine:
-        async with self._loading:
-            if self._engine is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
-                await asyncio.to_thread(self._load)
-        if self._engine is None:
-            raise ModelUnavailable(_UNAVAILABLE, 60)
-        return self._engine
-
-    def _load(self) -> ModelUnavailable | None:
+    def _load(self) -> tuple[DiarizationEngine, LoadedModel]:
         config = self._config
-        try:
-            found = resolve(config.pipeline, config.source, config.folder)
-            self._engine = DiarizationEngine(
-                found.config,
-                found.parts,
-                device=config.device,
-                threads=config.cpu_threads,
-                chunks_a_batch=config.chunks_a_batch,
-            )
-        except ModelUnavailable as failure:
-            logger.error("%s", failure)
-            self._failed_at = time.monotonic()
-            return failure
-        self._loaded = LoadedModel(found.label, found.demo)
-        return None
+        found = resolve(config.pipeline, config.source, config.folder)
+        engine = DiarizationEngine(
+            found.config,
+            found.parts,
+            device=config.device,
+            threads=config.cpu_threads,
+            chunks_a_batch=config.chunks_a_batch,
+        )
+        return engine, LoadedModel(found.label, found.demo)
 
 
 async def _in_thread(engine: DiarizationEngine, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:

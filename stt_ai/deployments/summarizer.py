@@ -1,28 +1,24 @@
 """The summariser deployment: one chat model, loaded on first use, that all summaries share in batches."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stt_ai.deployments.loading import Loading
 from stt_ai.engines.language_model import LanguageModel, Question
 from stt_ai.engines.scheduler import BatchScheduler
-from stt_ai.errors import ModelUnavailable, Overloaded, SttError
+from stt_ai.errors import Overloaded, SttError
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import LoadedModel, Prompt, Summary, SummaryStyle
 
-logger = logging.getLogger(__name__)
-
-RETRY_LOAD_S = 30.0
 GATHER_S = 0.02
 """How long an idle model waits for company: questions of one transcript come at once, but not at the same instant."""
 
-# For callers. What stands in the log names folders and addresses of the inside.
 _UNAVAILABLE = "Summaries cannot be written at the moment. Please try again later."
 _BUSY = "Too many summaries are being written at the moment. Please try again shortly."
 
@@ -55,19 +51,15 @@ class SummarizerDeployment:
 
     def __init__(self, config: SummarizerConfig) -> None:
         self._config = config
-        self._model: LanguageModel | None = None
-        self._loaded = LoadedModel("")
-        self._failed_at = 0.0
-        self._loading = asyncio.Lock()
+        self._loading = Loading(self._load, _UNAVAILABLE)
         self._inside = 0
         self._scheduler: BatchScheduler[Question, str] = BatchScheduler(
             self._answer, max_batch=config.max_batch, max_wait=GATHER_S, max_queued=100_000
         )
-        self._load()
+        self._loading.try_now()
 
     async def describe(self) -> LoadedModel:
-        await self._ready()
-        return self._loaded
+        return await self._loading.describe()
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary | SttError:
         """A refusal is a value: what is raised, Serve logs with its whole traceback."""
@@ -99,7 +91,7 @@ class SummarizerDeployment:
 
     async def _summarize(self, text: str, style: SummaryStyle, tell: Callable[[str], None] | None) -> Summary:
         async with self._place():
-            model = await self._ready()
+            model = await self._loading.ready()
             deadline = time.monotonic() + self._config.timeout_s
 
             async def ask(prompt: Prompt, hear: Callable[[str], None] | None) -> str:
@@ -110,7 +102,8 @@ class SummarizerDeployment:
                     question.cancelled.set()
 
             written = await summarize(text, style, Asking(model.count, ask, model.context, model.size), tell)
-            return Summary(written, style, self._loaded.label, self._loaded.demo)
+            loaded = self._loading.description
+            return Summary(written, style, loaded.label, loaded.demo)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -122,32 +115,19 @@ class SummarizerDeployment:
         finally:
             self._inside -= 1
 
-    async def _ready(self) -> LanguageModel:
-        async with self._loading:
-            if self._model is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
-                await asyncio.to_thread(self._load)
-        if self._model is None:
-            raise ModelUnavailable(_UNAVAILABLE, 60)
-        return self._model
-
-    def _load(self) -> None:
+    def _load(self) -> tuple[LanguageModel, LoadedModel]:
         config = self._config
-        try:
-            found = resolve(config.repository, config.source, config.folder)
-            self._model = LanguageModel(
-                found.folder,
-                device=config.device,
-                dtype=config.dtype,
-                threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
-                context=config.context,
-            )
-        except ModelUnavailable as failure:
-            logger.error("%s", failure)
-            self._failed_at = time.monotonic()
-            return
-        self._loaded = LoadedModel(found.label, found.demo)
+        found = resolve(config.repository, config.source, config.folder)
+        model = LanguageModel(
+            found.folder,
+            device=config.device,
+            dtype=config.dtype,
+            threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
+            context=config.context,
+        )
+        return model, LoadedModel(found.label, found.demo)
 
     def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:
         """One batch, in the scheduler's thread."""
-        assert self._model is not None
-        return self._model.answer(questions)
+        assert self._loading.engine is not None
+        return self._loading.engine.answer(questions)

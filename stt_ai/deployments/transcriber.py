@@ -1,17 +1,16 @@
 """The transcriber deployment: one speech model and the batch queue before it. One deployment a model."""
 
-import asyncio
-import logging
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.remote import fetch_samples
 from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
-from stt_ai.errors import ModelUnavailable, SttError, Unavailable
+from stt_ai.errors import SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import SourceSettings, resolve
 from stt_ai.types import (
@@ -30,13 +29,9 @@ from stt_ai.types import (
 if TYPE_CHECKING:
     from stt_ai.engines.whisper import WhisperEngine
 
-logger = logging.getLogger(__name__)
-
-RETRY_LOAD_S = 30.0
 LIVE_S = 10.0
 """So long after the last of a live speaker's windows another one is expected."""
 
-# For callers. What stands in the log names folders and addresses of the inside.
 _UNAVAILABLE = "The model {} cannot be loaded at the moment. Try another model, or this one later."
 
 
@@ -88,11 +83,7 @@ class TranscriberDeployment:
 
     def __init__(self, config: TranscriberConfig) -> None:
         self._config = config
-        self._engine: WhisperEngine | None = None
-        self._loaded = LoadedModel("")
-        self._failure: ModelUnavailable | None = None
-        self._failed_at = 0.0
-        self._loading = asyncio.Lock()
+        self._loading = Loading(self._load, _UNAVAILABLE.format(config.entry.id))
         self._live_until = 0.0
         self._scheduler: BatchScheduler[Job, Answer] = BatchScheduler(
             self._run,
@@ -101,23 +92,22 @@ class TranscriberDeployment:
             seconds=lambda job: job.samples.size / SAMPLE_RATE,
             bucket=self._bucket,
         )
-        self._load()
-        if self._failure is not None and config.preload:
-            raise self._failure
+        failure = self._loading.try_now()
+        if failure is not None and config.preload:
+            raise failure
 
     async def describe(self) -> LoadedModel:
-        await self._ready()
-        return self._loaded
+        return await self._loading.describe()
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-        await self._ready()
+        await self._loading.ready()
         job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options)
         result = await self._scheduler.submit(job, priority=options.priority)
         assert isinstance(result, WindowTranscript)
         return result
 
     async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
-        await self._ready()
+        await self._loading.ready()
         job = Job(Kind.DETECT, await fetch_samples(pcm, window), DecodingOptions())
         result = await self._scheduler.submit(job, priority=Priority.FINAL)
         assert isinstance(result, LanguageGuess)
@@ -128,7 +118,7 @@ class TranscriberDeployment:
         job = Job(Kind.GUESS, samples, options, live=True)
         deadline = time.monotonic() + within
         try:
-            await self._ready()
+            await self._loading.ready()
             result = await self._scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
         except Unavailable:
             return None
@@ -139,7 +129,7 @@ class TranscriberDeployment:
         """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
         job = Job(Kind.TRANSCRIBE, samples, options, live=True)
         try:
-            await self._ready()
+            await self._loading.ready()
             result = await self._scheduler.submit(job, priority=Priority.LIVE, key=key)
         except Unavailable as refusal:
             return refusal.with_traceback(None)
@@ -153,36 +143,21 @@ class TranscriberDeployment:
         alone = self._config.device == "cpu" and now < self._live_until
         return id(job) if alone else job.live
 
-    async def _ready(self) -> None:
-        if self._engine is not None:
-            return
-        async with self._loading:
-            if self._engine is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
-                await asyncio.to_thread(self._load)
-        if self._failure is not None:
-            raise self._failure
-
-    def _load(self) -> None:
+    def _load(self) -> "tuple[WhisperEngine, LoadedModel]":
         # Here, since whoever puts the service together imports this module too and would wait for a model library.
         from stt_ai.engines.whisper import WhisperEngine
 
         config = self._config
-        try:
-            model = resolve(config.entry, **config.source.model_dump())
-            self._engine = WhisperEngine(
-                model.path,
-                device=config.device,
-                compute_type=config.compute_type,
-                cpu_threads=config.cpu_threads,
-                variable_length=model.variable_length,
-            )
-        except ModelUnavailable as failure:
-            logger.error("%s", failure)
-            self._failed_at = time.monotonic()
-            self._failure = failure if config.preload else ModelUnavailable(_UNAVAILABLE.format(config.entry.id), 60)
-            return
-        self._failure = None
-        self._loaded = LoadedModel(model.label, model.demo, model.window_s, find_gpu())
+        model = resolve(config.entry, **config.source.model_dump())
+        engine = WhisperEngine(
+            model.path,
+            device=config.device,
+            compute_type=config.compute_type,
+            cpu_threads=config.cpu_threads,
+            variable_length=model.variable_length,
+        )
+        translates = config.entry.translates and not model.demo
+        return engine, LoadedModel(model.label, model.demo, model.window_s, find_gpu(), translates)
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""
@@ -193,8 +168,9 @@ class TranscriberDeployment:
         return [results[at] for at in range(len(jobs))]
 
     def _ask(self, kind: Kind, jobs: Sequence[Job]) -> Sequence[Answer | SttError]:
-        assert self._engine is not None
+        engine = self._loading.engine
+        assert engine is not None
         if kind is Kind.DETECT:
-            return self._engine.detect_batch([job.samples for job in jobs])
+            return engine.detect_batch([job.samples for job in jobs])
         windows = [(job.samples, job.options) for job in jobs]
-        return self._engine.guess_batch(windows) if kind is Kind.GUESS else self._engine.transcribe_batch(windows)
+        return engine.guess_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)

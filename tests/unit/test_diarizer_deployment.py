@@ -38,10 +38,7 @@ class Gate:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     gate = Gate()
 
-    def load(self: Any) -> None:
-        self._engine, self._loaded = gate, LoadedModel("gate")
-
-    monkeypatch.setattr(DiarizerDeployment, "_load", load)
+    monkeypatch.setattr(DiarizerDeployment, "_load", lambda self: (gate, LoadedModel("gate")))
     return gate
 
 

@@ -26,17 +26,11 @@ def loaded() -> SummarizerDeployment:
 
 
 @pytest.fixture
-def replica(loaded: SummarizerDeployment) -> SummarizerDeployment:
+def replica(loaded: SummarizerDeployment, monkeypatch: pytest.MonkeyPatch) -> SummarizerDeployment:
     """A replica of this test's own event loop, with the model that is loaded already."""
-    made = SummarizerDeployment.__new__(SummarizerDeployment)
-    original = SummarizerDeployment._load
-    try:
-        SummarizerDeployment._load = lambda self: None  # type: ignore[method-assign]
-        made.__init__(loaded._config)  # type: ignore[misc]
-    finally:
-        SummarizerDeployment._load = original  # type: ignore[method-assign]
-    made._model, made._loaded = loaded._model, loaded._loaded
-    return made
+    had = loaded._loading.engine, loaded._loading.description
+    monkeypatch.setattr(SummarizerDeployment, "_load", lambda self: had)
+    return SummarizerDeployment(loaded._config)
 
 
 def meetings(count: int, language: str) -> list[Meeting]:
