@@ -9,6 +9,7 @@ from stt_ai.api.account import account_routes
 from stt_ai.api.admission import Admission, OpenAdmission
 from stt_ai.api.billed import BillingAdmission
 from stt_ai.api.catalogue import catalogue_routes
+from stt_ai.api.console import console_routes
 from stt_ai.api.docs import docs_routes
 from stt_ai.api.early_answer import EarlyAnswer
 from stt_ai.api.errors import install_error_handlers
@@ -55,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
     if services.billing:
         app.include_router(account_routes(services.billing, config))
     app.include_router(docs_routes(app))
+    app.include_router(console_routes())
     install_error_handlers(app)
     # The last added is the outermost.
     app.add_middleware(EarlyAnswer)

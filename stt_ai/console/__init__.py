@@ -1,0 +1,1 @@
+"""The console: the page on which people try the service. Plain files, which `stt_ai.api.console` serves."""

@@ -1,0 +1,160 @@
+// Cuts words into subtitle cues that fit a screen, as the service does (stt_ai/speech/cues.py says why).
+
+export const LINE_WIDTH = 42;
+const MAX_SECONDS = 7;
+const MIN_MS = 200;
+const FRAME_MS = 40;
+const PAUSE_SECONDS = 2;
+
+const SENTENCE_END = /[.!?…。！？۔।]$/u;
+const CLAUSE_END = /[,;:–—、，；：،]$/u;
+const CLOSING = new Set(".,;:!?…%)]}»”’\"'。、，！？；：」』）】〉》〕ーっッ々");
+const COMBINES = /^[\p{M}\u200d\ufe0e\ufe0f]/u;
+const BLANK = /[\s\x1c-\x1f\x85]/; // eslint-disable-line no-control-regex
+const BLANKS = new RegExp(`${BLANK.source}+`);
+const SPACELESS = [
+  [0x0e00, 0x109f], [0x1780, 0x17ff], [0x2e80, 0x31ff], [0x3400, 0x9fff], [0xf900, 0xfaff], [0xff00, 0xffef],
+  [0x20000, 0x3ffff],
+];
+
+/** Text without control characters. */
+export function clean(text) {
+  return [...text].filter((c) => c !== "\ufeff" && (BLANK.test(c) || !/\p{Cc}/u.test(c))).join("");
+}
+
+export const split = (text) => text.split(BLANKS).filter(Boolean);
+
+/** Tokens {characters, spaced, start, end}: text that no line break divides. */
+export function tokensOf(words, width) {
+  const joined = [];
+  for (const token of words.flatMap(pieces)) {
+    const last = joined.at(-1);
+    if (last && !token.spaced && !mayBreak(last.characters.at(-1), token.characters[0])) {
+      last.characters.push(...token.characters);
+      last.end = Math.max(last.end, token.end);
+    } else joined.push(token);
+  }
+  return joined.flatMap((token) => splitLong(token, width));
+}
+
+/** Tokens cue by cue; `prefix` characters are taken on each first line. */
+export function group(tokens, prefix) {
+  const groups = [];
+  for (let first = 0; first < tokens.length; ) {
+    let count = capacity(tokens, first, prefix);
+    if (first + count < tokens.length) count = bestCut(tokens, first, count);
+    groups.push(tokens.slice(first, first + count));
+    first += count;
+  }
+  return groups;
+}
+
+export function toCue(tokens, speaker, prefix) {
+  const end = Math.max(...tokens.map((token) => token.end));
+  return { lines: layout(tokens, prefix), start: ms(tokens[0].start), end: ms(end), speaker };
+}
+
+/** Times that never overlap or run backwards, none longer than the limit or, if avoidable, empty. */
+export function settleTimes(cues, duration) {
+  const starts = [];
+  for (const cue of cues) starts.push(starts.length ? Math.max(cue.start, starts.at(-1) + FRAME_MS) : cue.start);
+  return cues.map((cue, index) => {
+    const start = starts[index];
+    let end = Math.min(Math.max(cue.end, start + MIN_MS), start + MAX_SECONDS * 1000);
+    if (index + 1 < cues.length) end = Math.min(end, starts[index + 1]);
+    else if (start < ms(duration)) end = Math.min(end, ms(duration));
+    return { ...cue, start, end };
+  });
+}
+
+function layout(tokens, prefix) {
+  if (prefix + width(tokens) <= LINE_WIDTH) return [spell(tokens)];
+  let [best, least] = [0, Infinity];
+  for (let cut = 1; cut < tokens.length; cut++) {
+    const [first, second] = [prefix + width(tokens.slice(0, cut)), width(tokens.slice(cut))];
+    const unevenness = Math.abs(first - second) - (ends(tokens[cut - 1], SENTENCE_END) || ends(tokens[cut - 1], CLAUSE_END) ? 8 : 0);
+    if (first <= LINE_WIDTH && second <= LINE_WIDTH && unevenness < least) [best, least] = [cut, unevenness];
+  }
+  return [spell(tokens.slice(0, best)), spell(tokens.slice(best))];
+}
+
+function pieces(word) {
+  const text = clean(word.text);
+  const parts = split(text).map((part) => [...part]);
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  const length = word.end - word.start;
+  let done = 0;
+  return parts.map((characters, number) => {
+    const start = word.start + (length * done) / total;
+    done += characters.length;
+    return { characters, spaced: number > 0 || BLANK.test(text[0]), start, end: word.start + (length * done) / total };
+  });
+}
+
+function mayBreak(before, after) {
+  return (spaceless(before) || spaceless(after)) && !CLOSING.has(after) && !COMBINES.test(after);
+}
+
+function spaceless(character) {
+  const point = character.codePointAt(0);
+  return SPACELESS.some(([first, last]) => first <= point && point <= last);
+}
+
+function splitLong(token, most) {
+  const each = (token.end - token.start) / token.characters.length;
+  const parts = [];
+  let { characters, spaced } = token;
+  let done = 0;
+  while (characters.length) {
+    let cut = Math.min(most, characters.length);
+    while (cut > 1 && cut < characters.length && (COMBINES.test(characters[cut]) || characters[cut - 1] === "\u200d")) cut--;
+    cut = cut > 1 || characters.length <= most ? cut : most;
+    const start = token.start + each * done;
+    done += cut;
+    parts.push({ characters: characters.slice(0, cut), spaced, start, end: token.start + each * done });
+    [characters, spaced] = [characters.slice(cut), false];
+  }
+  return parts;
+}
+
+function capacity(tokens, first, prefix) {
+  let [used, line] = [prefix, 1];
+  for (let index = first; index < tokens.length; index++) {
+    const token = tokens[index];
+    let needed = token.characters.length + (token.spaced && index > first ? 1 : 0);
+    if (used + needed > LINE_WIDTH) [used, line, needed] = [0, line + 1, token.characters.length];
+    const tooLong = token.end - tokens[first].start > MAX_SECONDS;
+    const pause = index > first && token.start - tokens[index - 1].end >= PAUSE_SECONDS;
+    if (index > first && (line > 2 || tooLong || pause)) return index - first;
+    used += needed;
+  }
+  return tokens.length - first;
+}
+
+function bestCut(tokens, first, count) {
+  const total = width(tokens.slice(first, first + count));
+  let [best, bestScore, used] = [count, -Infinity, 0];
+  for (let taken = 1; taken <= count; taken++) {
+    const [last, following] = [tokens[first + taken - 1], tokens[first + taken]];
+    used += last.characters.length + (last.spaced && taken > 1 ? 1 : 0);
+    let score = used / total;
+    if (ends(last, SENTENCE_END)) score += 0.7;
+    else if (ends(last, CLAUSE_END)) score += 0.4;
+    score += 0.4 * Math.min(1, Math.max(0, following.start - last.end));
+    const left = tokens.length - first - taken;
+    if (left <= 2 && width(tokens.slice(first + taken)) < 12) score -= 0.5;
+    if (score >= bestScore) [best, bestScore] = [taken, score];
+  }
+  return best;
+}
+
+const ends = (token, pattern) => pattern.test(token.characters.at(-1));
+
+function width(tokens) {
+  const all = tokens.reduce((sum, token) => sum + token.characters.length + (token.spaced ? 1 : 0), 0);
+  return all - (tokens[0]?.spaced ? 1 : 0);
+}
+
+const spell = (tokens) => tokens.map((token) => (token.spaced ? " " : "") + token.characters.join("")).join("").trim();
+
+const ms = (seconds) => Math.round(seconds * 1000);

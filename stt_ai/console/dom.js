@@ -1,0 +1,80 @@
+// Elements and text. What comes from outside goes through here as text: markup is never made of it.
+
+/** The element with this id. */
+export const $ = (id) => document.getElementById(id);
+
+/** A new element. Properties that begin with `on` are listeners; children are nodes or text. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** A symbol of the page. */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS(svg.namespaceURI, "use");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** Tells it to who listens to the page instead of looking at it. */
+export function announce(text) {
+  $("said").textContent = "";
+  requestAnimationFrame(() => ($("said").textContent = text));
+}
+
+/** The service's own sentence, with the request's id; a way on where there is one. */
+export function failure(error, retry) {
+  const account = ["unauthorized", "no_credits", "rate_limited"].includes(error.code);
+  const sentence = navigator.onLine ? error.message : "You are offline. Try again when the connection is back.";
+  return h("div", { class: "failure", role: "alert" },
+    h("p", {}, sentence, " ", account && h("a", { href: "#account" }, "Your account")),
+    error.requestId && h("small", {}, "Request ", h("code", {}, error.requestId)),
+    retry && h("p", { class: "row" }, h("button", { type: "button", class: "small", onclick: retry }, "Try again")));
+}
+
+/** A bar under the top of the page, in the place of an older one of the same kind. */
+export function notice(kind, text) {
+  document.querySelector(`.notice[data-kind="${kind}"]`)?.remove();
+  if (text) $("notices").append(h("div", { class: "notice", role: "status", "data-kind": kind }, text));
+}
+
+/** 75.4 -> 1:15 */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const tail = String(rest).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+export function bytes(size) {
+  if (size < 1e6) return `${Math.max(1, Math.round(size / 1e3))} kB`;
+  return size < 1e9 ? `${(size / 1e6).toFixed(1)} MB` : `${(size / 1e9).toFixed(2)} GB`;
+}
+
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Copies, and says so on the button for a moment. */
+export async function copy(button, text) {
+  const name = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not allowed";
+  }
+  announce(button.textContent);
+  setTimeout(() => (button.textContent = name), 1500);
+}

@@ -1,0 +1,63 @@
+// A finished transcript and what stands beside it.
+
+import { $, announce, clock, h } from "./dom.js";
+import { exportButtons } from "./export.js";
+import { Player } from "./player.js";
+import { startSummary } from "./summary.js";
+import { Transcript, voice } from "./transcript.js";
+
+const names = new Intl.DisplayNames(["en"], { type: "language" });
+let player, transcript, summary;
+
+export function startResults() {
+  player = new Player($("player"), $("screen"), (time, playing) => transcript.show(time, playing));
+  const [seek, toggle] = [(seconds, play) => player.seek(seconds, play), () => player.toggle()];
+  transcript = new Transcript($("words"), { seek, toggle, said: announce });
+  summary = startSummary($("summarize"), $("summary"));
+}
+
+export function show(file, body) {
+  $("result-name").textContent = file.name;
+  $("warnings").replaceChildren(...(body.warnings ?? []).map((text) => h("p", { class: "card" }, text)));
+  transcript.render(body);
+  player.load(file, body);
+  $("exports").replaceChildren(...exportButtons(body, file.name));
+  $("speakers").hidden = !body.speakers.length;
+  $("speakers").querySelector("ul").replaceChildren(...body.speakers.map((name) => speaker(name, body)));
+  $("details").replaceChildren(...details(body));
+  summary.offer(body.text);
+  $("result-name").focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+/** Lets go of the file and its sound. */
+export function clear() {
+  player.unload();
+  summary.offer("");
+}
+
+function speaker(name, body) {
+  const own = body.segments.filter((segment) => segment.speaker === name);
+  const seconds = own.reduce((sum, { start, end }) => sum + end - start, 0);
+  return h("li", { class: `s${voice(name, body.speakers)}` }, name, h("small", {}, clock(seconds)));
+}
+
+function details(body) {
+  const rows = {
+    Language: `${languageName(body.language)}, ${Math.round(body.language_confidence * 100)} %`,
+    Length: clock(body.duration),
+    Words: body.segments.reduce((sum, segment) => sum + segment.words.length, 0),
+    Model: body.model,
+    Charged: `${body.usage.credits} ${body.usage.credits === 1 ? "minute" : "minutes"}`,
+  };
+  const request = [h("dt", {}, "Request"), h("dd", { class: "mono" }, body.request_id)];
+  return [...Object.entries(rows).flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, String(text))]), ...request];
+}
+
+export function languageName(code) {
+  try {
+    return names.of(code);
+  } catch {
+    return code;
+  }
+}

@@ -1,0 +1,44 @@
+// Who the visitor is: the key, which is never in an address, and the client that sends it.
+
+import { Client } from "./sdk/stt-ai.js";
+
+const KEY = "stt-ai-key";
+const BASE = new URL(".", document.baseURI).href.replace(/\/$/, "");
+
+/** Tells `change` when the visitor signs in or out, and `spent` when something was charged. */
+export const session = new EventTarget();
+
+let key = sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+export let client = new Client({ apiKey: key, baseUrl: BASE });
+
+export const signedIn = () => key !== null;
+
+/** What the service says of this key's account. Throws where it is no good; then nothing is kept. */
+export async function signIn(candidate, remember) {
+  const account = await new Client({ apiKey: candidate, baseUrl: BASE }).account();
+  hold(candidate, remember);
+  return account;
+}
+
+/** A new account's first key. */
+export async function signUp(name, remember) {
+  const account = await new Client({ apiKey: null, baseUrl: BASE }).signUp(name || undefined);
+  hold(account.key.key, remember);
+  return account;
+}
+
+export const signOut = () => hold(null);
+
+/** Whether `prefix` is the beginning of the key in use. */
+export const isOwn = (prefix) => key !== null && key.startsWith(prefix);
+
+/** To be called after what may have been charged. */
+export const spent = () => session.dispatchEvent(new Event("spent"));
+
+function hold(candidate, remember = false) {
+  for (const storage of [sessionStorage, localStorage]) storage.removeItem(KEY);
+  key = candidate;
+  if (key !== null) (remember ? localStorage : sessionStorage).setItem(KEY, key);
+  client = new Client({ apiKey: key, baseUrl: BASE });
+  session.dispatchEvent(new Event("change"));
+}

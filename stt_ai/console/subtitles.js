@@ -1,0 +1,55 @@
+// A JSON answer as the service's other formats, so that nobody pays twice for one file.
+
+import { LINE_WIDTH, clean, group, settleTimes, split, toCue, tokensOf } from "./cues.js";
+import { spelled } from "./words.js";
+
+const SRT_SAFE = { "<": "‹", ">": "›", "{": "(", "}": ")", "\\": "⧵" };
+const MAX_NAME = 20;
+
+export function toSrt(body) {
+  return cues(body, true).map((cue, index) => {
+    const text = (label(cue.speaker) + cue.lines.join("\n")).replace(/[<>{}\\]/g, (c) => SRT_SAFE[c]);
+    return `${index + 1}\n${stamp(cue.start, ",")} --> ${stamp(cue.end, ",")}\n${text}\n`;
+  }).join("\n");
+}
+
+export function toVtt(body) {
+  const blocks = cues(body, false).map((cue) => {
+    const voice = cue.speaker ? `<v ${escaped(cue.speaker)}>` : "";
+    return `${stamp(cue.start, ".")} --> ${stamp(cue.end, ".")}\n${voice}${cue.lines.map(escaped).join("\n")}\n`;
+  });
+  return ["WEBVTT\n", ...blocks].join("\n");
+}
+
+/** One paragraph a speaker turn. */
+export function toTxt(body) {
+  const paragraphs = [];
+  for (const { speaker, words } of spelled(body)) {
+    const text = words.map((word) => word.text).join("");
+    if (paragraphs.length && paragraphs.at(-1).speaker === speaker) paragraphs.at(-1).text += text;
+    else paragraphs.push({ speaker, text });
+  }
+  const lines = paragraphs.map(({ speaker, text }) => [speaker ? `${speaker}: ` : "", split(clean(text)).join(" ")]);
+  const told = lines.filter(([, text]) => text).map((line) => line.join(""));
+  return told.length ? `${told.join("\n\n")}\n` : "";
+}
+
+export const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
+
+function cues(body, named) {
+  const all = spelled(body).flatMap(({ speaker, words }) => {
+    const prefix = named ? [...label(speaker)].length : 0;
+    return group(tokensOf(words, LINE_WIDTH - prefix), prefix).map((tokens) => toCue(tokens, speaker, prefix));
+  });
+  return settleTimes(all, body.duration);
+}
+
+const label = (speaker) => (speaker ? `${[...speaker].slice(0, MAX_NAME).join("")}: ` : "");
+
+const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+function stamp(milliseconds, point) {
+  const [seconds, rest] = [Math.floor(milliseconds / 1000), milliseconds % 1000];
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":") + point + String(rest).padStart(3, "0");
+}

@@ -1,0 +1,48 @@
+// Summaries, which appear while they are written.
+
+import { copy, failure, h } from "./dom.js";
+import { client } from "./session.js";
+
+/** Wires the form; `offer(text)` says of what. */
+export function startSummary(form, output) {
+  let text = "";
+  let running = null;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    summarize(new FormData(form).get("style"));
+  });
+
+  async function summarize(style) {
+    running?.abort();
+    const own = (running = new AbortController());
+    const told = h("span");
+    output.replaceChildren(h("span", { class: "muted" }, "Reading…"));
+    output.setAttribute("aria-busy", "true");
+    try {
+      for await (const piece of client.summarize(text, { style, stream: true, signal: own.signal })) {
+        if (!told.isConnected) output.replaceChildren(told);
+        if (piece.type === "delta") told.append(piece.text);
+        else finish(told, piece);
+      }
+    } catch (error) {
+      if (!own.signal.aborted) output.replaceChildren(failure(error, () => summarize(style)));
+    } finally {
+      if (running === own) output.removeAttribute("aria-busy");
+    }
+  }
+
+  function finish(told, { summary, model }) {
+    told.textContent = summary;
+    const button = h("button", { type: "button", class: "small", onclick: () => copy(button, summary) }, "Copy");
+    output.append(h("p", { class: "row by-model" }, button, h("small", { class: "muted" }, `By ${model}`)));
+  }
+
+  return {
+    offer(given) {
+      running?.abort();
+      text = given;
+      output.replaceChildren();
+      form.querySelector("button").disabled = !text;
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// From a file to its transcript: choosing, sending, waiting, and what can go wrong.
+
+import { $, announce, bytes, clock, failure } from "./dom.js";
+import { client, session, spent } from "./session.js";
+import { clear, show } from "./result.js";
+
+let running = null;
+
+export function startUploads() {
+  const [drop, input] = [$("drop"), $("file")];
+  input.addEventListener("change", () => choose(input.files));
+  // A file that is dropped beside the field would take the place of the page.
+  for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
+  addEventListener("drop", (event) => choose(event.dataTransfer.files));
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  $("cancel").addEventListener("click", () => running?.abort());
+  $("again").addEventListener("click", restart);
+  session.addEventListener("change", () => $("file-failure").replaceChildren());
+}
+
+function choose(files) {
+  if (!files.length || running || !$("live").hidden || !$("account").hidden) return;
+  transcribe(files[0]);
+  $("file").value = ""; // the same file may be chosen again
+}
+
+function restart() {
+  clear();
+  stage("start");
+  $("file").focus();
+}
+
+/** Shows one of the three stages of this view. */
+function stage(name) {
+  for (const id of ["start", "work", "result"]) $(id).hidden = id !== name;
+}
+
+async function transcribe(file) {
+  running = new AbortController();
+  $("file-failure").replaceChildren();
+  stage("work");
+  $("work-name").textContent = file.name;
+  $("work-name").focus();
+  const watching = watch(file);
+  try {
+    const body = await client.transcribe(file, { ...wanted(), signal: running.signal, onProgress: watching.sent });
+    stage("result");
+    show(file, body);
+    announce(`Done: ${body.segments.length ? "the transcript is ready" : "nobody speaks in this file"}.`);
+  } catch (error) {
+    stage("start");
+    if (running.signal.aborted) announce("Cancelled. Nothing was charged.");
+    else $("file-failure").replaceChildren(failure(error, () => transcribe(file)));
+    $("file").focus();
+  } finally {
+    watching.end();
+    spent();
+    running = null;
+  }
+}
+
+function wanted() {
+  const { language, model, speakers } = Object.fromEntries(new FormData($("wanted")));
+  const people = speakers === "none" ? { diarize: false } : { speakers: Number(speakers) };
+  return { language, ...(model && { model }), ...people };
+}
+
+/** Shows how far it is: what is sent, and then for how long the service has worked on how much sound. */
+function watch(file) {
+  const bar = $("work-bar");
+  const probe = document.createElement("video");
+  const url = URL.createObjectURL(file);
+  let [begun, told, length] = [0, 0, ""];
+  probe.preload = "metadata";
+  probe.addEventListener("loadedmetadata", () => {
+    if (Number.isFinite(probe.duration)) length = ` ${clock(probe.duration)} of sound`;
+  });
+  probe.src = url;
+  step("step-up");
+  sent(0, file.size);
+  const ticking = setInterval(() => begun && hearing(), 500);
+
+  function sent(done, total) {
+    if (begun) return;
+    const part = Math.min(1, total ? done / total : 0);
+    bar.value = part;
+    $("work-state").textContent = `${bytes(part * file.size)} of ${bytes(file.size)}`;
+    const quarter = Math.floor(part * 4);
+    if (quarter > told && part < 1) announce(`${quarter * 25} % sent`);
+    told = Math.max(told, quarter);
+    if (part < 1) return;
+    begun = Date.now();
+    step("step-hear");
+    bar.removeAttribute("value");
+    bar.setAttribute("aria-label", "Transcription");
+    announce("Sent. The service is listening to it.");
+    hearing();
+  }
+
+  function hearing() {
+    $("work-state").textContent = `Listening${length && ` to${length}`} · ${clock((Date.now() - begun) / 1000)}`;
+  }
+
+  function end() {
+    clearInterval(ticking);
+    probe.removeAttribute("src");
+    URL.revokeObjectURL(url);
+    bar.setAttribute("aria-label", "Upload");
+  }
+
+  return { sent, end };
+}
+
+function step(current) {
+  const [up, hear] = [$("step-up"), $("step-hear")];
+  for (const item of [up, hear]) item.toggleAttribute("aria-current", item.id === current);
+  up.classList.toggle("done", current === hear.id);
+}

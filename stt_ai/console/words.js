@@ -1,0 +1,51 @@
+// A JSON answer as the model wrote it: words with the blanks before them, and turns that read well.
+
+const LONG = 600; // characters of a paragraph, after which a new one begins
+const PAUSE = 3; // seconds
+
+/** Segments of {speaker, words}; a word's `text` begins with the blank that stands before it, if one does. */
+export function spelled(body) {
+  let place = 0;
+  return body.segments.map((segment) => {
+    const at = Math.max(place, body.text.indexOf(segment.text, place));
+    const before = body.text.slice(place, at);
+    place = at + segment.text.length;
+    let reached = 0;
+    const words = segment.words.map((word, index) => {
+      const found = segment.text.indexOf(word.word, reached);
+      const blank = found < 0 ? " " : segment.text.slice(reached, found);
+      reached = found < 0 ? reached : found + word.word.length;
+      return { ...word, text: (index ? blank : before) + word.word };
+    });
+    return { speaker: segment.speaker, words };
+  });
+}
+
+/** Paragraphs {speaker, words, continued}: one voice each, none too long. */
+export function turns(body) {
+  const all = [];
+  let size = 0;
+  for (const segment of spelled(body)) {
+    const last = all.at(-1);
+    const same = last && last.speaker === segment.speaker;
+    const pause = last && segment.words[0]?.start - last.words.at(-1).end >= PAUSE;
+    if (same && size < LONG && !pause) last.words.push(...segment.words);
+    else if (segment.words.length) {
+      all.push({ speaker: segment.speaker, words: [...segment.words], continued: Boolean(same && segment.speaker) });
+      size = 0;
+    }
+    size += segment.words.reduce((sum, word) => sum + word.text.length, 0);
+  }
+  return all;
+}
+
+/** The last index at which `starts` is not after `time`; -1 before the first. */
+export function latest(starts, time) {
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle] <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
