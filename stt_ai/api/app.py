@@ -14,6 +14,7 @@ from stt_ai.api.docs import docs_routes
 from stt_ai.api.early_answer import EarlyAnswer
 from stt_ai.api.errors import install_error_handlers
 from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext
+from stt_ai.api.openai_audio import openai_routes
 from stt_ai.api.openapi import DESCRIPTION
 from stt_ai.api.services import Services
 from stt_ai.api.stream import stream_routes
@@ -44,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(transcription_routes(services, admission))
+    app.include_router(openai_routes(services, admission))
     app.include_router(catalogue_routes(services))
     if services.live:
         entering = services.admission or _admission(services, services.live.limits.max_streams)

@@ -5,9 +5,11 @@ import logging
 
 from fastapi import APIRouter
 
+from stt_ai.api.openai_names import NAMES
 from stt_ai.api.openapi import failures
-from stt_ai.api.schemas import HealthBody, LanguageBody, LanguagesBody, ModelBody, ModelsBody, PartBody
+from stt_ai.api.schemas import HealthBody, LanguageBody, LanguagesBody, ModelBody, ModelsBody, OpenAiModel, PartBody
 from stt_ai.api.services import Services
+from stt_ai.errors import NotFound
 from stt_ai.types import GpuInfo, PartHealth, ServiceHealth
 
 logger = logging.getLogger(__name__)
@@ -18,13 +20,20 @@ def catalogue_routes(services: Services) -> APIRouter:
 
     @router.get("/v1/models", summary="List models", responses=failures(500))
     async def models() -> ModelsBody:
-        """The models on offer."""
+        """The models on offer; `object` and `data` are what OpenAI's clients read."""
+        found = services.catalogue.models()
         return ModelsBody(
-            models=[
-                ModelBody(id=model.id, name=model.name, languages=model.languages, speed=model.speed)
-                for model in services.catalogue.models()
-            ]
+            models=[ModelBody(id=m.id, name=m.name, languages=m.languages, speed=m.speed) for m in found],
+            object="list",
+            data=[OpenAiModel.of(model.id) for model in found],
         )
+
+    @router.get("/v1/models/{model}", summary="One model (OpenAI)", responses=failures(404, 500))
+    async def model(model: str) -> OpenAiModel:
+        """A model on offer as OpenAI's clients read it; also by the names that OpenAI's audio routes take."""
+        if model not in NAMES and model not in (known.id for known in services.catalogue.models()):
+            raise NotFound("There is no such model. GET /v1/models lists those there are.")
+        return OpenAiModel.of(model)
 
     @router.get("/v1/languages", summary="List languages", responses=failures(500))
     async def languages() -> LanguagesBody:

@@ -89,7 +89,7 @@ def _form_fields(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _answer_shapes(operation: dict[str, Any]) -> list[str]:
     schema = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    return [schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else []
+    return [choice["$ref"].rsplit("/", 1)[-1] for choice in schema.get("anyOf", [schema]) if "$ref" in choice]
 
 
 def _fields_table(name: str, schema: dict[str, Any]) -> str:

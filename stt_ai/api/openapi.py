@@ -48,7 +48,7 @@ _REPLAYED = {
         "schema": {"type": "string"},
     }
 }
-_IDEMPOTENCY_KEY = {
+IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
@@ -75,11 +75,11 @@ _EVENT = {
 }
 
 
-def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def failures(*statuses: int, shape: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for these error statuses."""
     return {
         status: {
-            "model": ErrorBody,
+            "model": shape,
             "description": _WHEN[status],
             "headers": _REQUEST_ID
             | (_RETRY_AFTER if status in (409, 429, 503) else {})
@@ -120,13 +120,13 @@ def summary_request(max_characters: int) -> dict[str, Any]:
             "pattern": r"\S",
             "description": "The transcript to summarize.",
         },
-        "style": _choice("What kind of summary.", list(SummaryStyle), SummaryStyle.BRIEF),
+        "style": choice("What kind of summary.", list(SummaryStyle), SummaryStyle.BRIEF),
         "stream": {"type": "boolean", "default": False, "description": "Tell it by server-sent events."},
     }
     schema = {"type": "object", "required": ["text"], "properties": properties}
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "parameters": [_IDEMPOTENCY_KEY],
+        "parameters": [IDEMPOTENCY_KEY],
     }
 
 
@@ -138,7 +138,7 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
             "format": "binary",
             "description": "Audio or video; judged by content, not by name.",
         },
-        "model": _choice("The model to use.", [model.id for model in catalogue.models()], default_model),
+        "model": choice("The model to use.", [model.id for model in catalogue.models()], default_model),
         "language": {
             "type": "string",
             "default": "auto",
@@ -165,12 +165,12 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
             "maximum": MAX_SPEAKERS,
             "description": "Find out, but expect at most so many speakers.",
         },
-        "response_format": _choice("Form of the answer.", list(ResponseFormat), "json"),
+        "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
     }
     schema = {"type": "object", "required": ["file"], "properties": properties}
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
-        "parameters": [_IDEMPOTENCY_KEY],
+        "parameters": [IDEMPOTENCY_KEY],
     }
 
 
@@ -180,5 +180,5 @@ def json_body(shape: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
 
 
-def _choice(description: str, values: list[Any], default: str) -> dict[str, Any]:
+def choice(description: str, values: list[Any], default: str) -> dict[str, Any]:
     return {"type": "string", "enum": [str(value) for value in values], "default": default, "description": description}

@@ -59,8 +59,21 @@ class ModelBody(Shape):
     speed: str
 
 
+class OpenAiModel(Shape):
+    id: str
+    object: Literal["model"]
+    created: int = Field(description="Not kept: always 0.")
+    owned_by: str
+
+    @classmethod
+    def of(cls, model_id: str) -> "OpenAiModel":
+        return cls(id=model_id, object="model", created=0, owned_by="stt.ai")
+
+
 class ModelsBody(Shape):
     models: list[ModelBody]
+    object: Literal["list"]
+    data: list[OpenAiModel]
 
 
 class LanguageBody(Shape):

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
-from stt_ai.ports import OnDuration
+from stt_ai.ports import OnDuration, OnText
 from stt_ai.types import (
     GpuInfo,
     ModelInfo,
@@ -64,7 +64,10 @@ TALK = Transcript(
 
 @dataclass
 class Recorder:
-    """A transcription service that answers with a given transcript and remembers what it was asked."""
+    """A transcription service that answers with a given transcript and remembers what it was asked.
+
+    It tells the transcript's text segment by segment.
+    """
 
     transcript: Transcript = HELLO
     requests: list[TranscriptionRequest] = field(default_factory=list)
@@ -73,7 +76,11 @@ class Recorder:
     heads: list[bytes] = field(default_factory=list)
 
     async def transcribe(
-        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
     ) -> Transcript:
         if on_duration:
             await on_duration(self.transcript.duration)
@@ -82,20 +89,29 @@ class Recorder:
         self.sizes.append(upload.path.stat().st_size)
         with upload.path.open("rb") as file:
             self.heads.append(file.read(1 << 16))
+        for segment in self.transcript.segments if on_text else ():
+            await on_text(segment.text if segment is self.transcript.segments[0] else segment.raw_text)
         return self.transcript
 
 
 @dataclass
 class Failing:
-    """A transcription service that raises."""
+    """A transcription service that raises; ``late``: when it has told a piece of text."""
 
     error: BaseException
+    late: bool = False
 
     async def transcribe(
-        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
     ) -> Transcript:
         if on_duration:
             await on_duration(HELLO.duration)
+        if on_text and self.late:
+            await on_text("Hello,")
         raise self.error
 
 
@@ -107,10 +123,16 @@ class Patient:
         self.cancelled = threading.Event()
 
     async def transcribe(
-        self, upload: Upload, request: TranscriptionRequest, on_duration: OnDuration | None = None
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
     ) -> Transcript:
         if on_duration:
             await on_duration(HELLO.duration)
+        if on_text:
+            await on_text("Hello,")
         self.began.set()
         try:
             await asyncio.Event().wait()

@@ -1,5 +1,6 @@
 """The schema tells the truth, and /docs shows it without anybody else's help."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def check(schema: dict[str, Any], path: str, method: str, answer: Any) -> None:
     content_type = answer.headers["Content-Type"].partition(";")[0]
     shape = documented["content"][content_type]["schema"]
     value = answer.json() if content_type == "application/json" else answer.text
+    if content_type == "text/event-stream":
+        shape, value = {}, None  # its schema is that of one event
     jsonschema.Draft202012Validator({**shape, "components": schema["components"]}).validate(value)
     assert set(documented.get("headers", {})) - set(map(str.title, answer.headers)) <= SOMETIMES
 
@@ -41,7 +44,10 @@ def check(schema: dict[str, Any], path: str, method: str, answer: Any) -> None:
 def test_every_documented_route_is_there(schema: dict[str, Any]) -> None:
     assert {(path, method) for path, operations in schema["paths"].items() for method in operations} == {
         ("/v1/transcribe", "post"),
+        ("/v1/audio/transcriptions", "post"),
+        ("/v1/audio/translations", "post"),
         ("/v1/models", "get"),
+        ("/v1/models/{model}", "get"),
         ("/v1/languages", "get"),
         ("/health", "get"),
     }
@@ -83,6 +89,24 @@ def test_every_status_of_a_transcription_is_documented_and_422_is_not(schema: di
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/languages", "/health"])
 def test_lists_and_health_are_as_the_schema_says(path: str, client: TestClient, schema: dict[str, Any]) -> None:
     check(schema, path, "get", client.get(path))
+
+
+@pytest.mark.parametrize("name", ["small", "whisper-1", "gpt-5"])
+def test_one_model_is_as_the_schema_says(name: str, client: TestClient, schema: dict[str, Any]) -> None:
+    check(schema, "/v1/models/{model}", "get", client.get(f"/v1/models/{name}"))
+
+
+@pytest.mark.parametrize("transcript", [TALK, HELLO, replace(HELLO, segments=())])
+@pytest.mark.parametrize("route", ["transcriptions", "translations"])
+def test_openais_answers_are_as_the_schema_says(
+    transcript: Any, route: str, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    client = TestClient(make_app(tmp_path, Recorder(transcript)))
+    path = f"/v1/audio/{route}"
+    for form in ("json", "text", "srt", "vtt", "verbose_json", "diarized_json", "docx"):
+        for extra in ({}, {"timestamp_granularities[]": ["word"]}, {"stream": "true"}):
+            asked: dict[str, Any] = {"response_format": form, **extra}
+            check(schema, path, "post", client.post(path, files={"file": b"s"}, data=asked))
 
 
 @pytest.mark.parametrize("transcript", [TALK, HELLO])
@@ -148,9 +172,11 @@ def test_docs_show_every_route_parameter_and_status(client: TestClient, schema: 
             assert all(f"<td>{status}" in text for status in operation["responses"])
 
 
-def test_the_form_of_the_docs_sends_what_the_route_reads(client: TestClient, schema: dict[str, Any]) -> None:
+def test_the_forms_of_the_docs_send_what_the_routes_read(client: TestClient, schema: dict[str, Any]) -> None:
     page = Page(client.get("/docs").text)
-    (form,) = page.forms
-    assert (form["method"], form["enctype"], form["action"]) == ("post", "multipart/form-data", "v1/transcribe")
-    body = schema["paths"]["/v1/transcribe"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert page.fields == list(body["properties"])
+    paths = ["/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations"]
+    assert [(form["method"], form["enctype"], form["action"]) for form in page.forms] == [
+        ("post", "multipart/form-data", path.lstrip("/")) for path in paths
+    ]
+    bodies = [schema["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"] for path in paths]
+    assert page.fields == [name for body in bodies for name in body["schema"]["properties"]]

@@ -1,0 +1,78 @@
+"""The shapes of OpenAI's audio answers, as its clients read them, for the schema."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stt_ai.api.schemas import Shape
+
+Seconds = Field(ge=0, description="Seconds.")
+
+
+class DurationUsage(Shape):
+    type: Literal["duration"]
+    seconds: float = Field(ge=0, description="Of audio.")
+
+
+class AudioText(Shape):
+    text: str
+    usage: DurationUsage
+
+
+class AudioSegment(Shape):
+    id: int = Field(ge=0)
+    seek: int = Field(ge=0, description="Where the window that holds its beginning starts, in hundredths of a second.")
+    start: float = Seconds
+    end: float = Seconds
+    text: str = Field(description="With the blank before it, if any: joined, they are the whole.")
+    tokens: list[int] = Field(max_length=0, description="Always empty: the service does not tell its tokens.")
+    temperature: float = Field(ge=0, le=1, description="At which that window's text was decoded in the end.")
+    avg_logprob: float = Field(le=0, description="The mean over the segment's tokens.")
+    compression_ratio: float = Field(ge=0, description="Of the segment's text by zlib; loops are above 2.4.")
+    no_speech_prob: float = Field(ge=0, le=1, description="Of that window.")
+
+
+class AudioWord(Shape):
+    word: str
+    start: float = Seconds
+    end: float = Seconds
+
+
+class VerboseText(Shape):
+    task: Literal["transcribe", "translate"]
+    language: str = Field(description="Its English name, of the text.", examples=["english"])
+    duration: float = Field(ge=0, description="Seconds of audio.")
+    text: str
+    segments: list[AudioSegment] | None = Field(None, description="Unless only words are asked for.")
+    words: list[AudioWord] | None = Field(None, description="If asked for.")
+    usage: DurationUsage
+
+
+class SpokenSegment(Shape):
+    type: Literal["transcript.text.segment"]
+    id: str = Field(examples=["seg_0"])
+    speaker: str = Field(description="A, B, … in order of first speech.", examples=["A"])
+    start: float = Seconds
+    end: float = Seconds
+    text: str
+
+
+class DiarizedText(Shape):
+    task: Literal["transcribe"]
+    duration: float = Field(ge=0, description="Seconds of audio.")
+    text: str
+    segments: list[SpokenSegment]
+    usage: DurationUsage
+
+
+class ErrorDetail(Shape):
+    message: str = Field(description="One sentence that says what to do.")
+    type: str = Field(examples=["invalid_request_error"])
+    param: str | None = Field(description="The parameter at fault.")
+    code: str = Field(description="OpenAI's where it has one, else as beside.")
+
+
+class AudioErrorBody(Shape):
+    error: ErrorDetail
+    code: str = Field(description="Stable, as on all routes.", examples=["missing_file"])
+    request_id: str
