@@ -46,12 +46,7 @@ class AsyncClient:
         max_retries: int = MAX_RETRIES,
     ) -> None:
         self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
-        self._http = httpx.AsyncClient(
-            base_url=self._configuration.base_url,
-            headers=self._configuration.headers,
-            timeout=self._configuration.http_timeout,
-            limits=httpx.Limits(max_connections=None),
-        )
+        self._http = httpx.AsyncClient(**self._configuration.http_arguments)
 
     @property
     def base_url(self) -> str:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import httpx
 
@@ -34,8 +35,15 @@ class Configuration:
         return own | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
 
     @property
-    def http_timeout(self) -> httpx.Timeout:
-        return httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_S))
+    def http_arguments(self) -> dict[str, Any]:
+        """Of httpx's clients, of both kinds."""
+        return {
+            "base_url": self.base_url,
+            "headers": self.headers,
+            "timeout": httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_S)),
+            "limits": httpx.Limits(max_connections=None),
+            "verify": self.base_url.startswith("https:"),  # reading the certificates takes longer than most calls
+        }
 
     @property
     def stream_url(self) -> str:

@@ -22,10 +22,11 @@ class Attempts:
         most_retries: int,
         again: Callable[[SttAiError], bool],
         patience: float = 0.0,
+        at_once: bool = False,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._left = most_retries
-        self._made = 0
+        self._made = -1 if at_once else 0
         self._patience = patience
         self._again = again
         self._jitter = jitter
@@ -47,6 +48,6 @@ class Attempts:
 
     def _pause(self, asked: float | None) -> float:
         """At least what the service asks for; the rest is spread, so that many clients do not come back together."""
-        own = min(_MOST_S, _FIRST_S * 2.0 ** min(self._made, 10))
+        own = 0.0 if self._made < 0 else min(_MOST_S, _FIRST_S * 2.0 ** min(self._made, 10))
         own *= 0.5 + self._jitter() / 2
         return own if asked is None else asked + min(own, asked / 4)
