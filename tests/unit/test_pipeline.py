@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stt_ai.errors import AudioLost, ModelUnavailable, Overloaded, PaymentRequired, ReplicaLost
+from stt_ai.errors import AudioLost, BadParameter, ModelUnavailable, Overloaded, PaymentRequired, ReplicaLost
 from stt_ai.pipeline import Pipeline
 from stt_ai.types import (
     SAMPLE_RATE,
@@ -20,9 +21,11 @@ from stt_ai.types import (
     SpeakerCount,
     SpeakerTurn,
     SpeechRegion,
+    Task,
     TranscriptionRequest,
     Upload,
     Window,
+    WindowNote,
     WindowTranscript,
     Word,
 )
@@ -386,3 +389,124 @@ async def test_a_demo_diarizer_makes_the_answer_a_demos(diarize: bool, demo: boo
         UPLOAD, TranscriptionRequest("m", diarize=diarize)
     )
     assert transcript.demo is demo
+
+
+# What is asked of the model, and what is told meanwhile
+
+
+async def test_task_prompt_and_temperature_are_asked_of_every_window() -> None:
+    clock, asked = SpeakingClock(), []
+    hear = clock.transcribe
+
+    async def remember(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        asked.append(options)
+        return await hear(pcm, window, options)
+
+    async def describe() -> LoadedModel:
+        return LoadedModel("real", translates=True)
+
+    clock.transcribe, clock.describe = remember, describe  # type: ignore[method-assign]
+    request = TranscriptionRequest("m", task=Task.TRANSLATE, prompt="Emma", temperature=0.4)
+    await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, request)
+    wanted = DecodingOptions(task=Task.TRANSLATE, prompt="Emma", temperatures=(0.4, 0.6, 0.8, 1.0))
+    assert asked == [wanted, replace(wanted, language="en")]
+
+
+async def test_a_usual_request_decodes_as_the_operator_set_it() -> None:
+    clock, asked = SpeakingClock(), []
+    hear = clock.transcribe
+
+    async def remember(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        asked.append(options)
+        return await hear(pcm, window, options)
+
+    clock.transcribe = remember  # type: ignore[method-assign]
+    usual = DecodingOptions(beam_size=2)
+    await Pipeline(spoken(windows=1), {"m": clock}, Voices(), options=usual).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
+    assert asked == [usual]
+
+
+async def test_a_model_that_cannot_translate_is_not_made_to() -> None:
+    decoder, clock = spoken(windows=1), SpeakingClock()
+    with pytest.raises(BadParameter, match="clock here, which was not trained to translate") as refusal:
+        await Pipeline(decoder, {"m": clock}, Voices()).transcribe(
+            UPLOAD, TranscriptionRequest("m", task=Task.TRANSLATE)
+        )
+    assert (refusal.value.parameter, decoder.calls, clock.heard.total()) == ("model", 0, 0)
+
+
+async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
+    clock, told = SpeakingClock(), []
+    hold, first_told = asyncio.Event(), asyncio.Event()
+    hear = clock.transcribe
+
+    async def last_first(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        if window.index == 2:
+            await first_told.wait()
+            await hold.wait()
+        return await hear(pcm, window, options)
+
+    async def on_text(piece: str) -> None:
+        told.append(piece)
+        first_told.set()
+
+    clock.transcribe = last_first  # type: ignore[method-assign]
+    pipeline = Pipeline(spoken(windows=5), {"m": clock}, Voices())
+    work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m", language="en"), None, on_text))
+    await first_told.wait()
+    await turns_of_the_loop()
+    assert "".join(told) == "w0. w1."
+    hold.set()
+    transcript = await work
+    assert "".join(told) == transcript.text == "w0. w1. w2. w3. w4."
+
+
+async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_language_that_was_not_settled_on() -> None:
+    clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
+    told: list[str] = []
+    allowed = asyncio.Event()
+
+    async def on_duration(seconds: float) -> None:
+        await allowed.wait()
+
+    async def on_text(piece: str) -> None:
+        assert allowed.is_set()
+        told.append(piece)
+
+    pipeline = Pipeline(spoken(windows=3), {"m": clock}, Voices())
+    work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), on_duration, on_text))
+    await turns_of_the_loop()
+    assert told == []
+    allowed.set()
+    assert (await work).text == "".join(told) == "w0. w1. w2."
+
+
+async def test_text_that_was_told_is_not_told_again_when_samples_are_lost() -> None:
+    clock, voices = SpeakingClock(), Voices((0.0, 90.0, "A"), fails=[AudioLost("gone")])
+    told: list[str] = []
+    decoder = spoken(windows=3)
+    voices.gate = asyncio.Event()
+
+    async def on_text(piece: str) -> None:
+        told.append(piece)
+
+    work = asyncio.create_task(
+        Pipeline(decoder, {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m"), None, on_text)
+    )
+    await turns_of_the_loop()
+    voices.gate.set()
+    assert (await work).text == "".join(told) == "w0. w1. w2."
+    assert decoder.calls == 2
+
+
+async def test_notes_of_each_window_come_with_the_transcript() -> None:
+    clock = SpeakingClock()
+
+    async def doubtful(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        return WindowTranscript((Word(" hm", 0.1, 0.5, 0.9),), "en", 0.9, 0.1 * window.index, 0.2 * window.index)
+
+    clock.transcribe = doubtful  # type: ignore[method-assign]
+    transcript = await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert transcript.windows == (WindowNote(0.0, 0.0, 0.0), WindowNote(30.0, 0.1, 0.2))

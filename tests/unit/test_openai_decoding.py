@@ -1,0 +1,90 @@
+"""What a request's task, prompt and temperature become in the engine: tokens and searches, on the demo model.
+
+It was not trained to translate, so what is shown is what it is asked, and not how well it does it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faster_whisper import decode_audio
+
+import stt_ai.models
+from stt_ai.engines import whisper
+from stt_ai.engines.whisper import WhisperEngine
+from stt_ai.engines.whisper_decode import Job
+from stt_ai.types import DecodingOptions, Samples, Task, WindowTranscript
+
+MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
+HELLO = Path(__file__).parents[1] / "data" / "hello_3s.flac"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[WhisperEngine]:
+    loaded = WhisperEngine(MODEL, device="cpu", cpu_threads=2, variable_length=True)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def hello() -> Samples:
+    wave = decode_audio(str(HELLO), sampling_rate=16000)
+    return (wave * 32767).clip(-32768, 32767).astype(np.int16)
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """All that is decoded from here on."""
+    seen: list[Job] = []
+    real = whisper.decode
+
+    def remember(model: Any, encoded: Any, jobs: Any, **options: Any) -> Any:
+        seen.extend(jobs)
+        return real(model, encoded, jobs, **options)
+
+    monkeypatch.setattr(whisper, "decode", remember)
+    return seen
+
+
+def spelt(engine: WhisperEngine, tokens: list[int]) -> list[str]:
+    return [engine._model.tokenizer().tokenizer.id_to_token(token) for token in tokens]
+
+
+@pytest.mark.parametrize("language", ["es", "ja", None])
+def test_a_translation_is_asked_for_by_the_task_token_and_its_words_are_cut_as_english(
+    engine: WhisperEngine, hello: Samples, jobs: list[Job], language: str | None
+) -> None:
+    (heard,) = engine.transcribe_batch([(hello, DecodingOptions(language=language, task=Task.TRANSLATE))])
+    assert isinstance(heard, WindowTranscript)
+    (job,) = jobs
+    code = language or heard.language
+    assert spelt(engine, job.start) == ["<|startoftranscript|>", f"<|{code}|>", "<|translate|>", "<|notimestamps|>"]
+    assert job.language == "en"
+
+
+def test_both_tasks_share_a_batch(engine: WhisperEngine, hello: Samples, jobs: list[Job]) -> None:
+    options = [DecodingOptions("en"), DecodingOptions("es", task=Task.TRANSLATE)]
+    heard = engine.transcribe_batch([(hello, option) for option in options])
+    assert isinstance(heard[0], WindowTranscript) and isinstance(heard[1], WindowTranscript)
+    assert "".join(word.text for word in heard[0].words).strip() == "Hello Emma and welcome from London."
+    assert [spelt(engine, job.start)[2] for job in jobs] == ["<|transcribe|>", "<|translate|>"]
+
+
+def test_a_prompt_stands_before_the_window(engine: WhisperEngine, hello: Samples, jobs: list[Job]) -> None:
+    engine.transcribe_batch([(hello, DecodingOptions("en", prompt="Emma, London"))])
+    (job,) = jobs
+    assert spelt(engine, [job.before[0]]) == ["<|startofprev|>"]
+    assert engine._model.text_of(job.before[1:]) == " Emma, London"
+    assert job.prompt == [*job.before, *job.start]
+
+
+def test_decoding_begins_at_the_temperature_and_says_at_which_it_ended(
+    engine: WhisperEngine, hello: Samples, jobs: list[Job]
+) -> None:
+    warm, cold = (DecodingOptions("en", temperatures=temperatures) for temperatures in ((0.2, 0.4), (0.0, 0.2)))
+    heard = engine.transcribe_batch([(hello, warm), (hello, cold)])
+    assert [job.attempts[0].temperature for job in jobs] == [0.2, 0.0]
+    ended = [one.temperature for one in heard if isinstance(one, WindowTranscript)]
+    assert ended[0] in (0.2, 0.4) and ended[1] == 0.0
