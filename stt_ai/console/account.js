@@ -96,7 +96,7 @@ function planCard({ name, plan, allowance, limits }) {
   const more = [`${used} of ${limit} used`, days && `whole again in ${days} ${days === 1 ? "day" : "days"}`, `${limits.at_once} at once`];
   const out = h("button", { type: "button", id: "sign-out", onclick: leave }, "Sign out");
   return h("div", { class: "card" },
-    h("div", { class: "row" }, h("h2", { class: "name" }, name), h("span", { class: "muted" }, `${plan} plan`), h("span", { class: "grow" }), out),
+    h("div", { class: "row wrap" }, h("h2", { class: "name" }, name), h("span", { class: "muted" }, `${plan} plan`), h("span", { class: "grow" }), out),
     h("p", { class: "figure" }, `${remaining} `, h("small", { class: "muted" }, `${unit} left`)),
     bar,
     h("p", { class: "muted" }, h("small", {}, more.filter(Boolean).join(" · "))));

@@ -33,7 +33,7 @@ export function announce(text) {
 
 /** The service's own sentence, with the request's id; a way on where there is one. */
 export function failure(error, retry) {
-  const account = ["unauthorized", "no_credits", "rate_limited"].includes(error.code);
+  const account = ["unauthorized", "no_credits", "rate_limited"].includes(error.code) && location.hash !== "#account";
   const sentence = navigator.onLine ? error.message : "You are offline. Try again when the connection is back.";
   return h("div", { class: "failure", role: "alert" },
     h("p", {}, sentence, " ", account && h("a", { href: "#account" }, "Your account")),

@@ -1,6 +1,6 @@
 // The microphone: what is being said in grey, what stands in black.
 
-import { $, announce, clock, failure, h, icon } from "./dom.js";
+import { $, announce, clock, failure, icon } from "./dom.js";
 import { exportButtons } from "./export.js";
 import { Level } from "./level.js";
 import { Microphone } from "./sdk/stt-ai.js";
@@ -79,14 +79,16 @@ function reset() {
 }
 
 function heard(final) {
-  $("heard").append(h("span", {}, `${final.text} `));
+  $("heard").append(`${final.text} `);
   guess("");
   return final;
 }
 
-/** Beside the log, which tells listeners only what stands. */
+/** Beside the log, which tells listeners only what stands. Kept in sight for who is reading there. */
 function guess(text) {
+  const below = document.documentElement.scrollHeight - innerHeight - scrollY;
   $("guess").textContent = text;
+  if (below < 80) scrollTo(0, document.documentElement.scrollHeight);
 }
 
 function elapsed() {

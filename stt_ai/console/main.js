@@ -61,6 +61,7 @@ const fill = (select, options) => select.append(...options.map(([value, text]) =
 async function left() {
   const own = client;
   $("left").textContent = leftOver(client);
+  $("hint").hidden = signedIn();
   if (!signedIn()) return;
   try {
     const { allowance } = await client.account();

@@ -48,7 +48,7 @@ function details(body) {
     Length: clock(body.duration),
     Words: body.segments.reduce((sum, segment) => sum + segment.words.length, 0),
     Model: body.model,
-    Charged: `${body.usage.credits} ${body.usage.credits === 1 ? "minute" : "minutes"}`,
+    "Counts as": `${body.usage.credits} ${body.usage.credits === 1 ? "minute" : "minutes"}`,
   };
   const request = [h("dt", {}, "Request"), h("dd", { class: "mono" }, body.request_id)];
   return [...Object.entries(rows).flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, String(text))]), ...request];

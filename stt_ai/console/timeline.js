@@ -42,14 +42,14 @@ export class Timeline {
     Object.assign(this.canvas, { width: width * scale, height: height * scale });
     const pen = this.canvas.getContext("2d");
     pen.scale(scale, scale);
+    const colours = Array.from({ length: 9 }, (_, number) => this.#colour(number));
     const lanes = Math.max(1, this.body.speakers.length);
     const lane = (height - 8) / lanes;
     for (const { speaker, words } of spelled(this.body)) {
       if (!words.length) continue;
-      const number = voice(speaker, this.body.speakers);
       const [start, end] = [words[0].start, words.at(-1).end].map((time) => (time / this.body.duration) * width);
       const row = speaker ? this.body.speakers.indexOf(speaker) : 0;
-      pen.fillStyle = this.#colour(number);
+      pen.fillStyle = colours[voice(speaker, this.body.speakers)];
       pen.beginPath();
       pen.roundRect(start, 4 + row * lane + 1, Math.max(1.5, end - start), Math.max(2, lane - 2), 2);
       pen.fill();

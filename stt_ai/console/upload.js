@@ -38,6 +38,7 @@ function stage(name) {
 
 async function transcribe(file) {
   running = new AbortController();
+  clear();
   $("file-failure").replaceChildren();
   stage("work");
   $("work-name").textContent = file.name;
@@ -77,13 +78,15 @@ function watch(file) {
     if (Number.isFinite(probe.duration)) length = ` ${clock(probe.duration)} of sound`;
   });
   probe.src = url;
-  step("step-up");
   sent(0, file.size);
   const ticking = setInterval(() => begun && hearing(), 500);
 
   function sent(done, total) {
-    if (begun) return;
     const part = Math.min(1, total ? done / total : 0);
+    if (begun && part === 1) return;
+    begun = 0; // it may be sent again after a while, where the service had no room for it
+    step("step-up");
+    bar.setAttribute("aria-label", "Upload");
     bar.value = part;
     $("work-state").textContent = `${bytes(part * file.size)} of ${bytes(file.size)}`;
     const quarter = Math.floor(part * 4);
@@ -106,7 +109,6 @@ function watch(file) {
     clearInterval(ticking);
     probe.removeAttribute("src");
     URL.revokeObjectURL(url);
-    bar.setAttribute("aria-label", "Upload");
   }
 
   return { sent, end };
@@ -114,6 +116,9 @@ function watch(file) {
 
 function step(current) {
   const [up, hear] = [$("step-up"), $("step-hear")];
-  for (const item of [up, hear]) item.toggleAttribute("aria-current", item.id === current);
+  for (const item of [up, hear]) {
+    if (item.id === current) item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  }
   up.classList.toggle("done", current === hear.id);
 }

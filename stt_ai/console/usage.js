@@ -4,7 +4,7 @@ import { clock, failure, h } from "./dom.js";
 import { client } from "./session.js";
 
 const DAYS = 31;
-const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const when = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
 export function usageCards({ days, requests, next_cursor: cursor }) {
   if (!requests.length) return [];
@@ -51,6 +51,6 @@ function requestsCard(requests, cursor) {
 
 function row({ at, kind, seconds, credits, request_id: id }) {
   return h("tr", {},
-    h("td", {}, when.format(new Date(at))), h("td", {}, kind), h("td", { class: "number" }, clock(seconds)),
+    h("td", { class: "whole" }, when.format(new Date(at))), h("td", {}, kind), h("td", { class: "number" }, clock(seconds)),
     h("td", { class: "number" }, String(credits)), h("td", {}, h("code", {}, id)));
 }
