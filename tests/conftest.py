@@ -17,6 +17,14 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, one has the running service and every test that needs it, and unit tests go by files."""
+    for item in items:
+        group = "service" if "integration" in item.path.parts else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def manifest() -> dict[str, Any]:
     """What is said in each file of tests/data, and when."""
