@@ -61,9 +61,11 @@ $(BIN)/python:
 $(VENV)/.server: EXTRAS := server
 $(VENV)/.test: EXTRAS := server,test
 $(VENV)/.train: EXTRAS := server,train
+# Compiling all of 25,000 modules takes two minutes, and tests and training use a few of them.
+$(VENV)/.test $(VENV)/.train: COMPILING := --no-compile
 $(VENV)/.server $(VENV)/.test $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing stt_ai[$(EXTRAS)] into $(VENV); the first time this takes a few minutes"
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(COMPILING) -e '.[$(EXTRAS)]'
 	@touch $@
 
 # npm writes this file last. No lock in the tree: it would name a registry.
