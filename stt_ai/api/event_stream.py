@@ -58,15 +58,18 @@ class EventStream:
         await self._write("", more=False)
 
     @asynccontextmanager
-    async def kept_alive(self) -> AsyncIterator[None]:
-        beating = asyncio.create_task(self._beat())
+    async def kept_alive(self, after: asyncio.Event | None = None) -> AsyncIterator[None]:
+        """Not before ``after``: as long as nothing was sent, a failure can have its own status."""
+        beating = asyncio.create_task(self._beat(after))
         try:
             yield
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
 
-    async def _beat(self) -> None:
+    async def _beat(self, after: asyncio.Event | None) -> None:
+        if after is not None:
+            await after.wait()
         while True:
             await asyncio.sleep(QUIET_S)
             await self._write(": still at work\n\n")

@@ -22,21 +22,26 @@ from stt_ai.types import Transcript
 
 
 async def tell(services: Services, request: Request, grant: Grant, asked: Received[AudioWish], send: Send) -> Response:
-    """Sends the events. A failure is raised as long as nothing was sent; then it is an event.
+    """Sends the events. A failure is raised as long as nothing was sent; then it is an event. Nothing is sent before
+    the file is known to be audio that the caller may have transcribed.
 
     It is charged just before the event that says it is done goes out: who leaves before pays nothing.
     """
-    events = EventStream(request.scope, send, grant.headers)
+    events, allowed = EventStream(request.scope, send, grant.headers), asyncio.Event()
     diarized = asked.wish.response_format is AudioFormat.DIARIZED_JSON
 
     async def told(data: dict[str, Any]) -> None:
         await events.send(data["type"], data)
 
+    async def reserve(seconds: float) -> None:
+        await grant.reserve(seconds)
+        allowed.set()
+
     async def work() -> None:
         # Who speaks is known at the end only.
         on_text = None if diarized else lambda piece: told(_delta(piece))
         wanted = asked.wish.request
-        transcript = await services.transcription.transcribe(asked.upload, wanted, grant.reserve, on_text)
+        transcript = await services.transcription.transcribe(asked.upload, wanted, reserve, on_text)
         current_record().audio_seconds = round(transcript.duration, 2)
         segments = await asyncio.to_thread(spoken_segments, transcript) if diarized else []
         for segment in segments:
@@ -45,7 +50,7 @@ async def tell(services: Services, request: Request, grant: Grant, asked: Receiv
         await told(_done(transcript))
 
     try:
-        async with events.kept_alive():
+        async with events.kept_alive(after=allowed):
             await run_until_disconnect(request.receive, work())
         await events.end()
     except Exception as error:

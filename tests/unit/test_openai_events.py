@@ -1,5 +1,6 @@
 """A transcript as events: in order, charged once, and ended in the way that OpenAI's clients understand."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stt_ai.api import event_stream
 from stt_ai.errors import Overloaded, PaymentRequired, ReplicaLost
 from stt_ai.ports import OnDuration, OnText
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
@@ -141,3 +143,28 @@ def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_nothing(books: Book
         assert patient.cancelled.wait(10)
         assert eventually(lambda: books.left(key) == (5, 0))
         assert not list((tmp_path / "uploads").iterdir())
+
+
+async def test_nothing_is_sent_before_it_is_known_that_it_may_be_transcribed(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: a refusal keeps its status."""
+    monkeypatch.setattr(event_stream, "QUIET_S", 0.0)
+
+    class Undecided(Recorder):
+        async def transcribe(
+            self,
+            upload: Upload,
+            request: TranscriptionRequest,
+            on_duration: OnDuration | None = None,
+            on_text: OnText | None = None,
+        ) -> Transcript:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert on_duration
+            await on_duration(1e6)
+            raise AssertionError("unreachable")
+
+    edge.transcription = Undecided()
+    answer = await ask(edge, edge.books.account(credits=1))
+    assert (answer.status_code, answer.json()["code"]) == (402, "no_credits")
