@@ -1,0 +1,106 @@
+"""What is said in a file: its windows through a transcriber, in one language."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from stt_ai.pipeline.telling import Told
+from stt_ai.pipeline.together import each
+from stt_ai.ports import Transcriber
+from stt_ai.speech import language, windows
+from stt_ai.types import (
+    SAMPLE_RATE,
+    DecodedAudio,
+    DecodingOptions,
+    LanguageGuess,
+    LoadedModel,
+    Window,
+    WindowNote,
+    WindowTranscript,
+    Word,
+)
+
+SILENT_LANGUAGE = "en"  # what `language` says of a file in which nobody speaks
+
+
+@dataclass(slots=True)
+class Heard:
+    """What was heard of a file: windows by index, and the language that all are heard in once that is settled."""
+
+    windows: dict[int, WindowTranscript] = field(default_factory=dict)
+    language: tuple[str, float] | None = None
+
+
+class Hearing:
+    """One file on its way through a transcriber."""
+
+    def __init__(
+        self,
+        audio: DecodedAudio,
+        transcriber: Transcriber,
+        options: DecodingOptions,
+        in_flight: int,
+        heard: Heard,
+        told: Told,
+    ) -> None:
+        self.model = LoadedModel("")
+        self._audio = audio
+        self._windows: Sequence[Window] = ()
+        self._transcriber = transcriber
+        self._options = options
+        self._in_flight = in_flight
+        self._heard = heard
+        self._told = told
+
+    async def hear_all(self, asked: str | None) -> tuple[str, float]:
+        """Hear every window in one language; returns it with its probability (1.0 when the caller said it)."""
+        self.model = await self._transcriber.describe()
+        self._windows = windows.pack(self._audio.regions, max_samples=round(self.model.window_s * SAMPLE_RATE))
+        if not self._windows:
+            return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
+        if self._heard.language is None:
+            self._heard.language = (asked, 1.0) if asked else await self._find_language()
+        code, probability = self._heard.language
+        await each(lambda window: self._hear_and_tell(window, code), self._windows, self._in_flight)
+        return code, probability
+
+    def words(self) -> list[Word]:
+        heard = self._heard.windows
+        return [word for window in self._windows for word in windows.place(heard[window.index].words, window)]
+
+    def notes(self) -> tuple[WindowNote, ...]:
+        heard = [(window, self._heard.windows[window.index]) for window in self._windows]
+        return tuple(
+            WindowNote(window.pieces[0].start / SAMPLE_RATE, one.no_speech_probability, one.temperature)
+            for window, one in heard
+        )
+
+    async def _find_language(self) -> tuple[str, float]:
+        """The file's language, from its first window alone when that is enough, else from several.
+
+        The first window is transcribed in the same pass that detects its language: a clip of one window,
+        the most frequent request, is encoded once.
+        """
+        first = self._windows[0]
+        result = await self._hear(first, None)
+        if language.is_enough(result.language_probability, first.duration, len(self._windows)):
+            return result.language, result.language_probability
+        sample = self._windows[: language.SAMPLE_WINDOWS]
+        guesses: list[LanguageGuess] = await each(
+            lambda window: self._transcriber.detect_language(self._audio.pcm, window), sample, self._in_flight
+        )
+        code, probability = language.combine(guesses)
+        if code != result.language:
+            del self._heard.windows[first.index]
+        return code, probability
+
+    async def _hear_and_tell(self, window: Window, code: str) -> None:
+        await self._hear(window, code)
+        await self._told.tell_text(self._heard.windows)
+
+    async def _hear(self, window: Window, code: str | None) -> WindowTranscript:
+        heard = self._heard.windows
+        known = heard.get(window.index)
+        if known is None:
+            options = replace(self._options, language=code)
+            known = heard[window.index] = await self._transcriber.transcribe(self._audio.pcm, window, options)
+        return known

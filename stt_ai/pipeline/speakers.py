@@ -1,0 +1,27 @@
+"""Who speaks in a file, beside what is said."""
+
+from collections.abc import Sequence
+
+from stt_ai.ports import Diarizer
+from stt_ai.speech import attribution
+from stt_ai.types import DecodedAudio, SpeakerTurn, TranscriptionRequest, Word
+
+
+class Speakers:
+    """Who speaks when in one file; asked of the diarizer once, whatever becomes of the samples afterwards."""
+
+    def __init__(self, diarizer: Diarizer, request: TranscriptionRequest) -> None:
+        self._diarizer = diarizer
+        self._wanted = request.diarize
+        self._count = request.expected_speakers
+        self._turns: tuple[SpeakerTurn, ...] | None = None
+        self.demo = False
+
+    async def find(self, audio: DecodedAudio) -> None:
+        if self._wanted and self._count.most != 1 and audio.regions and self._turns is None:
+            self.demo = (await self._diarizer.describe()).demo
+            self._turns = await self._diarizer.diarize(audio.pcm, self._count)
+
+    def name(self, words: Sequence[Word]) -> Sequence[Word]:
+        """The words with their speakers, where these are wanted. Where no voices were told apart, it is one."""
+        return attribution.attribute(words, self._turns or ()) if self._wanted else words

@@ -1,0 +1,36 @@
+"""What callers are told while a file is worked on."""
+
+import asyncio
+from collections.abc import Mapping
+
+from stt_ai.ports import OnDuration, OnText
+from stt_ai.speech.text_so_far import TextSoFar
+from stt_ai.types import WindowTranscript
+
+
+class Told:
+    """Tells the audio's length once, beside the work: what refuses it ends the work before much of it is done.
+
+    Then tells the text, each piece once, while it is heard; whoever takes it slowly slows the hearing.
+    """
+
+    def __init__(self, on_duration: OnDuration | None, on_text: OnText | None) -> None:
+        self._on_duration = on_duration
+        self._on_text = on_text
+        self._text = TextSoFar()
+        self._telling = asyncio.Lock()
+        self._allowed = asyncio.Event()
+
+    async def tell_length(self, seconds: float) -> None:
+        if self._on_duration:
+            await self._on_duration(seconds)
+            self._on_duration = None
+        self._allowed.set()
+
+    async def tell_text(self, heard: Mapping[int, WindowTranscript]) -> None:
+        if self._on_text is None:
+            return
+        await self._allowed.wait()
+        async with self._telling:
+            if piece := self._text.advance(heard):
+                await self._on_text(piece)

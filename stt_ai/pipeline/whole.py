@@ -1,0 +1,97 @@
+"""The whole job: decoding, hearing and telling speakers apart beside each other, and again where samples were lost."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from stt_ai.errors import AudioLost, BadParameter, ModelUnavailable, ReplicaLost
+from stt_ai.pipeline.hearing import Heard, Hearing
+from stt_ai.pipeline.speakers import Speakers
+from stt_ai.pipeline.telling import Told
+from stt_ai.pipeline.together import together
+from stt_ai.ports import Decoder, Diarizer, OnDuration, OnText, Transcriber
+from stt_ai.speech import segments
+from stt_ai.types import DecodingOptions, Task, Transcript, TranscriptionRequest, Upload
+
+logger = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Transcribes uploads with one decoder, one transcriber a model, and one diarizer, which works beside them.
+
+    ``windows_in_flight`` bounds how many windows of one file wait at the replicas at once: enough to fill
+    every replica's batches, few enough that a file of hours does not stand before all the others.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        transcribers: Mapping[str, Transcriber],
+        diarizer: Diarizer,
+        *,
+        options: DecodingOptions | None = None,
+        windows_in_flight: int = 32,
+        decode_attempts: int = 3,
+    ) -> None:
+        self._decoder = decoder
+        self._transcribers = transcribers
+        self._diarizer = diarizer
+        self._options = options or DecodingOptions()
+        self._windows_in_flight = windows_in_flight
+        self._decode_attempts = decode_attempts
+
+    async def transcribe(
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
+    ) -> Transcript:
+        """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind.
+
+        A model that cannot do the task is a `BadParameter`.
+        """
+        transcriber = await self._able(request)
+        options = _options_for(request, self._options)
+        heard = Heard()  # outlives the samples: no window is decoded twice
+        speakers = Speakers(self._diarizer, request)
+        told = Told(on_duration, on_text)
+        for attempt in range(1, self._decode_attempts + 1):
+            audio = await self._decoder.decode(upload)
+            hearing = Hearing(audio, transcriber, options, self._windows_in_flight, heard, told)
+            try:
+                async with together() as group:
+                    group.create_task(told.tell_length(audio.duration))
+                    group.create_task(speakers.find(audio))
+                    spoken = group.create_task(hearing.hear_all(request.language))
+                code, probability = spoken.result()
+                break
+            except AudioLost:
+                logger.warning("the decoded samples were lost in attempt %d", attempt)
+        else:
+            raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
+        return Transcript(
+            segments=segments.split(speakers.name(hearing.words()), audio.duration),
+            language=code,
+            language_probability=probability,
+            duration=audio.duration,
+            model=hearing.model.label,
+            demo=hearing.model.demo or speakers.demo,
+            windows=hearing.notes(),
+        )
+
+    async def _able(self, request: TranscriptionRequest) -> Transcriber:
+        """The request's transcriber; one that is asked to translate must have learnt it."""
+        transcriber = self._transcribers.get(request.model)
+        if transcriber is None:
+            raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
+        if request.task is Task.TRANSLATE and not (model := await transcriber.describe()).translates:
+            what = f"`model` {request.model} is served by {model.label} here, which was not trained to translate."
+            raise BadParameter(f"{what} Transcribe the file instead, or ask a service with Whisper's weights.", "model")
+        return transcriber
+
+
+def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:
+    """Decoding begins at the temperature that the caller names and rises from there where the text is in doubt."""
+    rest = (temperature for temperature in usual.temperatures if temperature > request.temperature)
+    return replace(usual, task=request.task, prompt=request.prompt, temperatures=(request.temperature, *rest))
