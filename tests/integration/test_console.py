@@ -1,0 +1,239 @@
+"""The console in a real browser, against the real service: what visitors do, what they see, and who can use it."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import imageio_ffmpeg
+import pytest
+
+from tests import browser, node
+from tests.page import Page, opened
+from tests.service import Service, wait_until
+from tests.speech import DATA, word_error_rate
+
+TALK = DATA / "conversations" / "en_2_voices_00.opus"
+SPOKEN = "ten_seconds_01.flac"
+VISITOR = "192.0.2.77"
+# A name that would do harm if it became markup.
+HOSTILE = '<img src=x onerror="document.title=1">'
+VIDEO = "document.querySelector('#screen video')"
+WORDS = "[...document.querySelectorAll('#words p span')]"
+TIME = re.compile(r"(\d+):(\d+):(\d+),(\d+)")
+
+pytestmark = [browser.needed, node.needed]
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def tab(service: Service, downloads: Path) -> Iterator[Page]:
+    profile = downloads.with_name("profile")
+    microphone = profile.with_suffix(".wav")
+    converted = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", DATA / SPOKEN, "-ar", "48000", microphone]
+    subprocess.run(converted, check=True)
+    with opened(profile, downloads, microphone) as page:
+        page.call("Network.enable")
+        page.call("Network.setExtraHTTPHeaders", headers={"X-Forwarded-For": VISITOR})
+        yield page
+
+
+@pytest.fixture
+def page(tab: Page, service: Service) -> Iterator[Page]:
+    """The console as a new visitor finds it. At the end its console must be clean."""
+    tab.go(f"{service.url}/")
+    tab.evaluate("sessionStorage.clear(), localStorage.clear()")
+    tab.call("Page.navigate", url="about:blank")
+    tab.go(f"{service.url}/")
+    tab.problems.clear()
+    yield tab
+    tab.look()
+    assert not tab.problems
+
+
+def test_a_visitor_signs_up_and_the_key_is_kept_only_while_wanted(page: Page, service: Service) -> None:
+    usable(page, "start")
+    page.click(".top a[href='#account']")
+    usable(page, "signing up")
+    page.write("#account [name=name]", HOSTILE)
+    page.press("Enter")
+    key = page.wait("document.querySelector('.secret code')?.textContent")
+    account = httpx.get(f"{service.url}/v1/account", headers=bearer(key)).json()
+    assert account["name"] == page.text("#account-body h2.name") == HOSTILE
+    assert page.evaluate("[sessionStorage.length, localStorage.getItem('stt-ai-key')]") == [1, None]
+    assert page.evaluate("location.href") == f"{service.url}/#account"
+    usable(page, "account")
+    page.click("#sign-out")
+    page.wait("document.querySelector('[name=key]')")
+    assert page.evaluate("[sessionStorage.length, localStorage.getItem('stt-ai-key')]") == [0, None]
+    assert key not in page.evaluate("document.documentElement.outerHTML")
+
+
+def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads: Path, tmp_path: Path) -> None:
+    key = sign_in(page, service)
+    file = tmp_path / f"{HOSTILE}.opus"
+    file.write_bytes(TALK.read_bytes())
+    transcribe(page, file)
+    assert page.text("#result-name") == file.name
+    voices = page.evaluate(
+        "[...document.querySelectorAll('.by b')].map((b) => [b.textContent, getComputedStyle(b).color])"
+    )
+    assert len({name for name, _ in voices}) == len({colour for _, colour in voices}) == 2
+    page.wait(f"{VIDEO}.readyState > 0")
+    page.evaluate(f"{WORDS}[12].id = 'chosen'")
+    page.click("#chosen")
+    page.wait(f"!{VIDEO}.paused && document.querySelector('#chosen.now')")
+    page.wait("document.querySelector('#words .now:not(#chosen)')")
+    page.click(".play")
+    page.wait(f"{VIDEO}.paused")
+    by_keyboard(page)
+    assert json.loads(saved(page, downloads, "json"))["text"].split() == page.evaluate(
+        f"{WORDS}.map((word) => word.textContent)"
+    )
+    told, ours = answer(service, key, "srt"), saved(page, downloads, "srt")
+    assert TIME.sub("", ours) == TIME.sub("", told)
+    assert all(abs(one - other) <= 11 for one, other in zip(times(ours), times(told), strict=True))
+    assert "Speaker 2: " in saved(page, downloads, "txt") and "<v Speaker 2>" in saved(page, downloads, "vtt")
+    usable(page, "transcript")
+    page.click("#summarize button")
+    page.wait("document.querySelector('#summary .by-model')", 90)
+    assert page.evaluate("document.querySelector('#summary span').textContent.length") > 20
+
+
+def test_what_the_microphone_hears_is_written_down(page: Page, service: Service, manifest: dict[str, Any]) -> None:
+    said = next(entry["text"] for entry in manifest["files"] if entry["file"] == SPOKEN)
+    sign_in(page, service)
+    page.evaluate("location.hash = '#live'")
+    page.wait("!document.querySelector('#live').hidden")
+    usable(page, "live")
+    page.click("#talk")
+    page.wait("document.querySelector('#guess').textContent")
+    page.wait("document.querySelector('#live-state').textContent >= '0:12'")
+    page.click("#talk")
+    page.wait("!document.querySelector('#live-exports').hidden")
+    assert word_error_rate([said], [page.text("#heard")]) <= 0.15
+    assert page.text("#guess") == ""
+    usable(page, "heard")
+
+
+def test_keys_are_made_and_revoked(page: Page, service: Service) -> None:
+    sign_in(page, service)
+    page.write(".keys [name=name]", HOSTILE)
+    page.press("Enter")
+    key = page.wait("document.querySelector('.keys .secret code')?.textContent")
+    assert httpx.get(f"{service.url}/v1/account", headers=bearer(key)).status_code == 200
+    assert HOSTILE in page.text(".keys tbody tr")
+    page.click(".keys tbody tr button")
+    page.wait("document.querySelector('dialog[open]')")
+    usable(page, "revoking")
+    page.click("dialog .danger")
+    page.wait("document.querySelector('.keys .gone')")
+    assert httpx.get(f"{service.url}/v1/account", headers=bearer(key)).status_code == 401
+
+
+def test_without_a_key_a_visitor_sees_what_is_left_and_what_is_wrong(page: Page, tmp_path: Path) -> None:
+    transcribe(page, DATA / "hello_3s.flac")
+    assert re.fullmatch(r"\d+ of \d+ left today", page.wait("document.querySelector('#left').textContent"))
+    page.click("#again")
+    notes = tmp_path / "notes.mp3"
+    notes.write_text("This is no sound at all. " * 100)
+    page.choose("#file", notes)
+    request = page.wait("document.querySelector('#file-failure [role=alert] code')?.textContent")
+    assert re.fullmatch(r"[\w-]{8,}", request)
+    assert "audio" in page.text("#file-failure p")
+    usable(page, "failure")
+    refused = [problem for problem in page.problems if "400 (Bad Request)" in problem]
+    assert len(refused) == 1  # the browser's own line about the answer
+    page.problems.remove(refused[0])
+
+
+def test_an_upload_can_be_cancelled_and_a_lost_connection_is_told(page: Page, service: Service) -> None:
+    key = sign_in(page, service)
+    network(page, upload=20_000)
+    page.evaluate("location.hash = '#files'")
+    page.choose("#file", TALK)
+    page.wait("document.querySelector('#work-bar').value > 0")
+    usable(page, "uploading")
+    page.click("#cancel")
+    page.wait("!document.querySelector('#start').hidden")
+    assert page.evaluate("document.querySelector('#file-failure').childElementCount") == 0
+    network(page, offline=True)
+    page.wait("document.querySelector('[data-kind=offline]')")
+    network(page)
+    page.wait("!document.querySelector('[data-kind=offline]')")
+    usage = httpx.get(f"{service.url}/v1/account/usage", headers=bearer(key)).json()
+    assert usage["requests"] == []
+
+
+def network(page: Page, offline: bool = False, upload: int = -1) -> None:
+    """Bytes a second; -1: as fast as it goes."""
+    page.call(
+        "Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=upload
+    )
+
+
+def by_keyboard(page: Page) -> None:
+    """The transcript is one stop of the tab key; its words are reached by arrows."""
+    page.evaluate("document.querySelector('#words').focus()")
+    page.press("ArrowRight")
+    page.press("Enter")
+    page.wait(f"!{VIDEO}.paused && document.querySelector('#words .here') === {WORDS}[13]")
+    page.press(" ")
+    page.wait(f"{VIDEO}.paused")
+
+
+def sign_in(page: Page, service: Service) -> str:
+    key = service.new_key()
+    page.evaluate("location.hash = '#account'")
+    page.wait("document.querySelector('[name=key]')")
+    page.write("[name=key]", key)
+    page.press("Enter")
+    page.wait("document.querySelector('.figure')")
+    return key
+
+
+def transcribe(page: Page, file: Path) -> None:
+    page.evaluate("location.hash = '#files'")
+    page.wait("!document.querySelector('#files').hidden")
+    page.choose("#file", file)
+    page.wait("!document.querySelector('#result').hidden", 90)
+
+
+def usable(page: Page, where: str) -> None:
+    """In both colours, in a window and on a phone: nothing that keeps people out, nothing beside the screen."""
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        page.look(width=width, scheme=scheme)
+        assert page.barriers() == [], (where, scheme, width)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (where, width)
+    page.look()
+
+
+def saved(page: Page, downloads: Path, name: str) -> str:
+    """What the button for this format saves."""
+    before = set(downloads.iterdir())
+    page.click(f"#exports [data-format={name}]")
+    wait_until(lambda: [path for path in downloads.glob(f"*.{name}") if path not in before])
+    (made,) = set(downloads.glob(f"*.{name}")) - before
+    return made.read_text()
+
+
+def answer(service: Service, key: str, form: str) -> str:
+    """The service's own answer for the same file, in this format."""
+    files, data = {"file": TALK.read_bytes()}, {"response_format": form}
+    return httpx.post(f"{service.url}/v1/transcribe", files=files, data=data, headers=bearer(key), timeout=90).text
+
+
+def times(subtitles: str) -> list[int]:
+    """Milliseconds."""
+    return [((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms) for h, m, s, ms in TIME.findall(subtitles)]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
