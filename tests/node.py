@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,10 +30,12 @@ def run(
     ``env`` comes on top of this process's; Node's own options go there as ``NODE_OPTIONS``. ``timeout`` in seconds.
     """
     environment = {**os.environ, "NODE_PATH": str(MODULES), **(env or {})}
-    environment["PATH"] = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [NODE, FOLDER / script, *args], env=environment, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # npm is there
+    command, told = [NODE, FOLDER / script, *args], {"capture_output": True, "text": True, "check": False}
+    try:
+        done = subprocess.run(command, env=environment, timeout=timeout, **told)
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"{Path(script).name} took more than {timeout:g} s: {late.stdout!r} {late.stderr!r}")
     if done.returncode:
         pytest.fail(f"{Path(script).name} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
     return done

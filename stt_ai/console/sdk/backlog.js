@@ -48,8 +48,8 @@ export class Backlog {
     while (open()) {
       const piece = this.#at(this.#position);
       if (piece) {
+        this.#position += piece.length; // before it is sent: its text may come before the sending is through
         yield piece;
-        this.#position += piece.length;
         this.forget(this.#position - KEPT_S * this.rate);
         this.nudge();
       } else if (this.finished) return;

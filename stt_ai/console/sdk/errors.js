@@ -62,17 +62,20 @@ export function errorOf(status, header, text) {
   });
 }
 
-const BY_CODE = {
-  unauthorized: AuthenticationFailed,
-  no_credits: PaymentRequired,
-  rate_limited: RateLimited,
-  internal_error: ServerError,
-};
-const PASSING = ["unavailable", "overloaded", "model_loading", "model_unavailable", "replica_lost", "lease_expired"];
+const BY_CODE = Object.fromEntries(
+  [
+    [BadRequest, "bad_request invalid_parameter malformed_body unsupported_encoding frame_too_large"],
+    [AuthenticationFailed, "unauthorized"],
+    [PaymentRequired, "no_credits"],
+    [RateLimited, "rate_limited"],
+    [Unavailable, "unavailable overloaded storage_full model_loading model_unavailable replica_lost lease_expired"],
+    [ServerError, "internal_error"],
+  ].flatMap(([Kind, codes]) => codes.split(" ").map((code) => [code, Kind])),
+);
 
 /** The error that the last message of a stream tells, or an event of a summary. */
 export function errorOfMessage(message, closeCode = null) {
-  const Kind = BY_CODE[message.code] ?? (PASSING.includes(message.code) ? Unavailable : StreamClosed);
+  const Kind = BY_CODE[message.code] ?? StreamClosed;
   const error = new Kind(message.error, {
     code: message.code,
     requestId: message.request_id ?? null,

@@ -77,6 +77,7 @@ export class LiveStream {
     for (let cuts = 0; ; ) {
       try {
         for await (const event of this.#connection(sound)) {
+          if (this.#failure) throw this.#failure;
           if (event.type === "final" || event.type === "partial") cuts = 0;
           yield event;
           if (event.type === "ended") return;
@@ -158,6 +159,8 @@ export class LiveStream {
   /** Null: it was told before. */
   #eventOf(message, sound) {
     const event = eventOf(message);
+    // The service counts from where the last connection went on.
+    if (event?.type === "ended" && sound.rate) event.duration = Math.round((100 * this.#backlog.end) / sound.rate) / 100;
     if (event?.type === "final") {
       if (event.segment_id <= this.#lastSegment) return null;
       this.#lastSegment = event.segment_id;

@@ -59,7 +59,9 @@ export class NodeSocket {
   /** Resolves when there is room for more. */
   async send(data) {
     const [kind, bytes] = typeof data === "string" ? [TEXT, Buffer.from(data)] : [BINARY, data];
-    if (!this.isOpen || this.#write(kind, bytes)) return;
+    if (!this.isOpen) return;
+    // Even where there is room: what has come must be read in between.
+    if (this.#write(kind, bytes)) return new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => {
       const go = () => {
         this.#socket.off("drain", go).off("close", go);

@@ -1,0 +1,52 @@
+// What people write with the client: it must pass the types, and what is wrong must not.
+import { Client, Microphone, PaymentRequired, RateLimited, type StreamEvent, type Transcript } from "stt-ai";
+
+const client = new Client({ apiKey: null, baseUrl: new URL("http://127.0.0.1:8000") });
+
+export async function files(chosen: File): Promise<Transcript> {
+  const subtitles: string = await client.transcribe("talk.mp4", { responseFormat: "srt", language: "es" });
+  console.log(subtitles, (await client.transcribe(new Uint8Array(9))).segments[0]?.words[0]?.speaker);
+  // @ts-expect-error: subtitles are text
+  (await client.transcribe(chosen, { responseFormat: "vtt" })).segments;
+  // @ts-expect-error: no such format
+  client.transcribe(chosen, { responseFormat: "docx" });
+  // @ts-expect-error: a number is no file
+  client.transcribe(7);
+  return client.transcribe(chosen, { onProgress: (sent, total) => console.log(sent / (total ?? 1)) });
+}
+
+export async function summaries(text: string, signal: AbortSignal): Promise<string> {
+  for await (const event of client.summarize(text, { style: "detailed", stream: true, signal })) {
+    if (event.type === "delta") console.log(event.text);
+    else return event.summary;
+  }
+  const { summary, model } = await client.summarize(text);
+  return summary + model;
+}
+
+export async function live(): Promise<void> {
+  const microphone = new Microphone({ onLevel: (level: number) => console.log(level) });
+  const stream = client.stream(microphone, { endpointing: false, token: async () => "t" });
+  for await (const event of stream) {
+    if (event.type === "final") console.log(event.text, event.words[0]?.start);
+    // @ts-expect-error: partials have no words
+    if (event.type === "partial") console.log(event.words);
+  }
+  const last: StreamEvent = { type: "ended", text: "", duration: 1 };
+  console.log(last, stream.sessionId);
+}
+
+export async function accounts(): Promise<number> {
+  try {
+    const { key } = await client.signUp("Ada");
+    const made = await client.keys.create("laptop");
+    await client.keys.revoke(made.id);
+    const [day] = (await client.usage({ days: 7 })).days;
+    console.log(key.key, (await client.keys.list())[0]?.revoked_at, day?.credits, (await client.health()).parts);
+    console.log((await client.models())[0]?.id, (await client.languages())[0]?.code, client.allowance?.remaining);
+  } catch (error) {
+    if (error instanceof RateLimited) return error.retryAfter ?? 1;
+    if (error instanceof PaymentRequired) console.log(error.code, error.status, error.requestId);
+  }
+  return (await client.account()).allowance.remaining;
+}

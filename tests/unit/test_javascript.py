@@ -1,0 +1,59 @@
+"""The JavaScript client in Node, beside servers that refuse, cut and answer oddly; and its package."""
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from tests import node
+from tests.unit.billing_support import Books
+from tests.unit.edge_support import books
+from tests.unit.stream_support import Sessions, live_app, serving
+
+__all__ = ["books"]
+
+SDK = Path(__file__).parents[2] / "stt_ai/console/sdk"
+
+pytestmark = node.needed
+
+
+def test_requests_come_again_and_fail_as_documented() -> None:
+    assert "fail 0" in node.run("requests.test.mjs").stdout
+
+
+def test_live_streams_are_whole_over_cuts(books: Books, digests: str, tmp_path: Path) -> None:
+    with (
+        serving(live_app(tmp_path / "a", Sessions())) as service,
+        serving(live_app(tmp_path / "b", Sessions(), resume_s=1e-9)) as forgetful,
+        serving(live_app(tmp_path / "c", Sessions(), books.client)) as refusing,
+    ):
+        ports = {"SERVICE": service, "FORGETFUL": forgetful, "REFUSING": refusing}
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        assert "fail 0" in node.run("live.test.mjs", env={**urls, "DIGESTS": digests}).stdout
+
+
+@pytest.fixture
+def digests() -> Iterator[str]:
+    """The address of a WebSocket that tells the digest of each message, in fragments and between pings."""
+
+    def tell(connection: ServerConnection) -> None:
+        while isinstance(message := connection.recv(), bytes):
+            connection.ping()
+            connection.send(iter(hashlib.sha256(message).hexdigest()))
+        connection.send(iter(message))
+        connection.close(4321)
+
+    with serve(tell, "127.0.0.1", 0, max_size=None) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
+        server.shutdown()
+
+
+def test_it_installs_as_a_package_and_its_types_hold(tmp_path: Path) -> None:
+    shutil.copy(node.FOLDER / "use.ts", tmp_path)
+    done = node.run("package.mjs", SDK, tmp_path)
+    assert done.stdout.splitlines()[-1] == "ok"
