@@ -1,6 +1,6 @@
-"""`stt-ai`: what operators do with accounts, keys and credits, on the service's database, also while it runs.
+"""`stt-ai`: files, live speech and summaries through a service or without one, and the operators' commands.
 
-Exit codes: 0 done; 1 refused or not found, with the reason on standard error; 2 wrong usage; 3 the books do not agree.
+The operators' work on the service's database, also while it runs.
 """
 
 import sys
@@ -9,28 +9,52 @@ from pathlib import Path
 import click
 
 from stt_ai import __version__
-from stt_ai.billing.database import DatabaseError, default_url
 from stt_ai.cli.accounts import accounts, keys
 from stt_ai.cli.books import credits, db, ledger
-from stt_ai.cli.session import Session, settings_in
+from stt_ai.cli.exits import EXIT_CODES, exit_code
+from stt_ai.cli.models import models
+from stt_ai.cli.session import Session, database_errors
+from stt_ai.cli.stream import stream
+from stt_ai.cli.summarize import summarize
+from stt_ai.cli.transcribe import transcribe
 from stt_ai.errors import SttError
 
+EXAMPLES = """\
+\b
+Examples:
+  stt-ai transcribe meeting.mp3
+  stt-ai transcribe *.mp4 --format srt --out subtitles --jobs 4
+  stt-ai transcribe interview.wav --local
+  stt-ai stream --microphone --language en
+  stt-ai transcribe meeting.mp3 | stt-ai summarize - --style action_items
+  stt-ai accounts create "Ada Ltd" --credits 1000
+"""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Shows those of callers before those of operators."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=f"{EXAMPLES}\n{EXIT_CODES}")
 @click.option("--database-url", help="Default: what --config says, STT_AI_DATABASE_URL, or SQLite in the data folder.")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The service's YAML.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.version_option(__version__, prog_name="stt-ai")
 @click.pass_context
 def main(context: click.Context, database_url: str | None, config: Path | None, as_json: bool) -> None:
-    """Accounts, keys, credits and the ledger of an stt_ai service."""
-    settings = settings_in(config)
-    context.obj = Session(database_url or settings.database_url or default_url(), settings, as_json)
-    context.call_on_close(context.obj.database.close)
+    """Speech to text: files, live speech and summaries, through a service or on this machine alone.
+
+    accounts, keys, credits, ledger and db are for the operators of a service, and work on its database.
+    """
+    context.obj = Session(database_url, config, as_json)
+    context.call_on_close(context.obj.close)
 
 
-for group in (accounts, keys, credits, ledger, db):
-    main.add_command(group)
+for command in (transcribe, stream, summarize, models, accounts, keys, credits, ledger, db):
+    main.add_command(command)
 
 
 def run() -> None:
@@ -38,6 +62,7 @@ def run() -> None:
     try:
         main()
     except SttError as error:
-        sys.exit(f"stt-ai: {error.message}")
-    except DatabaseError as error:
+        click.echo(f"stt-ai: {error.message}", err=True)
+        sys.exit(exit_code(error))
+    except database_errors() as error:
         sys.exit(f"stt-ai: the database does not answer as it should: {getattr(error, 'orig', None) or error}")

@@ -1,0 +1,47 @@
+"""Progress of many files, on a terminal only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from stt_ai.sdk.uploads import Progress
+
+
+class Bars:
+    """One bar for all files, and one for each that is on its way."""
+
+    def __init__(self, files: int) -> None:
+        self._all = tqdm(total=files, unit="file", disable=None, position=0, leave=False)
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[Progress]:
+        """Gives what is told the bytes sent."""
+        bar = tqdm(desc=name[-30:], unit="B", unit_scale=True, disable=None, leave=False)
+        try:
+            yield lambda sent, total: _show(bar, sent, total)
+        finally:
+            bar.close()
+            self._all.update()
+
+    def say(self, line: str) -> None:
+        """A line on standard error, beside the bars."""
+        tqdm.write(line, file=_standard_error())
+
+    def close(self) -> None:
+        self._all.close()
+
+
+def _show(bar: Any, sent: int, total: int | None) -> None:
+    bar.total = total
+    bar.n = sent
+    if sent and sent == total:
+        bar.set_postfix_str("transcribing")
+    bar.refresh()
+
+
+def _standard_error() -> Any:
+    import sys
+
+    return sys.stderr

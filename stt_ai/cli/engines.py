@@ -1,0 +1,157 @@
+"""The parts of the pipeline in this process: each loads its model when it is first wanted."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+from stt_ai.engines.decoding import FileDecoder
+from stt_ai.engines.diarization import DiarizationEngine
+from stt_ai.engines.gpu import find_gpu
+from stt_ai.engines.pcm import PcmReader
+from stt_ai.engines.scheduler import BatchScheduler
+from stt_ai.engines.whisper import WhisperEngine
+from stt_ai.errors import SttError
+from stt_ai.models import diarization
+from stt_ai.models.catalogue import ModelEntry
+from stt_ai.settings import Settings
+from stt_ai.speech.windows import chunks_of, gather
+from stt_ai.types import (
+    DecodedAudio,
+    DecodingOptions,
+    LanguageGuess,
+    LoadedModel,
+    Pcm,
+    Samples,
+    SpeakerCount,
+    SpeakerTurn,
+    Upload,
+    Window,
+    WindowTranscript,
+)
+
+Engine = TypeVar("Engine")
+
+
+class Once(Generic[Engine]):
+    """An engine that is loaded once, in a thread. Raises `ModelUnavailable` as often as it is asked for."""
+
+    def __init__(self, load: Callable[[], tuple[Engine, LoadedModel]]) -> None:
+        self._load = load
+        self._loading: asyncio.Future[tuple[Engine, LoadedModel]] | None = None
+
+    async def get(self) -> tuple[Engine, LoadedModel]:
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(asyncio.to_thread(self._load))
+        return await asyncio.shield(self._loading)
+
+
+class LocalDecoder:
+    def __init__(self, decoder: FileDecoder) -> None:
+        self._decoder = decoder
+
+    async def decode(self, upload: Upload) -> DecodedAudio:
+        return await asyncio.to_thread(self._decoder.decode, upload)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One window. ``options`` None: only its language is wanted."""
+
+    samples: Samples
+    options: DecodingOptions | None
+
+
+class LocalTranscriber:
+    """Windows of all files go through one queue, in batches."""
+
+    def __init__(self, entry: ModelEntry, settings: Settings) -> None:
+        self._engine = Once(partial(_load_whisper, entry, settings))
+        self._scheduler: BatchScheduler[Job, WindowTranscript | LanguageGuess] | None = None
+        self._max_batch = settings.transcriber.max_batch or (16 if _on_gpu(settings.transcriber.device) else 8)
+
+    async def describe(self) -> LoadedModel:
+        return (await self._engine.get())[1]
+
+    async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        heard = await (await self._queue()).submit(Job(_samples(pcm, window), options))
+        assert isinstance(heard, WindowTranscript)
+        return heard
+
+    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
+        guessed = await (await self._queue()).submit(Job(_samples(pcm, window), None))
+        assert isinstance(guessed, LanguageGuess)
+        return guessed
+
+    async def close(self) -> None:
+        if self._scheduler is not None:
+            await self._scheduler.close()
+
+    async def _queue(self) -> "BatchScheduler[Job, WindowTranscript | LanguageGuess]":
+        engine = (await self._engine.get())[0]
+        if self._scheduler is None:
+            self._scheduler = BatchScheduler(
+                partial(_run, engine),
+                max_batch=self._max_batch,
+                max_queued=100_000,  # each file brings only so many at once
+                bucket=lambda job: job.options is None,
+            )
+        return self._scheduler
+
+
+class LocalDiarizer:
+    """One file at a time: each takes all cores."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = Once(partial(_load_diarizer, settings))
+        self._turn = asyncio.Semaphore(1)
+
+    async def describe(self) -> LoadedModel:
+        return (await self._engine.get())[1]
+
+    async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+        engine, _ = await self._engine.get()
+        async with self._turn:
+            return await asyncio.to_thread(engine.diarize, PcmReader(pcm), speakers)
+
+
+def _run(engine: WhisperEngine, jobs: Sequence[Job]) -> "list[WindowTranscript | LanguageGuess | SttError]":
+    """One batch, all of one kind."""
+    windows = [(job.samples, job.options) for job in jobs if job.options is not None]
+    if windows:
+        return list(engine.transcribe_batch(windows))
+    return list(engine.detect_batch([job.samples for job in jobs]))
+
+
+def _samples(pcm: Pcm, window: Window) -> Samples:
+    return gather(window, pcm.chunk_samples, {index: pcm.chunks[index] for index in chunks_of(window, pcm)})
+
+
+def _on_gpu(device: str) -> bool:
+    return find_gpu().available if device == "auto" else device == "cuda"
+
+
+def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine, LoadedModel]:
+    chosen, model = settings.transcriber, settings.models.sources.resolve(entry)
+    engine = WhisperEngine(
+        model.path,
+        device="cuda" if _on_gpu(chosen.device) else "cpu",
+        compute_type=chosen.compute_type,
+        cpu_threads=chosen.cpu_threads,
+        variable_length=model.variable_length,
+    )
+    return engine, LoadedModel(model.label, model.demo, model.window_s)
+
+
+def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:
+    chosen = settings.diarizer
+    found = diarization.resolve(chosen.pipeline, settings.models.sources, chosen.folder)
+    engine = DiarizationEngine(
+        found.config,
+        found.parts,
+        device="cuda" if _on_gpu(chosen.device) else "cpu",
+        threads=chosen.cpu_threads,
+        chunks_a_batch=chosen.chunks_a_batch,
+    )
+    return engine, LoadedModel(found.label, found.demo)

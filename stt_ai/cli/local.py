@@ -1,0 +1,83 @@
+"""Transcription on this machine, without a service and without Ray: the same pipeline over the engines."""
+
+import asyncio
+import json
+import threading
+import warnings
+from pathlib import Path
+from typing import Any, Self
+
+from stt_ai.api.parameters import parse_parameters
+from stt_ai.api.rendering import transcript_body
+from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
+from stt_ai.engines.decoding import FileDecoder
+from stt_ai.engines.ffmpeg import DecoderLimits
+from stt_ai.errors import EmptyFile
+from stt_ai.pipeline import Pipeline
+from stt_ai.sdk.calls import Format
+from stt_ai.sdk.uploads import Progress
+from stt_ai.settings import Settings
+from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
+from stt_ai.types import DecodingOptions, Transcript, Upload
+
+
+class Local:
+    """Threads may share it: their files go through one event loop, which runs while this is entered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = asyncio.new_event_loop()
+        self._pipeline: Pipeline | None = None
+        self._transcribers = {e.id: LocalTranscriber(e, settings) for e in settings.models.catalogue.entries}
+
+    def __enter__(self) -> Self:
+        warnings.simplefilter("ignore")  # of the models' libraries, which people cannot do anything about
+        threading.Thread(target=self._loop.run_forever, name="stt-ai-local", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> str:
+        """The text in the format. Raises `SttError` or `OSError`."""
+        size = path.stat().st_size
+        if not path.is_file():
+            raise IsADirectoryError(f"{path} is not a file")
+        if not size:
+            raise EmptyFile("The file is empty.")
+        progress(size, size)
+        fields = {name: str(value).lower() for name, value in asked.items() if value is not None}
+        wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)
+        work = self._made().transcribe(Upload(path, size, path.name), wanted.request)
+        return _spelt(asyncio.run_coroutine_threadsafe(work, self._loop).result(), form)
+
+    async def _close(self) -> None:
+        for transcriber in self._transcribers.values():
+            await transcriber.close()
+
+    def _made(self) -> Pipeline:
+        if self._pipeline is None:
+            settings = self._settings
+            decoder = FileDecoder(DecoderLimits(max_duration_s=settings.decoder.max_duration_s))
+            self._pipeline = Pipeline(
+                LocalDecoder(decoder),
+                self._transcribers,
+                LocalDiarizer(settings),
+                options=DecodingOptions(beam_size=settings.transcriber.beam_size),
+            )
+        return self._pipeline
+
+
+def _spelt(transcript: Transcript, form: Format) -> str:
+    match form:
+        case "txt":
+            return to_txt(transcript)
+        case "srt":
+            return to_srt(transcript)
+        case "vtt":
+            return to_vtt(transcript)
+    body = transcript_body(transcript, "")
+    for name in ("usage", "request_id"):  # nobody was asked and nothing charged
+        del body[name]
+    return json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False)

@@ -1,0 +1,76 @@
+"""`stt-ai models`."""
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from stt_ai.cli.exits import server_parts
+from stt_ai.cli.printing import table
+from stt_ai.cli.service import Service, asks_service
+from stt_ai.cli.session import Session
+
+if TYPE_CHECKING:
+    from stt_ai.settings import Settings
+
+SPEAKERS, SUMMARIES = "speakers", "summaries"
+
+EXAMPLES = """\
+\b
+Examples:
+  stt-ai models list
+  stt-ai models pull large-v3-turbo speakers summaries
+"""
+
+
+@click.group(epilog=EXAMPLES)
+def models() -> None:
+    """Show the models on offer, and fetch their weights."""
+
+
+@models.command("list")
+@click.option("--local", is_flag=True, help="Those that this installation knows, without a service.")
+@asks_service
+def list_models(service: Service, local: bool) -> None:
+    """The models that a service offers."""
+    if local:
+        found = [dataclasses.asdict(model) for model in service.session.settings.models.catalogue.models()]
+    else:
+        with service.client() as client:
+            found = [dataclasses.asdict(model) for model in client.models()]
+    if service.json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    click.echo(table("id languages speed name", [(m["id"], m["languages"], m["speed"], m["name"]) for m in found]))
+
+
+@models.command("pull")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def pull(session: Session, names: tuple[str, ...], as_json: bool) -> None:
+    """Fetch weights from the model hub into its cache, unless they are here.
+
+    NAMES are those of `stt-ai models list`, and `speakers` and `summaries` for the models that name speakers and write
+    summaries. HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE are heeded, and so is --config.
+    """
+    with server_parts():
+        fetched = {name: _fetched(session.settings, name) for name in names}
+    if as_json or session.json:
+        click.echo(json.dumps(fetched, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(f"{name}  {folder}" for name, folder in fetched.items()))
+
+
+def _fetched(settings: "Settings", name: str) -> str:
+    """The folder. Raises `BadParameter` or `ModelUnavailable`."""
+    from stt_ai.models import diarization, language_models
+
+    sources = settings.models.sources.model_copy(update={"source": "hub"})
+    if name == SPEAKERS:
+        chosen = settings.diarizer
+        return str(diarization.resolve(chosen.pipeline, sources, chosen.folder).config.parent)
+    if name == SUMMARIES:
+        return str(language_models.resolve(settings.summarizer.model, sources, settings.summarizer.folder).folder)
+    return str(sources.resolve(settings.models.catalogue.entry(name)).path)
