@@ -13,20 +13,27 @@ from stt_ai.types import Task, TranscriptionRequest
 GRANULARITIES = "timestamp_granularities[]"
 _BOTH = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream"})
 KNOWN = {
-    Task.TRANSCRIBE: _BOTH | {GRANULARITIES, "keywords[]", "include[]", "chunking_strategy"},
+    Task.TRANSCRIBE: _BOTH | {GRANULARITIES, "keywords[]", "chunking_strategy"},
     Task.TRANSLATE: _BOTH,
 }
 
 _VOICES = "Speakers are told apart here, but not known by name: leave `known_speaker_names` and their samples out."
 _CHUNKS = "Speech is found and cut by the service itself: send `chunking_strategy` as auto, or leave it out."
+_LANGUAGE = "One language is expected, or found out: send it as `language`, and leave `languages` out."
+_INCLUDED = (
+    "Nothing can be included, log probabilities neither; verbose_json has their mean for each segment. "
+    "Leave `include` out."
+)
+_REASONS = {
+    "known_speaker_names": _VOICES,
+    "known_speaker_references": _VOICES,
+    "languages": _LANGUAGE,
+    "include": _INCLUDED,
+}
 REFUSED: Mapping[str, str] = {
-    "known_speaker_names[]": _VOICES,
-    "known_speaker_references[]": _VOICES,
-    "languages[]": "One language is expected, or found out: send it as `language`, and leave `languages` out.",
-    **{
-        f"chunking_strategy[{name}]": _CHUNKS
-        for name in ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
-    },
+    **{f"{name}{end}": reason for name, reason in _REASONS.items() for end in ("", "[]")},
+    **{f"chunking_strategy[{n}]": _CHUNKS for n in ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")},
+    **{n: f"A list is sent as `{n}[]`, once for each of its items." for n in ("keywords", "timestamp_granularities")},
 }
 """Fields that are not quietly ignored: the answer would not be what was asked for."""
 
@@ -62,7 +69,7 @@ class AudioWish(Wish):
 def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: str, task: Task) -> AudioWish:
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
-    _refuse_extras(given)
+    _refuse_chunking(given)
     model = given.get("model", default_model if task is Task.TRANSCRIBE else "whisper-1")
     form = _format(given.get("response_format", AudioFormat.JSON), task)
     words, segments = _granularities(given.get(GRANULARITIES), form)
@@ -83,15 +90,9 @@ def _prompt(given: Mapping[str, str]) -> str:
     return f"{keywords} {given.get('prompt', '')}".strip()
 
 
-def _refuse_extras(given: Mapping[str, str]) -> None:
+def _refuse_chunking(given: Mapping[str, str]) -> None:
     if given.get("chunking_strategy", "auto") != "auto":
         raise BadParameter(_CHUNKS, "chunking_strategy")
-    if "include[]" in given:
-        raise BadParameter(
-            f"`include[]` is {quoted(given['include[]'])}; nothing can be included, log probabilities neither. "
-            "The verbose_json format has their mean for each segment.",
-            "include[]",
-        )
 
 
 def _format(value: str, task: Task) -> AudioFormat:
