@@ -23,7 +23,11 @@ needed = pytest.mark.skipif(not INSTALLED, reason="Node.js's packages are NOT in
 
 
 def run(
-    script: str | Path, *args: str | Path, env: Mapping[str, str] | None = None, timeout: float = 120
+    script: str | Path,
+    *args: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """What ``script``, named from tests/node or by its whole path, writes. Fails the test when the script fails.
 
@@ -31,9 +35,9 @@ def run(
     """
     environment = {**os.environ, "NODE_PATH": str(MODULES), **(env or {})}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # npm is there
-    command, told = [NODE, FOLDER / script, *args], {"capture_output": True, "text": True, "check": False}
+    command, how = [NODE, FOLDER / script, *args], {"cwd": cwd, "capture_output": True, "text": True, "check": False}
     try:
-        done = subprocess.run(command, env=environment, timeout=timeout, **told)
+        done = subprocess.run(command, env=environment, timeout=timeout, **how)
     except subprocess.TimeoutExpired as late:
         pytest.fail(f"{Path(script).name} took more than {timeout:g} s: {late.stdout!r} {late.stderr!r}")
     if done.returncode:
