@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from stt_ai.errors import BadParameter
 from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import each
 from stt_ai.ports import Transcriber
@@ -13,12 +14,15 @@ from stt_ai.types import (
     DecodingOptions,
     LanguageGuess,
     LoadedModel,
+    Task,
     Window,
     WindowNote,
     WindowTranscript,
     Word,
 )
 
+SENTENCES_APART = SAMPLE_RATE // 2
+"""Samples between the regions of two sentences; each region has some of the pause in it."""
 SILENT_LANGUAGE = "en"  # what `language` says of a file in which nobody speaks
 
 
@@ -52,9 +56,19 @@ class Hearing:
         self._told = told
 
     async def hear_all(self, asked: str | None) -> tuple[str, float]:
-        """Hear every window in one language; returns it with its probability (1.0 when the caller said it)."""
+        """Hear every window in one language; returns it with its probability (1.0 when the caller said it).
+
+        Raises `BadParameter` when the model is to translate and never learnt it.
+        """
         self.model = await self._transcriber.describe()
-        self._windows = windows.pack(self._audio.regions, max_samples=round(self.model.window_s * SAMPLE_RATE))
+        if self._options.task is Task.TRANSLATE and not self.model.translates:
+            what = f"`model` is served by {self.model.label} here, which was not trained to translate."
+            raise BadParameter(f"{what} Transcribe the file instead, or ask a service with Whisper's weights.", "model")
+        self._windows = windows.pack(
+            self._audio.regions,
+            max_samples=round(self.model.window_s * SAMPLE_RATE),
+            longest_pause=SENTENCES_APART if self.model.variable_length else None,
+        )
         if not self._windows:
             return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
         if self._heard.language is None:

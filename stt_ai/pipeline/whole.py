@@ -4,14 +4,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stt_ai.errors import AudioLost, BadParameter, ModelUnavailable, ReplicaLost
+from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.pipeline.hearing import Heard, Hearing
 from stt_ai.pipeline.speakers import Speakers
 from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import together
 from stt_ai.ports import Decoder, Diarizer, OnDuration, OnText, Transcriber
 from stt_ai.speech import segments
-from stt_ai.types import DecodingOptions, Task, Transcript, TranscriptionRequest, Upload
+from stt_ai.types import DecodingOptions, Transcript, TranscriptionRequest, Upload
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,9 @@ class Pipeline:
 
         A model that cannot do the task is a `BadParameter`.
         """
-        transcriber = await self._able(request)
+        transcriber = self._transcribers.get(request.model)
+        if transcriber is None:
+            raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
         options = _options_for(request, self._options)
         heard = Heard()  # outlives the samples: no window is decoded twice
         speakers = Speakers(self._diarizer, request)
@@ -79,16 +81,6 @@ class Pipeline:
             demo=hearing.model.demo or speakers.demo,
             windows=hearing.notes(),
         )
-
-    async def _able(self, request: TranscriptionRequest) -> Transcriber:
-        """The request's transcriber; one that is asked to translate must have learnt it."""
-        transcriber = self._transcribers.get(request.model)
-        if transcriber is None:
-            raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
-        if request.task is Task.TRANSLATE and not (model := await transcriber.describe()).translates:
-            what = f"`model` {request.model} is served by {model.label} here, which was not trained to translate."
-            raise BadParameter(f"{what} Transcribe the file instead, or ask a service with Whisper's weights.", "model")
-        return transcriber
 
 
 def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:
