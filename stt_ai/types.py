@@ -205,7 +205,7 @@ class LoadedModel:
     """What a transcriber has in memory. ``label`` is what answers report as their model.
 
     ``window_s``: the longest window that it hears well, in seconds. ``translates``: it learnt to write English of
-    what is said in other languages.
+    what is said in other languages. ``variable_length``: a short window takes it less time than a long one.
     """
 
     label: str
@@ -213,6 +213,7 @@ class LoadedModel:
     window_s: float = 30.0
     gpu: GpuInfo = GpuInfo()
     translates: bool = False
+    variable_length: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine,
         cpu_threads=chosen.cpu_threads,
         variable_length=model.variable_length,
     )
-    return engine, LoadedModel(model.label, model.demo, model.window_s)
+    return engine, LoadedModel(model.label, model.demo, model.window_s, variable_length=model.variable_length)
 
 
 def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:

@@ -156,8 +156,15 @@ class TranscriberDeployment:
             cpu_threads=config.cpu_threads,
             variable_length=model.variable_length,
         )
-        translates = config.entry.translates and not model.demo
-        return engine, LoadedModel(model.label, model.demo, model.window_s, find_gpu(), translates)
+        loaded = LoadedModel(
+            model.label,
+            model.demo,
+            model.window_s,
+            find_gpu(),
+            translates=config.entry.translates and not model.demo,
+            variable_length=model.variable_length,
+        )
+        return engine, loaded
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""

@@ -18,11 +18,16 @@ KEPT_PAUSE = SAMPLE_RATE // 5
 
 
 def pack(
-    regions: Iterable[SpeechRegion], max_samples: int = MAX_SAMPLES, kept_pause: int = KEPT_PAUSE
+    regions: Iterable[SpeechRegion],
+    max_samples: int = MAX_SAMPLES,
+    kept_pause: int = KEPT_PAUSE,
+    longest_pause: int | None = None,
 ) -> tuple[Window, ...]:
     """As few windows of at most ``max_samples`` as neighbours can be joined into, in the order of the file.
 
-    ``regions`` are in order and do not overlap. Each of their samples lies in exactly one window.
+    ``regions`` are in order and do not overlap. Each of their samples lies in exactly one window. What stands further
+    apart than ``longest_pause`` is not joined: where short windows cost no more than long ones, a model hears a
+    sentence better alone than glued to the next speaker's.
     """
     windows: list[list[SpeechRegion]] = []
     used = max_samples
@@ -30,7 +35,8 @@ def pack(
         pieces = windows[-1] if windows else []
         pause = region.start - pieces[-1].end if pieces else 0
         joined = bool(pieces) and pause <= kept_pause
-        if used + (pause if joined else 0) + region.end - region.start > max_samples:
+        apart = longest_pause is not None and pause > longest_pause
+        if apart or used + (pause if joined else 0) + region.end - region.start > max_samples:
             windows.append([region])
             used = region.end - region.start
         elif joined:

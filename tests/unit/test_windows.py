@@ -30,9 +30,14 @@ def _covered(windows: tuple[Window, ...]) -> list[tuple[int, int]]:
     return [(piece.start, piece.end) for window in windows for piece in window.pieces]
 
 
-@given(regions())
-def test_every_speech_sample_lies_in_exactly_one_window_in_order(found: list[SpeechRegion]) -> None:
-    spans = _covered(pack(found))
+LONGEST_PAUSES = st.none() | st.integers(0, 5 * SAMPLE_RATE)
+
+
+@given(regions(), LONGEST_PAUSES)
+def test_every_speech_sample_lies_in_exactly_one_window_in_order(
+    found: list[SpeechRegion], longest_pause: int | None
+) -> None:
+    spans = _covered(pack(found, longest_pause=longest_pause))
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     for region in found:
         inside = sum(max(0, min(end, region.end) - max(start, region.start)) for start, end in spans)
@@ -65,6 +70,12 @@ def test_neighbouring_windows_could_not_have_been_one(found: list[SpeechRegion])
         pause = after.pieces[0].start - before.pieces[-1].end
         heard = before.samples + (first.end - first.start) + (pause if pause <= KEPT_PAUSE else 0)
         assert heard > MAX_SAMPLES
+
+
+@given(regions(longest=20 * SAMPLE_RATE), st.integers(0, 5 * SAMPLE_RATE))
+def test_what_stands_too_far_apart_is_not_in_one_window(found: list[SpeechRegion], longest_pause: int) -> None:
+    for window in pack(found, longest_pause=longest_pause):
+        assert all(after.start - before.end <= longest_pause for before, after in pairwise(window.pieces))
 
 
 def test_a_region_longer_than_a_window_is_cut_in_equal_parts() -> None:
