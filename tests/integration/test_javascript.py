@@ -1,15 +1,24 @@
 """The JavaScript client against the running service: in Node, and in a page under a strict policy."""
 
+import functools
+import http.server
+import json
+import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
+import pytest
 
-from tests import node
-from tests.service import Service
-from tests.speech import DATA
+from tests import browser, node
+from tests.page import opened
+from tests.service import ROOT, Service
+from tests.speech import DATA, word_error_rate
 
+SDK = ROOT / "stt_ai/console/sdk"
 SPOKEN = "ten_seconds_01.flac"
 
 
@@ -28,3 +37,80 @@ def test_in_node(service: Service, manifest: dict[str, Any], tmp_path: Path) -> 
     said = next(entry["text"] for entry in manifest["files"] if entry["file"] == SPOKEN)
     env = {"STT_AI_BASE_URL": service.url, "SAID": said, **{name: str(path) for name, path in files.items()}}
     assert "fail 0" in node.run("client.test.mjs", env=env, timeout=180).stdout
+
+
+# What a page of another origin does with the client, a file and a key.
+VISIT = """
+(async ({ url, key }) => {
+  const { Client } = await import("/stt-ai.js");
+  const client = new Client({ baseUrl: url, apiKey: key });
+  const file = new File([await (await fetch("/hello.flac")).blob()], "hello.flac");
+  const nameOf = (work) => work.then(() => "nothing", (error) => error.name + " " + error.message);
+  const heard = async (who) => {
+    const events = [];
+    for await (const event of who.stream(file, { language: "en" })) events.push(event);
+    const finals = events.filter(({ type }) => type === "final");
+    return { text: finals.map(({ text }) => text).join(" "), last: events.at(-1) };
+  };
+  const sent = [];
+  const { text } = await client.transcribe(file, { onProgress: (...at) => sent.push(at) });
+  const stranger = new Client({ baseUrl: url, apiKey: "YOUR_API_KEY" });
+  const signal = AbortSignal.abort(new Error("enough"));
+  const nobody = new Client({ baseUrl: "http://127.0.0.1:9", apiKey: null, maxRetries: 0 });
+  return {
+    text,
+    last: sent.at(-1),
+    size: file.size,
+    subtitles: await client.transcribe(file.stream(), { responseFormat: "vtt" }),
+    live: await heard(client),
+    anonymous: await heard(new Client({ baseUrl: url, apiKey: null })),
+    left: client.allowance.limit - client.allowance.remaining,
+    refused: await nameOf(stranger.transcribe(file)),
+    refusedLive: await nameOf(heard(stranger)),
+    aborted: await nameOf(client.transcribe(file, { signal })),
+    nobody: await nameOf(nobody.transcribe(file)),
+    nobodyLive: await nameOf(heard(nobody)),
+  };
+})
+"""
+
+
+@pytest.fixture
+def elsewhere(service: Service, tmp_path: Path) -> Iterator[str]:
+    """The address of a page of another origin, which may load its own scripts and call itself and the service."""
+    folder = tmp_path / "site"
+    shutil.copytree(SDK, folder)
+    shutil.copy(DATA / "hello_3s.flac", folder / "hello.flac")
+    (folder / "index.html").write_text("<!doctype html><title>Elsewhere · test</title>")
+    there = f"{service.url} {service.url.replace('http', 'ws', 1)} http://127.0.0.1:9 ws://127.0.0.1:9"
+    policy = f"default-src 'none'; script-src 'self'; connect-src 'self' {there}"
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            self.send_header("Content-Security-Policy", policy)
+            super().end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@browser.needed
+def test_in_a_page_of_another_origin(service: Service, elsewhere: str, tmp_path: Path) -> None:
+    hello = "Hello Emma and welcome from London."
+    with opened(tmp_path / "profile", tmp_path) as page:
+        page.go(elsewhere)
+        given = json.dumps({"url": service.url, "key": service.new_key()})
+        told = page.evaluate(f"({VISIT})({given})")
+    assert told["text"] == hello
+    sent, total = told["last"]
+    assert sent == total > told["size"]
+    assert told["subtitles"].startswith("WEBVTT")
+    for live in (told["live"], told["anonymous"]):
+        assert word_error_rate([hello], [live["text"]]) <= 0.2
+        assert live["last"] == {"type": "ended", "text": "", "duration": 3.0}
+    assert told["left"] >= 2
+    assert told["refused"].startswith("AuthenticationFailed ") and told["refusedLive"] == told["refused"]
+    assert told["aborted"] == "Error enough"
+    assert told["nobody"].startswith("ConnectionFailed ") and told["nobodyLive"].startswith("ConnectionFailed ")
