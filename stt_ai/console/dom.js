@@ -38,8 +38,11 @@ export function failure(error, retry) {
   return h("div", { class: "failure", role: "alert" },
     h("p", {}, sentence, " ", account && h("a", { href: "#account" }, "Your account")),
     error.requestId && h("small", {}, "Request ", h("code", {}, error.requestId)),
-    retry && h("p", { class: "row" }, h("button", { type: "button", class: "small", onclick: retry }, "Try again")));
+    retry && mayPass(error) && h("p", { class: "row" }, h("button", { type: "button", class: "small", onclick: retry }, "Try again")));
 }
+
+/** What is wrong with the request itself stays wrong. */
+const mayPass = ({ status }) => !(status >= 400 && status < 429);
 
 /** A bar under the top of the page, in the place of an older one of the same kind. */
 export function notice(kind, text) {

@@ -41,6 +41,12 @@ export class Player {
     for (const url of this.urls.splice(0)) URL.revokeObjectURL(url);
   }
 
+  /** After a change of who speaks. */
+  redraw() {
+    this.timeline.draw();
+    this.#changed();
+  }
+
   seek(seconds, play = false) {
     if (!this.media || this.media.error) return;
     this.media.currentTime = seconds;

@@ -22,8 +22,7 @@ export function show(file, body) {
   transcript.render(body);
   player.load(file, body);
   $("exports").replaceChildren(...exportButtons(body, file.name));
-  $("speakers").hidden = !body.speakers.length;
-  $("speakers").querySelector("ul").replaceChildren(...body.speakers.map((name) => speaker(name, body)));
+  speakers(body);
   $("details").replaceChildren(...details(body));
   summary.offer(body.text);
   $("result-name").focus({ preventScroll: true });
@@ -36,10 +35,32 @@ export function clear() {
   summary.offer("");
 }
 
+function speakers(body) {
+  $("speakers").hidden = !body.speakers.length;
+  $("speakers").querySelector("ul").replaceChildren(...body.speakers.map((name) => speaker(name, body)));
+}
+
 function speaker(name, body) {
   const own = body.segments.filter((segment) => segment.speaker === name);
   const seconds = own.reduce((sum, { start, end }) => sum + end - start, 0);
-  return h("li", { class: `s${voice(name, body.speakers)}` }, name, h("small", {}, clock(seconds)));
+  const input = h("input", { type: "text", value: name, maxlength: 60, "aria-label": `Name of ${name}`, autocomplete: "off" });
+  input.addEventListener("change", () => {
+    const given = input.value.trim().replace(/\s+/g, " ");
+    if (given && given !== name) rename(body, name, given);
+    else input.value = name;
+  });
+  return h("li", { class: `s${voice(name, body.speakers)}` }, input, h("small", {}, clock(seconds)));
+}
+
+/** Everywhere, in what is saved too. Two voices with one name are one from then on. */
+function rename(body, from, to) {
+  const all = [...body.segments, ...body.segments.flatMap((segment) => segment.words)];
+  for (const part of all) if (part.speaker === from) part.speaker = to;
+  body.speakers = [...new Set(body.speakers.map((name) => (name === from ? to : name)))];
+  transcript.render(body);
+  player.redraw();
+  speakers(body);
+  announce(`${from} is ${to} now.`);
 }
 
 function details(body) {

@@ -101,6 +101,10 @@ def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads:
     assert TIME.sub("", ours) == TIME.sub("", told)
     assert all(abs(one - other) <= 11 for one, other in zip(times(ours), times(told), strict=True))
     assert "Speaker 2: " in saved(page, downloads, "txt") and "<v Speaker 2>" in saved(page, downloads, "vtt")
+    page.write(".speakers input", HOSTILE)
+    page.press("Enter")
+    page.wait(f"document.querySelector('.by b').textContent.endsWith({json.dumps(HOSTILE)})")
+    assert saved(page, downloads, "txt").startswith(page.text(".by b") + ": ")
     usable(page, "transcript")
     page.click("#summarize button")
     page.wait("document.querySelector('#summary .by-model')", 90)
@@ -217,11 +221,12 @@ def usable(page: Page, where: str) -> None:
 
 def saved(page: Page, downloads: Path, name: str) -> str:
     """What the button for this format saves."""
-    before = set(downloads.iterdir())
     page.click(f"#exports [data-format={name}]")
-    wait_until(lambda: [path for path in downloads.glob(f"*.{name}") if path not in before])
-    (made,) = set(downloads.glob(f"*.{name}")) - before
-    return made.read_text()
+    wait_until(lambda: list(downloads.glob(f"*.{name}")))
+    (made,) = downloads.glob(f"*.{name}")
+    text = made.read_text()
+    made.unlink()
+    return text
 
 
 def answer(service: Service, key: str, form: str) -> str:
