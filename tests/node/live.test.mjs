@@ -70,6 +70,13 @@ describe("a live stream", { concurrency: 4 }, () => {
     assert.ok(events.at(-1).duration < 3);
   });
 
+  test("stopped before it began, it tells nothing", async () => {
+    const stream = new Client({ baseUrl: SERVICE }).stream(speech());
+    stream.stop();
+    const events = await collect(stream);
+    assert.deepEqual(events.map(({ type }) => type), ["ready", "ended"]);
+  });
+
   test("who leaves in the middle closes the connection and the source", async () => {
     let closed = false;
     async function* endless() {

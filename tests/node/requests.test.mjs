@@ -92,7 +92,7 @@ for (const [status, code, name] of STATUSES) {
     const details = { name, code, status, message: `It is ${code}.`, requestId: "r1", retryAfter: null };
     await assert.rejects(new sdk.Client({ baseUrl: url }).account(), details);
     await assert.rejects(new sdk.Client({ baseUrl: url }).transcribe(SOUND), details);
-    assert.ok(sdk[name].prototype instanceof sdk.SttError);
+    assert.ok(sdk[name].prototype instanceof sdk.SttAiError);
   });
 }
 

@@ -1,6 +1,7 @@
 """The JavaScript client in Node, beside servers that refuse, cut and answer oddly; and its package."""
 
 import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
+from stt_ai import __version__
 from tests import node
 from tests.unit.billing_support import Books
 from tests.unit.edge_support import books
@@ -51,6 +53,10 @@ def digests() -> Iterator[str]:
         threading.Thread(target=server.serve_forever).start()
         yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
         server.shutdown()
+
+
+def test_its_version_is_the_service_s() -> None:
+    assert json.loads((SDK / "package.json").read_text())["version"] == __version__
 
 
 def test_it_installs_as_a_package_and_its_types_hold(tmp_path: Path) -> None:

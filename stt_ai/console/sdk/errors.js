@@ -1,6 +1,6 @@
 // What can go wrong, as the service says it: one class for each status that the documentation names.
 
-export class SttError extends Error {
+export class SttAiError extends Error {
   /** Base of all. `code` is stable; `retryAfter` in seconds, where the service names a time. */
   constructor(message, { code = "error", status = null, requestId = null, retryAfter = null, cause } = {}) {
     super(message, cause === undefined ? undefined : { cause });
@@ -12,25 +12,25 @@ export class SttError extends Error {
   }
 }
 
-export class BadRequest extends SttError {}
-export class AuthenticationFailed extends SttError {}
-export class PaymentRequired extends SttError {}
-export class NotFound extends SttError {}
-export class Conflict extends SttError {}
-export class TooLarge extends SttError {}
-export class RateLimited extends SttError {}
-export class Unavailable extends SttError {}
-export class ServerError extends SttError {}
+export class BadRequest extends SttAiError {}
+export class AuthenticationFailed extends SttAiError {}
+export class PaymentRequired extends SttAiError {}
+export class NotFound extends SttAiError {}
+export class Conflict extends SttAiError {}
+export class TooLarge extends SttAiError {}
+export class RateLimited extends SttAiError {}
+export class Unavailable extends SttAiError {}
+export class ServerError extends SttAiError {}
 
 /** There was no answer. */
-export class ConnectionFailed extends SttError {
+export class ConnectionFailed extends SttAiError {
   constructor(message, details = {}) {
     super(message, { code: "connection_failed", ...details });
   }
 }
 
 /** A live stream ended before it was stopped. `closeCode` is the WebSocket's. */
-export class StreamClosed extends SttError {
+export class StreamClosed extends SttAiError {
   constructor(message, { closeCode = null, ...details } = {}) {
     super(message, { code: "stream_closed", ...details });
     this.closeCode = closeCode;

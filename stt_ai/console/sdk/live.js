@@ -5,11 +5,10 @@ import { configOf, eventOf } from "./messages.js";
 import { PageSocket } from "./page-socket.js";
 import { backoff, sleep } from "./requests.js";
 import { speech } from "./sources.js";
-import { forNode } from "./uploads.js";
+import { forNode, inPage } from "./uploads.js";
 
 const LONGEST_WAIT = 30; // seconds
 const KEEPALIVE_MS = 10_000;
-const inNode = globalThis.process?.versions?.node !== undefined;
 
 export class LiveStream {
   #source;
@@ -43,6 +42,7 @@ export class LiveStream {
     const { signal } = this.#options;
     const sound = await speech(this.#source, this.#options);
     this.#backlog = new Backlog(sound.rate);
+    if (this.#stopped) this.stop();
     const leave = () => this.#socket?.close();
     signal?.addEventListener("abort", leave);
     const hearing = this.#hear(sound.pieces);
@@ -129,7 +129,7 @@ export class LiveStream {
     const url = `${client.baseUrl.replace(/^http/, "ws")}/v1/stream`;
     const token = await this.#token();
     const address = token ? `${url}?token=${encodeURIComponent(token)}` : url;
-    if (!inNode) return PageSocket.open(address);
+    if (inPage) return PageSocket.open(address, signal);
     const headers = client.apiKey && !token ? { Authorization: `Bearer ${client.apiKey}` } : {};
     return (await forNode()).NodeSocket.open(address, headers, signal);
   }
@@ -138,7 +138,7 @@ export class LiveStream {
   async #token() {
     const { client, signal, token } = this.#options;
     if (token !== undefined) return typeof token === "function" ? token() : token;
-    return client.apiKey && !inNode ? (await client.streamToken({ signal })).token : null;
+    return client.apiKey && inPage ? (await client.streamToken({ signal })).token : null;
   }
 
   async #speak(socket) {

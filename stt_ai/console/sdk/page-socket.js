@@ -10,11 +10,11 @@ export class PageSocket {
   #texts = new Queue();
   closeCode = null;
 
-  static open(url) {
+  static open(url, signal) {
     return new Promise((resolve, reject) => {
       const made = new PageSocket();
       const socket = (made.#socket = new WebSocket(url));
-      socket.binaryType = "arraybuffer";
+      signal?.addEventListener("abort", () => socket.close(), { once: true });
       socket.onopen = () => resolve(made);
       socket.onmessage = ({ data }) => made.#texts.push(data);
       socket.onclose = ({ code }) => {

@@ -1,5 +1,5 @@
 // Requests and their repetition. Whoever may be charged sends an Idempotency-Key, so repeating never costs twice.
-import { ConnectionFailed, SttError, errorOf } from "./errors.js";
+import { ConnectionFailed, SttAiError, errorOf } from "./errors.js";
 
 const LONGEST_WAIT = 30; // seconds; a day's or month's allowance is not waited for
 const RUNNING = "still_running";
@@ -43,6 +43,7 @@ export async function repeated(attempt, { again, signal, onlyRefused = false }) 
       if (answer.status < 400) return answer;
       error = errorOf(answer.status, answer.header, await answer.text());
     } catch (thrown) {
+      if (!(thrown instanceof SttAiError)) throw thrown; // the caller's own reason to leave, or file
       error = thrown;
     }
     const wait = waitAfter(error, count, onlyRefused);
@@ -80,7 +81,7 @@ export function sleep(seconds, signal) {
   });
 }
 
-/** The `{event, data}` of a body of server-sent events. Throws `SttError` when it breaks off. */
+/** The `{event, data}` of a body of server-sent events. Throws `SttAiError` when it breaks off. */
 export async function* serverEvents(response, url, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
@@ -98,7 +99,7 @@ export async function* serverEvents(response, url, signal) {
       }
     }
   } catch (cause) {
-    throw cause instanceof SttError ? cause : failed(url, signal, cause);
+    throw cause instanceof SttAiError ? cause : failed(url, signal, cause);
   } finally {
     reader.cancel().catch(() => {}); // nobody reads on: the service stops writing
   }

@@ -264,7 +264,7 @@ export interface ErrorDetails {
 }
 
 /** Base of all failures that the service tells, and of there being no answer. `message` says what to do. */
-export class SttError extends Error {
+export class SttAiError extends Error {
   constructor(message: string, details?: ErrorDetails);
   /** Stable, for programs. */
   readonly code: string;
@@ -273,16 +273,16 @@ export class SttError extends Error {
   /** Seconds. */
   readonly retryAfter: number | null;
 }
-export class BadRequest extends SttError {}
-export class AuthenticationFailed extends SttError {}
-export class PaymentRequired extends SttError {}
-export class NotFound extends SttError {}
-export class Conflict extends SttError {}
-export class TooLarge extends SttError {}
-export class RateLimited extends SttError {}
-export class Unavailable extends SttError {}
-export class ServerError extends SttError {}
-export class ConnectionFailed extends SttError {}
-export class StreamClosed extends SttError {
+export class BadRequest extends SttAiError {}
+export class AuthenticationFailed extends SttAiError {}
+export class PaymentRequired extends SttAiError {}
+export class NotFound extends SttAiError {}
+export class Conflict extends SttAiError {}
+export class TooLarge extends SttAiError {}
+export class RateLimited extends SttAiError {}
+export class Unavailable extends SttAiError {}
+export class ServerError extends SttAiError {}
+export class ConnectionFailed extends SttAiError {}
+export class StreamClosed extends SttAiError {
   readonly closeCode: number | null;
 }

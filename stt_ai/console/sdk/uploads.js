@@ -1,7 +1,8 @@
 // Files on their way: in browsers by XMLHttpRequest, which alone tells how far an upload is, elsewhere by node:http.
 import { failed } from "./requests.js";
 
-const browser = typeof XMLHttpRequest !== "undefined";
+/** Whether this is a page, or a worker of one. */
+export const inPage = typeof XMLHttpRequest !== "undefined";
 
 /** What only Node has. The folder's package.json tells bundlers for browsers to leave it out. */
 export const forNode = () => import("./node.js");
@@ -12,12 +13,12 @@ export const forNode = () => import("./node.js");
  */
 export async function openedFile(source, name) {
   if (typeof source === "string" || source instanceof URL) {
-    if (browser) throw new TypeError("A page cannot read a path: give a File, such as an input's `files[0]`.");
+    if (inPage) throw new TypeError("A page cannot read a path: give a File, such as an input's `files[0]`.");
     const file = await (await forNode()).fileAt(source);
     return { ...file, name: name ?? file.name, again: true };
   }
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) source = new Blob([source]);
-  if (browser && !(source instanceof Blob) && isStream(source)) source = await new Response(source).blob();
+  if (inPage && !(source instanceof Blob) && isStream(source)) source = await new Response(source).blob();
   if (source instanceof Blob) {
     const pieces = () => source.stream();
     return { name: name ?? source.name ?? "audio", size: source.size, again: true, blob: () => source, pieces };
@@ -32,7 +33,7 @@ function isStream(source) {
 
 /** Sends `fields` and then `file` as a form. `onProgress(sent, total)` in bytes of the form; total null: not known. */
 export async function uploaded(url, { headers, fields, file, onProgress, signal }) {
-  if (browser) return byXhr(url, headers, form(fields, file), onProgress, signal);
+  if (inPage) return byXhr(url, headers, form(fields, file), onProgress, signal);
   const { posted } = await forNode();
   const parts = multipart(fields, file);
   try {
