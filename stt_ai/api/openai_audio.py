@@ -11,7 +11,7 @@ from starlette.types import Send
 from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.answering import Dialect, admitted, answer, received, replayed
 from stt_ai.api.event_stream import Deferred
-from stt_ai.api.openai_events import tell
+from stt_ai.api.openai_events import tell_transcript
 from stt_ai.api.openai_form import audio_form, audio_responses
 from stt_ai.api.openai_parameters import KNOWN, REFUSED, AudioWish, parse_audio
 from stt_ai.api.openai_rendering import render
@@ -80,7 +80,7 @@ async def _serve(
             if asked.stored:
                 return replayed(asked.stored)
             if asked.wish.stream:
-                return await tell(services, request, grant, asked, send)
+                return await tell_transcript(services, request, grant, asked, send)
             return await answer(services, request, grant, asked, dialect)
 
     response = await admitted(admission, arrival, serve)

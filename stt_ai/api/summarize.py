@@ -12,15 +12,15 @@ from starlette.types import Send
 
 from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.answering import admitted, replayed
 from stt_ai.api.context import current_record
 from stt_ai.api.disconnect import run_until_disconnect
-from stt_ai.api.errors import failure_response
 from stt_ai.api.event_stream import Deferred, EventStream
 from stt_ai.api.openapi import summary_request, summary_responses
 from stt_ai.api.schemas import SummaryBody
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.api.summary_body import Wanted, read_wanted
-from stt_ai.errors import SttError
+from stt_ai.api.telling import tell
 from stt_ai.ports import Summarizer
 from stt_ai.types import Summary
 
@@ -49,26 +49,22 @@ def summary_routes(services: Services, summarizer: Summarizer, admission: Admiss
 
 
 async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig, request: Request, send: Send) -> None:
-    arrival, grant = Arrival.of(request, config.trusted_proxies, WorkKind.SUMMARY), None
-    try:
-        async with admission.admit(arrival) as grant:
-            wanted = await read_wanted(request, arrival, config)
-            if wanted.stream:
-                response: Response | None = None
-                await _tell(summarizer, wanted, grant, request, send)
-            else:
-                response = await _answer(summarizer, wanted, grant, request)
-    except SttError as error:
-        response = failure_response(error)
-    if response is not None:
-        response.headers.update(grant.headers if grant else {})
-        await response(request.scope, request.receive, send)
+    arrival = Arrival.of(request, config.trusted_proxies, WorkKind.SUMMARY)
+
+    async def serve(grant: Grant) -> Response:
+        wanted = await read_wanted(request, arrival, config)
+        if wanted.stream:
+            return await _tell(summarizer, wanted, grant, request, send)
+        return await _answer(summarizer, wanted, grant, request)
+
+    response = await admitted(admission, arrival, serve)
+    await response(request.scope, request.receive, send)
 
 
 async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request) -> Response:
     fingerprint = hashlib.sha256(json.dumps([wanted.text, wanted.style]).encode()).hexdigest()
-    if replayed := await grant.claim(fingerprint):
-        return Response(replayed.body, replayed.status, {**dict(replayed.headers), "Idempotency-Replayed": "true"})
+    if stored := await grant.claim(fingerprint):
+        return replayed(stored)
     await grant.reserve(0)
     summary = await run_until_disconnect(request.receive, summarizer.summarize(wanted.text, wanted.style))
     demo = (("x-stt-demo-model", "true"),) if summary.demo else ()
@@ -78,8 +74,7 @@ async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request:
     return Response(answer.body, answer.status, dict(answer.headers))
 
 
-async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request, send: Send) -> None:
-    """Raises a failure as long as nothing was sent; then it is an event."""
+async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request, send: Send) -> Response:
     await grant.reserve(0)
     events = EventStream(request.scope, send, grant.headers)
     told = summarizer.stream(wanted.text, wanted.style)
@@ -93,13 +88,7 @@ async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: R
                 await events.send("summary", _body(piece))
 
     try:
-        async with events.kept_alive():
-            await run_until_disconnect(request.receive, work())
-        await events.end()
-    except SttError as error:
-        if not events.started:
-            raise
-        await events.fail(failure_response(error))
+        return await tell(events, request.receive, work())
     finally:
         await asyncio.shield(_closed(told))
 

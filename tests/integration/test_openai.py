@@ -2,6 +2,7 @@
 
 import io
 import json
+import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +36,15 @@ def client(service: Service) -> Iterator[OpenAI]:
 def ask(client: OpenAI, path: Path = HELLO, model: str = "whisper-1", **fields: Any) -> Any:
     with path.open("rb") as file:
         return client.audio.transcriptions.create(file=file, model=model, **fields)
+
+
+def silence(seconds: int) -> io.BytesIO:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8000 * seconds))
+    file.seek(0)
+    return file
 
 
 @pytest.mark.parametrize("model", ["whisper-1", "gpt-4o-transcribe", "large-v3-turbo"])
@@ -126,7 +136,7 @@ def test_failures_are_the_clients_own_exceptions(service: Service, client: OpenA
         ask(OpenAI(api_key="stt_live_unknown", base_url=client.base_url, max_retries=0))
     assert unknown.value.code == "invalid_api_key"
     with client_of(service, credits=1) as poor, pytest.raises(openai.APIStatusError) as unpaid:
-        ask(poor, TEN_MINUTES, stream=True)
+        poor.audio.transcriptions.create(file=silence(90), model="whisper-1", stream=True)
     assert (unpaid.value.status_code, unpaid.value.code) == (402, "insufficient_quota")
 
 
