@@ -40,8 +40,9 @@ class Session:
     @property
     def operators(self) -> "Operators":
         """Needs the tables, which the service makes when it starts, and `db upgrade`."""
-        from stt_ai.billing.operators import Operators
-        from stt_ai.billing.service import BillingService
+        with server_parts():
+            from stt_ai.billing.operators import Operators
+            from stt_ai.billing.service import BillingService
 
         if self.database.version() is None:
             raise click.ClickException("This database has no accounts yet: run `stt-ai db upgrade` first.")

@@ -2,7 +2,7 @@
 
 import functools
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -59,9 +59,9 @@ class Transcription:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def words(self) -> Iterator[Word]:
+    def words(self) -> tuple[Word, ...]:
         """All words, in order."""
-        return (word for segment in self.segments for word in segment.words)
+        return tuple(word for segment in self.segments for word in segment.words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ def test_a_file_that_is_no_audio_cannot_be_streamed(tmp_path: Path) -> None:
     ("missing", "arguments"),
     [
         ("sqlalchemy", ["db", "version"]),
+        ("sqlmodel", ["accounts", "list"]),
         ("pydantic", ["models", "list", "--local"]),
         ("yaml", ["models", "pull", "small"]),
         ("numpy", ["transcribe", "pyproject.toml", "--local"]),
