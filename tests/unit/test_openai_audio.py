@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 from stt_ai.api.openai_names import NAMES
 from stt_ai.api.openai_parameters import AudioFormat, AudioWish, parse_audio
 from stt_ai.api.openai_rendering import render
-from stt_ai.errors import Overloaded, PaymentRequired, TooManyRequests, Unauthorized, UnsupportedMedia
-from stt_ai.types import Segment, Task, Transcript, TranscriptionRequest, WindowNote, Word
+from stt_ai.errors import BadParameter, Overloaded, PaymentRequired, TooManyRequests, Unauthorized, UnsupportedMedia
+from stt_ai.types import ModelInfo, Segment, Task, Transcript, TranscriptionRequest, WindowNote, Word
 from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, FourModels, Recorder, form, make_app
 
 SOUND = ("file", "meeting.mp3", b"\x00sound\r\n" * 1000)
@@ -202,6 +202,15 @@ def test_what_cannot_be_honoured_is_refused_with_the_parameter_named(
     assert not service.requests
 
 
+def test_where_no_model_translates_that_is_said() -> None:
+    class OnlyTurbo(FourModels):
+        def models(self) -> tuple[ModelInfo, ...]:
+            return MODELS[:1]
+
+    with pytest.raises(BadParameter, match="none of the models on offer here was trained to translate"):
+        parse_audio({"model": "whisper-1"}, OnlyTurbo(), "large-v3-turbo", Task.TRANSLATE)
+
+
 def test_no_stream_of_a_format_that_events_cannot_hold(client: TestClient) -> None:
     answers = {name: post(client, response_format=name, stream="true") for name in AudioFormat}
     assert {name for name, answer in answers.items() if answer.status_code == 200} == {"json", "text", "diarized_json"}
@@ -256,8 +265,8 @@ def test_any_text_is_taken_or_refused(fields: dict[str, str]) -> None:
     """What is taken is within the bounds of what the engine takes."""
     try:
         wish = parse_audio(fields, FourModels(), "large-v3-turbo", Task.TRANSCRIBE)
-    except Exception as error:
-        assert type(error).__name__ == "BadParameter"
+    except BadParameter as refusal:
+        assert refusal.parameter in fields
     else:
         assert 0 <= wish.request.temperature <= 1
         assert wish.request.model in {model.id for model in MODELS}
