@@ -23,6 +23,7 @@ VISITOR = "192.0.2.77"
 HOSTILE = '<img src=x onerror="document.title=1">'
 VIDEO = "document.querySelector('#screen video')"
 WORDS = "[...document.querySelectorAll('#words p span')]"
+KEPT = "[sessionStorage, localStorage].map((storage) => storage.getItem('stt-ai-key'))"
 TIME = re.compile(r"(\d+):(\d+):(\d+),(\d+)")
 
 pytestmark = [browser.needed, node.needed]
@@ -67,13 +68,17 @@ def test_a_visitor_signs_up_and_the_key_is_kept_only_while_wanted(page: Page, se
     key = page.wait("document.querySelector('.secret code')?.textContent")
     account = httpx.get(f"{service.url}/v1/account", headers=bearer(key)).json()
     assert account["name"] == page.text("#account-body h2.name") == HOSTILE
-    assert page.evaluate("[sessionStorage.length, localStorage.getItem('stt-ai-key')]") == [1, None]
+    assert page.evaluate(KEPT) == [key, None]
     assert page.evaluate("location.href") == f"{service.url}/#account"
     usable(page, "account")
-    page.click("#sign-out")
-    page.wait("document.querySelector('[name=key]')")
-    assert page.evaluate("[sessionStorage.length, localStorage.getItem('stt-ai-key')]") == [0, None]
+    sign_out(page)
     assert key not in page.evaluate("document.documentElement.outerHTML")
+    page.write("[name=key]", key)
+    page.click("form:has([name=key]) [name=remember]")
+    page.click("form:has([name=key]) button")
+    page.wait("document.querySelector('.figure')")
+    assert page.evaluate(KEPT) == [None, key]
+    sign_out(page)
 
 
 def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads: Path, tmp_path: Path) -> None:
@@ -201,6 +206,12 @@ def sign_in(page: Page, service: Service) -> str:
     page.press("Enter")
     page.wait("document.querySelector('.figure')")
     return key
+
+
+def sign_out(page: Page) -> None:
+    page.click("#sign-out")
+    page.wait("document.querySelector('[name=key]')")
+    assert page.evaluate(KEPT) == [None, None]
 
 
 def transcribe(page: Page, file: Path) -> None:
