@@ -63,7 +63,7 @@ class ClusterHealth:
         application = serve.get_replica_context().app_name
         status = await asyncio.to_thread(serve.status)
         deployments = status.applications[application].deployments
-        self._parts = tuple(_part(name, overview) for name, overview in sorted(deployments.items()))
+        self._parts = tuple(part_health(name, overview) for name, overview in sorted(deployments.items()))
         await asyncio.gather(*(self._describe(name) for name in self._models if name not in self._loaded))
 
     async def _describe(self, name: str) -> None:
@@ -77,8 +77,11 @@ class ClusterHealth:
             logger.info("%s has not loaded its model yet", name)
 
 
-def _part(name: str, overview: DeploymentStatusOverview) -> PartHealth:
-    """A part with no replica is well when it is one that is loaded on first use."""
-    running = overview.replica_states.get("RUNNING", 0)
-    healthy = str(overview.status.value) == "HEALTHY" or running > 0
-    return PartHealth(name, healthy, "" if healthy else overview.message or str(overview.status.value))
+# While replicas come since there is work, and go since there is none. What lost its replica is UNHEALTHY.
+_WELL = {"HEALTHY", "UPSCALING", "DOWNSCALING"}
+
+
+def part_health(name: str, overview: DeploymentStatusOverview) -> PartHealth:
+    """A part with no replica is well when it is one that is loaded on first use, and while that goes on."""
+    well = str(overview.status.value) in _WELL or overview.replica_states.get("RUNNING", 0) > 0
+    return PartHealth(name, well, "" if well else overview.message or str(overview.status.value))
