@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { Backlog } from "../../stt_ai/console/sdk/backlog.js";
 import { NodeSocket } from "../../stt_ai/console/sdk/node-socket.js";
+import { PageSocket } from "../../stt_ai/console/sdk/page-socket.js";
 import { Client, collect, cutting } from "./sdk.mjs";
 
 const { SERVICE, FORGETFUL, DIGESTS, REFUSING } = process.env;
@@ -134,17 +136,50 @@ describe("a live stream", { concurrency: 4 }, () => {
     }
   });
 
-  test("frames of every size arrive whole, and fragments and pings do no harm", async () => {
-    const socket = await NodeSocket.open(DIGESTS, {});
-    const { createHash } = await import("node:crypto");
-    const digests = [];
-    for (const size of [0, 1, 125, 126, 65_535, 65_536, 900_001]) {
-      const bytes = Buffer.alloc(size).map((_, index) => index % 251);
-      digests.push(createHash("sha256").update(bytes).digest("hex"));
-      await socket.send(bytes);
-    }
-    await socket.send("✓ done");
-    assert.deepEqual(await collect(socket), [...digests, "✓ done"]);
-    assert.equal(socket.closeCode, 4321);
-  });
+  for (const Kind of [NodeSocket, PageSocket]) {
+    test(`frames of every size arrive whole, and fragments and pings do no harm (${Kind.name})`, async () => {
+      const socket = await Kind.open(DIGESTS);
+      const { createHash } = await import("node:crypto");
+      const digests = [];
+      for (const size of [0, 1, 125, 126, 65_535, 65_536, 900_001]) {
+        const bytes = Buffer.alloc(size).map((_, index) => index % 251);
+        digests.push(createHash("sha256").update(bytes).digest("hex"));
+        await socket.send(bytes);
+      }
+      await socket.send("✓ done");
+      assert.deepEqual(await collect(socket), [...digests, "✓ done"]);
+      assert.equal(socket.closeCode, 4321);
+    });
+  }
+
+  for (const seed of Array.from({ length: 20 }, (_, index) => index + 1)) {
+    test(`what may have to be said again is there, to the byte (${seed})`, async () => {
+      let state = seed;
+      const random = (most) => (state = (state * 48_271) % 2_147_483_647) % (most + 1);
+      const all = Uint8Array.from({ length: 5_000 }, () => random(255));
+      const backlog = new Backlog(1_000);
+      const pieces = [];
+      for (let at = 0, size; at < all.length; at += size) {
+        size = 1 + random(400);
+        pieces.push(all.subarray(at, at + size));
+      }
+      const filling = (async () => {
+        for (const piece of pieces) await backlog.append(piece);
+        backlog.finish();
+      })();
+      for (let whole = false; !whole; ) {
+        let [cut, at] = [random(12), backlog.begin];
+        whole = true;
+        for await (const piece of backlog.pieces(() => true)) {
+          assert.deepEqual(piece, all.subarray(at, at + piece.length));
+          at += piece.length;
+          backlog.forget(random(at + 500));
+          assert.ok(backlog.begin <= at);
+          if (!(whole = cut-- > 0)) break;
+        }
+        if (whole) assert.equal(at, all.length);
+      }
+      await filling;
+    });
+  }
 });

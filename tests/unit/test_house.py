@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-TEXTS = {".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".json", ""}
+PAGES = {".js", ".mjs", ".cjs", ".ts", ".html", ".css"}
+TEXTS = {".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".json", ".sh", "", *PAGES}
 
 
 def tracked() -> list[Path]:

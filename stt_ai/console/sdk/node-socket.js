@@ -19,7 +19,7 @@ export class NodeSocket {
   closeCode = null;
 
   /** Throws what the service says where it refuses the stream. */
-  static open(url, headers, signal) {
+  static open(url, headers = {}, signal = undefined) {
     const { protocol, host } = new URL(url);
     const key = randomBytes(16).toString("base64");
     const accept = createHash("sha1").update(key + GUID).digest("base64");
