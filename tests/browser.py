@@ -1,6 +1,7 @@
 """Headless Chromium for tests, with a microphone that plays a file."""
 
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -15,10 +16,12 @@ from tests import node
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome-headless-shell")
 FOUND = os.environ.get("STT_AI_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+HERE = (platform.system(), platform.machine())  # npm's is made for one kind of machine
 UNPACKED = node.MODULES / ".chromium"
 
 needed = pytest.mark.skipif(
-    not (FOUND or node.INSTALLED), reason="no Chromium on the PATH or of npm: this was NOT tried in a browser"
+    not (FOUND or (node.INSTALLED and HERE == ("Linux", "x86_64"))),
+    reason="no Chromium on the PATH or of npm: this was NOT tried in a browser",
 )
 
 
