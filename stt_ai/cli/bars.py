@@ -1,5 +1,6 @@
 """Progress of many files, on a terminal only."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,23 +26,18 @@ class Bars:
             bar.close()
             self._all.update()
 
-    def say(self, line: str) -> None:
-        """A line on standard error, beside the bars."""
-        tqdm.write(line, file=_standard_error())
+    def say(self, line: str, error: bool = False) -> None:
+        """A line on standard output or error, not through the bars."""
+        tqdm.write(line, file=sys.stderr if error else sys.stdout)
 
     def close(self) -> None:
         self._all.close()
 
 
 def _show(bar: Any, sent: int, total: int | None) -> None:
+    if sent < bar.n:  # another attempt
+        bar.reset(total)
     bar.total = total
-    bar.n = sent
+    bar.update(sent - bar.n)
     if sent and sent == total:
         bar.set_postfix_str("transcribing")
-    bar.refresh()
-
-
-def _standard_error() -> Any:
-    import sys
-
-    return sys.stderr

@@ -170,14 +170,14 @@ def _written(outcome: Outcome, target: Path | None) -> Exception | None:
 
 def _tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: bool, bars: Bars) -> None:
     if as_json:
-        click.echo(json.dumps(_row(outcome, target, form), ensure_ascii=False))
+        bars.say(json.dumps(_row(outcome, target, form), ensure_ascii=False))
     elif outcome.failure is not None:
-        bars.say(f"stt-ai: {outcome.path}: {reason(outcome.failure)}")
+        bars.say(f"stt-ai: {outcome.path}: {reason(outcome.failure)}", error=True)
     elif target is not None:
-        bars.say(f"{outcome.path} -> {target}")
+        bars.say(f"{outcome.path} -> {target}", error=True)
     else:
         head = f"==> {outcome.path} <==\n" if many else ""
-        click.echo(head + outcome.text.rstrip("\n"))
+        bars.say(head + outcome.text.rstrip("\n"))
 
 
 def _row(outcome: Outcome, target: Path | None, form: str) -> dict[str, Any]:
