@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +13,8 @@ import click
 
 from stt_ai.cli.bars import Bars
 from stt_ai.cli.exits import EXIT_CODES, exit_code_of_all, server_parts
-from stt_ai.cli.service import Service, asks_service, failure_row, reason
+from stt_ai.cli.outputs import Outcome, targets_of, tell, written
+from stt_ai.cli.service import Service, asks_service
 from stt_ai.errors import SttError
 from stt_ai.sdk import Client, SttAiError
 from stt_ai.sdk.calls import Format
@@ -54,15 +54,6 @@ class Remote:
         return json.dumps(made.raw, ensure_ascii=False, indent=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """``text``: the transcript in the format that was asked for."""
-
-    path: Path
-    text: str = ""
-    failure: Exception | None = None
-
-
 @click.command(epilog=f"{EXAMPLES}\n{EXIT_CODES}")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(FORMATS), default="txt", show_default=True)
@@ -89,17 +80,17 @@ def transcribe(
 
     Texts are printed, or written to a folder with --out. With --json there is one line of JSON for each file.
     """
-    targets = _targets(files, out, form)
+    targets = targets_of(files, out, form)
     failures = []
     bars = Bars(len(files))
     try:
         with _worker(service, local) as worker:
             for outcome in _outcomes(worker, files, form, asked, jobs, bars):
                 target = targets.get(outcome.path)
-                failure = outcome.failure or _written(outcome, target)
+                failure = outcome.failure or written(outcome, target)
                 if failure is not None:
                     failures.append(failure)
-                _tell(Outcome(outcome.path, outcome.text, failure), target, form, service.json, len(files) > 1, bars)
+                tell(Outcome(outcome.path, outcome.text, failure), target, form, service.json, len(files) > 1, bars)
     finally:
         bars.close()
     if code := exit_code_of_all(failures, len(files)):
@@ -136,54 +127,3 @@ def _outcomes(
         os._exit(130)  # threads that wait for an answer end in no other way
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _targets(files: Sequence[Path], out: Path | None, form: str) -> dict[Path, Path]:
-    """Where each file's text goes: two files never to the same place."""
-    if out is None:
-        return {}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"--out: {error}") from None
-    targets: dict[Path, Path] = {}
-    taken: set[Path] = set()
-    stems = [path.stem for path in files]
-    for path in dict.fromkeys(files):
-        name = path.stem if stems.count(path.stem) == 1 else path.name
-        target, again = out / f"{name}.{form}", 2
-        while target in taken:
-            target, again = out / f"{name}-{again}.{form}", again + 1
-        taken.add(target)
-        targets[path] = target
-    return targets
-
-
-def _written(outcome: Outcome, target: Path | None) -> Exception | None:
-    if target is not None:
-        try:
-            target.write_text(outcome.text, encoding="utf-8")
-        except OSError as error:
-            return error
-    return None
-
-
-def _tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: bool, bars: Bars) -> None:
-    if as_json:
-        bars.say(json.dumps(_row(outcome, target, form), ensure_ascii=False))
-    elif outcome.failure is not None:
-        bars.say(f"stt-ai: {outcome.path}: {reason(outcome.failure)}", error=True)
-    elif target is not None:
-        bars.say(f"{outcome.path} -> {target}", error=True)
-    else:
-        head = f"==> {outcome.path} <==\n" if many else ""
-        bars.say(head + outcome.text.rstrip("\n"))
-
-
-def _row(outcome: Outcome, target: Path | None, form: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"file": str(outcome.path), "ok": outcome.failure is None}
-    if outcome.failure is not None:
-        return row | failure_row(outcome.failure)
-    if target is not None:
-        return row | {"output": str(target)}
-    return row | {"result": json.loads(outcome.text) if form == "json" else outcome.text}

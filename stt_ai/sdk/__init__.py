@@ -6,6 +6,7 @@ with Client(api_key="…", base_url="http://127.0.0.1:8000") as client:
     print(client.transcribe("meeting.mp3").text)
 """
 
+from stt_ai.sdk.account_results import Account, Allowance, Key, NewAccount, NewKey, Usage
 from stt_ai.sdk.async_client import AsyncClient
 from stt_ai.sdk.async_stream import AsyncStream
 from stt_ai.sdk.client import Client
@@ -34,21 +35,7 @@ from stt_ai.sdk.events import (
     UtteranceEnd,
 )
 from stt_ai.sdk.microphone import Microphone, MicrophoneUnavailable
-from stt_ai.sdk.results import (
-    Account,
-    Allowance,
-    Health,
-    Key,
-    Language,
-    Model,
-    NewAccount,
-    NewKey,
-    Segment,
-    Summary,
-    Transcription,
-    Usage,
-    Word,
-)
+from stt_ai.sdk.results import Health, Language, Model, Segment, Summary, Transcription, Word
 from stt_ai.sdk.stream import Stream
 
 __all__ = [

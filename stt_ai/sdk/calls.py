@@ -8,20 +8,10 @@ from urllib.parse import quote
 
 import httpx
 
+from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
 from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
-from stt_ai.sdk.results import (
-    Account,
-    Health,
-    Key,
-    Language,
-    Model,
-    NewAccount,
-    NewKey,
-    Summary,
-    Transcription,
-    Usage,
-    read,
-)
+from stt_ai.sdk.reading import read
+from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription
 from stt_ai.sdk.uploads import Upload
 
 T = TypeVar("T")

@@ -8,23 +8,13 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import httpx
 
 from stt_ai.sdk import calls
+from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
 from stt_ai.sdk.calls import Asked, Call, Format, Style
 from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
 from stt_ai.sdk.live import LiveOptions
-from stt_ai.sdk.results import (
-    Account,
-    Health,
-    Key,
-    Language,
-    Model,
-    NewAccount,
-    NewKey,
-    Summary,
-    Transcription,
-    Usage,
-)
+from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import Audio
 from stt_ai.sdk.stream import Stream

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stt_ai.sdk.results import Word, read
+from stt_ai.sdk.reading import read
+from stt_ai.sdk.results import Word
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Live transcription for programs that wait. One thread reads the audio, one sends it; the caller's own hears."""
 
+import socket
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -108,20 +109,22 @@ class Stream:
         """What one connection tells. Raises `Cut`."""
         address = self._configuration.base_url
         try:
-            with connect(**sockets.arguments(self._configuration)) as socket:
+            with connect(**sockets.arguments(self._configuration)) as connection:
                 turn, config = self._feed.begin()
-                socket.send(config)
+                connection.send(config)
                 sender = threading.Thread(
-                    target=self._feed.send, args=(socket, turn), name="stt-ai-sender", daemon=True
+                    target=self._feed.send, args=(connection, turn), name="stt-ai-sender", daemon=True
                 )
                 try:
-                    for event in self._heard(socket):
+                    for event in self._heard(connection):
                         if isinstance(event, Ready):
                             sender.start()
                         yield event
                 finally:
                     self._feed.cut()
-                    socket.close()
+                    if not self._feed.talk.ended:
+                        _break(connection)
+                    connection.close()
                     if sender.ident is not None:
                         sender.join()
         except sockets.NETWORK as error:
@@ -130,10 +133,10 @@ class Stream:
                 raise failure from error
             raise Cut(failure) from error
 
-    def _heard(self, socket: ClientConnection) -> Iterator[Event]:
+    def _heard(self, connection: ClientConnection) -> Iterator[Event]:
         while not self._feed.talk.ended:
             left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-            event = self._feed.hear(socket.recv(timeout=left))
+            event = self._feed.hear(connection.recv(timeout=left))
             if event is not None:
                 yield event
 
@@ -141,3 +144,9 @@ class Stream:
         if self._deadline is not None and time.monotonic() + seconds > self._deadline:
             raise ConnectionFailed("The stream could not be ended in time.")
         time.sleep(seconds)
+
+
+def _break(connection: ClientConnection) -> None:
+    """Whoever sends on it stops waiting for the service to read."""
+    with suppress(OSError):
+        connection.socket.shutdown(socket.SHUT_RDWR)

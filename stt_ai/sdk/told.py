@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stt_ai.sdk.errors import ConnectionFailed, SttAiError, from_message
-from stt_ai.sdk.results import Summary, read
+from stt_ai.sdk.reading import read
+from stt_ai.sdk.results import Summary
 
 
 class EventReader:

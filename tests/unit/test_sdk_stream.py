@@ -17,7 +17,7 @@ from stt_ai import AsyncClient, Client, Ended, Final, Microphone, MicrophoneUnav
 from stt_ai.errors import Overloaded, SttError, Unauthorized
 from stt_ai.sdk import errors
 from stt_ai.sdk.live import KEPT_S, Cut, Talk
-from tests.unit.api_support import serving
+from tests.unit.api_support import eventually, serving
 from tests.unit.sdk_support import wire
 from tests.unit.stream_support import SECOND, Sessions, live_app, said
 
@@ -226,6 +226,32 @@ async def test_a_stream_that_is_left_early_is_whole_in_asyncio_too(tmp_path: Pat
             told = stream.text.split()
             assert told == said(len(told)).split() and len(told) >= 3
             assert len(asyncio.all_tasks()) == 1, "nothing goes on"
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["it reads", "it does not"])
+def test_a_stream_that_is_given_up_waits_for_nobody(kind: str, reads: bool, tmp_path: Path) -> None:
+    """Not for a service that takes no more audio, either."""
+    sessions = Sessions()
+    if not reads:
+        sessions.gate.clear()
+
+    async def give_up_async(url: str) -> None:
+        async with AsyncClient(base_url=url) as client, client.stream(endless()) as stream:
+            async for _ in stream:
+                raise KeyError
+
+    def give_up(url: str) -> None:
+        with Client(base_url=url) as client, client.stream(endless()) as stream:
+            for _ in stream:
+                assert reads or eventually(lambda: stream._feed.talk.full)
+                raise KeyError
+
+    with live(tmp_path, sessions) as port:
+        with pytest.raises(KeyError):
+            url = f"http://127.0.0.1:{port}"
+            give_up(url) if kind == "sync" else asyncio.run(give_up_async(url))
+        sessions.gate.set()
+        assert eventually(lambda: all(session.closed for session in sessions.all))
 
 
 def test_a_stream_that_was_never_read_connects_to_nobody(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""What the service answers about accounts, as frozen values."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credits:
+    available: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """``unit``: minutes or credits. ``resets_in_s`` None: it does not come back by time."""
+
+    unit: str
+    limit: int
+    used: int
+    remaining: int
+    resets_in_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``running``: how many of the ``at_once`` transcriptions and streams are at work now."""
+
+    max_file_bytes: int = 0
+    at_once: int = 0
+    running: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as its owner sees it: ``prefix`` is its first characters."""
+
+    id: str
+    name: str
+    prefix: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey(Key):
+    """A key at the one moment when it is told: ``key`` is the whole of it."""
+
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: str
+    name: str
+    plan: str
+    created_at: datetime
+    credits: Credits
+    allowance: Allowance
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """``key``: its first key, which is told this once."""
+
+    id: str
+    name: str
+    plan: str
+    created_at: datetime
+    credits: Credits
+    allowance: Allowance
+    key: NewKey
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class DayUsage:
+    date: date
+    requests: int
+    seconds: float
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestUsage:
+    request_id: str
+    kind: str
+    at: datetime
+    seconds: float
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Newest first. ``next_cursor``: asks for the requests before these; None: there are none."""
+
+    days: tuple[DayUsage, ...] = ()
+    requests: tuple[RequestUsage, ...] = ()
+    next_cursor: str | None = None
