@@ -1,0 +1,17 @@
+# What every Ray process of the service must have in its environment, wherever it runs without `make serve`:
+# `. cluster/environment.sh` before `ray start`. The same as the Makefile exports; the tests compare the two.
+# rayservice.yaml says it once more, for Kubernetes starts Ray without a shell of ours.
+
+# HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
+export RAY_SERVE_ENABLE_HA_PROXY="${RAY_SERVE_ENABLE_HA_PROXY:-1}"
+export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH="${RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH:-stt_ai.api.proxy.middlewares}"
+# HAProxy says who is calling, in a header whose name callers cannot know. One name for all nodes of a cluster:
+# with several, set STT_AI_PEER_HEADER on each to the same `X-Peer-` and something random.
+STT_AI_PEER_HEADER="${STT_AI_PEER_HEADER:-X-Peer-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')}"
+export RAY_SERVE_HAPROXY_BALANCE_ALGORITHM="${RAY_SERVE_HAPROXY_BALANCE_ALGORITHM:-leastconn
+    option forwardfor header $STT_AI_PEER_HEADER}"
+# uvicorn must not believe the callers' own headers.
+export FORWARDED_ALLOW_IPS="${FORWARDED_ALLOW_IPS-}"
+export RAY_USAGE_STATS_ENABLED="${RAY_USAGE_STATS_ENABLED:-0}"
+# A busy or slow machine may take longer than the default half minute to start Ray.
+export RAY_raylet_start_wait_time_s="${RAY_raylet_start_wait_time_s:-120}"

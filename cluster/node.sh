@@ -1,0 +1,11 @@
+# For ray-cluster.yaml: what every shell on a machine of the cluster needs before `ray` and `serve`.
+set -a
+. ~/stt_ai/cluster/nodes.env
+set +a
+. ~/stt_ai/cluster/environment.sh
+export RAY_AUTH_MODE=token
+export PATH="$HOME/stt_ai/.venv/bin:$PATH"
+cublas="$(echo ~/stt_ai/.venv/lib/python3*/site-packages/nvidia/cublas/lib)"
+if [ -d "$cublas" ]; then
+  export LD_LIBRARY_PATH="$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+fi
