@@ -278,7 +278,7 @@ def test_the_image_runs_as_nobody_special_and_holds_only_what_it_should() -> Non
     steps = [(step["instruction"], step["value"]) for step in parser.structure]
     assert "ADD" not in {name for name, _ in steps}
     assert [value for name, value in steps if name == "USER"] == ["1000:1000"]
-    assert all(re.search(r":\d|^(build|cpu)\b", value) for name, value in steps if name == "FROM")
+    assert all(re.search(r":\d|^(build|base)\b", value) for name, value in steps if name == "FROM")
     assert not re.search(r"(?i)(secret|token|password)\s*=", text)
     for name, value in steps:
         if name == "COPY" and "--from" not in value:
