@@ -32,7 +32,7 @@ serve: $(VENV)/.server
 	@$(BIN)/serve run serve_config.yaml
 
 test: $(VENV)/.test $(NODE_PACKAGES)
-	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

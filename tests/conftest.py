@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.service import Service, running
 
@@ -17,12 +18,16 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, one has the running service and every test that needs it, and unit tests go by files."""
-    for item in items:
-        group = "service" if "integration" in item.path.parts else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+class ServiceAndFiles(LoadScopeScheduling):
+    """Of several workers one has the running service and every test that needs it. Unit tests go by their files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "service" if file.startswith("tests/integration/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ServiceAndFiles(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ class Service:
             database.close()
         return made.key.secret
 
-    def start(self, timeout: float = 180.0) -> float:
+    def start(self, timeout: float = 600.0) -> float:
         """Seconds from the start of the process until the service says that every part can serve."""
         ports = {f"RAY_SERVE_{name}": str(free_port()) for name in _PORTS}
         # A Ray session of its own in a short path: its sockets' names may not be longer than 107 characters.
