@@ -1,6 +1,7 @@
 """Fixtures for all tests. The service is started once, for all tests that need it."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from tests.service import Service, running
 DATA = Path(__file__).parent / "data"
 
 # How long an example takes says more of the machine's other work than of the code.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = 200 if "STT_AI_LONG_TESTS" in os.environ else 60
+settings.register_profile(
+    "unhurried", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unhurried")
 
 

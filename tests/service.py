@@ -135,7 +135,7 @@ class Service:
         everything = self.processes()
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(20)
+            self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
         for process in everything:
@@ -172,7 +172,7 @@ def _title(process: psutil.Process) -> str:
         return ""
 
 
-def wait_until(condition: Any, timeout: float = 60.0, every: float = 0.05) -> None:
+def wait_until(condition: Any, timeout: float = 60.0, every: float = 0.2) -> None:
     """Returns when ``condition()`` holds; fails the test when it does not within ``timeout`` seconds."""
     end = time.monotonic() + timeout
     while not condition():

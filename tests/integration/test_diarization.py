@@ -146,7 +146,7 @@ def long_talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("talk")
     listed = folder / "list.txt"
     english = [entry["file"] for entry in SAID if entry["language"] == "en"][:2]
-    listed.write_text("".join(f"file '{CONVERSATIONS / name}'\n" for name in english * 6))
+    listed.write_text("".join(f"file '{CONVERSATIONS / name}'\n" for name in english * 4))
     path = folder / "talk.wav"
     join = ["-f", "concat", "-safe", "0", "-i", str(listed), "-ar", "16000", "-ac", "1", str(path)]
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *join], check=True)

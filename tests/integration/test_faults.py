@@ -63,7 +63,7 @@ def ten_minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(service: Service, ten_minutes: Path) -> dict[str, Any]:
-    answer = transcribe(service, ten_minutes, language="en")
+    answer = transcribe(service, ten_minutes, language="en", diarize="false")
     assert answer.status_code == 200, answer.text
     return plain(answer)
 
@@ -73,7 +73,7 @@ def test_a_replica_killed_in_the_middle_changes_nothing(
     service: Service, ten_minutes: Path, undisturbed: dict[str, Any], deployment: str
 ) -> None:
     """A decoder's samples die with it: the file is decoded again, and what was heard already is kept."""
-    call = Call(service, ten_minutes, language="en")
+    call = Call(service, ten_minutes, language="en", diarize="false")
     wait_until(lambda: busy(service, "transcriber-large-v3-turbo"))
     for replica in service.replicas(deployment):
         replica.kill()
