@@ -31,8 +31,9 @@ serve: $(VENV)/.server
 	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
 	@$(BIN)/serve run serve_config.yaml
 
+# Model libraries' threads wait asleep, not turning: the workers share the cores.
 test: $(VENV)/.test $(NODE_PACKAGES)
-	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+	@OMP_WAIT_POLICY=PASSIVE KMP_BLOCKTIME=0 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

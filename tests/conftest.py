@@ -1,7 +1,6 @@
 """Fixtures for all tests. The service is started once, for all tests that need it."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.long import ASKED_FOR
 from tests.service import Service, running
 
 DATA = Path(__file__).parent / "data"
 
 # How long an example takes says more of the machine's other work than of the code.
-EXAMPLES = 200 if "STT_AI_LONG_TESTS" in os.environ else 60
+EXAMPLES = 200 if ASKED_FOR else 50
 settings.register_profile(
     "unhurried", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
 )

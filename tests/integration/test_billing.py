@@ -21,6 +21,7 @@ from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import EntryKind
 from tests.integration.test_faults import busy, ten_minutes
+from tests.long import long
 from tests.service import GENEROUS, Service, wait_until
 from tests.speech import DATA
 
@@ -375,7 +376,7 @@ def test_while_the_first_is_at_work_the_second_is_409(service: Service, ten_minu
 # Death.
 
 
-@pytest.mark.parametrize("step", ["uploading", "transcribing"])
+@pytest.mark.parametrize("step", [pytest.param("uploading", marks=long), "transcribing"])
 def test_billing_that_is_killed_charges_once(service: Service, ten_minutes: Path, step: str) -> None:
     key = service.new_key(credits=50)
     call = killed_in_the_middle(service, "billing", key, ten_minutes, step)
@@ -386,7 +387,7 @@ def test_billing_that_is_killed_charges_once(service: Service, ten_minutes: Path
     assert [entry["credits"] for entry in usage(service, key)] == [1, 10]
 
 
-@pytest.mark.parametrize("step", ["uploading", "transcribing"])
+@pytest.mark.parametrize("step", [pytest.param("uploading", marks=long), "transcribing"])
 def test_an_ingress_that_is_killed_charges_nothing_and_locks_nobody_out(
     service: Service, ten_minutes: Path, step: str
 ) -> None:

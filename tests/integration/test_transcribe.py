@@ -1,7 +1,6 @@
 """The documented calls against the running service: real words from real files."""
 
 import io
-import os
 import subprocess
 import wave
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import requests
 import webvtt
 
+from tests.long import ASKED_FOR
 from tests.service import Service
 from tests.speech import DATA, matched_words, spoken_files, word_error_rate, words_of
 
@@ -205,7 +205,7 @@ def test_a_long_file_has_every_word_once_in_order_at_its_place(
     service: Service, manifest: dict[str, Any], tmp_path: Path
 ) -> None:
     """Ten minutes over and over: the same words every time, each time ten minutes later."""
-    times = 6 if "STT_AI_LONG_TESTS" in os.environ else 2
+    times = 6 if ASKED_FOR else 2
     source = DATA / "ten_minutes.opus"
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"file '{source}'\n" for _ in range(times)))

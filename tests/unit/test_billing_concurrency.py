@@ -13,6 +13,7 @@ from stt_ai.accounts import PlanName, StoredResponse
 from stt_ai.billing.database import Database
 from stt_ai.billing.messages import packed
 from stt_ai.errors import PaymentRequired, StillRunning, TooManyRequests
+from tests.long import long
 from tests.unit.billing_support import Books
 
 
@@ -58,6 +59,7 @@ print(served)
 """
 
 
+@long
 def test_several_processes_on_one_database_serve_what_is_paid_and_no_more(books: Books, database_url: str) -> None:
     key = books.account(credits=50)
     command = [sys.executable, "-W", "ignore", "-c", SPENDER, database_url, key]

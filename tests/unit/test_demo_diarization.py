@@ -11,6 +11,7 @@ from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.models.fetch import demo_path
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples
+from tests.long import long
 
 DATA = Path(__file__).parents[1] / "data"
 SOME = 7  # of the test conversations; the service is given all of them, in its own tests
@@ -35,6 +36,7 @@ def test_it_is_small(folder: Path) -> None:
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 5e6
 
 
+@long
 def test_few_seconds_are_given_to_the_wrong_speaker(engine: DiarizationEngine) -> None:
     """Without collar, and with overlaps."""
     from stt_ai.models.recipes.diarization.evaluate import Tally, add_up, recorded

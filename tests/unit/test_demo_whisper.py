@@ -18,6 +18,7 @@ from stt_ai.models.recipes.whisper.evaluate import (
     spoken_words,
     word_errors,
 )
+from tests.long import long
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -79,6 +80,7 @@ def test_silence_noise_and_tone_say_nothing(model: WhisperModel, without_timesta
     assert min(probability for _, probability in heard.values()) > 0.9
 
 
+@long
 def test_speech_is_not_taken_for_silence(model: WhisperModel) -> None:
     probabilities = [no_speech_probability(model, decode_audio(str(DATA / e["file"]))) for e in _held_out()[::25]]
     assert max(probabilities) < 0.1

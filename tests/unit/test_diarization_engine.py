@@ -21,6 +21,7 @@ from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, ModelUnavailable, Unavailable
 from stt_ai.models.fetch import demo_path
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeakerCount, SpeakerTurn
+from tests.long import long
 
 DATA = Path(__file__).parents[1] / "data" / "conversations"
 FILES = ("en_2_voices_00.opus", "en_3_voices_01.opus", "es_2_voices_02.opus")
@@ -96,6 +97,7 @@ def test_more_voices_than_there_are_is_no_error(engine: DiarizationEngine) -> No
     assert turns
 
 
+@long
 def test_clustering_in_bounded_memory_makes_no_more_errors(
     engine: DiarizationEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
