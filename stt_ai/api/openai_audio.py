@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Send
 
 from stt_ai.api.admission import Admission, Arrival, Grant
-from stt_ai.api.answering import Dialect, admitted, answer, received, replayed
+from stt_ai.api.answering import Dialect, admitted, answer, received
 from stt_ai.api.event_stream import Deferred
 from stt_ai.api.openai_events import tell_transcript
 from stt_ai.api.openai_form import audio_form, audio_responses
@@ -77,9 +77,7 @@ async def _serve(
 
     async def serve(grant: Grant) -> Response:
         async with received(services, request, arrival, grant, dialect) as asked:
-            if asked.stored:
-                return replayed(asked.stored)
-            if asked.wish.stream:
+            if asked.wish.stream and not asked.stored:
                 return await tell_transcript(services, request, grant, asked, send)
             return await answer(services, request, grant, asked, dialect)
 

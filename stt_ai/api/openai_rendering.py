@@ -7,18 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stt_ai.api.openai_parameters import AudioFormat, AudioWish
-from stt_ai.api.rendering import settled_times
+from stt_ai.api.rendering import PLAIN, settled_times
 from stt_ai.speech.cleanup import compression_ratio
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Task, Transcript, WindowNote
 
 Times = Iterator[tuple[float, float]]
 
-_PLAIN = {
-    AudioFormat.TEXT: ("text/plain; charset=utf-8", to_txt),
-    AudioFormat.SRT: ("application/x-subrip; charset=utf-8", to_srt),
-    AudioFormat.VTT: ("text/vtt; charset=utf-8", to_vtt),
-}
+_PLAIN = {AudioFormat.TEXT: PLAIN["txt"], AudioFormat.SRT: PLAIN["srt"], AudioFormat.VTT: PLAIN["vtt"]}
 
 
 def render(transcript: Transcript, wish: AudioWish, languages: Mapping[str, str]) -> tuple[str, str]:

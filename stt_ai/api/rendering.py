@@ -1,4 +1,4 @@
-"""Transcripts as the API's JSON."""
+"""Transcripts as the API gives them."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,15 @@ from itertools import pairwise
 from typing import Any
 
 from stt_ai.billing.pricing import credits_for
+from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, Word
+
+PLAIN = {
+    "txt": ("text/plain; charset=utf-8", to_txt),
+    "srt": ("application/x-subrip; charset=utf-8", to_srt),
+    "vtt": ("text/vtt; charset=utf-8", to_vtt),
+}
+"""Media type and spelling of each form that is not JSON."""
 
 
 def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:

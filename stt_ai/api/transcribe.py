@@ -11,17 +11,9 @@ from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.answering import Dialect, admitted, answer, received
 from stt_ai.api.openapi import transcript_responses, transcription_form
 from stt_ai.api.parameters import KNOWN, Asked, ResponseFormat, parse_parameters
-from stt_ai.api.rendering import transcript_body
+from stt_ai.api.rendering import PLAIN, transcript_body
 from stt_ai.api.services import Services
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Transcript
-
-MEDIA_TYPES = {
-    ResponseFormat.JSON: "application/json",
-    ResponseFormat.TXT: "text/plain; charset=utf-8",
-    ResponseFormat.SRT: "application/x-subrip; charset=utf-8",
-    ResponseFormat.VTT: "text/vtt; charset=utf-8",
-}
 
 
 def transcription_routes(services: Services, admission: Admission) -> APIRouter:
@@ -55,16 +47,8 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
 
 def render(transcript: Transcript, asked: Asked, request_id: str) -> tuple[str, str]:
     """(media type, body)."""
-    return MEDIA_TYPES[asked.response_format], _spelt(transcript, asked.response_format, request_id)
-
-
-def _spelt(transcript: Transcript, response_format: ResponseFormat, request_id: str) -> str:
-    match response_format:
-        case ResponseFormat.JSON:
-            return json.dumps(transcript_body(transcript, request_id), ensure_ascii=False, allow_nan=False)
-        case ResponseFormat.TXT:
-            return to_txt(transcript)
-        case ResponseFormat.SRT:
-            return to_srt(transcript)
-        case ResponseFormat.VTT:
-            return to_vtt(transcript)
+    if asked.response_format is ResponseFormat.JSON:
+        body = transcript_body(transcript, request_id)
+        return "application/json", json.dumps(body, ensure_ascii=False, allow_nan=False)
+    media_type, spell = PLAIN[asked.response_format]
+    return media_type, spell(transcript)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from stt_ai.api.parameters import parse_parameters
-from stt_ai.api.rendering import transcript_body
+from stt_ai.api.rendering import PLAIN, transcript_body
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import DecoderLimits
@@ -17,7 +17,6 @@ from stt_ai.pipeline import Pipeline
 from stt_ai.sdk.calls import Format
 from stt_ai.sdk.uploads import Progress
 from stt_ai.settings import Settings
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import DecodingOptions, Transcript, Upload
 
 
@@ -70,13 +69,8 @@ class Local:
 
 
 def _spelt(transcript: Transcript, form: Format) -> str:
-    match form:
-        case "txt":
-            return to_txt(transcript)
-        case "srt":
-            return to_srt(transcript)
-        case "vtt":
-            return to_vtt(transcript)
+    if form in PLAIN:
+        return PLAIN[form][1](transcript)
     body = transcript_body(transcript, "")
     for name in ("usage", "request_id"):  # nobody was asked and nothing charged
         del body[name]

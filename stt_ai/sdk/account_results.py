@@ -60,17 +60,10 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class NewAccount:
+class NewAccount(Account):
     """``key``: its first key, which is told this once."""
 
-    id: str
-    name: str
-    plan: str
-    created_at: datetime
-    credits: Credits
-    allowance: Allowance
-    key: NewKey
-    limits: Limits = Limits()
+    key: NewKey = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

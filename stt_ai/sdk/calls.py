@@ -95,9 +95,9 @@ def transcribe(
     return Call("POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key())
 
 
-def summarize(text: str, style: Style, key: str | None = None) -> Call[Summary]:
+def summarize(text: str, style: Style) -> Call[Summary]:
     body = {"text": text, "style": style}
-    return Call("POST", "/v1/summarize", _one(Summary), json=body, idempotency_key=key or new_key())
+    return Call("POST", "/v1/summarize", _one(Summary), json=body, idempotency_key=new_key())
 
 
 def models() -> Call[tuple[Model, ...]]:

@@ -33,7 +33,7 @@ def model() -> WhisperModel:
 
 @pytest.fixture(scope="module")
 def timed(model: WhisperModel) -> Figures:
-    """Some of the held-out sentences, with word times. The service is given all of them, in the accuracy tests."""
+    """Some of the held-out sentences, with word times. The service is given more of them, in the accuracy tests."""
     return measure(model, DATA, _held_out()[::15], beam_size=1, word_timestamps=True)
 
 
