@@ -10,6 +10,7 @@ from ray import serve
 from ray.serve import Application
 
 from stt_ai import __version__
+from stt_ai.accounts import WorkKind
 from stt_ai.api.app import create_app
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.flow import CountReads
@@ -26,6 +27,7 @@ from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
+from stt_ai.pipeline.backlog import Backlog, CountedTranscription
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import BillingSettings, IngressSettings, Settings, StreamSettings
 from stt_ai.streaming.config import LiveLimits
@@ -111,13 +113,28 @@ def make_api(
         resume_s=stream.resume_s,
     )
     streams = LiveServices(live.open, live.decode, limits)
-    services = Services(transcription, catalogue, health, config, billing=billing, live=streams, summarizer=summarizer)
+    backlog = Backlog(settings.longest_wait_s, settings.always_taken)
+    services = Services(
+        CountedTranscription(transcription, backlog),
+        catalogue,
+        health,
+        config,
+        billing=billing,
+        live=streams,
+        summarizer=summarizer,
+        rooms={WorkKind.TRANSCRIPTION: backlog.require_room, WorkKind.STREAM: live.require_room},
+    )
     return CountReads(create_app(services))
 
 
 def _live_limits(settings: StreamSettings, on_gpu: bool) -> LiveLimits:
     beam_size = settings.beam_size or (5 if on_gpu else 1)
-    return LiveLimits(step_s=settings.step_s, beam_size=beam_size, undecided_s=settings.undecided_s)
+    return LiveLimits(
+        step_s=settings.step_s,
+        beam_size=beam_size,
+        undecided_s=settings.undecided_s,
+        longest_lag_s=settings.longest_lag_s,
+    )
 
 
 def _on_gpu(device: str) -> bool:

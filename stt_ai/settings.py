@@ -96,6 +96,10 @@ class IngressSettings(_Settings):
     uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
     max_file_bytes: int = Field(2_000_000_000, gt=0)
     max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
+    longest_wait_s: float = Field(
+        10, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."
+    )
+    always_taken: int = Field(8, ge=0, description="So many files at once are taken however long they wait.")
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         (), description="Addresses and networks of your own proxies, whose X-Forwarded-For is believed."
     )
@@ -117,6 +121,9 @@ class StreamSettings(_Settings):
     )
     beam_size: int = Field(0, ge=0, le=10, description="Of final texts. 0: 5 on a GPU, 1 on CPU.")
     undecided_s: float = Field(60, gt=0, description="Seconds of audio that may wait for their text in one stream.")
+    longest_lag_s: float = Field(
+        2, gt=0, description="While the open streams wait longer for their texts, new ones are refused with 503."
+    )
 
 
 class BillingSettings(BillingConfig):

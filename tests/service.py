@@ -64,8 +64,13 @@ class Service:
         config["http_options"]["port"] = self.port
         config["applications"][0]["import_path"] = import_path or config["applications"][0]["import_path"]
         settings = config["applications"][0]["args"]
-        settings["ingress"] = {**settings.get("ingress", {}), "uploads_dir": str(self.uploads)}
+        settings["ingress"] = {
+            **settings.get("ingress", {}),
+            "uploads_dir": str(self.uploads),
+            "longest_wait_s": 600,  # tests share a machine with others
+        }
         settings["ingress"]["trusted_proxies"] = ["127.0.0.1"]  # tests speak for many callers
+        settings["stream"] = {"longest_lag_s": 60}
         settings["models"] = {**settings["models"], "source": "demo"}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}

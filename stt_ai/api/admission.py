@@ -1,8 +1,9 @@
 """Who may send what: asked before a request's body is read."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
@@ -10,6 +11,11 @@ from starlette.requests import HTTPConnection
 from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.client_address import TrustedProxies, caller_of
 from stt_ai.errors import Overloaded
+
+Rooms = Mapping[WorkKind, Callable[[], None]]
+"""What raises `Overloaded` while there is no room for more of a kind of work; a kind without it always has room."""
+
+NO_BOUNDS: Rooms = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +81,20 @@ class Admission(Protocol):
 
 
 class OpenAdmission:
-    """Lets everybody in, up to so many at once in this process, all under one file limit."""
+    """Lets everybody in as long as there is room, up to so many at once in this process, all under one file limit."""
 
-    def __init__(self, max_file_bytes: int, max_concurrent: int) -> None:
+    def __init__(self, max_file_bytes: int, max_concurrent: int, rooms: Rooms = NO_BOUNDS) -> None:
         self._max_file_bytes = max_file_bytes
         self._max_concurrent = max_concurrent
+        self._rooms = rooms
         self.active = 0
 
     @asynccontextmanager
     async def admit(self, arrival: Arrival) -> AsyncIterator[Grant]:
         if self.active >= self._max_concurrent:
             raise Overloaded("Too many requests are being served at the moment. Try again shortly.", retry_after=5)
+        if arrival.kind in self._rooms:
+            self._rooms[arrival.kind]()
         self.active += 1
         try:
             yield Grant(self._max_file_bytes)

@@ -71,5 +71,5 @@ def create_app(services: Services) -> FastAPI:
 
 
 def _admission(services: Services, max_concurrent: int) -> Admission:
-    limits = (services.config.max_file_bytes, max_concurrent)
+    limits = (services.config.max_file_bytes, max_concurrent, services.rooms)
     return BillingAdmission(services.billing, *limits) if services.billing else OpenAdmission(*limits)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from stt_ai.accounts import Allowance, Permit, StoredResponse
-from stt_ai.api.admission import Arrival, Grant, OpenAdmission
+from stt_ai.api.admission import NO_BOUNDS, Arrival, Grant, OpenAdmission, Rooms
 from stt_ai.api.background import finish, start
 from stt_ai.api.context import current_request_id
 from stt_ai.errors import BadParameter, LeaseExpired, SttError, Unauthorized
@@ -26,10 +26,10 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 class BillingAdmission:
     """Admits whom ``billing`` admits, and no more at once than this process takes."""
 
-    def __init__(self, billing: Billing, max_file_bytes: int, max_concurrent: int) -> None:
+    def __init__(self, billing: Billing, max_file_bytes: int, max_concurrent: int, rooms: Rooms = NO_BOUNDS) -> None:
         self._billing = billing
         self._max_file_bytes = max_file_bytes
-        self._process = OpenAdmission(max_file_bytes, max_concurrent)
+        self._process = OpenAdmission(max_file_bytes, max_concurrent, rooms)
 
     @asynccontextmanager
     async def admit(self, arrival: Arrival) -> AsyncIterator[Grant]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stt_ai.api.admission import Admission
+from stt_ai.api.admission import Admission, Rooms
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.stream_services import LiveServices
 from stt_ai.ports import Billing, Catalogue, HealthProbe, Summarizer, TranscriptionService
@@ -41,7 +41,7 @@ class Services:
 
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
     otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
-    no summaries.
+    no summaries. ``rooms``: who comes while there is none is refused before anything is asked of billing.
     """
 
     transcription: TranscriptionService
@@ -52,3 +52,4 @@ class Services:
     billing: Billing | None = None
     live: LiveServices | None = None
     summarizer: Summarizer | None = None
+    rooms: Rooms = field(default_factory=dict)

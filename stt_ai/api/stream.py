@@ -153,7 +153,7 @@ class Streams:
             await session.aclose()
         await asyncio.wait([charging], timeout=BOOKS_S)
         if stopped:
-            await socket.finish(last_message(stream.received / SAMPLE_RATE))
+            await socket.finish(last_message(session.received_samples / SAMPLE_RATE))
         elif failure is not None and not left:
             at = stream.cut().position / SAMPLE_RATE
             await socket.refuse(failure, session_id=session_id, offset=round(at, 2))

@@ -53,7 +53,10 @@ _MESSAGES = [
     ("text, start, end, words, segment_id", "An utterance, with its times in seconds of the stream."),
     ("language, speech_final, from_finalize", "With it: false `speech_final` means that it was cut, not paused after."),
     ("event", "`speech_started`, `speech_stopped` (`at`), or `utterance_end` (`last_word_end`)."),
-    ("is_final, text, duration", "The last message of a stream that was stopped; `text` is empty."),
+    (
+        "is_final, text, duration",
+        "The last message of a stream that was stopped; `text` is empty, `duration` the whole stream's seconds.",
+    ),
     ("error, code, retryable, request_id", "The last one of any other; `session_id` and `offset` say where to go on."),
 ]
 

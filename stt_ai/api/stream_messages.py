@@ -66,7 +66,10 @@ def ready_message(asked: Asked, model: LoadedModel, session_id: str, resumed: bo
 
 
 def last_message(seconds: float) -> dict[str, Any]:
-    """The last one of a stream that was stopped. All text was told before it."""
+    """The last one of a stream that was stopped, ``seconds`` into it, also where it was cut off in between.
+
+    All text was told before it.
+    """
     return {"is_final": True, "text": "", "partial": "", "duration": _s(seconds)}
 
 

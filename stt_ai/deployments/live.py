@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from stt_ai.ports import LiveRecognizer
 from stt_ai.streaming.config import LiveConfig, LiveLimits
+from stt_ai.streaming.lag import Lag, TimedRecognizer
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import Samples
 
@@ -16,10 +17,15 @@ class LiveTranscription:
         from stt_ai.engines import live_audio
         from stt_ai.engines.silero import VoiceDetector
 
-        self._recognizers = recognizers
+        self._lag = Lag(limits.longest_lag_s)
+        self._recognizers = {name: TimedRecognizer(one, self._lag) for name, one in recognizers.items()}
         self._limits = limits
         self._voices = VoiceDetector()
         self._decode = live_audio.decode
+
+    def require_room(self) -> None:
+        """Raises `Overloaded` while the open sessions are heard too late."""
+        self._lag.require_room()
 
     def open(self, config: LiveConfig, start_at_sample: int = 0, first_segment_id: int = 0) -> LiveSession:
         return LiveSession(

@@ -30,7 +30,7 @@ class LiveLimits:
     ``step_s``: of audio between two partials, longer under load up to ``longest_step_s``. ``beam_size`` is for finals;
     partials are decoded greedily. ``undecided_s``: of audio that may wait for its text before `feed` waits.
     ``events``: how many may wait for a reader before the session fails. ``patience_s``: for how long a final is tried
-    again on a service that cannot take it.
+    again on a service that cannot take it. ``longest_lag_s``: of texts, beyond which no session is begun.
     """
 
     step_s: float = 0.3
@@ -39,3 +39,4 @@ class LiveLimits:
     undecided_s: float = 60.0
     events: int = 256
     patience_s: float = 30.0
+    longest_lag_s: float = 2.0

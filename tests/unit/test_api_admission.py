@@ -1,11 +1,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from stt_ai import errors
+from stt_ai.accounts import WorkKind
 from stt_ai.api.admission import Arrival, Grant, OpenAdmission
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
@@ -121,3 +123,26 @@ async def test_open_admission_counts_who_is_inside() -> None:
         async with admission.admit(ARRIVAL):
             raise ZeroDivisionError
     assert admission.active == 0
+
+
+async def test_without_room_for_one_kind_of_work_the_others_are_let_in() -> None:
+    def full() -> None:
+        raise errors.Overloaded("full", 17)
+
+    admission = OpenAdmission(max_file_bytes=5, max_concurrent=2, rooms={WorkKind.TRANSCRIPTION: full})
+    with pytest.raises(errors.Overloaded):
+        async with admission.admit(ARRIVAL):
+            pass
+    async with admission.admit(replace(ARRIVAL, kind=WorkKind.SUMMARY)):
+        assert admission.active == 1
+
+
+def test_without_room_the_refusal_says_when_to_come_back_before_the_body_is_read(tmp_path: Path) -> None:
+    def full() -> None:
+        raise errors.Overloaded("The service has more to do than it can begin.", 17.2)
+
+    config = ApiConfig(tmp_path, "large-v3-turbo")
+    services = Services(Recorder(), FourModels(), Fixed(), config, rooms={WorkKind.TRANSCRIPTION: full})
+    answer = TestClient(create_app(services)).post("/v1/transcribe", files={"file": b"sound"})
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (503, "18", "overloaded")
+    assert not list(tmp_path.iterdir())

@@ -371,7 +371,7 @@ def test_texts_that_the_client_missed_are_told_again_and_their_audio_is_not_hear
         client.audio(6)  # seconds 3 to 9
         messages, _ = client.stop()
     assert texts(messages) == "w6 w7 w8"
-    assert messages[-1]["duration"] == 3.0
+    assert messages[-1]["duration"] == 9.0
 
 
 def test_a_client_that_is_cut_off_twice_misses_nothing(port: int, sessions: Sessions) -> None:

@@ -1,0 +1,123 @@
+"""How long a file would wait, from the audio before it and the time that recent files took for theirs.
+
+What `Backlog` measures is what its caller will see: a file that found Q seconds of audio before it, has S itself and
+took T seconds, says that the service does a second of audio in T / (Q + S). A newcomer that finds Q' waits Q' times
+that. The parts need not be known: whichever of them is the slowest, and whatever else the machine does (live streams go
+before files), is in T. This is the queue-length estimator of Ibrahim and Whitt, "Real-Time Delay Estimation Based on
+Delay History" (2009), by audio instead of by customers, for they differ a thousandfold.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from stt_ai.errors import Overloaded
+from stt_ai.ports import OnDuration, OnText, TranscriptionService
+from stt_ai.types import Transcript, TranscriptionRequest, Upload
+
+AHEAD_S = 960.0
+"""More of one file is never before another: at most 32 windows of 30 s of it wait for the model at once."""
+MEMORY_S = 30.0
+"""The measured pace forgets: after so many seconds of files' time what was before counts a third."""
+LONGEST_RETRY_S = 600.0
+
+
+class _Stay:
+    """One file that is worked on. ``seconds`` of audio, as far as known; ``found``: what was before it."""
+
+    def __init__(self, seconds: float, found: float, since: float) -> None:
+        self.seconds = seconds
+        self.found = found
+        self.since = since
+        self.known = False
+
+    @property
+    def weight(self) -> float:
+        return min(self.seconds, AHEAD_S)
+
+
+class Backlog:
+    """The files that are worked on in this process, and when the next one would have its turn.
+
+    ``always``: so many are let in however long they take. Beyond them one is let in when it would wait for at most
+    ``longest_s`` seconds.
+    """
+
+    def __init__(self, longest_s: float, always: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._longest_s = longest_s
+        self._always = always
+        self._clock = clock
+        self._stays: set[_Stay] = set()
+        self._taken = self._done = 0.0  # seconds of time, and of audio, of recent files
+        self._usual = 0.0  # seconds of audio of a recent file
+
+    def __len__(self) -> int:
+        return len(self._stays)
+
+    @property
+    def seconds(self) -> float:
+        """Of audio, that a newcomer finds before it."""
+        return sum(stay.weight for stay in self._stays)
+
+    @property
+    def wait_s(self) -> float:
+        """How long a newcomer would wait; 0 as long as nothing was measured."""
+        return self.seconds * self._taken / self._done if self._done else 0.0
+
+    def require_room(self) -> None:
+        """Raises `Overloaded`, which says to come back when half of the longest wait will be left."""
+        if len(self._stays) < self._always or self.wait_s <= self._longest_s:
+            return
+        message = f"The service has more to do than it can begin within {self._longest_s:g} seconds. Try again later."
+        raise Overloaded(message, min(max(1.0, self.wait_s - self._longest_s / 2), LONGEST_RETRY_S))
+
+    @contextmanager
+    def stay(self) -> Iterator[Callable[[float], None]]:
+        """Around the work on one file. To be told the seconds of its audio when they are known.
+
+        Only work that ends well is measured: what fails or is given up says nothing of the pace.
+        """
+        stay = _Stay(self._usual, self.seconds, self._clock())
+        self._stays.add(stay)
+
+        def tell(seconds: float) -> None:
+            stay.seconds, stay.known = seconds, True
+
+        try:
+            yield tell
+            if stay.known and stay.weight > 0:
+                self._measure(stay)
+        finally:
+            self._stays.discard(stay)
+
+    def _measure(self, stay: _Stay) -> None:
+        took = self._clock() - stay.since
+        kept = math.exp(-took / MEMORY_S / max(1, len(self._stays)))  # many at once took the same time together
+        self._taken = kept * self._taken + took
+        self._done = kept * self._done + stay.found + stay.weight
+        self._usual += 0.1 * (stay.weight - self._usual) if self._usual else stay.weight
+
+
+class CountedTranscription:
+    """A `TranscriptionService` whose files are in ``backlog`` while they are worked on."""
+
+    def __init__(self, service: TranscriptionService, backlog: Backlog) -> None:
+        self._service = service
+        self._backlog = backlog
+
+    async def transcribe(
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
+    ) -> Transcript:
+        with self._backlog.stay() as tell:
+
+            async def told(seconds: float) -> None:
+                tell(seconds)
+                if on_duration is not None:
+                    await on_duration(seconds)
+
+            return await self._service.transcribe(upload, request, told, on_text)

@@ -1,0 +1,148 @@
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stt_ai.errors import DamagedMedia, Overloaded
+from stt_ai.pipeline.backlog import AHEAD_S, Backlog, CountedTranscription
+from stt_ai.types import TranscriptionRequest, Upload
+from tests.unit.api_support import HELLO, Failing, Recorder
+
+
+class Server:
+    """Does one file after another, ``speed`` seconds of audio a second, on a clock of its own."""
+
+    def __init__(self, speed: float, longest_s: float = 10.0, always: int = 2) -> None:
+        self.now = self.free_at = 0.0
+        self.speed = speed
+        self.backlog = Backlog(longest_s, always, lambda: self.now)
+        self._inside: list[tuple[float, ExitStack]] = []
+
+    def arrive(self, seconds: float) -> float:
+        """How long it waits for its turn. Raises `Overloaded`."""
+        self.backlog.require_room()
+        stay = ExitStack()
+        stay.enter_context(self.backlog.stay())(seconds)
+        begins = max(self.now, self.free_at)
+        self.free_at = begins + min(seconds, AHEAD_S) / self.speed
+        self._inside.append((self.free_at, stay))
+        return begins - self.now
+
+    def pass_time(self, until: float) -> None:
+        while self._inside and self._inside[0][0] <= until:
+            self.now, stay = self._inside.pop(0)
+            stay.close()
+        self.now = until
+
+
+@given(
+    speed=st.floats(0.5, 200),
+    load=st.floats(1.2, 5),
+    lengths=st.lists(st.floats(1, 60), min_size=5, max_size=30),
+    rounds=st.integers(5, 20),
+)
+def test_over_capacity_nobody_who_is_let_in_waits_much_longer_than_allowed(
+    speed: float, load: float, lengths: list[float], rounds: int
+) -> None:
+    server, waits, refused = Server(speed), [], 0
+    for seconds in lengths * rounds:
+        try:
+            waits.append(server.arrive(seconds))
+        except Overloaded as busy:
+            refused += 1
+            assert 1 <= busy.retry_after <= 600
+        server.pass_time(server.now + seconds / speed / load)
+    longest_file = max(lengths) / speed
+    # Until the first file has ended nothing is measured, and `always` files are let in anyhow.
+    assert max(waits) <= 10 * 1.25 + 2 * longest_file + longest_file * load
+    assert len(waits) > 0 and (refused > 0 or server.free_at - server.now <= 10 * 1.25 + 2 * longest_file)
+
+
+@given(speed=st.floats(0.5, 200), lengths=st.lists(st.floats(1, 60), min_size=1, max_size=50))
+def test_below_capacity_nobody_is_refused(speed: float, lengths: list[float]) -> None:
+    server = Server(speed)
+    for seconds in lengths:
+        assert server.arrive(seconds) == 0
+        server.pass_time(server.now + 1.01 * seconds / speed)
+
+
+def test_the_estimate_is_the_wait() -> None:
+    server = Server(20, longest_s=1e9)
+    for _ in range(100):
+        server.arrive(10)
+        server.pass_time(server.now + 0.49)
+    for _ in range(40):
+        server.pass_time(server.now + 0.01)
+        expected = server.backlog.wait_s
+        assert server.arrive(10) == pytest.approx(expected, rel=0.25, abs=0.6)
+
+
+def test_it_recovers_as_soon_as_the_work_is_done() -> None:
+    server = Server(20)
+    server.arrive(10)
+    server.pass_time(1)
+    while True:
+        try:
+            server.arrive(30)
+        except Overloaded as busy:
+            server.pass_time(server.now + busy.retry_after)
+            break
+    assert server.arrive(30) <= 10
+    server.pass_time(server.now + 60)
+    assert (server.arrive(30), len(server.backlog)) == (0, 1)
+
+
+def test_so_many_are_always_let_in() -> None:
+    server = Server(0.1, always=3)
+    server.arrive(100)
+    server.pass_time(1000)
+    for _ in range(3):
+        server.arrive(100)
+    with pytest.raises(Overloaded) as busy:
+        server.arrive(100)
+    assert busy.value.retry_after == 600
+
+
+def test_a_long_file_counts_as_what_of_it_can_be_before_another() -> None:
+    backlog = Backlog(10, 0)
+    with backlog.stay() as tell:
+        tell(40_000)
+        assert backlog.seconds == AHEAD_S
+    assert (backlog.seconds, len(backlog)) == (0, 0)
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> Iterator[Upload]:
+    path = tmp_path / "upload"
+    path.write_bytes(b"sound")
+    yield Upload(path, 5)
+
+
+async def test_a_service_that_is_counted_answers_as_it_would(upload: Upload) -> None:
+    backlog, told = Backlog(10, 0), []
+
+    async def on_duration(seconds: float) -> None:
+        told.append((seconds, backlog.seconds))
+        await asyncio.sleep(0.01)
+
+    counted = CountedTranscription(Recorder(), backlog)
+    assert await counted.transcribe(upload, TranscriptionRequest("m"), on_duration) == HELLO
+    assert (told, len(backlog)) == ([(3.0, 3.0)], 0)
+    with backlog.stay() as tell:
+        tell(300)
+        assert backlog.wait_s > 0
+
+
+async def test_what_failed_says_nothing_of_the_pace_and_is_gone(upload: Upload) -> None:
+    backlog = Backlog(10, 0)
+    with pytest.raises(DamagedMedia):
+        await CountedTranscription(Failing(DamagedMedia("broken")), backlog).transcribe(
+            upload, TranscriptionRequest("m")
+        )
+    with backlog.stay() as tell:
+        tell(300)
+        assert (len(backlog), backlog.wait_s) == (1, 0)
