@@ -23,6 +23,7 @@ from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.live import LiveTranscription
+from stt_ai.deployments.scaling import by_audio
 from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.ffmpeg import DecoderLimits
@@ -43,6 +44,9 @@ MIDDLEWARES = {
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
 LIGHT = 0.1
+
+LONGEST_WINDOW_S = 30.0
+"""Of audio that Whisper hears at once."""
 
 
 def build(settings: Settings) -> Application:
@@ -69,7 +73,7 @@ def build(settings: Settings) -> Application:
             ),
             DecodingOptions(beam_size=settings.transcriber.beam_size),
             _live_limits(settings.stream, on_gpu),
-            settings.models.catalogue.default,
+            settings.models.kept,
             settings.models.load_wait_s,
             _decoder(settings),
             transcribers,
@@ -194,11 +198,13 @@ def _diarizer(settings: Settings) -> Application:
         .options(
             name="diarizer",
             max_ongoing_requests=1000,  # it bounds what waits by itself, and a question must not wait behind files
-            autoscaling_config={
-                "min_replicas": 1,
-                "max_replicas": chosen.max_replicas if on_gpu else 1,
-                "target_ongoing_requests": config.at_once,
-            },
+            autoscaling_config=by_audio(
+                least=1,
+                most=chosen.max_replicas or (4 if on_gpu else 1),
+                target_audio_s=chosen.target_audio_s,
+                piece_s=chosen.target_audio_s,
+                downscale_delay_s=chosen.downscale_delay_s,
+            ),
             ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
@@ -232,7 +238,7 @@ def _summarizer(settings: Settings) -> Application:
             autoscaling_config={
                 "min_replicas": 0,
                 "initial_replicas": 0,
-                "max_replicas": chosen.max_replicas if on_gpu else 1,
+                "max_replicas": chosen.max_replicas or (2 if on_gpu else 1),
                 "target_ongoing_requests": 8,
                 "downscale_delay_s": chosen.idle_unload_s,
             },
@@ -248,7 +254,7 @@ def _summarizer(settings: Settings) -> Application:
 def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Application:
     """One deployment a model: its own queue, replicas and share of a GPU."""
     chosen = settings.transcriber
-    preload = entry.id == settings.models.catalogue.default
+    preload = entry.id in settings.models.kept
     config = TranscriberConfig(
         entry=entry,
         source=settings.models.sources,
@@ -264,13 +270,15 @@ def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Applica
         .options(
             name=f"transcriber-{entry.id}",
             max_ongoing_requests=256,  # they wait in the replica's own queue, where they can be batched
-            autoscaling_config={
-                "min_replicas": 1 if preload else 0,
-                "initial_replicas": 1 if preload else 0,
-                "max_replicas": chosen.max_replicas if on_gpu else 1,
-                "target_ongoing_requests": 64,
-                "downscale_delay_s": chosen.idle_unload_s,
-            },
+            autoscaling_config=by_audio(
+                least=1 if preload else 0,
+                most=chosen.max_replicas or (4 if on_gpu else 1),
+                target_audio_s=chosen.target_audio_s or 2 * config.max_batch * LONGEST_WINDOW_S,
+                piece_s=LONGEST_WINDOW_S,
+                target_live=chosen.target_live,
+                downscale_delay_s=chosen.downscale_delay_s,
+                idle_unload_s=chosen.idle_unload_s,
+            ),
             ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,

@@ -6,9 +6,9 @@ replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` 
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
@@ -36,7 +36,22 @@ class ModelSettings(SourceSettings):
     """Which models are offered and where their weights come from."""
 
     catalogue: ModelCatalogue = Field(ModelCatalogue(), description="Which models are offered, and the default one.")
+    preload: tuple[str, ...] = Field(
+        (), description="Models that are loaded at the start and stay, beside the default one."
+    )
     load_wait_s: float = Field(60, gt=0, description="How long a request waits for a model that is being loaded.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        offered = [entry.id for entry in self.catalogue.entries]
+        if unknown := [name for name in self.preload if name not in offered]:
+            raise ValueError(f"preload names models not on offer: {', '.join(unknown)}; there are {', '.join(offered)}")
+        return self
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The models that are always in memory, the default one first."""
+        return tuple(dict.fromkeys((self.catalogue.default, *self.preload)))
 
     @property
     def sources(self) -> SourceSettings:
@@ -55,8 +70,17 @@ class TranscriberSettings(_Settings):
     beam_size: int = Field(5, ge=1, le=10)
     max_batch: int = Field(0, ge=0, description="Windows decoded together. 0: 16 on a GPU, 8 on CPU.")
     max_queued_s: float = Field(7200, gt=0, description="Seconds of audio that may wait at one replica.")
-    idle_unload_s: float = Field(900, gt=0, description="A model other than the default leaves memory after this.")
-    max_replicas: int = Field(4, ge=1)
+    target_audio_s: float = Field(
+        0, ge=0, description="Seconds of audio that wait and run at a full replica. 0: two full batches."
+    )
+    target_live: float = Field(
+        0.6, gt=0, le=1, description="A replica is full, too, that gives this share of its time to live speech."
+    )
+    downscale_delay_s: float = Field(300, gt=0, description="A replica beyond the first goes when idle for this long.")
+    idle_unload_s: float = Field(
+        900, gt=0, description="The last replica, of a model that is not kept, leaves memory after this."
+    )
+    max_replicas: int = Field(0, ge=0, description="Of each model. 0: 4 on GPUs, 1 on CPU, where one takes all cores.")
 
 
 class DiarizerSettings(_Settings):
@@ -69,7 +93,9 @@ class DiarizerSettings(_Settings):
     cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
     chunks_a_batch: int = Field(0, ge=0, description="Ten-second chunks heard together. 0: 64 on a GPU, 8 on CPU.")
     max_waiting: int = Field(100, ge=0, description="Files that may wait at one replica.")
-    max_replicas: int = Field(4, ge=1)
+    target_audio_s: float = Field(3600, gt=0, description="Seconds of audio that wait and run at a full replica.")
+    downscale_delay_s: float = Field(300, gt=0, description="A replica beyond the first goes when idle for this long.")
+    max_replicas: int = Field(0, ge=0, description="0: 4 on GPUs, 1 on CPU, where one takes all cores.")
 
 
 class SummarizerSettings(_Settings):
@@ -89,7 +115,7 @@ class SummarizerSettings(_Settings):
     max_requests: int = Field(32, ge=1, description="Requests that one replica takes at once; then 503.")
     timeout_s: float = Field(600, gt=0, description="A summary that takes longer is given up.")
     idle_unload_s: float = Field(900, gt=0, description="The model leaves memory after this.")
-    max_replicas: int = Field(2, ge=1)
+    max_replicas: int = Field(0, ge=0, description="0: 2 on GPUs, 1 on CPU, where one takes all cores.")
 
 
 class IngressSettings(_Settings):

@@ -10,6 +10,7 @@ import ray
 from ray import exceptions as rex
 
 from stt_ai.deployments.loading import Loading
+from stt_ai.deployments.scaling import AUDIO_S, PIECES
 from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, Overloaded
@@ -49,6 +50,7 @@ class DiarizerDeployment:
         self._loading = Loading(self._load, _UNAVAILABLE)
         self._places = asyncio.Semaphore(config.at_once)
         self._inside = 0
+        self._seconds_inside = 0.0
         failure = self._loading.try_now()
         if failure is not None and config.source.source == "hub":
             raise failure
@@ -56,17 +58,23 @@ class DiarizerDeployment:
     async def describe(self) -> LoadedModel:
         return await self._loading.describe()
 
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
+        return {AUDIO_S: self._seconds_inside, PIECES: float(self._inside)}
+
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         """Raises `Overloaded` when too many files wait already."""
         engine = await self._loading.ready()
         if self._inside >= self._config.at_once + self._config.max_waiting:
             raise Overloaded("Too many files wait for their speakers to be told apart. Please try again shortly.", 10)
         self._inside += 1
+        self._seconds_inside += pcm.duration
         try:
             async with self._places:
                 return await _in_thread(engine, pcm, speakers)
         finally:
             self._inside -= 1
+            self._seconds_inside = self._seconds_inside - pcm.duration if self._inside else 0.0
 
     def _load(self) -> tuple[DiarizationEngine, LoadedModel]:
         config = self._config

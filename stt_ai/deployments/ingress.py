@@ -1,6 +1,6 @@
 """The ingress deployment: the HTTP API before the pipeline. It holds no samples and no model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ray import serve
@@ -24,7 +24,7 @@ AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscrip
 class IngressDeployment:
     """Serves the ASGI app that ``make_app`` makes, with the other deployments behind it.
 
-    ``load_wait_s``: how long a request waits for a model that is not in memory yet.
+    ``kept``: the models that are always in memory. ``load_wait_s``: how long a request waits for one that is not yet.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class IngressDeployment:
         make_app: AppFactory,
         options: DecodingOptions,
         live: LiveLimits,
-        default_model: str,
+        kept: Sequence[str],
         load_wait_s: float,
         decoder: DeploymentHandle,
         transcribers: Mapping[str, DeploymentHandle],
@@ -43,7 +43,7 @@ class IngressDeployment:
         remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
         voices = RemoteDiarizer(diarizer, load_wait_s)
         pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options)
-        health = ClusterHealth({f"transcriber-{default_model}": remote[default_model], "diarizer": voices})
+        health = ClusterHealth({**{f"transcriber-{name}": remote[name] for name in kept}, "diarizer": voices})
         summaries = RemoteSummarizer(summarizer, load_wait_s)
         self._app = make_app(pipeline, health, RemoteBilling(billing), LiveTranscription(remote, live), summaries)
 

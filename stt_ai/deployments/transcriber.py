@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.remote import fetch_samples
+from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare
 from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import SttError, Unavailable
@@ -85,6 +87,7 @@ class TranscriberDeployment:
         self._config = config
         self._loading = Loading(self._load, _UNAVAILABLE.format(config.entry.id))
         self._live_until = 0.0
+        self._busy, self._busy_with_live = BusyShare(), BusyShare()
         self._scheduler: BatchScheduler[Job, Answer] = BatchScheduler(
             self._run,
             max_batch=config.max_batch,
@@ -98,6 +101,16 @@ class TranscriberDeployment:
 
     async def describe(self) -> LoadedModel:
         return await self._loading.describe()
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
+        now = self._scheduler.stats()
+        return {
+            AUDIO_S: now.queued_seconds + now.running_seconds,
+            PIECES: float(now.queued + now.running),
+            LIVE: self._busy_with_live.take(),
+            BUSY: self._busy.take(),
+        }
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         await self._loading.ready()
@@ -168,6 +181,10 @@ class TranscriberDeployment:
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""
+        with self._busy.busy(), self._busy_with_live.busy() if jobs[0].live else nullcontext():
+            return self._answers(jobs)
+
+    def _answers(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         results: dict[int, Answer | SttError] = {}
         for kind in Kind:
             places = [at for at, job in enumerate(jobs) if job.kind is kind]

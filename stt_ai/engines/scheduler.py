@@ -36,6 +36,7 @@ class SchedulerStats:
     queued: int
     queued_seconds: float
     running: int
+    running_seconds: float
     submitted: int
     completed: int
     failed: int
@@ -83,6 +84,7 @@ class BatchScheduler(Generic[Item, Result]):
         self._queue: BatchQueue[Item] = BatchQueue(max_queued, max_queued_s)
         self._futures: dict[Ticket[Item], asyncio.Future[Result]] = {}
         self._running = 0
+        self._running_seconds = 0.0
         self._counts: Counter[str] = Counter()
         self._sizes: Counter[int] = Counter()
         self._audio_seconds = self._busy_seconds = 0.0
@@ -132,6 +134,7 @@ class BatchScheduler(Generic[Item, Result]):
             queued=len(self._queue),
             queued_seconds=self._queue.seconds,
             running=self._running,
+            running_seconds=self._running_seconds,
             **{name: self._counts[name] for name in names},
             batch_sizes=tuple(sorted(self._sizes.items())),
             audio_seconds=self._audio_seconds,
@@ -189,12 +192,14 @@ class BatchScheduler(Generic[Item, Result]):
             if not batch:
                 continue
             self._running = len(batch)
+            self._running_seconds = sum(ticket.seconds for ticket in batch)
             started = self._clock()
             results = await loop.run_in_executor(self._executor, self._results_of, [t.item for t in batch])
             self._busy_seconds += self._clock() - started
-            self._audio_seconds += sum(ticket.seconds for ticket in batch)
+            self._audio_seconds += self._running_seconds
             self._sizes[len(batch)] += 1
             self._running = 0
+            self._running_seconds = 0.0
             for ticket, result in zip(batch, results, strict=True):
                 self._deliver(ticket, result)
 

@@ -43,6 +43,7 @@ def test_serve_validates_the_arguments_of_the_builder() -> None:
         ({"models": {"sauce": "demo"}}, "sauce"),
         ({"models": {"source": "demos"}}, "source"),
         ({"models": {"catalogue": {"default": "tiny"}}}, "tiny"),
+        ({"models": {"preload": ["tiny"]}}, "tiny"),
         ({"decoder": {"max_duration_s": 0}}, "max_duration_s"),
         ({"transcriber": {"device": "gpu"}}, "device"),
         ({"ingress": {"max_file_mb": 1}}, "max_file_mb"),

@@ -1,0 +1,140 @@
+"""How many replicas a deployment has: by the seconds of audio that wait and run at them, not by how many requests.
+
+Serve gives the policy to its controller by value, which need not have this package: so it uses nothing of it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ray.serve.config import AutoscalingContext
+
+# What a replica's `record_autoscaling_stats` says.
+AUDIO_S = "audio_s"
+PIECES = "pieces"
+LIVE = "live"
+BUSY = "busy"
+
+METRICS_S = 20.0
+"""What the replicas said is averaged over so many seconds."""
+UPSCALE_AFTER_S = 15.0
+"""Longer than the 10 s between two reports of a replica: what it said before its load was shared starts no others."""
+
+
+def replicas_for(audio_s: float, pieces: float, live: float, *, target_audio_s: float, target_live: float) -> float:
+    """How many replicas this load fills; 0 only where there is none.
+
+    ``audio_s`` that wait and run, in ``pieces``, of which each is worked on by one replica: more replicas than pieces
+    would not help. ``live``: how many replicas live speech alone keeps busy all the time. A replica is full with
+    ``target_audio_s``, and with ``target_live`` of its time given to live speech.
+    """
+    return min(audio_s / target_audio_s, pieces) + live / target_live
+
+
+def total(reports: Iterable[Sequence[Any]]) -> float:
+    """The sum over the replicas of the average of each one's points (`timestamp`, `value`), since all were there.
+
+    Serve's own averages go further back: there, audio that was shared out among new replicas is still with the old one
+    too, and each new replica would bring about another.
+    """
+    series = [report for report in reports if report]
+    since = max((report[0].timestamp for report in series), default=0.0)
+    values: Iterator[list[float]] = (
+        [point.value for point in report if point.timestamp >= since] or [report[-1].value] for report in series
+    )
+    return max(0.0, sum(sum(value) / len(value) for value in values))
+
+
+class AudioPolicy:
+    """A policy for Serve's ``autoscaling_config``. How fast replicas come and go is left to Serve's delays there.
+
+    ``piece_s``: seconds of audio in a request that has not found a replica yet, and of which nobody knows more.
+    """
+
+    def __init__(self, target_audio_s: float, piece_s: float, target_live: float = 1.0) -> None:
+        self._target_audio_s = target_audio_s
+        self._piece_s = piece_s
+        self._target_live = target_live
+
+    def __call__(self, context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
+        """(replicas, nothing to remember). Where replicas have not said anything yet, as many as there are to be.
+
+        With none, Serve starts one by itself when the first request comes.
+        """
+        said = context.raw_metrics or {}
+        if context.current_num_replicas == 0 or AUDIO_S not in said:
+            return float(context.target_num_replicas), {}
+        audio_s, pieces, live, busy = (total(said.get(name, {}).values()) for name in (AUDIO_S, PIECES, LIVE, BUSY))
+        queued = max(0.0, context.total_queued_requests or 0.0)
+        wanted = replicas_for(
+            audio_s + queued * self._piece_s,
+            pieces + queued,
+            live,
+            target_audio_s=self._target_audio_s,
+            target_live=self._target_live,
+        )
+        # A question is no audio, and a clip may come and go between two looks at the queue.
+        return wanted or float(busy > 0 or context.total_num_requests > 0), {}
+
+
+def by_audio(
+    *,
+    least: int,
+    most: int,
+    target_audio_s: float,
+    piece_s: float,
+    target_live: float = 1.0,
+    downscale_delay_s: float,
+    idle_unload_s: float | None = None,
+) -> dict[str, Any]:
+    """An ``autoscaling_config``: between ``least`` and ``most`` replicas by `AudioPolicy`.
+
+    Replicas beyond the first go after ``downscale_delay_s`` in which they were not needed; the last, where ``least``
+    is 0, after ``idle_unload_s`` without any work.
+    """
+    return {
+        "min_replicas": least,
+        "initial_replicas": least,
+        "max_replicas": max(least, most),
+        "look_back_period_s": METRICS_S,
+        "upscale_delay_s": UPSCALE_AFTER_S,
+        "downscale_delay_s": downscale_delay_s,
+        "downscale_to_zero_delay_s": idle_unload_s,
+        "policy": {
+            "policy_function": AudioPolicy,
+            "policy_kwargs": {"target_audio_s": target_audio_s, "piece_s": piece_s, "target_live": target_live},
+        },
+    }
+
+
+class BusyShare:
+    """Which share of the time something goes on, between one question and the next. From any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._since = clock()
+        self._busy = 0.0
+        self._begun: float | None = None
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Not to be entered twice at once."""
+        with self._lock:
+            self._begun = begun = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy += self._clock() - max(begun, self._since)
+                self._begun = None
+
+    def take(self) -> float:
+        """0 to 1, since it was last asked. What goes on still counts up to now."""
+        with self._lock:
+            now = self._clock()
+            busy = self._busy + (now - max(self._begun, self._since) if self._begun is not None else 0.0)
+            passed, self._since, self._busy = now - self._since, now, 0.0
+        return min(1.0, busy / passed) if passed > 0 else 0.0
