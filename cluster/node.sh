@@ -5,7 +5,3 @@ set +a
 . ~/stt_ai/cluster/environment.sh
 export RAY_AUTH_MODE=token
 export PATH="$HOME/stt_ai/.venv/bin:$PATH"
-cublas="$(echo ~/stt_ai/.venv/lib/python3*/site-packages/nvidia/cublas/lib)"
-if [ -d "$cublas" ]; then
-  export LD_LIBRARY_PATH="$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-fi

@@ -21,12 +21,13 @@ EXAMPLES = """\
 Examples:
   stt-ai models list
   stt-ai models pull large-v3-turbo speakers summaries
+  stt-ai models check --device cuda
 """
 
 
 @click.group(epilog=EXAMPLES)
 def models() -> None:
-    """Show the models on offer, and fetch their weights."""
+    """Show the models on offer, fetch their weights, and see whether the GPU can be used."""
 
 
 @models.command("list")
@@ -43,6 +44,29 @@ def list_models(service: Service, local: bool) -> None:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     click.echo(table("id languages speed name", [(m["id"], m["languages"], m["speed"], m["name"]) for m in found]))
+
+
+@models.command("check")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Instead of the settings' own.")
+@click.pass_obj
+def check(session: Session, device: str | None) -> None:
+    """Whether the models can use this machine's GPU, and what is missing for that.
+
+    The exit code is 1 where they are to use one and cannot.
+    """
+    with server_parts():
+        from stt_ai.engines import gpu
+
+        wanted = device or session.settings.transcriber.device
+        found = gpu.find_gpu()
+        click.echo(f"GPU: {found.name}, {found.memory_mb} MB" if found.available else "GPU: none that can be used")
+        if wanted == "cpu" or (wanted == "auto" and not found.available):
+            click.echo("The models run on CPU.")
+            return
+        problems = [problem for problem in (*gpu.load_cuda_libraries(), gpu.torch_problem()) if problem]
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    click.echo("Nothing is missing.")
 
 
 @models.command("pull")

@@ -15,6 +15,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from stt_ai.engines.features import FRAMES_PER_SECOND, MAX_FRAMES, LogMel
+from stt_ai.engines.gpu import load_cuda_libraries
 from stt_ai.engines.malloc import keep_freed_memory
 from stt_ai.engines.whisper_decode import Encoded
 from stt_ai.errors import ModelUnavailable
@@ -44,6 +45,8 @@ class LoadedWhisper:
         self.device = _device(device)
         if self.device == "cpu":
             keep_freed_memory()
+        elif problems := load_cuda_libraries():
+            raise ModelUnavailable(f"The model {path.name} cannot be put on a GPU. {' '.join(problems)}")
         try:
             self._whisper = WhisperModel(
                 str(path),

@@ -423,5 +423,4 @@ def test_what_the_files_name_in_the_repository_is_there() -> None:
 
 def test_python_of_the_image_is_one_that_the_package_takes() -> None:
     (version,) = set(re.findall(r"FROM python:(\d+\.\d+)", (CLUSTER / "Dockerfile").read_text()))
-    assert f"python{version}/site-packages" in (CLUSTER / "Dockerfile").read_text()
     assert tuple(map(int, version.split("."))) <= sys.version_info[:2] or version == "3.11"
