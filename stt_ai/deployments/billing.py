@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from stt_ai.billing.plans import BillingConfig
@@ -11,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 EXPIRY_EVERY = 4  # times in the time of one lease
 PING_S = 10.0
+JUMP_S = 2.0
+"""By less than that a clock that is kept right is set."""
 
 
 class BillingDeployment:
@@ -46,13 +49,25 @@ class BillingDeployment:
             await self._worker.ping()
 
     async def _keep_expiring(self) -> None:
-        """The first time only after a lease's length: while no replica was there, nobody could renew."""
-        await asyncio.sleep(self._grace)
+        """First after a lease's length, and so again after each time in which nobody could renew.
+
+        That is when there was no replica, when the database did not answer, and when the clock was set ahead or the
+        machine slept: the books' clock is the wall's, for several machines keep them.
+        """
         while True:
+            clock = _wall_ahead()
+            await asyncio.sleep(self._grace)
             try:
-                ended = await self._worker.expire_overdue()
-                if ended:
-                    logger.warning("%d requests were not renewed in time; what they held was given back", ended)
+                while abs(_wall_ahead() - clock) < JUMP_S:
+                    ended = await self._worker.expire_overdue()
+                    if ended:
+                        logger.warning("%d requests were not renewed in time; what they held was given back", ended)
+                    await asyncio.sleep(self._every)
+                logger.warning("the clock was set by %.0f s", _wall_ahead() - clock)
             except Exception:
                 logger.exception("leases could not be expired")
-            await asyncio.sleep(self._every)
+
+
+def _wall_ahead() -> float:
+    """Seconds; changes when the wall's clock is set, and while the machine sleeps."""
+    return time.time() - time.monotonic()
