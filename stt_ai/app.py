@@ -45,6 +45,10 @@ MIDDLEWARES = {
 # of a whole core each would leave most of them waiting for ever on a small machine.
 LIGHT = 0.1
 
+# Percent: a redeploy starts the new replicas before the old ones end. Not on a GPU, where it would wait for ever when
+# there is no room for both; nor for what nobody waits for live.
+SURGE = 100
+
 LONGEST_WINDOW_S = 30.0
 """Of audio that Whisper hears at once."""
 
@@ -59,6 +63,7 @@ def build(settings: Settings) -> Application:
             name="ingress",
             num_replicas=1,
             max_ongoing_requests=1000,  # it admits callers itself, and /health must never wait behind them
+            max_surge_percent=SURGE,
             ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": MIDDLEWARES}},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
@@ -153,7 +158,8 @@ def _billing(settings: BillingSettings) -> Application:
         serve.deployment(BillingDeployment)
         .options(
             name="billing",
-            num_replicas=1,  # more with PostgreSQL only
+            num_replicas=1,  # more with PostgreSQL only; two for the time of a redeploy is well with SQLite too
+            max_surge_percent=SURGE,
             max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
             ray_actor_options={"num_cpus": LIGHT},
             graceful_shutdown_timeout_s=30,
@@ -173,6 +179,7 @@ def _decoder(settings: Settings) -> Application:
             max_ongoing_requests=max(2, cores),
             max_queued_requests=200,
             autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": max(2, cores)},
+            max_surge_percent=SURGE,
             ray_actor_options={"num_cpus": LIGHT},
             graceful_shutdown_timeout_s=600,
         )
@@ -279,6 +286,7 @@ def _transcriber(entry: ModelEntry, settings: Settings, on_gpu: bool) -> Applica
                 downscale_delay_s=chosen.downscale_delay_s,
                 idle_unload_s=chosen.idle_unload_s,
             ),
+            max_surge_percent=0 if on_gpu else SURGE,
             ray_actor_options={"num_cpus": LIGHT, "num_gpus": chosen.gpu_fraction if on_gpu else 0},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
