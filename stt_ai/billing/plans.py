@@ -50,6 +50,7 @@ class BillingConfig(_Frozen):
     lease_s: float = Field(30, gt=0, description="A request whose server died gives its slot back after this.")
     response_kept_s: float = Field(86_400, gt=0, description="How long an Idempotency-Key answers with what it did.")
     stream_token_s: float = Field(60, gt=0, description="How long a token of POST /v1/stream/token can be used.")
+    anonymous_kept_days: int = Field(7, ge=2, description="What callers without a key did is forgotten after this.")
     keys_per_account: int = Field(100, ge=1, description="Keys that are not revoked.")
 
     def limits(self, plan: PlanName) -> PlanLimits:

@@ -22,13 +22,16 @@ from stt_ai.accounts import (
     StoredResponse,
     UsagePage,
 )
-from stt_ai.billing import accounts, admission, idempotency, leases, tokens, usage
+from stt_ai.billing import accounts, admission, idempotency, leases, pruning, tokens, usage
 from stt_ai.billing.database import Database, insert_new
 from stt_ai.billing.ledger import Pool, lock
 from stt_ai.billing.messages import Asking
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.tables import EntryKind, LeaseState, ServerSecret
 from stt_ai.errors import LeaseExpired, Unauthorized
+
+PRUNE_EVERY_S = 3600.0
+DAY_S = 86_400.0
 
 
 class BillingService:
@@ -39,6 +42,7 @@ class BillingService:
         self.config = config
         self.clock = clock
         self._secret: bytes | None = None
+        self._prune_at = 0.0
 
     # A request, from its admission to its end.
 
@@ -87,7 +91,7 @@ class BillingService:
                 leases.give_back(session, found, LeaseState.RELEASED, self.clock(), self.config)
 
     def expire_overdue(self) -> int:
-        """Ends every lease that nobody renewed in time, and forgets old answers; how many leases it ended."""
+        """Ends every lease that nobody renewed in time; how many. Forgets old answers and, now and then, addresses."""
         now = self.clock()
         with self.database.reading() as session:
             callers = leases.callers_with_overdue(session, now)
@@ -99,7 +103,19 @@ class BillingService:
         with self.database.transaction(durable=False) as session:
             idempotency.forget_old(session, now, self.config.response_kept_s)
             tokens.forget_old(session, now)
+        if now >= self._prune_at:
+            self._prune_at = now + (PRUNE_EVERY_S if self._prune(now) < pruning.AT_A_TIME else 0)
         return ended
+
+    def _prune(self, now: float) -> int:
+        """Of how many callers without a key the old days were forgotten."""
+        day = day_of(now - self.config.anonymous_kept_days * DAY_S)
+        with self.database.reading() as session:
+            callers = pruning.with_old_days(session, day)
+        for caller_id in callers:
+            with self.database.transaction(durable=False) as session:
+                pruning.forget(session, caller_id, day)
+        return len(callers)
 
     # A caller's own account.
 

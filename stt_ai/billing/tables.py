@@ -4,7 +4,7 @@
 caller         an account, or an anonymous client address as a keyed hash; its row is the lock on all below
 credential     keys, as SHA-256 only
 lease          one request: the slot and the reservation it holds while it works, then its usage record
-ledger_entry   append-only; the truth about every balance
+ledger_entry   append-only, but for old days of callers without a key; the truth about every balance
 balance        running sums of the ledger, kept in the same transactions; `reconcile` proves them
 claim          idempotency keys and the answers stored under them
 stream_token   what browsers open streams with, as SHA-256 only, and the lease that each was spent on
