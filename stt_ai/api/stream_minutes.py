@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from stt_ai.api.admission import Grant
 from stt_ai.api.background import start
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 MINUTE = 60 * SAMPLE_RATE
 AHEAD = 10 * SAMPLE_RATE
 """So long before it begins a minute is asked for, so that the audio need not wait for the books."""
+AGAIN_S, PATIENCE_S = 5.0, 600.0
+"""Books that cannot be reached when a stream ends are asked again so often, and for so long."""
 
 
 class Minutes:
@@ -61,13 +64,34 @@ class Minutes:
         self._minutes += 1
 
     async def _settle(self, received: int) -> None:
+        """The stream need not wait for books that are gone, and is charged when they are back."""
         if not received:
             return
         try:
             await self._grant.settle(received / SAMPLE_RATE)
         except SttError as error:
-            logger.warning("a stream could not be charged in full, its lease will see to it: %s", error.code)
-            self._grant.abandon()
+            self._grant.abandon()  # or leaving it would give back what it holds
+            if isinstance(error, Unavailable) and not isinstance(error, LeaseExpired):
+                start(self._settle_later(received))
+            else:
+                _given_up(error)
+
+    async def _settle_later(self, received: int) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            try:
+                await self._grant.settle(received / SAMPLE_RATE)
+                return
+            except SttError as error:
+                may_come = isinstance(error, Unavailable) and not isinstance(error, LeaseExpired)
+                if not may_come or time.monotonic() > deadline:
+                    _given_up(error)
+                    return
+
+
+def _given_up(error: SttError) -> None:
+    logger.warning("a stream could not be charged in full, its lease will see to it: %s", error.code)
 
 
 def _seen(task: asyncio.Task[None]) -> None:

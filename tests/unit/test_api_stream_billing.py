@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stt_ai.api import stream_minutes
 from stt_ai.billing import keys
 from stt_ai.billing.client import BillingClient
 from stt_ai.errors import Unavailable
@@ -255,6 +256,23 @@ def test_a_charge_that_cannot_be_made_is_left_to_the_leases_end(books: Books, tm
     books.clock.turn(books.service.config.lease_s + 1)
     books.service.expire_overdue()
     assert books.left(key) == (9, 0)
+
+
+def test_a_charge_is_made_when_the_books_are_back(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_minutes, "AGAIN_S", 0.05)
+    key, billing = books.account(credits=10), Failing(books, "settle")
+    with serving(live_app(tmp_path, Sessions(), billing)) as port:
+        with connected(port, key) as client:
+            client.ready(interim_results=False)
+            client.audio(60.5)
+            assert client.stop()[1] == 1000
+        assert eventually(lambda: billing.asked > 3)
+        assert books.left(key) == (8, 2)
+        billing.out.clear()
+        assert eventually(lambda: books.left(key) == (8, 0))
+    assert settled(books, key) == [(60.5, 2)]
 
 
 def test_a_fault_of_ours_at_the_door_is_500_with_the_error_body(
