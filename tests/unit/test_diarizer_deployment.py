@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
+from stt_ai.deployments.scaling import AUDIO_S, PIECES
 from stt_ai.errors import ModelUnavailable, Overloaded, Unavailable
 from stt_ai.models.fetch import Source, SourceSettings
-from stt_ai.types import LoadedModel, Pcm, SpeakerCount, SpeakerTurn
+from stt_ai.types import SAMPLE_RATE, LoadedModel, Pcm, SpeakerCount, SpeakerTurn
 
 PCM = Pcm((), 1, 0)
 TURNS = (SpeakerTurn(0.0, 1.0, "A"),)
@@ -63,6 +64,20 @@ async def test_more_files_than_may_wait_are_refused_and_the_others_answered(gate
     gate.open.set()
     assert await asyncio.gather(*work) == [TURNS, TURNS]
     assert await replica.diarize(PCM, SpeakerCount()) == TURNS
+
+
+async def test_what_waits_and_runs_is_told_to_whoever_decides_on_replicas(gate: Gate) -> None:
+    replica = deployment()
+    hour = Pcm((), 1, 3600 * SAMPLE_RATE)
+    work = [asyncio.create_task(replica.diarize(hour, SpeakerCount())) for _ in range(2)]
+    await begun(gate, 1)
+    assert await replica.record_autoscaling_stats() == {AUDIO_S: 7200, PIECES: 2}
+    work[0].cancel()
+    await asyncio.wait(work[:1])
+    assert await replica.record_autoscaling_stats() == {AUDIO_S: 3600, PIECES: 1}
+    gate.open.set()
+    await work[1]
+    assert await replica.record_autoscaling_stats() == {AUDIO_S: 0, PIECES: 0}
 
 
 async def test_a_caller_who_leaves_ends_the_work_and_gives_its_place_to_the_next(gate: Gate) -> None:

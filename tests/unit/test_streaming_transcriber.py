@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 from faster_whisper import decode_audio
 
+from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES
 from stt_ai.deployments.transcriber import Job, Kind, TranscriberConfig, TranscriberDeployment
 from stt_ai.errors import InternalError, Unavailable
 from stt_ai.models.catalogue import DOCUMENTED
 from stt_ai.models.fetch import SourceSettings
-from stt_ai.types import DecodingOptions, Hypothesis, Pcm, Samples, SpeechRegion, Window, WindowTranscript
+from stt_ai.types import (
+    SAMPLE_RATE,
+    DecodingOptions,
+    Hypothesis,
+    Pcm,
+    Samples,
+    SpeechRegion,
+    Window,
+    WindowTranscript,
+)
 from tests.speech import DATA
 
 ENGLISH = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
@@ -147,3 +157,19 @@ async def test_a_refusal_is_a_value_and_a_bad_window_fails_alone() -> None:
         await deployment._scheduler.close()
         assert isinstance(await deployment.hear(samples, ENGLISH, "one"), Unavailable)
         assert await deployment.guess(samples, ENGLISH, "one", 60.0) is None
+
+
+async def test_what_waits_and_runs_is_told_to_whoever_decides_on_replicas() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        first = await deployment.hold(samples)
+        tasks = await deployment.waiting(_of_a_file(deployment, samples), _of_a_file(deployment, samples))
+        said = await deployment.record_autoscaling_stats()
+        assert (said[AUDIO_S], said[PIECES]) == (3 * len(samples) / SAMPLE_RATE, 3)
+        deployment.free.set()
+        await asyncio.gather(first, *tasks)
+        said = await deployment.record_autoscaling_stats()
+        assert (said[AUDIO_S], said[PIECES]) == (0, 0)
+        assert 0 < said[LIVE] < said[BUSY], "the files' batches were not live"
+        said = await deployment.record_autoscaling_stats()
+        assert (said[LIVE], said[BUSY]) == (0, 0)
