@@ -1,0 +1,68 @@
+"""The service with speech models that sleep: each window takes a fixed time, and no core, as if each had its own GPU.
+
+Each model is an ``extra`` entry of the catalogue, into whose folder its replicas write their batches, as lines of JSON.
+"""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import stt_ai.app
+from stt_ai.deployments.transcriber import Job, TranscriberDeployment
+from stt_ai.settings import Settings
+from stt_ai.types import LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
+
+COST_S = 1.5
+"""A window of thirty seconds at twenty times the speed of speech: what a core or two of a CPU may do."""
+by_audio = stt_ai.app.by_audio
+
+
+class Sleeper:
+    """As `stt_ai.engines.whisper.WhisperEngine`, which hears one word in everything."""
+
+    def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
+        time.sleep(COST_S * len(windows))
+        return [WindowTranscript((Word(" word.", 0.0, 1.0, 1.0),), "en", 1.0) for _ in windows]
+
+    def detect_batch(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
+        time.sleep(COST_S * len(windows))
+        return [LanguageGuess((("en", 1.0),), 30.0) for _ in windows]
+
+
+class FixedCost(TranscriberDeployment):
+    def _load(self) -> Any:
+        return Sleeper(), LoadedModel("fixed-cost")
+
+    def _run(self, jobs: Sequence[Job]) -> Any:
+        begun = time.time()
+        results = super()._run(jobs)
+        batch = {"begun": begun, "ended": time.time(), "of": [job.options.prompt for job in jobs]}
+        with Path(self._config.entry.folder or "", f"{os.getpid()}.jsonl").open("a") as file:
+            file.write(json.dumps(batch) + "\n")
+        return results
+
+
+def as_many_as_allowed(*, least: int, most: int, **others: Any) -> dict[str, Any]:
+    return by_audio(least=most if least else 0, most=most, **others)
+
+
+def build(settings: Settings) -> Any:
+    """Replicas come and go as they do in the service."""
+    stt_ai.app.TranscriberDeployment = FixedCost  # type: ignore[misc]
+    return stt_ai.app.build(settings)
+
+
+def build_fixed(settings: Settings) -> Any:
+    """`transcriber.max_replicas` of the default model run from the start, and none come or go."""
+    stt_ai.app.by_audio = as_many_as_allowed
+    return build(settings)
+
+
+def entry(name: str, folder: Path) -> dict[str, Any]:
+    """A model that sleeps, for the settings' catalogue."""
+    batches = folder / name
+    batches.mkdir(parents=True)
+    return {"id": name, "name": name, "folder": str(batches)}
