@@ -24,8 +24,9 @@ class BothDoors:
 
 
 def make_both(*parts: Any) -> BothDoors:
-    """As `stt_ai.app.make_api`, whose last part but one is billing."""
-    return BothDoors(make_api(*parts), make_api(*parts[:-2], None, parts[-1]))
+    """As `stt_ai.app.make_api`, whose last three parts are billing, live speech and summaries."""
+    *others, _, live, summarizer = parts
+    return BothDoors(make_api(*parts), make_api(*others, None, live, summarizer))
 
 
 def build(settings: Settings) -> Any:
