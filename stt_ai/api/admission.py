@@ -37,7 +37,7 @@ class Arrival:
             route=connection.url.path,
             headers=connection.headers,
             client=caller_of(connection, trusted),
-            content_length=int(length) if length.isascii() and length.isdigit() else None,
+            content_length=int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None,
             kind=kind,
         )
 

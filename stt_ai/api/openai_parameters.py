@@ -17,6 +17,9 @@ KNOWN = {
     Task.TRANSLATE: _BOTH,
 }
 
+LONGEST_PROMPT = 4096
+"""Characters: the model takes 223 tokens of it, and each window of the file carries it."""
+
 _VOICES = "Speakers are told apart here, but not known by name: leave `known_speaker_names` and their samples out."
 _CHUNKS = "Speech is found and cut by the service itself: send `chunking_strategy` as auto, or leave it out."
 _LANGUAGE = "One language is expected, or found out: send it as `language`, and leave `languages` out."
@@ -85,9 +88,9 @@ def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: 
 
 
 def _prompt(given: Mapping[str, str]) -> str:
-    """Keywords are words that may have been said before, as far as the model is concerned."""
+    """Keywords are words that may have been said before, as far as the model is concerned. Of much, the end counts."""
     keywords = given.get("keywords[]", "").replace(",", ", ")
-    return f"{keywords} {given.get('prompt', '')}".strip()
+    return f"{keywords} {given.get('prompt', '')}".strip()[-LONGEST_PROMPT:]
 
 
 def _refuse_chunking(given: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ import hmac
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col, select
 
 from stt_ai.accounts import Account, ApiKey, NewKey, PlanName, WorkKind
@@ -12,7 +12,7 @@ from stt_ai.billing import keys, leases
 from stt_ai.billing.database import insert_new
 from stt_ai.billing.ledger import Pool, lock
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName, meter_for
-from stt_ai.billing.tables import Caller, Credential
+from stt_ai.billing.tables import Caller, Credential, StreamToken
 from stt_ai.errors import BadParameter, InternalError, NotFound, Unauthorized
 
 MAX_NAME = 100
@@ -95,9 +95,19 @@ def create_key(
         )
         session.add(row)
         session.flush()
+        _forget_revoked(session, caller.id, config.keys_per_account)
     elif row.caller_id != caller.id or row.sha256 != keys.hash_of(secret):
         raise InternalError("Two keys were given the same id.")
     return NewKey(key_value(row), secret)
+
+
+def _forget_revoked(session: Session, caller_id: str, kept: int) -> None:
+    """The oldest revoked keys beyond ``kept``, but for those whose tokens are still known."""
+    revoked = select(Credential.id).where(Credential.caller_id == caller_id, col(Credential.revoked_at).is_not(None))
+    old = session.exec(revoked.order_by(col(Credential.revoked_at).desc(), col(Credential.id)).offset(kept)).all()
+    named = select(StreamToken.credential_id).where(StreamToken.caller_id == caller_id)
+    if old:
+        session.exec(delete(Credential).where(col(Credential.id).in_(old), col(Credential.id).not_in(named)))
 
 
 def list_keys(session: Session, caller_id: str) -> tuple[ApiKey, ...]:

@@ -54,8 +54,7 @@ def admit(session: Session, caller: Caller, asking: Asking, now: float, config: 
     pool = Pool(session, caller.id, meter, config) if meter else None
     if pool is not None and not replay:
         pool.require(1, now)
-    if asking.kind in leases.SLOTTED:
-        leases.require_slot(held, caller.plan, config)
+    leases.require_slot(held, asking.kind, caller.plan, config)
     lease = Lease(
         id=asking.lease,
         caller_id=caller.id,

@@ -49,11 +49,18 @@ def find_active(session: Session, lease_id: str) -> Lease:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The active leases of one caller: their ids, how many of them occupy a slot, and how many have just expired."""
+    """The active leases of one caller: their ids, how many of them occupy a slot, and how many have just expired.
+
+    Summaries have as many places as there are slots, and take none of these.
+    """
 
     leases: frozenset[str]
     slots: int
     expired: int = 0
+
+    def inside(self, kind: WorkKind) -> int:
+        """How many share their bound with one of this kind."""
+        return self.slots if kind in SLOTTED else len(self.leases) - self.slots
 
 
 _ACTIVE = select(Lease.id, Lease.kind, Lease.expires_at).where(
@@ -91,10 +98,10 @@ def _expire(session: Session, lease: Lease, now: float, config: BillingConfig) -
         give_back(session, lease, LeaseState.EXPIRED, now, config)
 
 
-def require_slot(held: Holding, plan: PlanName, config: BillingConfig) -> None:
-    """Raises `TooManyRequests` when all slots of the plan are in use."""
+def require_slot(held: Holding, kind: WorkKind, plan: PlanName, config: BillingConfig) -> None:
+    """Raises `TooManyRequests` when as many of a kind are at work as the plan has slots."""
     limit = config.limits(plan).at_once
-    if held.slots >= limit:
+    if held.inside(kind) >= limit:
         requests = "one request" if limit == 1 else f"{limit} requests"
         raise TooManyRequests(f"Your plan allows {requests} at once. Try again when one has ended.", AT_ONCE_RETRY_S)
 

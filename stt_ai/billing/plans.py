@@ -15,7 +15,7 @@ class _Frozen(BaseModel):
 
 class PlanLimits(_Frozen):
     max_file_bytes: int = Field(gt=0)
-    at_once: int = Field(ge=1, description="Transcriptions and open streams together.")
+    at_once: int = Field(ge=1, description="Transcriptions and open streams together; as many summaries.")
 
 
 class AnonymousPlan(PlanLimits):

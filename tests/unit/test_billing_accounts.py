@@ -83,6 +83,22 @@ async def test_an_account_has_so_many_keys_and_no_more(books: Books) -> None:
     await books.client.create_key(key, "third")
 
 
+async def test_keys_that_are_made_and_revoked_for_ever_fill_no_table(books: Books) -> None:
+    books.configure(keys_per_account=3)
+    key, revoked = books.account(), []
+    for number in range(10):
+        made = await books.client.create_key(key, f"key {number}")
+        await books.client.create_token(made.secret) if number == 0 else None
+        await books.client.revoke_key(key, made.key.id)
+        revoked.append(made.secret)
+        books.clock.turn(1)
+    names = sorted(found.name for found in await books.client.list_keys(key))
+    assert names == ["first key", "key 0", "key 6", "key 7", "key 8", "key 9"]  # a token of the first is still known
+    for secret in revoked:
+        with pytest.raises(Unauthorized):
+            await books.client.list_keys(secret)
+
+
 def test_a_key_made_again_under_its_id_is_made_once(books: Books) -> None:
     key = books.account()
     secret = "stt_live_" + "1" * 36

@@ -82,6 +82,18 @@ def test_a_summary_needs_no_slot(books: Books) -> None:
 
 
 @pytest.mark.parametrize("plan", list(PlanName))
+def test_there_are_as_many_summaries_at_once_as_slots(books: Books, plan: PlanName) -> None:
+    """Their texts are megabytes: one caller must not send them on all of the service's connections."""
+    key = None if plan is PlanName.ANONYMOUS else books.account(credits=100 if plan is PlanName.PAID else 0)
+    books.admit(key)
+    leases = [books.admit(key, kind=WorkKind.SUMMARY).lease for _ in range(books.service.config.limits(plan).at_once)]
+    with pytest.raises(TooManyRequests, match="at once"):
+        books.admit(key, kind=WorkKind.SUMMARY)
+    books.service.release(leases[0])
+    books.admit(key, kind=WorkKind.SUMMARY)
+
+
+@pytest.mark.parametrize("plan", list(PlanName))
 def test_transcriptions_and_streams_share_the_slots(books: Books, plan: PlanName) -> None:
     key = None if plan is PlanName.ANONYMOUS else books.account(credits=100 if plan is PlanName.PAID else 0)
     limit = books.service.config.limits(plan).at_once

@@ -276,3 +276,10 @@ def test_language_names_are_the_catalogues(client: TestClient, service: Recorder
     for code, name in LANGUAGES:
         service.transcript = replace(HELLO, language=code)
         assert post(client, response_format="verbose_json").json()["language"] == name
+
+
+def test_of_a_long_prompt_and_many_keywords_the_end_counts(client: TestClient, service: Recorder) -> None:
+    parts = [("keywords[]", (None, "a" * 4000)) for _ in range(8)] + [("prompt", (None, "b" * 4000))]
+    answer = client.post(TRANSCRIPTIONS, files=[*parts, ("file", ("a.wav", b"sound"))])
+    assert answer.status_code == 200
+    assert service.requests[0].prompt == "a" * 95 + " " + "b" * 4000
