@@ -2,6 +2,7 @@
 # make test          set everything up and run the tests
 # make check         format, lint, types and the direction of imports
 # make bench         benchmarks beside peers (tests/benchmarks)
+# make audit         known faults of the packages in constraints.txt, from PyPI's own list of them
 # make demo-models   make the demo models that ship, from nothing (hours; needs espeak-ng, flite, festival)
 
 PYTHON ?= python3
@@ -25,7 +26,7 @@ export RAY_USAGE_STATS_ENABLED ?= 0
 # A busy or slow machine may take longer than the default half minute to start Ray.
 export RAY_raylet_start_wait_time_s ?= 120
 
-.PHONY: serve test check bench demo-models clean
+.PHONY: serve test check bench audit demo-models clean
 
 serve: $(VENV)/.server
 	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
@@ -43,6 +44,12 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.benchmarks
+
+# In an environment of its own: what it needs is no part of the project. A package that nothing is known of is an error.
+audit: $(BIN)/python
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit \
+	  && $(VENV)/audit/bin/python -m pip install --disable-pip-version-check -q pip-audit; }
+	@$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner=off -r constraints.txt
 
 demo-models: $(VENV)/.train
 	@$(BIN)/python -m stt_ai.models.recipes.whisper
