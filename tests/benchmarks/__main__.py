@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [NAME …] [--json FILE] [--quick] [--model-folder DIR] [--threads N]`."""
+"""`python -m tests.benchmarks [NAME …] [--json FILE] [--quick] [--model-folder DIR] [--threads N] [--minutes N]`."""
 
 import argparse
 import os
@@ -13,12 +13,15 @@ from stt_ai.models.fetch import DEMO_WINDOW_S, demo_path
 from tests.benchmarks import (
     admission,
     diarization,
+    load,
     long_file,
     machine,
     malloc,
     many_clips,
     report,
+    scaling,
     short_clip,
+    soak,
     startup,
     stream,
     summaries,
@@ -39,8 +42,13 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "admission": admission.run,
     "stream": stream.run,
     "summaries": summaries.run,
+    "scaling": scaling.run,
+    "load": load.run,
+    "soak": soak.run,
 }
-WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream", "summaries"}
+ALONE = {"load", "scaling", "soak"}
+WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream", "summaries", *ALONE}
+WHEN_NAMED = {"soak"}
 
 
 def main() -> int:
@@ -50,7 +58,7 @@ def main() -> int:
     found = machine.facts()
     if warning := machine.warning(found):
         print(f"\n{warning}\n", flush=True)
-    names = [name for name in BENCHMARKS if name in (asked.names or BENCHMARKS)]
+    names = [name for name in BENCHMARKS if name in (asked.names or BENCHMARKS.keys() - WHEN_NAMED)]
     results, failures = [], 0
     with tempfile.TemporaryDirectory(prefix="stt-bench-") as folder:
         bench = _bench(asked, Path(folder))
@@ -88,11 +96,14 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BENCHMARKS)}; none: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which of {', '.join(BENCHMARKS)}; none: all but soak"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--quick", action="store_true", help="few rounds: shows that it works, proves nothing")
     parser.add_argument("--model-folder", type=Path, metavar="DIR", help="a CTranslate2 Whisper instead of the demo's")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the model; without: all cores")
+    parser.add_argument("--minutes", type=float, default=30, metavar="N", help="of soak")
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -109,6 +120,7 @@ def _bench(asked: argparse.Namespace, folder: Path) -> Bench:
         threads=asked.threads or os.cpu_count() or 1,
         service_threads=asked.threads,
         quick=asked.quick,
+        minutes=asked.minutes,
     )
 
 

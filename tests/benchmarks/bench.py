@@ -26,7 +26,7 @@ class Bench:
     """One run of the benchmarks. At most one service and one peer are alive at a time.
 
     ``window_s``: the longest window that the service gives to the model. ``threads`` are the peer's;
-    ``service_threads`` 0: the service takes as many as its configuration says.
+    ``service_threads`` 0: the service takes as many as its configuration says. ``minutes``: how long the soak takes.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Bench:
     threads: int
     service_threads: int
     quick: bool
+    minutes: float = 30.0
     compute_type: str = "int8"
     _service: Service | None = None
     _key: str = ""
