@@ -21,8 +21,10 @@ from stt_ai.api.stream_services import LiveServices
 from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
+from stt_ai.deployments.exposition import ClusterExposition
 from stt_ai.deployments.ingress import IngressDeployment
 from stt_ai.deployments.live import LiveTranscription
+from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.scaling import by_audio
 from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
@@ -110,6 +112,7 @@ def make_api(
         max_summary_characters=max_summary_characters,
         server_sends_request_id=True,
         trusted_proxies=TrustedProxies.of(settings.trusted_proxies),
+        metrics_token=os.environ.get("STT_AI_METRICS_TOKEN", ""),
         version=__version__,
     )
     limits = StreamLimits(
@@ -131,6 +134,8 @@ def make_api(
         billing=billing,
         live=streams,
         summarizer=summarizer,
+        meters=process_meters(),
+        exposition=ClusterExposition(),
         rooms={WorkKind.TRANSCRIPTION: backlog.require_room, WorkKind.STREAM: live.require_room},
     )
     return CountReads(create_app(services))

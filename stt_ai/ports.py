@@ -165,6 +165,14 @@ class HealthProbe(Protocol):
     async def health(self) -> ServiceHealth: ...
 
 
+class Exposition(Protocol):
+    """The service's figures as Prometheus reads them."""
+
+    async def text(self) -> str:
+        """Of all machines that answer. Raises `Unavailable` when none does."""
+        ...
+
+
 class Billing(Protocol):
     """Who may do what, and what it costs. Every call may be made again: none counts, charges or makes a thing twice.
 

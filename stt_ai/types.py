@@ -379,11 +379,16 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PartHealth:
-    """How one part of the service is. ``detail`` says what is wrong or noteworthy, empty when nothing is."""
+    """How one part of the service is. ``detail`` says what is wrong or noteworthy, empty when nothing is.
+
+    ``needed``: nothing is transcribed without it. ``ready``: it serves now, which what is loaded on first use need not.
+    """
 
     name: str
     ok: bool
     detail: str = ""
+    needed: bool = False
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ async def received(
 ) -> AsyncIterator[Received[W]]:
     """The file, which is deleted when the context is left, and what is asked of it. Raises as `receive_form`."""
     known, parse, refused = dialect.known, dialect.parse, dialect.refused
-    async with receive_form(request, arrival, grant, services.config, known, parse, refused) as form:
+    async with receive_form(request, arrival, grant, services.config, known, parse, refused, services.meters) as form:
         wish = parse(form.fields)
         current_record().model = wish.request.model
         yield Received(form.upload, wish, await grant.claim(fingerprint(form.sha256, wish)))

@@ -16,6 +16,7 @@ from stt_ai.api.errors import install_error_handlers
 from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext
 from stt_ai.api.openai_audio import openai_routes
 from stt_ai.api.openapi import DESCRIPTION
+from stt_ai.api.probes import probe_routes
 from stt_ai.api.services import Services
 from stt_ai.api.stream import stream_routes
 from stt_ai.api.stream_context import SocketContext
@@ -47,10 +48,11 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(transcription_routes(services, admission))
     app.include_router(openai_routes(services, admission))
     app.include_router(catalogue_routes(services))
+    app.include_router(probe_routes(services))
     if services.live:
         entering = services.admission or _admission(services, services.live.limits.max_streams)
         parts = (services.live, services.catalogue, config.default_model, entering, config.trusted_proxies)
-        app.include_router(stream_routes(*parts))
+        app.include_router(stream_routes(*parts, services.meters))
     if services.summarizer:
         app.include_router(summary_routes(services, services.summarizer, admission))
     if services.live and services.billing:
@@ -65,8 +67,8 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(LastResort)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Cors)
-    app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id)
-    app.add_middleware(SocketContext)
+    app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id, meters=services.meters)
+    app.add_middleware(SocketContext, meters=services.meters)
     return app
 
 

@@ -69,4 +69,4 @@ async def probe(services: Services) -> ServiceHealth:
     except Exception:
         logger.exception("the health probe failed")
         detail = "failed"
-    return ServiceHealth(GpuInfo(), (PartHealth("health", False, detail),))
+    return ServiceHealth(GpuInfo(), (PartHealth("health", False, detail, needed=True, ready=False),))

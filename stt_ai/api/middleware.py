@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stt_ai.api.context import RequestRecord, choose_request_id, enter
 from stt_ai.api.errors import INTERNAL, error_response
+from stt_ai.api.observed import observed, route_of
+from stt_ai.meters import NO_METERS, Meters
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("stt_ai.access")
@@ -21,11 +23,12 @@ EXPOSED = (
 
 
 class RequestContext:
-    """Gives each request its id and writes one line about it when it ends. Outermost."""
+    """Gives each request its id, and counts it and writes one line about it when it ends. Outermost."""
 
-    def __init__(self, app: ASGIApp, send_request_id: bool = True) -> None:
+    def __init__(self, app: ASGIApp, send_request_id: bool = True, meters: Meters = NO_METERS) -> None:
         self.app = app
         self.send_request_id = send_request_id
+        self.meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +60,8 @@ class RequestContext:
             await send(message)
 
         try:
-            await self.app(scope, count_in, count_out)
+            with observed(record, scope, self.meters):
+                await self.app(scope, count_in, count_out)
         except BaseException:
             # Serve cancels the handler when the client is gone.
             record.client_closed |= not answered
@@ -68,10 +72,9 @@ class RequestContext:
 
 def log_request(record: RequestRecord, scope: Scope, seconds: float) -> None:
     """One line for one request: no header, query or file name, since those may hold secrets."""
-    route = getattr(scope.get("route"), "path", None)
     fields = {
         "method": record.method,
-        "route": route or scope["path"][:200],
+        "route": route_of(scope) or scope["path"][:200],
         "status": record.status,
         "seconds": round(seconds, 4),
         "bytes_in": record.bytes_in,

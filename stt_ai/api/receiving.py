@@ -14,6 +14,8 @@ from stt_ai.api.multipart import MAX_FORM_BYTES, FormReader, boundary_of
 from stt_ai.api.services import ApiConfig
 from stt_ai.api.uploads import TemporaryUpload, refuse_without_room
 from stt_ai.errors import EmptyFile, FileTooLarge, MalformedBody, UploadTimeout
+from stt_ai.meters import NO_METERS, Meters
+from stt_ai.stages import stage
 from stt_ai.types import Upload
 
 
@@ -35,6 +37,7 @@ async def receive_form(
     known: frozenset[str],
     before_file: Callable[[Mapping[str, str]], object],
     refused: Mapping[str, str] = MappingProxyType({}),
+    meters: Meters = NO_METERS,
 ) -> AsyncIterator[ReceivedForm]:
     """The form of ``request``; its file is deleted when the context is left.
 
@@ -48,16 +51,17 @@ async def receive_form(
     refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))
     file = TemporaryUpload.create(config.uploads_dir, hashed=grant.idempotency_key is not None)
     try:
-        async for data in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
-            pieces = reader.feed(data)
-            if reader.file_bytes > grant.max_file_bytes:
-                raise too_large(grant.max_file_bytes)
-            for piece in pieces:
-                await file.write(piece)
-        reader.finish()
-        if not file.size:
-            raise EmptyFile("The file is empty.")
-        await file.flush()
+        with stage(meters, "upload"):
+            async for data in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
+                pieces = reader.feed(data)
+                if reader.file_bytes > grant.max_file_bytes:
+                    raise too_large(grant.max_file_bytes)
+                for piece in pieces:
+                    await file.write(piece)
+            reader.finish()
+            if not file.size:
+                raise EmptyFile("The file is empty.")
+            await file.flush()
         yield ReceivedForm(Upload(file.path, file.size, plain_name(reader.filename)), reader.fields, file.sha256)
     finally:
         await file.remove()

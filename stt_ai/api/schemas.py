@@ -101,6 +101,10 @@ class HealthBody(Shape):
     parts: list[PartBody]
 
 
+class ProbeBody(Shape):
+    status: Literal["ok"]
+
+
 class ErrorBody(Shape):
     error: str = Field(description="One sentence that says what to do.")
     code: str = Field(description="Stable, for programs.", examples=["missing_file"])

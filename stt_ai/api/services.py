@@ -6,7 +6,8 @@ from pathlib import Path
 from stt_ai.api.admission import Admission, Rooms
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.stream_services import LiveServices
-from stt_ai.ports import Billing, Catalogue, HealthProbe, Summarizer, TranscriptionService
+from stt_ai.meters import NO_METERS, Meters
+from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class ApiConfig:
     ``server_sends_request_id``: the server under the app adds `X-Request-ID` to responses, as Ray Serve's
     proxy does, so the app must not add it a second time.
     ``trusted_proxies`` may say in `X-Forwarded-For` for whom they speak; nobody else is believed.
+    ``metrics_token``: whoever has it may read `/metrics`; empty: nobody may.
     """
 
     uploads_dir: Path
@@ -32,6 +34,7 @@ class ApiConfig:
     health_timeout: float = 2.0
     server_sends_request_id: bool = False
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    metrics_token: str = field(default="", repr=False)
     version: str = "0"
 
 
@@ -42,6 +45,7 @@ class Services:
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
     otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
     no summaries. ``rooms``: who comes while there is none is refused before anything is asked of billing.
+    ``meters`` are told what goes on; ``exposition`` None: there is no `/metrics`.
     """
 
     transcription: TranscriptionService
@@ -53,3 +57,5 @@ class Services:
     live: LiveServices | None = None
     summarizer: Summarizer | None = None
     rooms: Rooms = field(default_factory=dict)
+    meters: Meters = NO_METERS
+    exposition: Exposition | None = None

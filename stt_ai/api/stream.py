@@ -25,6 +25,7 @@ from stt_ai.api.stream_run import LiveStream
 from stt_ai.api.stream_services import LiveServices
 from stt_ai.api.stream_socket import ClientLeft, StreamSocket
 from stt_ai.errors import ConfigTimeout, MalformedBody, SttError
+from stt_ai.meters import NO_METERS, OPEN_STREAMS, Meters
 from stt_ai.ports import Catalogue
 from stt_ai.types import SAMPLE_RATE
 
@@ -35,10 +36,15 @@ BOOKS_S = 10.0
 
 
 def stream_routes(
-    live: LiveServices, catalogue: Catalogue, default_model: str, admission: Admission, trusted: TrustedProxies
+    live: LiveServices,
+    catalogue: Catalogue,
+    default_model: str,
+    admission: Admission,
+    trusted: TrustedProxies,
+    meters: Meters = NO_METERS,
 ) -> APIRouter:
     router = APIRouter()
-    streams = Streams(live, catalogue, default_model)
+    streams = Streams(live, catalogue, default_model, meters)
 
     @router.websocket("/v1/stream")
     async def stream(websocket: WebSocket) -> None:
@@ -81,15 +87,29 @@ def arrival_of(websocket: HTTPConnection, trusted: TrustedProxies) -> Arrival:
 class Streams:
     """Serves accepted connections."""
 
-    def __init__(self, live: LiveServices, catalogue: Catalogue, default_model: str) -> None:
+    def __init__(self, live: LiveServices, catalogue: Catalogue, default_model: str, meters: Meters) -> None:
         self._live = live
         self._limits = live.limits
         self._catalogue = catalogue
         self._default_model = default_model
         self._cuts = Cuts(live.limits.resume_s, live.limits.kept_cuts)
+        self._meters = meters
+        self._open = 0
+        meters.set(OPEN_STREAMS, 0)
 
     async def serve(self, websocket: WebSocket, minutes: Minutes) -> None:
         """From the first message to the close."""
+        self._count(1)
+        try:
+            await self._serve(websocket, minutes)
+        finally:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self._open += more
+        self._meters.set(OPEN_STREAMS, self._open)
+
+    async def _serve(self, websocket: WebSocket, minutes: Minutes) -> None:
         socket = StreamSocket(websocket, self._limits)
         try:
             async with asyncio.timeout(self._limits.config_timeout_s):

@@ -7,6 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stt_ai.api.context import RequestRecord, choose_request_id, enter
 from stt_ai.api.middleware import log_request
+from stt_ai.api.observed import observed
+from stt_ai.meters import NO_METERS, Meters
 
 
 class SocketContext:
@@ -15,8 +17,9 @@ class SocketContext:
     The server does not add the id by itself, as Ray Serve's does to other answers.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, meters: Meters = NO_METERS) -> None:
         self.app = app
+        self.meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
@@ -47,7 +50,8 @@ class SocketContext:
             await send(message)
 
         try:
-            await self.app(scope, count_in, count_out)
+            with observed(record, scope, self.meters):
+                await self.app(scope, count_in, count_out)
         except BaseException:
             record.client_closed |= record.status in (0, 101)  # Serve cancels the handler when the client is gone
             raise

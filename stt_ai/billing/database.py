@@ -13,6 +13,9 @@ from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
+from stt_ai.billing.ledger import POSTED
+from stt_ai.meters import CREDITS, NO_METERS, Meters
+
 DatabaseError = sa.exc.SQLAlchemyError
 """Base of all that the database or its driver raises."""
 
@@ -36,10 +39,11 @@ class Database:
 
     SQLite's writers take their lock at once (`BEGIN IMMEDIATE`), so that no transaction reads and then fails to write;
     those of this process queue at a mutex, since SQLite's own waiting is by polling. Other processes, such as the
-    operators' commands, wait up to `busy_timeout`.
+    operators' commands, wait up to `busy_timeout`. ``meters`` are told what was posted, once it is committed.
     """
 
-    def __init__(self, url: str, *, threads: int = 8) -> None:
+    def __init__(self, url: str, *, threads: int = 8, meters: Meters = NO_METERS) -> None:
+        self._meters = meters
         parsed = sa.make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -62,8 +66,11 @@ class Database:
     def transaction(self, *, durable: bool = True) -> Iterator[Session]:
         """One transaction that writes: committed on leaving, rolled back by an exception."""
         engine = self._engine if durable else self._quick
-        with self._writing, Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with self._writing, Session(engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            for meter, entry, amount in session.info.get(POSTED, ()):
+                self._meters.add(CREDITS, amount, meter=meter, entry=entry)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

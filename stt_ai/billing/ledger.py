@@ -10,6 +10,9 @@ from stt_ai.billing.plans import BillingConfig, Meter, MeterName
 from stt_ai.billing.tables import Balance, Caller, EntryKind, Lease, LedgerEntry
 from stt_ai.errors import BadParameter, PaymentRequired, SttError, TooManyRequests
 
+POSTED = "stt_ai.posted"
+"""The key in a session's ``info`` under which stands what was posted in it: (meter, kind of entry, amount)."""
+
 NO_CREDITS = "No credits remaining. Upgrade your plan."
 
 
@@ -84,6 +87,7 @@ class Pool:
         self.balance.granted += amount if kind is EntryKind.GRANT else 0
         self._session.add(self.balance)
         self._session.flush()
+        self._session.info.setdefault(POSTED, []).append((str(self.meter.name), str(kind), abs(amount or held)))
 
 
 def pool_of(session: Session, lease: Lease, config: BillingConfig) -> Pool | None:

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 from stt_ai.billing.plans import BillingConfig
+from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.errors import SttError
 
 logger = logging.getLogger(__name__)
@@ -28,13 +30,15 @@ class BillingDeployment:
         from stt_ai.billing.service import BillingService
         from stt_ai.billing.worker import THREADS, BillingWorker
 
-        database = Database(database_url or default_url(), threads=THREADS)
+        export_spans()
+        database = Database(database_url or default_url(), threads=THREADS, meters=process_meters())
         database.migrate()
         self._worker = BillingWorker(BillingService(database, config))
         self._every = config.lease_s / EXPIRY_EVERY
         self._grace = config.lease_s
         self._expiring: asyncio.Task[None] | None = None
 
+    @traced("billing {}")
     async def perform(self, operation: str, *arguments: Any) -> Any:
         """The operation's result, or its refusal as a value: what is raised, Serve logs with its whole traceback."""
         try:

@@ -12,6 +12,8 @@ from typing import Any
 import ray
 from ray import exceptions as rex
 
+from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.errors import ReplicaLost
 from stt_ai.types import DecodedAudio, Samples, Upload
@@ -52,8 +54,11 @@ class DecoderDeployment:
         # Here, since whoever puts the service together imports this module too and would wait for a model library.
         from stt_ai.engines.decoding import FileDecoder
 
+        process_meters()
+        export_spans()
         self._decoder = FileDecoder(limits, put=put_and_let_go)
 
+    @traced("decoder decode")
     async def decode(self, upload: Upload) -> DecodedAudio | None:
         """None: this replica does not see the file."""
         if not upload.path.exists():
@@ -66,6 +71,7 @@ class DecoderDeployment:
             cancelled.set()  # the thread kills ffmpeg; a thread itself cannot be cancelled
             raise
 
+    @traced("decoder decode")
     async def decode_bytes(self, upload: Upload, blocks: list[Any]) -> DecodedAudio:
         """The same from the file's bytes as object references, for a node that does not share the disk."""
         with tempfile.NamedTemporaryFile(prefix="stt-ai-") as file:

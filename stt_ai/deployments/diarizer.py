@@ -11,6 +11,7 @@ from ray import exceptions as rex
 
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.scaling import AUDIO_S, PIECES
+from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, Overloaded
@@ -46,6 +47,7 @@ class DiarizerDeployment:
     """
 
     def __init__(self, config: DiarizerConfig) -> None:
+        export_spans()
         self._config = config
         self._loading = Loading(self._load, _UNAVAILABLE)
         self._places = asyncio.Semaphore(config.at_once)
@@ -62,6 +64,7 @@ class DiarizerDeployment:
         """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
         return {AUDIO_S: self._seconds_inside, PIECES: float(self._inside)}
 
+    @traced("diarizer diarize")
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         """Raises `Overloaded` when too many files wait already."""
         engine = await self._loading.ready()

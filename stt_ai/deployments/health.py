@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Protocol
 
@@ -24,12 +24,13 @@ class Described(Protocol):
 class ClusterHealth:
     """The last known state of every deployment of this application, not older than a few seconds.
 
-    ``models`` are the deployments that hold a model from the start, by their names. The first question starts the
-    refreshing, which then goes on by itself.
+    ``models`` are the deployments that hold a model from the start, by their names; ``needed`` are those without which
+    nothing is transcribed. The first question starts the refreshing, which then goes on by itself.
     """
 
-    def __init__(self, models: Mapping[str, Described]) -> None:
+    def __init__(self, models: Mapping[str, Described], needed: Set[str] = frozenset()) -> None:
         self._models = models
+        self._needed = needed
         self._loaded: dict[str, LoadedModel] = {}
         self._failed: set[str] = set()
         self._parts: tuple[PartHealth, ...] = ()
@@ -44,7 +45,9 @@ class ClusterHealth:
         return ServiceHealth(gpu, tuple(map(self._noted, self._parts)), any(model.demo for model in loaded))
 
     def _noted(self, part: PartHealth) -> PartHealth:
-        """With what the part itself says of its model."""
+        """With what the part itself says of its model, and whether it is needed."""
+        loaded = part.name in self._loaded or part.name not in self._models
+        part = replace(part, needed=part.name in self._needed, ready=part.ready and loaded)
         if part.ok and part.name in self._failed:
             return replace(part, ok=False, detail="its model cannot be loaded; the log says why")
         if part.ok and part.name in self._loaded and self._loaded[part.name].demo:
@@ -83,5 +86,6 @@ _WELL = {"HEALTHY", "UPSCALING", "DOWNSCALING"}
 
 def part_health(name: str, overview: DeploymentStatusOverview) -> PartHealth:
     """A part with no replica is well when it is one that is loaded on first use, and while that goes on."""
-    well = str(overview.status.value) in _WELL or overview.replica_states.get("RUNNING", 0) > 0
-    return PartHealth(name, well, "" if well else overview.message or str(overview.status.value))
+    running = overview.replica_states.get("RUNNING", 0) > 0
+    well = str(overview.status.value) in _WELL or running
+    return PartHealth(name, well, "" if well else overview.message or str(overview.status.value), ready=running)

@@ -6,12 +6,14 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from stt_ai.deployments.health import ClusterHealth
+from stt_ai.deployments.health import ClusterHealth, Described
 from stt_ai.deployments.live import LiveTranscription
+from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteBilling
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
 from stt_ai.deployments.remote_summarizer import RemoteSummarizer
+from stt_ai.deployments.tracing import export_spans
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.streaming.config import LiveLimits
@@ -24,7 +26,8 @@ AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscrip
 class IngressDeployment:
     """Serves the ASGI app that ``make_app`` makes, with the other deployments behind it.
 
-    ``kept``: the models that are always in memory. ``load_wait_s``: how long a request waits for one that is not yet.
+    ``kept``: the models that are always in memory, the default one first. ``load_wait_s``: how long a request waits for
+    one that is not yet.
     """
 
     def __init__(
@@ -40,12 +43,16 @@ class IngressDeployment:
         summarizer: DeploymentHandle,
         billing: DeploymentHandle,
     ) -> None:
+        export_spans()
+        meters = process_meters()
         remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
         voices = RemoteDiarizer(diarizer, load_wait_s)
-        pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options)
-        health = ClusterHealth({**{f"transcriber-{name}": remote[name] for name in kept}, "diarizer": voices})
-        summaries = RemoteSummarizer(summarizer, load_wait_s)
-        self._app = make_app(pipeline, health, RemoteBilling(billing), LiveTranscription(remote, live), summaries)
+        pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options, meters=meters)
+        models: dict[str, Described] = {**{f"transcriber-{name}": remote[name] for name in kept}, "diarizer": voices}
+        health = ClusterHealth(models, needed={"decoder", "billing", f"transcriber-{kept[0]}"})
+        summaries = RemoteSummarizer(summarizer, load_wait_s, meters)
+        streams = LiveTranscription(remote, live, meters)
+        self._app = make_app(pipeline, health, RemoteBilling(billing, meters), streams, summaries)
 
     def __serve_build_asgi_app__(self) -> Any:
         return self._app

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
+from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import LiveRecognizer
 from stt_ai.streaming.config import LiveConfig, LiveLimits
 from stt_ai.streaming.lag import Lag, TimedRecognizer
@@ -12,7 +13,9 @@ from stt_ai.types import Samples
 class LiveTranscription:
     """``recognizers``: by the name of their model."""
 
-    def __init__(self, recognizers: Mapping[str, LiveRecognizer], limits: LiveLimits) -> None:
+    def __init__(
+        self, recognizers: Mapping[str, LiveRecognizer], limits: LiveLimits, meters: Meters = NO_METERS
+    ) -> None:
         # Here, since whoever puts the service together imports this module too and would wait for these libraries.
         from stt_ai.engines import live_audio
         from stt_ai.engines.silero import VoiceDetector
@@ -20,6 +23,7 @@ class LiveTranscription:
         self._lag = Lag(limits.longest_lag_s)
         self._recognizers = {name: TimedRecognizer(one, self._lag) for name, one in recognizers.items()}
         self._limits = limits
+        self._meters = meters
         self._voices = VoiceDetector()
         self._decode = live_audio.decode
 
@@ -35,6 +39,7 @@ class LiveTranscription:
             limits=self._limits,
             start_at_sample=start_at_sample,
             first_segment_id=first_segment_id,
+            meters=self._meters,
         )
 
     def decode(self, encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:

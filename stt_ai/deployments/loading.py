@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from stt_ai.deployments.metrics import process_meters
 from stt_ai.errors import ModelUnavailable
+from stt_ai.meters import MODEL_LOAD_SECONDS, MODEL_LOADS
 from stt_ai.types import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -33,12 +35,16 @@ class Loading(Generic[Engine]):
 
     def try_now(self) -> ModelUnavailable | None:
         """Waits until it is loaded. The failure is logged and returned."""
+        begun, meters = time.monotonic(), process_meters()
         try:
             self.engine, self.description = self._load()
         except ModelUnavailable as failure:
             logger.error("%s", failure)
             self._failed_at = time.monotonic()
+            meters.add(MODEL_LOADS, outcome="failed")
             return failure
+        meters.add(MODEL_LOADS, outcome="loaded")
+        meters.observe(MODEL_LOAD_SECONDS, time.monotonic() - begun)
         return None
 
     async def ready(self) -> Engine:

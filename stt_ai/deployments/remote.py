@@ -14,6 +14,7 @@ from ray import exceptions as rex
 from ray.serve import exceptions as sex
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
+from stt_ai.deployments.tracing import carried
 from stt_ai.errors import AudioLost, InternalError, ModelLoading, Overloaded, ReplicaLost, SttError
 from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
@@ -103,10 +104,10 @@ class RemoteDecoder:
         self._handle = handle
 
     async def decode(self, upload: Upload) -> DecodedAudio:
-        audio: DecodedAudio | None = await call(lambda: self._handle.decode.remote(upload))
+        audio: DecodedAudio | None = await call(lambda: self._handle.decode.remote(upload, **carried()))
         if audio is None:
             blocks = await asyncio.to_thread(put_file, upload.path)
-            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks))
+            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks, **carried()))
         assert audio is not None
         return audio
 
@@ -161,12 +162,14 @@ class RemoteTranscriber:
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         part = _only_needed(pcm, window)
-        result: WindowTranscript = await call(lambda: self._handle.transcribe.remote(part, window, options))
+        result: WindowTranscript = await call(
+            lambda: self._handle.transcribe.remote(part, window, options, **carried())
+        )
         return result
 
     async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
         part = _only_needed(pcm, window)
-        result: LanguageGuess = await call(lambda: self._handle.detect_language.remote(part, window))
+        result: LanguageGuess = await call(lambda: self._handle.detect_language.remote(part, window, **carried()))
         return result
 
     async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
@@ -174,7 +177,7 @@ class RemoteTranscriber:
         return heard
 
     async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key))
+        heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key, **carried()))
         return heard
 
 

@@ -3,6 +3,7 @@
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai.deployments.remote import Description, call
+from stt_ai.deployments.tracing import carried
 from stt_ai.types import LoadedModel, Pcm, SpeakerCount, SpeakerTurn
 
 
@@ -18,5 +19,5 @@ class RemoteDiarizer:
         return await self._description.get()
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
-        turns: tuple[SpeakerTurn, ...] = await call(lambda: self._handle.diarize.remote(pcm, speakers))
+        turns: tuple[SpeakerTurn, ...] = await call(lambda: self._handle.diarize.remote(pcm, speakers, **carried()))
         return turns

@@ -1,31 +1,40 @@
 """The summariser's handle as the port that the API knows."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai.deployments.remote import Description, call, translated
+from stt_ai.deployments.tracing import carried
 from stt_ai.errors import SttError
+from stt_ai.meters import NO_METERS, STAGE_SECONDS, Meters
+from stt_ai.stages import stage
 from stt_ai.types import Summary, SummaryStyle
+
+_STAGE = "summarize"
 
 
 class RemoteSummarizer:
     """``wait_s``: how long a request waits for a replica that is being started."""
 
-    def __init__(self, handle: DeploymentHandle, wait_s: float) -> None:
+    def __init__(self, handle: DeploymentHandle, wait_s: float, meters: Meters = NO_METERS) -> None:
         self._handle = handle
+        self._meters = meters
         self._streaming = handle.options(stream=True)
         loading = "The model that writes summaries is being loaded. Please try again shortly."
         self._description = Description(handle, wait_s, loading)
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
-        await self._description.get()
-        summary: Summary = await call(lambda: self._handle.summarize.remote(text, style))
-        return summary
+        with stage(self._meters, _STAGE):
+            await self._description.get()
+            summary: Summary = await call(lambda: self._handle.summarize.remote(text, style, **carried()))
+            return summary
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
         """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
+        begun = time.perf_counter()
         await self._description.get()
         response = self._streaming.stream.remote(text, style)
         try:
@@ -38,5 +47,6 @@ class RemoteSummarizer:
         except Exception as error:
             raise translated(error) from None
         finally:
+            self._meters.observe(STAGE_SECONDS, time.perf_counter() - begun, stage=_STAGE)
             with contextlib.suppress(Exception):  # done, or gone
                 response.cancel()

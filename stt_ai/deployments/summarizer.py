@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stt_ai.deployments.loading import Loading
+from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
+from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.language_model import LanguageModel, Question
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
@@ -50,17 +52,23 @@ class SummarizerDeployment:
     """
 
     def __init__(self, config: SummarizerConfig) -> None:
+        export_spans()
         self._config = config
         self._loading = Loading(self._load, _UNAVAILABLE)
         self._inside = 0
         self._scheduler: BatchScheduler[Question, str] = BatchScheduler(
-            self._answer, max_batch=config.max_batch, max_wait=GATHER_S, max_queued=100_000
+            counted_batches(self._answer, process_meters()),
+            max_batch=config.max_batch,
+            max_wait=GATHER_S,
+            max_queued=100_000,
         )
+        watch_queue(process_meters(), self._scheduler.stats)
         self._loading.try_now()
 
     async def describe(self) -> LoadedModel:
         return await self._loading.describe()
 
+    @traced("summarizer summarize")
     async def summarize(self, text: str, style: SummaryStyle) -> Summary | SttError:
         """A refusal is a value: what is raised, Serve logs with its whole traceback."""
         try:

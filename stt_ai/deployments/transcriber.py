@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+
 from stt_ai.deployments.loading import Loading
+from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
 from stt_ai.deployments.remote import fetch_samples
 from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare
+from stt_ai.deployments.tracing import current_span, export_spans, linked_batches, traced
 from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import SttError, Unavailable
@@ -65,12 +69,21 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One window for the engine. ``live``: somebody speaks and waits for it."""
+    """One window for the engine. ``live``: somebody speaks and waits for it. ``span``: that of who asks."""
 
     kind: Kind
     samples: Samples
     options: DecodingOptions
     live: bool = False
+    span: SpanContext = INVALID_SPAN_CONTEXT
+
+
+def _seconds(job: Job) -> float:
+    return job.samples.size / SAMPLE_RATE
+
+
+def _span(job: Job) -> SpanContext:
+    return job.span
 
 
 Answer = WindowTranscript | Hypothesis | LanguageGuess
@@ -84,17 +97,20 @@ class TranscriberDeployment:
     """
 
     def __init__(self, config: TranscriberConfig) -> None:
+        export_spans()
         self._config = config
         self._loading = Loading(self._load, _UNAVAILABLE.format(config.entry.id))
         self._live_until = 0.0
         self._busy, self._busy_with_live = BusyShare(), BusyShare()
+        meters = process_meters()
         self._scheduler: BatchScheduler[Job, Answer] = BatchScheduler(
-            self._run,
+            linked_batches(counted_batches(self._run, meters, _seconds), _span, "transcriber batch"),
             max_batch=config.max_batch,
             max_queued_s=config.max_queued_s,
-            seconds=lambda job: job.samples.size / SAMPLE_RATE,
+            seconds=_seconds,
             bucket=self._bucket,
         )
+        watch_queue(meters, self._scheduler.stats)
         failure = self._loading.try_now()
         if failure is not None and config.preload:
             raise failure
@@ -112,16 +128,18 @@ class TranscriberDeployment:
             BUSY: self._busy.take(),
         }
 
+    @traced("transcriber transcribe")
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         await self._loading.ready()
-        job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options)
+        job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options, span=current_span())
         result = await self._scheduler.submit(job, priority=options.priority)
         assert isinstance(result, WindowTranscript)
         return result
 
+    @traced("transcriber detect_language")
     async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
         await self._loading.ready()
-        job = Job(Kind.DETECT, await fetch_samples(pcm, window), DecodingOptions())
+        job = Job(Kind.DETECT, await fetch_samples(pcm, window), DecodingOptions(), span=current_span())
         result = await self._scheduler.submit(job, priority=Priority.FINAL)
         assert isinstance(result, LanguageGuess)
         return result
@@ -138,9 +156,10 @@ class TranscriberDeployment:
         assert isinstance(result, Hypothesis)
         return result
 
+    @traced("transcriber hear")
     async def hear(self, samples: Samples, options: DecodingOptions, key: str) -> WindowTranscript | Unavailable:
         """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
-        job = Job(Kind.TRANSCRIBE, samples, options, live=True)
+        job = Job(Kind.TRANSCRIBE, samples, options, live=True, span=current_span())
         try:
             await self._loading.ready()
             result = await self._scheduler.submit(job, priority=Priority.LIVE, key=key)

@@ -17,8 +17,12 @@ class Speakers:
         self._turns: tuple[SpeakerTurn, ...] | None = None
         self.demo = False
 
+    def asked_for(self, audio: DecodedAudio) -> bool:
+        """Whether the diarizer must hear it."""
+        return self._wanted and self._count.most != 1 and bool(audio.regions) and self._turns is None
+
     async def find(self, audio: DecodedAudio) -> None:
-        if self._wanted and self._count.most != 1 and audio.regions and self._turns is None:
+        if self.asked_for(audio):
             self.demo = (await self._diarizer.describe()).demo
             self._turns = await self._diarizer.diarize(audio.pcm, self._count)
 

@@ -1,17 +1,20 @@
 """The whole job: decoding, hearing and telling speakers apart beside each other, and again where samples were lost."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
+from stt_ai.meters import AUDIO, NO_METERS, REALTIME_FACTOR, Meters
 from stt_ai.pipeline.hearing import Heard, Hearing
 from stt_ai.pipeline.speakers import Speakers
 from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import together
 from stt_ai.ports import Decoder, Diarizer, OnDuration, OnText, Transcriber
 from stt_ai.speech import segments
-from stt_ai.types import DecodingOptions, Transcript, TranscriptionRequest, Upload
+from stt_ai.stages import stage
+from stt_ai.types import DecodedAudio, DecodingOptions, Transcript, TranscriptionRequest, Upload
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class Pipeline:
         options: DecodingOptions | None = None,
         windows_in_flight: int = 32,
         decode_attempts: int = 3,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._decoder = decoder
         self._transcribers = transcribers
@@ -39,6 +43,7 @@ class Pipeline:
         self._options = options or DecodingOptions()
         self._windows_in_flight = windows_in_flight
         self._decode_attempts = decode_attempts
+        self._meters = meters
 
     async def transcribe(
         self,
@@ -54,33 +59,50 @@ class Pipeline:
         transcriber = self._transcribers.get(request.model)
         if transcriber is None:
             raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
+        begun = time.perf_counter()
         options = _options_for(request, self._options)
         heard = Heard()  # outlives the samples: no window is decoded twice
         speakers = Speakers(self._diarizer, request)
         told = Told(on_duration, on_text)
         for attempt in range(1, self._decode_attempts + 1):
-            audio = await self._decoder.decode(upload)
+            with stage(self._meters, "decode"):
+                audio = await self._decoder.decode(upload)
             hearing = Hearing(audio, transcriber, options, self._windows_in_flight, heard, told)
             try:
                 async with together() as group:
                     group.create_task(told.tell_length(audio.duration))
-                    group.create_task(speakers.find(audio))
-                    spoken = group.create_task(hearing.hear_all(request.language))
+                    group.create_task(self._diarize(speakers, audio))
+                    spoken = group.create_task(self._hear(hearing, request.language))
                 code, probability = spoken.result()
                 break
             except AudioLost:
                 logger.warning("the decoded samples were lost in attempt %d", attempt)
         else:
             raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
+        with stage(self._meters, "attribute"):
+            told_apart = segments.split(speakers.name(hearing.words()), audio.duration)
+        model = hearing.model.label
+        self._meters.add(AUDIO, audio.duration, model=model, kind="file")
+        if audio.duration:
+            self._meters.observe(REALTIME_FACTOR, (time.perf_counter() - begun) / audio.duration, model=model)
         return Transcript(
-            segments=segments.split(speakers.name(hearing.words()), audio.duration),
+            segments=told_apart,
             language=code,
             language_probability=probability,
             duration=audio.duration,
-            model=hearing.model.label,
+            model=model,
             demo=hearing.model.demo or speakers.demo,
             windows=hearing.notes(),
         )
+
+    async def _hear(self, hearing: Hearing, language: str | None) -> tuple[str, float]:
+        with stage(self._meters, "transcribe"):
+            return await hearing.hear_all(language)
+
+    async def _diarize(self, speakers: Speakers, audio: DecodedAudio) -> None:
+        if speakers.asked_for(audio):
+            with stage(self._meters, "diarize"):
+                await speakers.find(audio)
 
 
 def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 from stt_ai.errors import SttError
+from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import LiveRecognizer, VoiceDetector
 from stt_ai.speech.endpointing import Endpointer, Endpointing
+from stt_ai.streaming.arrivals import Arrivals
 from stt_ai.streaming.config import LiveConfig, LiveLimits
 from stt_ai.streaming.events import Event
 from stt_ai.streaming.hearing import Hearing
@@ -43,6 +45,7 @@ class LiveSession:
         clock: Callable[[], float] = time.monotonic,
         start_at_sample: int = 0,
         first_segment_id: int = 0,
+        meters: Meters = NO_METERS,
     ) -> None:
         """``start_at_sample`` and ``first_segment_id``: where a session that was cut off goes on."""
         self._config = config
@@ -51,7 +54,8 @@ class LiveSession:
         self._voices = voices
         self._hearing = Hearing(config, recognizer, self._limits, clock, uuid4().hex)
         self._outbox = Outbox(self._limits.events, start_at_sample)
-        self._teller = Teller(config, self._outbox, first_segment_id)
+        self._arrivals = Arrivals(meters, clock, start_at_sample)
+        self._teller = Teller(config, self._outbox, first_segment_id, self._arrivals)
         self._tasks = Tasks(self._fail)
         self._begin = start_at_sample
         self._begun_at: float | None = None
@@ -78,6 +82,7 @@ class LiveSession:
         """Makes sure of the model. Raises `ModelLoading` or `ModelUnavailable`. `feed` does it when nobody did."""
         if self._model is None:
             self._model = await self._hearing.describe()
+            self._arrivals.model = self._model.label
             self._listener = self._new_listener(self._model)
         return self._model
 
@@ -94,6 +99,7 @@ class LiveSession:
             if at:
                 await asyncio.sleep(0)
             with self._open():
+                self._arrivals.reached(self._listener.position + len(samples[at : at + BLOCK]))
                 self._listener.take(samples[at : at + BLOCK], watched=self._ahead_s() <= AHEAD_S)
             while not self._over and self._listener.undecided > self._limits.undecided_s * SAMPLE_RATE:
                 await self._wait()
@@ -139,6 +145,7 @@ class LiveSession:
         await self._tasks.ended()
         self._outbox.close()
         self._progress.set()
+        self._arrivals.end()
 
     def _new_listener(self, model: LoadedModel) -> Listener:
         longest = min(LONGEST_S, model.window_s - WINDOW_MARGIN_S)

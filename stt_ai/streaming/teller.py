@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from stt_ai.streaming.arrivals import Arrivals
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Final, Partial, SpeechStarted, SpeechStopped, UtteranceEnd
 from stt_ai.streaming.outbox import Outbox
@@ -12,10 +13,11 @@ from stt_ai.types import SAMPLE_RATE, WindowTranscript, Word
 class Teller:
     """Writes a session's events into its outbox. Raises what that raises."""
 
-    def __init__(self, config: LiveConfig, outbox: Outbox, first_segment_id: int) -> None:
+    def __init__(self, config: LiveConfig, outbox: Outbox, first_segment_id: int, arrivals: Arrivals) -> None:
         self._config = config
         self._outbox = outbox
         self._segment_id = first_segment_id
+        self._arrivals = arrivals
         self._seq = 0
         self._last_text = ""
         self._quiet_from: int | None = None  # where the last words' voice ended, until `UtteranceEnd` is told
@@ -68,10 +70,13 @@ class Teller:
             utterance.end,
         )
         self._segment_id += 1
+        if text:
+            self._arrivals.told(utterance.end)
 
     def quiet(self, position: int) -> None:
         """Nothing was said up to ``position`` that is not told."""
         self._outbox.skip(position)
+        self._arrivals.forget(position)
 
     def silence(self, position: int) -> None:
         """Nobody speaks up to ``position``, and all that was said before is told."""

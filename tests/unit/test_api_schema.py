@@ -50,6 +50,8 @@ def test_every_documented_route_is_there(schema: dict[str, Any]) -> None:
         ("/v1/models/{model}", "get"),
         ("/v1/languages", "get"),
         ("/health", "get"),
+        ("/livez", "get"),
+        ("/readyz", "get"),
     }
 
 
@@ -86,7 +88,7 @@ def test_every_status_of_a_transcription_is_documented_and_422_is_not(schema: di
     assert all("Retry-After" in responses[status]["headers"] for status in ("409", "429", "503"))
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/languages", "/health"])
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/languages", "/health", "/livez", "/readyz"])
 def test_lists_and_health_are_as_the_schema_says(path: str, client: TestClient, schema: dict[str, Any]) -> None:
     check(schema, path, "get", client.get(path))
 

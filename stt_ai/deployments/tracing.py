@@ -1,0 +1,116 @@
+"""Traces across the deployments, where OpenTelemetry's own environment names an endpoint; else nothing is done.
+
+Serve's own tracing is not used: it keeps a stack of spans in a list that all calls of one request share, so that calls
+beside each other, which our windows are, name and end each other's spans. Ours goes with the calls, as an argument.
+"""
+
+import functools
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from ray import serve
+
+from stt_ai import __version__
+from stt_ai.errors import SttError
+from stt_ai.stages import failed, span
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Carrier = dict[str, str]
+"""A span as W3C's headers tell it: `traceparent` and `tracestate`."""
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+def wanted(environment: "os._Environ[str] | dict[str, str]") -> bool:
+    """Whether traces are to be sent: to an endpoint that is named, unless the SDK or its traces are switched off."""
+    off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    named = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() == "otlp"
+    return named and not off and any(environment.get(name) for name in _ENDPOINTS)
+
+
+def export_spans() -> None:
+    """Sends this replica's spans from now on, in batches beside the work, by OTLP over HTTP. To be called once.
+
+    The SDK reads the rest from its environment: headers, sampler, resource attributes, delays.
+    """
+    if not wanted(os.environ):
+        return
+    replica = serve.get_replica_context()
+    # Here, since most services do without.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    own = {"service.version": __version__, "service.instance.id": replica.replica_tag}
+    own["stt_ai.deployment"] = replica.deployment
+    if "OTEL_SERVICE_NAME" not in os.environ:
+        own["service.name"] = "stt_ai"
+    provider = TracerProvider(resource=Resource.create(own))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+def carried() -> dict[str, Carrier]:
+    """The span that is current here as an argument for a call of a `traced` method; none where there is no span."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return {}
+    carrier: Carrier = {}
+    _PROPAGATOR.inject(carrier)
+    return {"trace": carrier}
+
+
+def traced(name: str) -> Callable[[Callable[..., Awaitable[T]]], Callable[..., Awaitable[T]]]:
+    """A deployment's method under a span, a child of the caller's that came as ``trace``. Without one there is none.
+
+    ``name`` may have `{}` for the method's first argument. A refusal that is returned as a value fails the span.
+    """
+
+    def decorate(method: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        @functools.wraps(method)
+        async def under_span(self: Any, *arguments: Any, trace: Carrier | None = None, **named: Any) -> T:
+            if trace is None:
+                return await method(self, *arguments, **named)
+            with span(name.format(*arguments[:1]), _PROPAGATOR.extract(trace), SpanKind.SERVER) as made:
+                result = await method(self, *arguments, **named)
+                if isinstance(result, SttError):
+                    failed(made, result)
+                return result
+
+        return under_span
+
+    return decorate
+
+
+def current_span() -> SpanContext:
+    """Of the span that is current; one that is not valid where there is none."""
+    return trace.get_current_span().get_span_context()
+
+
+def linked_batches(
+    run: Callable[[Any], Result], spans: Callable[[Item], SpanContext], name: str
+) -> Callable[[Any], Result]:
+    """``run`` of a `BatchScheduler` under a span with links to those of the items, each of another request maybe.
+
+    It has a trace of its own, for it has no one parent; and there is none where nobody's request is traced.
+    """
+
+    def linked(items: Iterable[Item]) -> Result:
+        batch = tuple(items)
+        links = tuple(Link(found) for found in map(spans, batch) if found.is_valid and found.trace_flags.sampled)
+        if not links:
+            return run(batch)
+        with span(name, Context(), links=links) as made:
+            made.set_attribute("stt_ai.batch_size", len(batch))
+            return run(batch)
+
+    return linked

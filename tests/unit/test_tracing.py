@@ -1,0 +1,122 @@
+"""Spans: where they belong, what they say, and what they never say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
+from starlette.testclient import TestClient
+
+from stt_ai.deployments.tracing import carried, current_span, linked_batches, traced, wanted
+from stt_ai.errors import DamagedMedia, NoAudioTrack, PaymentRequired
+from stt_ai.stages import span
+from tests.unit.api_support import Failing, make_app
+from tests.unit.meters_support import named, spans_in_memory
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
+    ],
+)
+def test_spans_are_sent_where_an_endpoint_is_named(environment: dict[str, str], expected: bool) -> None:
+    assert wanted(environment) is expected
+
+
+def test_a_request_is_one_span_in_its_callers_trace(tmp_path: Path) -> None:
+    client = TestClient(make_app(tmp_path))
+    with spans_in_memory() as kept:
+        headers = {"traceparent": TRACEPARENT, "X-Request-ID": "abc", "Authorization": "Bearer sk-secret"}
+        client.post("/v1/transcribe?token=sk-secret", files={"file": ("private.wav", b"s")}, headers=headers)
+    found = named(kept, "POST /v1/transcribe")
+    assert found.parent is not None
+    assert (f"{found.context.trace_id:032x}", f"{found.parent.span_id:016x}") == (TRACE, PARENT)
+    assert dict(found.attributes or {}) == {
+        "stt_ai.request_id": "abc",
+        "http.request.method": "POST",
+        "http.route": "/v1/transcribe",
+        "http.response.status_code": 200,
+    }
+    upload = named(kept, "upload")
+    assert upload.parent is not None and upload.parent.span_id == found.context.span_id
+    everything = " ".join(made.to_json() for made in kept.get_finished_spans())
+    assert "secret" not in everything and "private" not in everything
+
+
+@pytest.mark.parametrize("header", ["", "garbage", "00-0-0-01", f"00-{'0' * 32}-{PARENT}-01", TRACEPARENT[:-1]])
+def test_a_request_without_a_good_parent_begins_a_trace(header: str, tmp_path: Path) -> None:
+    with spans_in_memory() as kept:
+        TestClient(make_app(tmp_path)).get("/health", headers={"traceparent": header})
+    assert named(kept, "GET /health").parent is None
+
+
+@pytest.mark.parametrize("error", [DamagedMedia("This cannot be read."), ZeroDivisionError("inside")])
+def test_a_failure_is_told_by_its_code_alone(error: Exception, tmp_path: Path) -> None:
+    with spans_in_memory() as kept:
+        TestClient(make_app(tmp_path, Failing(error))).post("/v1/transcribe", files={"file": b"s"})
+    found = named(kept, "POST /v1/transcribe")
+    code = getattr(error, "code", "internal_error")
+    assert found.attributes and found.attributes["error.type"] == code
+    assert str(error) not in found.to_json()
+
+
+class Deployment:
+    @traced("part work {}")
+    async def work(self, what: str, **more: Any) -> Any:
+        if what == "refuse":
+            return PaymentRequired("No credits remaining.")
+        if what == "fail":
+            raise NoAudioTrack("There is no audio track.")
+        return what, more, current_span().is_valid
+
+
+async def test_a_call_is_a_child_of_its_caller() -> None:
+    with spans_in_memory() as kept:
+        with span("caller") as caller:
+            assert await Deployment().work("well", option=1, **carried()) == ("well", {"option": 1}, True)
+        found = named(kept, "part work well")
+        assert found.parent is not None and found.parent.span_id == caller.get_span_context().span_id
+        assert found.context.trace_id == caller.get_span_context().trace_id
+
+
+async def test_refusals_as_values_and_failures_are_told() -> None:
+    with spans_in_memory() as kept:
+        with span("caller"):
+            carrier = carried()
+        await Deployment().work("refuse", **carrier)
+        with pytest.raises(NoAudioTrack):
+            await Deployment().work("fail", **carrier)
+        for name, code in (("part work refuse", "no_credits"), ("part work fail", "no_audio_track")):
+            found = named(kept, name)
+            assert found.status.status_code is StatusCode.ERROR
+            assert found.attributes == {"error.type": code} and not found.events
+
+
+async def test_without_a_span_nothing_is_carried_or_made() -> None:
+    assert carried() == {}
+    with spans_in_memory() as kept:
+        assert await Deployment().work("well") == ("well", {}, False)
+    assert not kept.get_finished_spans()
+
+
+def test_a_batch_is_linked_to_those_who_are_in_it() -> None:
+    with spans_in_memory() as kept:
+        with span("one") as one, span("other") as other:
+            members = [one.get_span_context(), trace.INVALID_SPAN_CONTEXT, other.get_span_context()]
+            run = linked_batches(len, lambda found: found, "batch")
+            assert run(members) == 3
+            assert run([trace.INVALID_SPAN_CONTEXT]) == 1
+        found = named(kept, "batch")  # one alone: nobody traces the second
+        assert found.parent is None
+        assert [link.context.span_id for link in found.links] == [members[0].span_id, members[2].span_id]
+        assert found.attributes == {"stt_ai.batch_size": 3}
