@@ -27,6 +27,7 @@ from ray.serve.schema import ServeDeploySchema
 from stt_ai import __version__
 from stt_ai.app import build
 from stt_ai.cli.main import main
+from stt_ai.meters import ALL
 from stt_ai.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -294,8 +295,8 @@ def test_the_image_runs_as_nobody_special_and_holds_only_what_it_should() -> Non
 
 @functools.cache
 def emitted() -> frozenset[str]:
-    """The names of Ray's metrics as Prometheus sees them, from where Ray's own sources make them."""
-    names: set[str] = set()
+    """The names of metrics as Prometheus sees them: ours, and Ray's from where its own sources make them."""
+    names = {name for meter in ALL for name in meter.series}
     suffixes = {"Counter": ["_total"], "Histogram": ["_bucket", "_sum", "_count"], "Gauge": [""]}
     sources = [*RAY.glob("serve/**/*.py"), RAY / "dashboard/modules/reporter/reporter_agent.py"]
     for source in sources:
@@ -347,19 +348,23 @@ def exists(metric: str) -> bool:
 
 
 def metrics(expression: Any) -> Iterator[str]:
+    return (found.name for found in selectors(expression))
+
+
+def selectors(expression: Any) -> Iterator[Any]:
     match expression:
         case promql.VectorSelector():
-            yield expression.name
+            yield expression
         case promql.MatrixSelector():
-            yield expression.vector_selector.name
+            yield expression.vector_selector
         case promql.Call():
             for argument in expression.args:
-                yield from metrics(argument)
+                yield from selectors(argument)
         case promql.BinaryExpr():
-            yield from metrics(expression.lhs)
-            yield from metrics(expression.rhs)
+            yield from selectors(expression.lhs)
+            yield from selectors(expression.rhs)
         case promql.AggregateExpr() | promql.ParenExpr() | promql.SubqueryExpr() | promql.UnaryExpr():
-            yield from metrics(expression.expr)
+            yield from selectors(expression.expr)
 
 
 ALERTS = [rule for group in load("alerts.yml")["groups"] for rule in group["rules"]]
@@ -378,9 +383,28 @@ def test_a_query_is_valid_and_names_metrics_that_there_are(name: str) -> None:
     assert not {metric for metric in named if not exists(metric)}
 
 
+OURS = {name: meter for meter in ALL for name in meter.series}
+EVERYWHERE = {"deployment", "replica", "le", "NodeAddress"}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_asks_our_metrics_for_labels_that_they_have(name: str) -> None:
+    found = list(selectors(promql.parse(QUERIES[name].replace("$__rate_interval", "1m"))))
+    known = {selector.name: {*EVERYWHERE, *OURS[selector.name].labels} for selector in found if selector.name in OURS}
+    for selector in found:
+        if selector.name in known:
+            assert {matcher.name for matcher in selector.matchers.matchers} <= known[selector.name]
+    if len(known) == len({selector.name for selector in found}):
+        grouped = {label for labels in re.findall(r"\bby \((.*?)\)", QUERIES[name]) for label in labels.split(", ")}
+        assert grouped <= set().union(*known.values())
+
+
 @pytest.mark.parametrize(
     "metric",
-    ["ray_serve_num_http_requests", "ray_node_cpu_utilisation", "ray_objects_memory", "haproxy_backend_upness"],
+    [
+        *("ray_serve_num_http_requests", "ray_node_cpu_utilisation", "ray_objects_memory", "haproxy_backend_upness"),
+        *("ray_stt_ai_requests", "ray_stt_ai_batch_size_total", "stt_ai_requests_total", "ray_stt_ai_streams"),
+    ],
 )
 def test_a_metric_that_there_is_not_is_seen(metric: str) -> None:
     assert not exists(metric)
