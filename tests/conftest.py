@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.faults import Faults, rows, table
 from tests.long import ASKED_FOR
 from tests.service import Service, running
 
@@ -32,6 +33,19 @@ class ServiceAndFiles(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return ServiceAndFiles(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if told := rows(terminalreporter.stats.get("passed", ())):
+        terminalreporter.section("faults")
+        for line in table(told):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest) -> Faults:
+    """What a test made go wrong, for the table at the end."""
+    return Faults(request.node)
 
 
 @pytest.fixture(scope="session")

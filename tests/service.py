@@ -1,14 +1,16 @@
 """The whole service as a process of its own, as an operator starts it: `serve run` on a configuration file."""
 
 import os
-import secrets
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,6 @@ from stt_ai.billing.service import BillingService
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "serve_config.yaml"
-PEER_HEADER = f"X-Peer-{secrets.token_hex(12)}"
 
 
 def free_port() -> int:
@@ -45,6 +46,7 @@ class Service:
     """One running service. ``args`` are merged over the ``args`` of the shipped configuration, one level deep.
 
     ``haproxy`` False: Serve's own proxy in Python stands in front. ``import_path``: of another builder.
+    ``environment``: more of it. ``within``: a command that runs the service, as the last of its arguments.
     """
 
     def __init__(
@@ -53,9 +55,13 @@ class Service:
         args: dict[str, dict[str, Any]] | None = None,
         haproxy: bool = True,
         import_path: str | None = None,
+        environment: dict[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.haproxy = haproxy
+        self._more = environment or {}
+        self._within = within
         self.uploads = folder / "uploads"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -76,6 +82,7 @@ class Service:
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}
         for section, values in (args or {}).items():
             settings[section] = {**settings.get(section, {}), **values}
+        self.description = config
         self.config = folder / "serve_config.yaml"
         self.config.write_text(yaml.safe_dump(config))
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,30 +98,25 @@ class Service:
 
     def start(self, timeout: float = 600.0) -> float:
         """Seconds from the start of the process until the service says that every part can serve."""
-        ports = {f"RAY_SERVE_{name}": str(free_port()) for name in _PORTS}
         # A Ray session of its own in a short path: its sockets' names may not be longer than 107 characters.
         self._ray = tempfile.mkdtemp(prefix="stt-")
-        environment = {
-            **os.environ,
-            **ports,
+        self.environment = {
+            **_ray_environment(),
+            **{f"RAY_SERVE_{name}": str(free_port()) for name in PORTS},
             "RAY_SERVE_ENABLE_HA_PROXY": "1" if self.haproxy else "0",
-            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares",
-            "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": f"leastconn\n    option forwardfor header {PEER_HEADER}",
-            "FORWARDED_ALLOW_IPS": "",
-            "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
-            "RAY_raylet_start_wait_time_s": "120",
             "RAY_TMPDIR": self._ray,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            **self._more,
         }
-        environment.pop("RAY_ADDRESS", None)
+        self.environment.pop("RAY_ADDRESS", None)
         begin = time.monotonic()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["serve", "run", str(self.config)],
+                [*self._within, "serve", "run", str(self.config)],
                 cwd=self.folder,
-                env=environment,
+                env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -137,16 +139,14 @@ class Service:
     def stop(self) -> None:
         if self._process is None:
             return
-        everything = self.processes()
+        everything = {*self.processes(), *self._strays()}
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        for process in everything:
-            if process.is_running():
-                process.kill()
-        psutil.wait_procs(everything, 10)
+        everything |= {*self._strays()}
+        kill(everything)
         subprocess.run(["rm", "-rf", self._ray], check=False)
 
     def processes(self) -> list[psutil.Process]:
@@ -163,17 +163,76 @@ class Service:
     def proxies(self) -> list[psutil.Process]:
         return [p for p in self.processes() if "haproxy" in _title(p).lower() or "ProxyActor" in _title(p)]
 
+    def titled(self, beginning: str) -> list[psutil.Process]:
+        """The processes whose command line begins so; Ray's actors write their class there."""
+        return [p for p in self.processes() if _title(p).startswith(beginning)]
+
     def upload_files(self) -> list[Path]:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
 
+    @cached_property
+    def dashboard(self) -> str:
+        """Where Ray's dashboard, which is Serve's API too, says that it is."""
+        found = re.search(r"View the dashboard at.*?(http://[\d.]+:\d+)", self.log.read_text())
+        assert found, "the log names no dashboard"
+        return found[1]
 
-_PORTS = ("HAPROXY_METRICS_PORT", "HAPROXY_STATS_PORT", "FALLBACK_PROXY_HTTP_PORT", "FALLBACK_PROXY_GRPC_PORT")
+    def deploy(self, args: dict[str, dict[str, Any]] | None = None, deployments: Sequence[dict[str, Any]] = ()) -> None:
+        """Puts another configuration in the place of the running one, as `serve deploy` does; does not wait for it.
+
+        ``args`` stay until others are deployed.
+        """
+        (application,) = self.description["applications"]
+        for name, values in (args or {}).items():
+            application["args"][name] = {**application["args"].get(name, {}), **values}
+        body = {**self.description, "applications": [{**application, "deployments": list(deployments)}]}
+        httpx.put(f"{self.dashboard}/api/serve/applications/", json=body, timeout=60).raise_for_status()
+
+    def deployed(self) -> dict[str, dict[str, Any]]:
+        """What Serve's API tells of each deployment; empty while the application is not as it is wanted."""
+        (answer,) = httpx.get(f"{self.dashboard}/api/serve/applications/", timeout=60).json()["applications"].values()
+        return dict(answer["deployments"]) if answer["status"] == "RUNNING" else {}
+
+    def running(self, deployment: str) -> dict[int, str]:
+        """The node of each running replica, by its process."""
+        found = self.deployed().get(deployment, {"replicas": []})
+        return {one["pid"]: one["node_id"] for one in found["replicas"] if one["state"] == "RUNNING"}
+
+    def _strays(self) -> list[psutil.Process]:
+        """Those that lost their parents."""
+        return [process for process in psutil.process_iter() if self._ray in _variable(process, "RAY_TMPDIR")]
+
+
+PORTS = ("HAPROXY_METRICS_PORT", "HAPROXY_STATS_PORT", "FALLBACK_PROXY_HTTP_PORT", "FALLBACK_PROXY_GRPC_PORT")
+
+
+def _ray_environment() -> dict[str, str]:
+    """This process's, with what every Ray process of the service must have."""
+    shell = ["sh", "-c", ". cluster/environment.sh && env -0"]
+    said = subprocess.run(shell, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return dict(pair.split("=", 1) for pair in said.split("\0") if pair)
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """With SIGKILL; returns when they are gone."""
+    processes = list(processes)
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, 10)
 
 
 def _title(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
+        return ""
+
+
+def _variable(process: psutil.Process, name: str) -> str:
+    try:
+        return process.environ().get(name, "")
+    except (psutil.Error, OSError):
         return ""
 
 
