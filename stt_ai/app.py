@@ -82,6 +82,7 @@ def build(settings: Settings) -> Application:
             _live_limits(settings.stream, on_gpu),
             settings.models.kept,
             settings.models.load_wait_s,
+            settings.ingress.windows_in_flight,
             _decoder(settings),
             transcribers,
             _diarizer(settings),
@@ -125,7 +126,8 @@ def make_api(
         resume_s=stream.resume_s,
     )
     streams = LiveServices(live.open, live.decode, limits)
-    backlog = Backlog(settings.longest_wait_s, settings.always_taken)
+    ahead_s = settings.windows_in_flight * LONGEST_WINDOW_S
+    backlog = Backlog(settings.longest_wait_s, settings.always_taken, ahead_s=ahead_s)
     services = Services(
         CountedTranscription(transcription, backlog),
         catalogue,

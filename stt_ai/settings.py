@@ -121,6 +121,11 @@ class SummarizerSettings(_Settings):
 class IngressSettings(_Settings):
     uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
     max_file_bytes: int = Field(2_000_000_000, gt=0)
+    windows_in_flight: int = Field(
+        32,
+        ge=1,
+        description="Windows of one file that wait and run at the replicas at once: two full batches of a GPU.",
+    )
     max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
     longest_wait_s: float = Field(
         10, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."

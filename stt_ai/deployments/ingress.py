@@ -27,7 +27,7 @@ class IngressDeployment:
     """Serves the ASGI app that ``make_app`` makes, with the other deployments behind it.
 
     ``kept``: the models that are always in memory, the default one first. ``load_wait_s``: how long a request waits for
-    one that is not yet.
+    one that is not yet. ``windows_in_flight``: of one file.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class IngressDeployment:
         live: LiveLimits,
         kept: Sequence[str],
         load_wait_s: float,
+        windows_in_flight: int,
         decoder: DeploymentHandle,
         transcribers: Mapping[str, DeploymentHandle],
         diarizer: DeploymentHandle,
@@ -47,7 +48,9 @@ class IngressDeployment:
         meters = process_meters()
         remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
         voices = RemoteDiarizer(diarizer, load_wait_s)
-        pipeline = Pipeline(RemoteDecoder(decoder), remote, voices, options=options, meters=meters)
+        pipeline = Pipeline(
+            RemoteDecoder(decoder), remote, voices, options=options, windows_in_flight=windows_in_flight, meters=meters
+        )
         models: dict[str, Described] = {**{f"transcriber-{name}": remote[name] for name in kept}, "diarizer": voices}
         health = ClusterHealth(models, needed={"decoder", "billing", f"transcriber-{kept[0]}"})
         summaries = RemoteSummarizer(summarizer, load_wait_s, meters)

@@ -17,7 +17,7 @@ from stt_ai.ports import OnDuration, OnText, TranscriptionService
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
 
 AHEAD_S = 960.0
-"""More of one file is never before another: at most 32 windows of 30 s of it wait for the model at once."""
+"""More of one file is never before another: usually 32 windows of 30 s of it wait for the model at once."""
 MEMORY_S = 30.0
 """The measured pace forgets: after so many seconds of files' time what was before counts a third."""
 LONGEST_RETRY_S = 600.0
@@ -26,27 +26,35 @@ LONGEST_RETRY_S = 600.0
 class _Stay:
     """One file that is worked on. ``seconds`` of audio, as far as known; ``found``: what was before it."""
 
-    def __init__(self, seconds: float, found: float, since: float) -> None:
+    def __init__(self, seconds: float, found: float, since: float, ahead_s: float) -> None:
         self.seconds = seconds
+        self.ahead_s = ahead_s
         self.found = found
         self.since = since
         self.known = False
 
     @property
     def weight(self) -> float:
-        return min(self.seconds, AHEAD_S)
+        return min(self.seconds, self.ahead_s)
 
 
 class Backlog:
     """The files that are worked on in this process, and when the next one would have its turn.
 
     ``always``: so many are let in however long they take. Beyond them one is let in when it would wait for at most
-    ``longest_s`` seconds.
+    ``longest_s`` seconds. ``ahead_s``: of one file, what may be before another.
     """
 
-    def __init__(self, longest_s: float, always: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        longest_s: float,
+        always: int,
+        clock: Callable[[], float] = time.monotonic,
+        ahead_s: float = AHEAD_S,
+    ) -> None:
         self._longest_s = longest_s
         self._always = always
+        self._ahead_s = ahead_s
         self._clock = clock
         self._stays: set[_Stay] = set()
         self._taken = self._done = 0.0  # seconds of time, and of audio, of recent files
@@ -78,7 +86,7 @@ class Backlog:
 
         Only work that ends well is measured: what fails or is given up says nothing of the pace.
         """
-        stay = _Stay(self._usual, self.seconds, self._clock())
+        stay = _Stay(self._usual, self.seconds, self._clock(), self._ahead_s)
         self._stays.add(stay)
 
         def tell(seconds: float) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import stt_ai.app
 from stt_ai.deployments.transcriber import Job, TranscriberDeployment
 from stt_ai.settings import Settings
-from stt_ai.types import LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
+from stt_ai.types import Hypothesis, LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
 
 COST_S = 1.5
 """A window of thirty seconds at twenty times the speed of speech: what a core or two of a CPU may do."""
@@ -26,6 +26,10 @@ class Sleeper:
     def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
         time.sleep(COST_S * len(windows))
         return [WindowTranscript((Word(" word.", 0.0, 1.0, 1.0),), "en", 1.0) for _ in windows]
+
+    def guess_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[Hypothesis]:
+        time.sleep(COST_S * len(windows))
+        return [Hypothesis((), "en", 1.0) for _ in windows]
 
     def detect_batch(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
         time.sleep(COST_S * len(windows))

@@ -34,6 +34,7 @@ from stt_ai.deployments.scaling import (
     replicas_for,
     total,
 )
+from stt_ai.pipeline.backlog import Backlog
 from stt_ai.settings import Settings
 from tests.unit.test_cluster import applications
 
@@ -279,6 +280,15 @@ def test_replicas_are_as_many_as_the_operator_says_else_by_the_device() -> None:
     on_gpu = scaling(transcriber={"device": "cuda"}, diarizer={"device": "cuda"})
     assert on_gpu["transcriber-small"].max_replicas == on_gpu["diarizer"].max_replicas == 4
     assert on_gpu["transcriber-small"].policy.policy_kwargs["target_audio_s"] == 2 * 16 * 30
+
+
+def test_how_much_of_one_file_is_before_the_others_is_the_operators_to_say() -> None:
+    ingress = build(Settings.model_validate({"ingress": {"windows_in_flight": 128}}))
+    assert 128 in ingress._bound_deployment.init_args
+    backlog = Backlog(60, 0, ahead_s=128 * 30)
+    with backlog.stay() as tell:
+        tell(36_000)
+        assert backlog.seconds == 128 * 30
 
 
 def test_a_share_of_time_is_of_what_passed_since_it_was_last_asked() -> None:
