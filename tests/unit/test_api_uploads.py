@@ -48,6 +48,33 @@ async def test_a_full_disk_is_told_to_the_caller(tmp_path: Path) -> None:
     await file.remove()
 
 
+async def test_a_slow_disk_slows_the_caller_alone_and_fills_no_memory(tmp_path: Path) -> None:
+    """A pipe takes no more than somebody reads from it."""
+    reading, writing = os.pipe()
+    file = TemporaryUpload(tmp_path / "never", writing)
+    blocks = [os.urandom(BLOCK) for _ in range(8)]
+    taken = 0
+
+    async def send() -> None:
+        nonlocal taken
+        for block in blocks:
+            await file.write(block)
+            taken += 1
+        await file.flush()
+
+    sending = asyncio.create_task(send())
+    for _ in range(1000):  # others have their turns meanwhile
+        await asyncio.sleep(0)
+    assert not sending.done() and taken <= 2
+    read = b""
+    while len(read) < len(blocks) * BLOCK:
+        read += await asyncio.to_thread(os.read, reading, BLOCK)
+    await sending
+    assert read == b"".join(blocks)
+    await file.remove()
+    os.close(reading)
+
+
 async def test_removing_goes_through_although_the_caller_is_cancelled(tmp_path: Path) -> None:
     file = TemporaryUpload.create(tmp_path)
     await file.write(b"x" * 5 * BLOCK)
