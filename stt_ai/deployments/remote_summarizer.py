@@ -36,7 +36,7 @@ class RemoteSummarizer:
         """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
         begun = time.perf_counter()
         await self._description.get()
-        response = self._streaming.stream.remote(text, style)
+        response = self._streaming.stream.remote(text, style, **carried())
         try:
             async for told in response:
                 if isinstance(told, SttError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
-from stt_ai.deployments.tracing import export_spans, traced
+from stt_ai.deployments.tracing import export_spans, traced, traced_stream
 from stt_ai.engines.language_model import LanguageModel, Question
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
@@ -76,6 +76,7 @@ class SummarizerDeployment:
         except SttError as failure:
             return failure.with_traceback(None)
 
+    @traced_stream("summarizer stream")
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary | SttError]:
         """Pieces of the summary as soon as they stand, then the whole of it, or the failure. Left early, it ends."""
         pieces: asyncio.Queue[str | None] = asyncio.Queue()

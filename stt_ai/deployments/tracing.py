@@ -6,7 +6,8 @@ beside each other, which our windows are, name and end each other's spans. Ours 
 
 import functools
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from opentelemetry import trace
@@ -15,7 +16,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from ray import serve
 
-from stt_ai import __version__
+from stt_ai import __version__, stages
 from stt_ai.errors import SttError
 from stt_ai.stages import failed, span
 
@@ -85,6 +86,30 @@ def traced(name: str) -> Callable[[Callable[..., Awaitable[T]]], Callable[..., A
                 if isinstance(result, SttError):
                     failed(made, result)
                 return result
+
+        return under_span
+
+    return decorate
+
+
+def traced_stream(name: str) -> Callable[[Callable[..., AsyncIterator[T]]], Callable[..., AsyncIterator[T]]]:
+    """As `traced`, for a method that yields: from its first piece to its last, or to where it is left."""
+
+    def decorate(method: Callable[..., AsyncIterator[T]]) -> Callable[..., AsyncIterator[T]]:
+        @functools.wraps(method)
+        async def under_span(self: Any, *arguments: Any, trace: Carrier | None = None) -> AsyncIterator[T]:
+            # Not the current one: a generator's steps may run in several contexts.
+            made = stages.tracer.start_span(name, _PROPAGATOR.extract(trace), SpanKind.SERVER) if trace else None
+            pieces: Any = method(self, *arguments)
+            try:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        if made and isinstance(piece, SttError):
+                            failed(made, piece)
+                        yield piece
+            finally:
+                if made:
+                    made.end()
 
         return under_span
 

@@ -1,5 +1,6 @@
 """Spans: where they belong, what they say, and what they never say."""
 
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 from starlette.testclient import TestClient
 
-from stt_ai.deployments.tracing import carried, current_span, linked_batches, traced, wanted
+from stt_ai.deployments.tracing import carried, current_span, linked_batches, traced, traced_stream, wanted
 from stt_ai.errors import DamagedMedia, NoAudioTrack, PaymentRequired
 from stt_ai.stages import span
 from tests.unit.api_support import Failing, make_app
@@ -71,6 +72,17 @@ def test_a_failure_is_told_by_its_code_alone(error: Exception, tmp_path: Path) -
 
 
 class Deployment:
+    closed = False
+
+    @traced_stream("part stream")
+    async def stream(self, pieces: int) -> AsyncIterator[Any]:
+        try:
+            for piece in range(pieces):
+                yield piece
+            yield PaymentRequired("No credits remaining.")
+        finally:
+            self.closed = True
+
     @traced("part work {}")
     async def work(self, what: str, **more: Any) -> Any:
         if what == "refuse":
@@ -100,6 +112,28 @@ async def test_refusals_as_values_and_failures_are_told() -> None:
             found = named(kept, name)
             assert found.status.status_code is StatusCode.ERROR
             assert found.attributes == {"error.type": code} and not found.events
+
+
+@pytest.mark.parametrize("taken", [1, 3])
+async def test_a_stream_is_a_span_to_its_end_or_to_where_it_is_left(taken: int) -> None:
+    part = Deployment()
+    with spans_in_memory() as kept:
+        with span("caller") as caller:
+            pieces = part.stream(2, **carried())
+        told = [piece async for piece, _ in zip_async(pieces, range(taken))]
+        await pieces.aclose()
+        assert part.closed and told[:2] == [0, 1][:taken]
+        found = named(kept, "part stream")
+        assert found.parent is not None and found.parent.span_id == caller.get_span_context().span_id
+        assert (found.attributes or {}).get("error.type") == ("no_credits" if taken == 3 else None)
+        part.closed = False
+        untraced = [piece async for piece in part.stream(1)]
+        assert len(untraced) == 2 and part.closed and len(kept.get_finished_spans()) == 2
+
+
+async def zip_async(pieces: AsyncIterator[Any], numbers: Iterable[int]) -> AsyncIterator[tuple[Any, int]]:
+    for number in numbers:
+        yield await anext(pieces), number
 
 
 async def test_without_a_span_nothing_is_carried_or_made() -> None:
