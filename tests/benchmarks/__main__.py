@@ -44,9 +44,10 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "summaries": summaries.run,
     "scaling": scaling.run,
     "load": load.run,
+    "load_fixed": load.run_fixed,
     "soak": soak.run,
 }
-ALONE = {"load", "scaling", "soak"}
+ALONE = {"load", "load_fixed", "scaling", "soak"}
 WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream", "summaries", *ALONE}
 WHEN_NAMED = {"soak"}
 

@@ -1,24 +1,30 @@
 """Files and live streams up to capacity and twice over it: what is refused, how late the rest is, and what it takes.
 
 Capacity is what the service gets done when more comes than it can do. Then callers come at exactly that rate, and at
-twice it, by Poisson processes with a fixed seed; those who are refused do not come again.
+twice it, by Poisson processes with a fixed seed; those who are refused do not come again. At capacity the service
+begins as full as the flood left it: from an empty one its queue would take the better part of an hour to be as long as
+it is on average, and flatter the figure.
 """
 
 import asyncio
+import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from tests.benchmarks.bench import Bench
+from stt_ai.settings import IngressSettings, StreamSettings
+from tests.benchmarks import load_fixed
+from tests.benchmarks.bench import Arguments, Bench
 from tests.benchmarks.load_samples import Sampler, totals
-from tests.benchmarks.load_traffic import Callers, File, Outcome, Phase, arrive
+from tests.benchmarks.load_traffic import Callers, File, Outcome, Phase, any_clip, any_file, arrive
 from tests.benchmarks.report import Result, Series
 from tests.service import Service
 from tests.speech import DATA
 
 FLOOD, FLOOD_S = 3.0, 40.0
 """Times the rate at which one file after another is done: more than the service can do."""
-RUNG_S, LONG_S = 30.0, 90.0
+RUNG_S, LONG_S = 25.0, 75.0
 STREAMS_A_FILE = 1 / 12
 WARM_S = 10.0
 """The first seconds of a phase fill the service; they are not in its figures."""
@@ -28,50 +34,78 @@ SOON_S = 15.0
 
 
 def run(bench: Bench, result: Result) -> None:
-    bench.stop_service()
-    folder = bench.folder / "load"
+    _run(bench, result, Load(STREAMS_A_FILE, any_file), bench.arguments(), None)
+    result.notes.append("The callers share the machine's processors with the service.")
+
+
+def run_fixed(bench: Bench, result: Result) -> None:
+    """Files alone, on a model that sleeps."""
+    folder = bench.folder / "sleeper"
     folder.mkdir()
+    entry = {"id": load_fixed.NAME, "name": "Sleeper", "folder": str(folder)}
     arguments = bench.arguments()
+    arguments["models"] = {"catalogue": {**load_fixed.CATALOGUE, "extra": [entry]}}
+    _run(bench, result, Load(0.0, any_clip), arguments, "tests.benchmarks.load_fixed:build")
+    result.notes.append(f"A model that does {load_fixed.SPEED:g} seconds of audio a second and takes no processor.")
+
+
+@dataclass(frozen=True)
+class Load:
+    """Who comes: streams for each file, and which files."""
+
+    streams_a_file: float
+    choose: Callable[[random.Random], File]
+
+
+def _run(bench: Bench, result: Result, load: Load, arguments: Arguments, import_path: str | None) -> None:
+    bench.stop_service()
+    folder = bench.folder / result.name
+    folder.mkdir()
     arguments["billing"] = {"paid": {"at_once": 1000}}  # so that it is the service that refuses, and not the plan
-    arguments["ingress"] = {"longest_wait_s": 10}  # as shipped
-    arguments["stream"] = {"longest_lag_s": 2}
-    service = Service(folder, arguments)
+    arguments["ingress"] = {"longest_wait_s": IngressSettings().longest_wait_s}  # as shipped
+    arguments["stream"] = {"longest_lag_s": StreamSettings().longest_lag_s}
+    service = Service(folder, arguments, import_path=import_path)
     bench.say("starting the service")
     service.start()
     try:
-        asyncio.run(_measure(bench, result, service))
+        asyncio.run(_measure(bench, result, service, load))
     finally:
         service.stop()
 
 
-async def _measure(bench: Bench, result: Result, service: Service) -> None:
+async def _measure(bench: Bench, result: Result, service: Service, load: Load) -> None:
     callers = Callers(service.url, service.new_key())
     short = 0.2 if bench.quick else 1.0
+
+    async def phase(name: str, rate: float, seconds: float, seed: int) -> Phase:
+        return await arrive(callers, name, rate, seconds * short, seed, load.streams_a_file, load.choose)
+
     alone = [await callers.send(PROBE) for _ in range(10)][2:]
     idle = statistics.median(one.seconds for one in alone)
-    flood = await _phase(bench, callers, "flood", FLOOD / idle, FLOOD_S * short, 1)
+    flood = await phase("flood", FLOOD / idle, FLOOD_S, 1)
     capacity = rate_done(flood)
-    bench.say(f"capacity: {capacity:.2f} files a second, with streams")
-    phases = [
-        await _phase(bench, callers, f"{share:.0%} of capacity", share * capacity, RUNG_S * short, 2)
-        for share in (0.5, 0.75)
-    ]
-    full = await _phase(bench, callers, "capacity", capacity, LONG_S * short, 3)
+    bench.say(f"capacity: {capacity:.2f} files a second")
+    full = await phase("capacity", capacity, LONG_S, 3)
     before = totals(Sampler(service).sample())
     with Sampler(service, every_s=1.0).watching() as samples:
-        over = await _phase(bench, callers, "2 x capacity", 2 * capacity, LONG_S * short, 4, wait=False)
+        over = await phase("2 x capacity", 2 * capacity, LONG_S, 4)
         again = await recovery(callers, WORSE * idle)
-        _say(bench, await over.over())
+    for one in (flood, full, over):
+        _say(bench, await one.over())
+    below = []
+    for share in (0.5, 0.75):
+        below.append(await (await phase(f"{share:.0%} of capacity", share * capacity, RUNG_S, 2)).over())
+        _say(bench, below[-1])
     await callers.close()
     result.add("one file alone", [one.seconds for one in alone])
     result.find("capacity", capacity, "files/s")
-    for phase in (*phases, full, over):
-        _report(result, phase)
+    for one in (*below, full, over):
+        _report(result, one)
     for kind in ("file", "stream"):
-        at, above = (p95(latencies(phase, kind)) for phase in (full, over))
+        at, above = (p95(latencies(one, kind)) for one in (full, over))
         if at is not None and above is not None:
             result.find(f"{kind}s, p95 at 2 x capacity : at capacity", above / at, "x", at_most=WORSE)
-    unclean = [one for phase in (flood, *phases, full, over) for one in phase.unclean]
+    unclean = [caller for one in (flood, *below, full, over) for caller in one.unclean]
     result.find("answers that are neither served nor a clean refusal", len(unclean), at_most=0)
     result.notes += [f"unclean: {one}" for one in unclean[:5]]
     result.find("from the end of the overload until a file is as fast as alone", again, "s", at_most=SOON_S)
@@ -80,29 +114,23 @@ async def _measure(bench: Bench, result: Result, service: Service) -> None:
         result.find(f"{name} at 2 x capacity, most", most / 2**20, "MiB")
         result.find(f"{name}, growth since capacity", (most - at_first) / 2**20, "MiB")
     result.notes.append(
-        "The callers share the machine's processors with the service. Memory is that of all processes, each page of "
-        "several counted once (PSS); uploads lie on disk."
+        "Memory is that of all processes, each page of several counted once (PSS); uploads lie on disk."
     )
-
-
-async def _phase(
-    bench: Bench, callers: Callers, name: str, rate: float, seconds: float, seed: int, wait: bool = True
-) -> Phase:
-    phase = await arrive(callers, name, rate, seconds, seed, STREAMS_A_FILE)
-    if wait:
-        _say(bench, await phase.over())
-        await asyncio.sleep(3)
-    return phase
 
 
 def _say(bench: Bench, phase: Phase) -> None:
     served, came = len(phase.served("file")), len(phase.of("file"))
-    bench.say(f"{phase.name}: {phase.rate:.2f} files a second for {phase.seconds:.0f} s: {served} of {came} served")
+    late = p95(latencies(phase, "file")) or 0.0
+    bench.say(
+        f"{phase.name}: {phase.rate:.2f} files a second for {phase.seconds:.0f} s: {served} of {came} served, "
+        f"p95 {late:.2f} s"
+    )
 
 
 def rate_done(phase: Phase) -> float:
-    """Files a second that were served while more came than could be."""
-    ends = sorted(one.at + one.seconds for one in phase.served("file"))
+    """Files a second that were served while more came than could be, as far as they are done."""
+    done = [task.result() for task in phase.under_way if task.done()]
+    ends = sorted(one.at + one.seconds for one in done if one.kind == "file" and one.served)
     inside = [end for end in ends if WARM_S <= end <= phase.seconds] or ends
     return max(1, len(inside) - 1) / max(0.1, inside[-1] - inside[0])
 

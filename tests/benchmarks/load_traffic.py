@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -138,7 +139,20 @@ class Callers:
         return Outcome("stream", at, time.perf_counter() - begin, code, refusal, late)
 
 
-async def arrive(callers: Callers, name: str, rate: float, seconds: float, seed: int, streams_a_file: float) -> Phase:
+def any_clip(chance: random.Random) -> File:
+    """As `any_file`, for who tells no speakers apart."""
+    return File(any_file(chance).path)
+
+
+async def arrive(
+    callers: Callers,
+    name: str,
+    rate: float,
+    seconds: float,
+    seed: int,
+    streams_a_file: float,
+    choose: Callable[[random.Random], File] = any_file,
+) -> Phase:
     """Files at ``rate`` a second and ``streams_a_file`` times as many streams, both Poisson.
 
     Returns when the last has come; `Phase.over` waits until all are done.
@@ -150,7 +164,7 @@ async def arrive(callers: Callers, name: str, rate: float, seconds: float, seed:
         await asyncio.sleep(max(0.0, begin + at - time.perf_counter()))
         number += 1
         is_file = chance.random() < 1 / (1 + streams_a_file)
-        call = callers.send(any_file(chance), at) if is_file else callers.speak(number, at)
+        call = callers.send(choose(chance), at) if is_file else callers.speak(number, at)
         phase.under_way.append(asyncio.create_task(call))
     return phase
 

@@ -63,31 +63,35 @@ def run(bench: Bench, result: Result) -> None:
     bench.say("starting the service")
     service.start()
     try:
-        outcomes, samples = asyncio.run(_soak(bench, service, 60 * bench.minutes))
+        outcomes, samples = asyncio.run(soak(service, 60 * bench.minutes, bench.say))
     finally:
         service.stop()
     report(result, outcomes, samples)
 
 
-async def _soak(bench: Bench, service: Service, seconds: float) -> tuple[list[Outcome], list[Sample]]:
+async def soak(
+    service: Service, seconds: float, say: Callable[[str], None], every_s: float = EVERY_S
+) -> tuple[list[Outcome], list[Sample]]:
+    """What became of all who came, and the samples taken meanwhile."""
     key = service.new_key()
     callers = Callers(service.url, key)
     idle = statistics.median([(await callers.send(PROBE)).seconds for _ in range(6)][2:])
-    flood = await (await arrive(callers, "flood", FLOOD / idle, 25, 1, STREAMS_A_FILE)).over()
+    flood = await arrive(callers, "flood", FLOOD / idle, 25, 1, STREAMS_A_FILE)
     capacity = rate_done(flood)
+    await flood.over()
     rate = SHARE * (1 - ODD_SHARE) * capacity
-    bench.say(f"capacity {capacity:.2f} files a second; {rate:.2f} come beside the others, for {seconds:.0f} s")
-    soak = Soak(callers, service.url, key, service.folder)
+    say(f"capacity {capacity:.2f} files a second; {rate:.2f} come beside the others, for {seconds:.0f} s")
+    odd_callers = Soak(callers, service.url, key, service.folder)
     stop = asyncio.Event()
-    with Sampler(service, EVERY_S).watching() as samples:
+    with Sampler(service, every_s).watching() as samples:
         odd = [
             asyncio.create_task(_again_and_again(every / rate, way, stop, number))
-            for number, (every, way) in enumerate(soak.ways())
+            for number, (every, way) in enumerate(odd_callers.ways())
         ]
         phase: Phase = await (await arrive(callers, "soak", rate, seconds, 2, STREAMS_A_FILE)).over()
         stop.set()
         others = await asyncio.gather(*odd)
-    await soak.close()
+    await odd_callers.close()
     await callers.close()
     return [*phase.outcomes, *(one for outcomes in others for one in outcomes)], samples
 

@@ -1,4 +1,5 @@
 import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -68,6 +69,29 @@ def test_below_capacity_nobody_is_refused(speed: float, lengths: list[float]) ->
     for seconds in lengths:
         assert server.arrive(seconds) == 0
         server.pass_time(server.now + 1.01 * seconds / speed)
+
+
+def an_hour(load: float) -> tuple[float, float]:
+    """(the 95th percentile of the time until a file is done, the share of files refused) at a Poisson load."""
+    server, chance = Server(20, always=8), random.Random(3)
+    lengths = [3.0, 5.0, *[10.0] * 16, *[23.5] * 3]
+    taken, refused = [], 0
+    while server.now < 3600:
+        server.pass_time(server.now + chance.expovariate(load * server.speed * len(lengths) / sum(lengths)))
+        seconds = chance.choice(lengths)
+        try:
+            taken.append(server.arrive(seconds) + seconds / server.speed)
+        except Overloaded:
+            refused += 1
+    return sorted(taken)[len(taken) * 95 // 100], refused / (refused + len(taken))
+
+
+def test_at_twice_the_load_those_who_are_let_in_fare_as_at_capacity_and_at_half_nobody_is_refused() -> None:
+    (half, none), (full, few), (twice, many) = (an_hour(load) for load in (0.5, 1.0, 2.0))
+    assert (none, half) == (0, pytest.approx(0, abs=3))
+    assert few < 0.1
+    assert many == pytest.approx(0.5, abs=0.05)
+    assert twice <= 1.2 * full
 
 
 def test_the_estimate_is_the_wait() -> None:

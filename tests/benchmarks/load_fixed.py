@@ -1,0 +1,47 @@
+"""The service with a speech model that sleeps: twenty seconds of audio a second, and no core, as on a GPU of its own.
+
+Over it the load can be measured beside the callers, who take cores, and on machines that others use too.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import stt_ai.app
+from stt_ai.deployments.transcriber import TranscriberDeployment
+from stt_ai.settings import Settings
+from stt_ai.types import SAMPLE_RATE, LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
+
+SPEED = 20.0
+NAME = "sleeper"
+CATALOGUE = {"default": NAME, "offer": [NAME]}
+
+
+class Sleeper:
+    """As `stt_ai.engines.whisper.WhisperEngine`, for files; it hears one word in everything."""
+
+    def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
+        _sleep([samples for samples, _ in windows])
+        return [WindowTranscript((Word(" word.", 0.0, 1.0, 1.0),), "en", 1.0) for _ in windows]
+
+    def detect_batch(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
+        _sleep(windows)
+        return [LanguageGuess((("en", 1.0),), 30.0) for _ in windows]
+
+    def guess_batch(self, windows: Sequence[Any]) -> list[Any]:
+        assert not windows, "it is for files"
+        return []
+
+
+def _sleep(windows: Sequence[Samples]) -> None:
+    time.sleep(sum(len(samples) for samples in windows) / SAMPLE_RATE / SPEED)
+
+
+class Sleeping(TranscriberDeployment):
+    def _load(self) -> Any:
+        return Sleeper(), LoadedModel(NAME)
+
+
+def build(settings: Settings) -> Any:
+    stt_ai.app.TranscriberDeployment = Sleeping  # type: ignore[misc]
+    return stt_ai.app.build(settings)
