@@ -15,10 +15,13 @@ export RAY_SERVE_ENABLE_HA_PROXY ?= 1
 export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.proxy.middlewares
 # HAProxy says who is calling, in a header whose name callers cannot know. Serve has no setting for it, but writes the
 # lines of this one into HAProxy's defaults. uvicorn must not believe the callers' own headers.
+# Nor does Serve bound how long a request's headers may take, and HAProxy has 4096 connections for all.
 PEER_HEADER := X-Peer-$(shell od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
 define HAPROXY_DEFAULTS
 leastconn
     option forwardfor header $(PEER_HEADER)
+    timeout http-request 10s
+    option http-ignore-probes
 endef
 export RAY_SERVE_HAPROXY_BALANCE_ALGORITHM ?= $(HAPROXY_DEFAULTS)
 export FORWARDED_ALLOW_IPS ?=
@@ -34,9 +37,12 @@ export RAY_raylet_start_wait_time_s ?= 120
 
 .PHONY: serve test check bench audit demo-models clean
 
+# Ray asks for a token, which it makes and keeps in ~/.ray/auth_token. Its second variable, which other systems have from
+# the start, says that there will be no other node: then its processes listen on the loopback alone.
 serve: $(VENV)/.server
 	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
-	@$(BIN)/serve run serve_config.yaml
+	@umask 077; chmod -f go= ~/.ray/auth_token; \
+	  RAY_AUTH_MODE=$${RAY_AUTH_MODE:-token} RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 $(BIN)/serve run serve_config.yaml
 
 # Model libraries' threads wait asleep, not turning: the workers share the cores.
 test: $(VENV)/.test $(NODE_PACKAGES)

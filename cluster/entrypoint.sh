@@ -8,6 +8,7 @@ here="$(dirname "$0")"
 # Whoever may talk to Ray may run code as this user: it asks for a token, which is made here unless one is given.
 export RAY_AUTH_MODE="${RAY_AUTH_MODE:-token}"
 if [ "$RAY_AUTH_MODE" = token ] && [ -z "${RAY_AUTH_TOKEN:-}" ]; then
+  umask 077
   ray get-auth-token --generate >/dev/null
 fi
 

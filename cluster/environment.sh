@@ -9,7 +9,9 @@ export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH="${RAY_SERVE_HTTP_PROXY_CALLBAC
 # with several, set STT_AI_PEER_HEADER on each to the same `X-Peer-` and something random.
 STT_AI_PEER_HEADER="${STT_AI_PEER_HEADER:-X-Peer-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')}"
 export RAY_SERVE_HAPROXY_BALANCE_ALGORITHM="${RAY_SERVE_HAPROXY_BALANCE_ALGORITHM:-leastconn
-    option forwardfor header $STT_AI_PEER_HEADER}"
+    option forwardfor header $STT_AI_PEER_HEADER
+    timeout http-request 10s
+    option http-ignore-probes}"
 # uvicorn must not believe the callers' own headers.
 export FORWARDED_ALLOW_IPS="${FORWARDED_ALLOW_IPS-}"
 export RAY_USAGE_STATS_ENABLED="${RAY_USAGE_STATS_ENABLED:-0}"
