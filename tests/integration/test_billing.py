@@ -20,6 +20,7 @@ from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import EntryKind
+from tests.faults import Fault, Faults
 from tests.integration.test_faults import busy, ten_minutes
 from tests.long import long
 from tests.service import GENEROUS, Service, wait_until
@@ -377,30 +378,36 @@ def test_while_the_first_is_at_work_the_second_is_409(service: Service, ten_minu
 
 
 @pytest.mark.parametrize("step", [pytest.param("uploading", marks=long), "transcribing"])
-def test_billing_that_is_killed_charges_once(service: Service, ten_minutes: Path, step: str) -> None:
+def test_billing_that_is_killed_charges_once(service: Service, ten_minutes: Path, faults: Faults, step: str) -> None:
     key = service.new_key(credits=50)
-    call = killed_in_the_middle(service, "billing", key, ten_minutes, step)
+    call, fault = killed_in_the_middle(service, "billing", key, ten_minutes, step, faults)
+    fault.over()
     assert call.answer is not None, call.error
     assert call.answer.status_code == 200, call.answer.text
     assert credits(service, key) == (40, 0)
     assert transcribe(service, key).status_code == 200
     assert [entry["credits"] for entry in usage(service, key)] == [1, 10]
+    fault.tell("its text", "10, once")
 
 
 @pytest.mark.parametrize("step", [pytest.param("uploading", marks=long), "transcribing"])
 def test_an_ingress_that_is_killed_charges_nothing_and_locks_nobody_out(
-    service: Service, ten_minutes: Path, step: str
+    service: Service, ten_minutes: Path, faults: Faults, step: str
 ) -> None:
     key = service.new_key(credits=50)
-    call = killed_in_the_middle(service, "ingress", key, ten_minutes, step)
+    call, fault = killed_in_the_middle(service, "ingress", key, ten_minutes, step, faults)
     assert call.error is not None or (call.answer is not None and call.answer.status_code >= 500)
     wait_until(service.is_well, 120)
     assert transcribe(service, key).status_code == 200
+    fault.over()
     wait_until(lambda: credits(service, key) == (49, 0), 120)
     assert [entry["credits"] for entry in usage(service, key)] == [1]
+    fault.tell("the connection broken" if call.answer is None else str(call.answer.status_code))
 
 
-def killed_in_the_middle(service: Service, deployment: str, key: str, path: Path, step: str) -> Call:
+def killed_in_the_middle(
+    service: Service, deployment: str, key: str, path: Path, step: str, faults: Faults
+) -> tuple[Call, Fault]:
     """A call with a key, during which every replica of ``deployment`` dies; it has ended."""
     go = threading.Event()
 
@@ -418,12 +425,13 @@ def killed_in_the_middle(service: Service, deployment: str, key: str, path: Path
     if step == "transcribing":
         go.set()
         wait_until(lambda: busy(service, "transcriber-large-v3-turbo") and credits(service, key) == (40, 10))
+    fault = faults.begin(f"{deployment} killed", "an upload" if step == "uploading" else "a file")
     for replica in service.replicas(deployment):
         replica.kill()
     go.set()
     call.join(400)
     assert not call.is_alive()
-    return call
+    return call, fault
 
 
 def parts(*pieces: bytes) -> list[bytes]:

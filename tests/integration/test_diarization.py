@@ -17,6 +17,7 @@ import pytest
 import webvtt
 from scipy.optimize import linear_sum_assignment
 
+from tests.faults import Faults
 from tests.integration.test_faults import Call, busy, plain
 from tests.service import Service, wait_until
 from tests.speech import DATA, matched_words, words_of
@@ -153,11 +154,14 @@ def long_talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_diarizer_that_is_killed_in_the_middle_changes_no_speaker(service: Service, long_talk: Path) -> None:
+def test_a_diarizer_that_is_killed_in_the_middle_changes_no_speaker(
+    service: Service, long_talk: Path, faults: Faults
+) -> None:
     undisturbed = send(service, long_talk, language="en")
     assert undisturbed.status_code == 200, undisturbed.text
     call = Call(service, long_talk, language="en")
     wait_until(lambda: busy(service, "diarizer"))
+    fault = faults.begin("diarizer killed", "a conversation")
     for replica in service.replicas("diarizer"):
         replica.kill()
     call.join(400)
@@ -166,6 +170,7 @@ def test_a_diarizer_that_is_killed_in_the_middle_changes_no_speaker(service: Ser
     assert plain(call.answer)["speakers"] == plain(undisturbed)["speakers"]
     wait_until(service.is_well, 200)
     wait_until(lambda: not service.upload_files())
+    fault.tell("the same speakers")
 
 
 def test_a_client_that_leaves_ends_the_diarization(service: Service, long_talk: Path) -> None:

@@ -11,6 +11,7 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
+from tests.faults import Faults
 from tests.service import Service, wait_until
 from tests.speech import DATA
 
@@ -68,23 +69,7 @@ def undisturbed(service: Service, ten_minutes: Path) -> dict[str, Any]:
     return plain(answer)
 
 
-@pytest.mark.parametrize("deployment", ["transcriber-large-v3-turbo", "decoder"])
-def test_a_replica_killed_in_the_middle_changes_nothing(
-    service: Service, ten_minutes: Path, undisturbed: dict[str, Any], deployment: str
-) -> None:
-    """A decoder's samples die with it: the file is decoded again, and what was heard already is kept."""
-    call = Call(service, ten_minutes, language="en", diarize="false")
-    wait_until(lambda: busy(service, "transcriber-large-v3-turbo"))
-    for replica in service.replicas(deployment):
-        replica.kill()
-    call.join(300)
-    assert call.answer is not None, call.error
-    assert call.answer.status_code == 200, call.answer.text
-    assert plain(call.answer) == undisturbed
-    wait_until(service.is_well, 120)
-
-
-def test_a_client_that_leaves_half_way_leaves_no_file(service: Service) -> None:
+def test_a_client_that_leaves_half_way_leaves_no_file(service: Service, faults: Faults) -> None:
     head = (
         b"POST /v1/transcribe HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: 50000000\r\n\r\n"
@@ -93,26 +78,33 @@ def test_a_client_that_leaves_half_way_leaves_no_file(service: Service) -> None:
     with socket.create_connection(("127.0.0.1", service.port)) as client:
         client.sendall(head + b"\0" * 5_000_000)
         wait_until(lambda: bool(service.upload_files()))
+    fault = faults.begin("caller gone", "an upload")
     wait_until(lambda: not service.upload_files())
+    fault.tell("nothing")
 
 
-def test_a_client_that_leaves_while_its_file_is_worked_on_ends_the_work(service: Service, ten_minutes: Path) -> None:
+def test_a_client_that_leaves_while_its_file_is_worked_on_ends_the_work(
+    service: Service, ten_minutes: Path, faults: Faults
+) -> None:
     def leave(path: Path) -> None:
         with path.open("rb") as file, pytest.raises(httpx.ReadTimeout):
             timeout = httpx.Timeout(60, read=3)
             httpx.post(f"{service.url}/v1/transcribe", files={"file": file}, data={"language": "en"}, timeout=timeout)
 
     leave(ten_minutes)
+    fault = faults.begin("caller gone", "a file")
     wait_until(lambda: not service.upload_files(), 30)
     wait_until(lambda: not busy(service, "transcriber-large-v3-turbo"), 30)
+    fault.tell("nothing")
 
 
 def test_an_ingress_that_is_killed_leaves_no_file_and_the_next_request_works(
-    service: Service, ten_minutes: Path
+    service: Service, ten_minutes: Path, faults: Faults
 ) -> None:
     call = Call(service, ten_minutes, language="en")
     wait_until(lambda: bool(service.upload_files()) and busy(service, "transcriber-large-v3-turbo"))
     (victim,) = service.replicas("ingress")
+    fault = faults.begin("ingress killed", "a file of one who does not ask again")
     victim.kill()
     call.join(120)
     assert call.error is not None or (call.answer is not None and call.answer.status_code >= 500)
@@ -120,6 +112,7 @@ def test_an_ingress_that_is_killed_leaves_no_file_and_the_next_request_works(
     answer = transcribe(service, DATA / "hello_3s.flac")
     assert answer.status_code == 200
     assert not service.upload_files()
+    fault.tell("the connection broken" if call.answer is None else str(call.answer.status_code))
 
 
 def test_logs_are_json_with_the_request_id(service: Service) -> None:

@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.faults import Faults
 from tests.service import Service, wait_until
 from tests.speech import DATA, word_error_rate
 from tests.unit.stream_support import Client, texts
@@ -289,7 +290,7 @@ def test_odd_clients_get_their_answers_and_the_others_notice_nothing(
 
 
 def test_an_ingress_that_dies_leaves_a_stream_that_goes_on_and_a_fair_bill(
-    service: Service, manifest: dict[str, Any]
+    service: Service, manifest: dict[str, Any], faults: Faults
 ) -> None:
     key = service.new_key(credits=10)
     names = CLEAR * 3
@@ -299,6 +300,7 @@ def test_an_ingress_that_dies_leaves_a_stream_that_goes_on_and_a_fair_bill(
         thread.submit(say, client, data[: 75 * 2 * RATE])
         messages = client.until(lambda message: message.get("end", 0.0) > 62.0, timeout=60)
         wait_until(lambda: account(service, key)["credits"]["reserved"] == 2)
+        fault = faults.begin("ingress killed", "a stream in its second minute")
         for replica in service.replicas("ingress"):
             replica.kill()
         with pytest.raises(ConnectionClosed):
@@ -307,6 +309,7 @@ def test_an_ingress_that_dies_leaves_a_stream_that_goes_on_and_a_fair_bill(
     told = [message for message in messages if message.get("text")]
     offset = told[-1]["end"]
     wait_until(service.is_well, timeout=120)
+    fault.over()
     resumed = {"session_id": session_id, "offset": offset, "last_segment_id": told[-1]["segment_id"]}
     with stream(service, key) as client, ThreadPoolExecutor(1) as thread:
         ready = client.ready(language="en", interim_results=False, **resumed)
@@ -321,6 +324,7 @@ def test_an_ingress_that_dies_leaves_a_stream_that_goes_on_and_a_fair_bill(
     wait_until(lambda: account(service, key)["credits"]["reserved"] == 0, timeout=120)
     assert sorted(bills(service, key)) == [(round(90 - offset, 2), 1), (60.0, 1)]
     assert account(service, key)["credits"]["available"] == 8
+    fault.tell("every word once, resumed", "2 of the 2 minutes that had begun")
 
 
 def test_no_stream_leaves_anything_behind(service: Service) -> None:

@@ -12,6 +12,7 @@ import pytest
 from stt_ai.models.recipes.summaries.corpus import Meeting, MeetingMaker, Size
 from stt_ai.models.recipes.summaries.evaluate import Figures, judge, sentences
 from stt_ai.types import SummaryStyle
+from tests.faults import Faults
 from tests.service import Service, wait_until
 
 STYLES = list(SummaryStyle)
@@ -121,12 +122,14 @@ def _is_idle(process: psutil.Process) -> bool:
     return process.cpu_percent(0.5) < 20
 
 
-def test_a_replica_that_dies_costs_an_answer_or_a_503_and_another_takes_over(warm: Service) -> None:
+def test_a_replica_that_dies_costs_an_answer_or_a_503_and_another_takes_over(warm: Service, faults: Faults) -> None:
     said = meeting(seed=3).text * 20
     with ThreadPoolExecutor(1) as pool:
         answering = pool.submit(post, warm, text=said)
+        fault = faults.begin("summarizer killed", "a summary")
         for process in warm.replicas("summarizer"):
             process.kill()
         answer = answering.result(180)
     assert answer.status_code in (200, 503), answer.text
     wait_until(lambda: post(warm, text="Emma will send it.").status_code == 200, 180)
+    fault.tell("its summary" if answer.status_code == 200 else "503, to ask again")
