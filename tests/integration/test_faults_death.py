@@ -40,43 +40,31 @@ def victims(service: Service, victim: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("victim", chosen("transcriber", "decoder", "HAProxy"))
-def test_a_file_is_answered_and_charged_once(
-    service: Service, ten_minutes: Path, undisturbed: dict[str, Any], faults: Faults, victim: str
+def test_a_file_and_a_stream_go_on(
+    service: Service,
+    ten_minutes: Path,
+    undisturbed: dict[str, Any],
+    manifest: dict[str, Any],
+    faults: Faults,
+    victim: str,
 ) -> None:
-    key = service.new_key(credits=50)
-    asked = {"language": "en", "diarize": victim == "diarizer"}
+    key, other = service.new_key(credits=50), service.new_key(credits=50)
+    wait_until(lambda: answers(service))
+    stream = Talking(service, other)
     work = Work(service.replicas("diarizer" if victim == "diarizer" else MODEL))
-    file = Transcribing(service, key, ten_minutes, asked)
-    wait_until(work.under_way)
+    file = Transcribing(service, key, ten_minutes, {"language": "en", "diarize": victim == "diarizer"})
+    wait_until(lambda: work.under_way() and bool(stream.finals))
+    acknowledged = stream.finals
     dead = victims(service, victim)
     assert dead
-    fault = faults.begin(f"{victim} killed", "a file")
+    fault = faults.begin(f"{victim} killed", "a file and a stream")
     kill(dead)
     recovered(service, lambda: victims(service, victim), dead)
     fault.over()
     assert file.result() == undisturbed["text"]
-    assert file.sent == 1 or victim in CUT
-    credits = charged(service, key, 50)
-    assert credits == 10
-    assert not service.upload_files()
-    fault.tell(file.saw, f"{credits}, once")
-
-
-@pytest.mark.parametrize("victim", [pytest.param(name, marks=long) for name in VICTIMS])
-def test_a_stream_goes_on_where_it_was(service: Service, manifest: dict[str, Any], faults: Faults, victim: str) -> None:
-    key = service.new_key(credits=50)
-    wait_until(lambda: answers(service))
-    stream = Talking(service, key)
-    wait_until(lambda: len(stream.finals) >= 1)
-    dead = victims(service, victim)
-    assert dead
-    acknowledged = stream.finals
-    fault = faults.begin(f"{victim} killed", "a stream")
-    kill(dead)
-    recovered(service, lambda: victims(service, victim), dead)
-    fault.over()
     stream.told_all(manifest, acknowledged)
-    assert stream.connections == 1 or victim in CUT
-    credits = charged(service, key, 50)
-    assert 1 <= credits <= stream.connections
-    fault.tell(stream.saw, f"{credits} of {stream.connections} begun minutes")
+    assert (file.sent, stream.connections) == (1, 1) or victim in CUT
+    paid, begun = charged(service, key, 50), charged(service, other, 50)
+    assert paid == 10 and 1 <= begun <= stream.connections
+    assert not service.upload_files()
+    fault.tell(f"{file.saw}; {stream.saw}", f"{paid}, once; {begun} of {stream.connections} begun minutes")
