@@ -116,7 +116,7 @@ class Callers:
         except httpx.HTTPError as error:
             return Outcome("file", at, time.perf_counter() - begin, 0, detail=repr(error))
         seconds = time.perf_counter() - begin
-        return Outcome("file", at, seconds, answer.status_code, _retry_after(answer), detail=answer.text[:200])
+        return Outcome("file", at, seconds, answer.status_code, retry_after(answer), detail=answer.text[:200])
 
     async def speak(self, number: int, at: float = 0.0) -> Outcome:
         """A talk at the speed of speech, and how late its sentences' finals came."""
@@ -169,7 +169,8 @@ async def arrive(
     return phase
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
+def retry_after(answer: httpx.Response) -> float | None:
+    """Of a refusal in the form that the contract gives it."""
     told = answer.headers.get("Retry-After", "")
     return float(told) if told.isdigit() and answer.json().keys() == {"error", "code", "request_id"} else None
 

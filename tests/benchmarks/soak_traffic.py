@@ -14,7 +14,7 @@ import imageio_ffmpeg
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.benchmarks.load_traffic import CLIPS, SENTENCES, Callers, File, Outcome
+from tests.benchmarks.load_traffic import CLIPS, SENTENCES, Callers, File, Outcome, retry_after
 from tests.benchmarks.stream_talk import talk
 from tests.speech import DATA
 
@@ -149,7 +149,7 @@ _FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 def _outcome(kind: str, answer: httpx.Response, intended: tuple[int, ...]) -> Outcome:
     """What was intended counts as served."""
     status = 200 if answer.status_code in intended else answer.status_code if intended else BROKEN
-    return Outcome(kind, 0, 0, status, detail=answer.text[:200])
+    return Outcome(kind, 0, 0, status, retry_after(answer), detail=answer.text[:200])
 
 
 def _formats(folder: Path) -> Iterator[File]:
