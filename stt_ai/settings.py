@@ -7,6 +7,7 @@ replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` 
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -28,8 +29,17 @@ def _inherited(settings: BaseModel, base: type[Base]) -> Base:
     return base(**{name: getattr(settings, name) for name in base.model_fields})
 
 
+def _without_password(url: str | None) -> str | None:
+    if url is not None and urlsplit(url).password is not None:
+        raise ValueError(
+            "a database_url with a password belongs in the environment, as STT_AI_DATABASE_URL: "
+            "Ray Serve writes these arguments to its log"
+        )
+    return url
+
+
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ModelSettings(SourceSettings):
@@ -163,7 +173,7 @@ class BillingSettings(BillingConfig):
     With SQLite there must be one billing replica, on the machine that has the file; with PostgreSQL any number.
     """
 
-    database_url: str | None = Field(
+    database_url: Annotated[str | None, AfterValidator(_without_password)] = Field(
         None, description="None: STT_AI_DATABASE_URL, else SQLite in the user's data folder (~/.local/share/stt_ai)."
     )
 

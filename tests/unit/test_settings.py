@@ -59,3 +59,12 @@ def test_a_trusted_proxy_must_be_an_address_or_a_network() -> None:
     assert settings.ingress.trusted_proxies == ("10.0.0.0/8", "2001:db8::1/128")
     with pytest.raises(ValidationError, match="trusted_proxies"):
         Settings.model_validate({"ingress": {"trusted_proxies": ["proxy.example"]}})
+
+
+def test_a_password_is_taken_from_the_environment_only_and_repeated_by_no_error() -> None:
+    """Ray Serve logs the arguments of an application that it imports."""
+    for url in ("sqlite:////srv/billing.db", "postgresql://stt_ai@db/stt_ai"):
+        assert Settings.model_validate({"billing": {"database_url": url}}).billing.database_url == url
+    with pytest.raises(ValidationError, match="STT_AI_DATABASE_URL") as refused:
+        Settings.model_validate({"billing": {"database_url": "postgresql://stt_ai:hunter2@db/stt_ai"}})
+    assert "hunter2" not in str(refused.value)
