@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
+from ray import serve
 from starlette.testclient import TestClient
 
+from stt_ai.billing.plans import BillingConfig
+from stt_ai.deployments.billing import BillingDeployment
+from stt_ai.deployments.remote_billing import RemoteBilling
 from stt_ai.deployments.tracing import carried, current_span, linked_batches, traced, traced_stream, wanted
-from stt_ai.errors import DamagedMedia, NoAudioTrack, PaymentRequired
+from stt_ai.errors import DamagedMedia, LeaseExpired, NoAudioTrack, PaymentRequired
 from stt_ai.stages import span
-from tests.unit.api_support import Failing, make_app
+from tests.unit.api_support import Failing, eventually, make_app
+from tests.unit.billing_support import new_database
 from tests.unit.meters_support import named, spans_in_memory
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -141,6 +146,20 @@ async def test_without_a_span_nothing_is_carried_or_made() -> None:
     with spans_in_memory() as kept:
         assert await Deployment().work("well") == ("well", {}, False)
     assert not kept.get_finished_spans()
+
+
+async def test_a_span_crosses_serves_handles(tmp_path: Path) -> None:
+    """Billing's deployment behind a handle, in this process: what the ingress asks of it is in the request's trace."""
+    bound = serve.deployment(BillingDeployment).bind(BillingConfig(), new_database("sqlite", tmp_path))
+    billing = RemoteBilling(serve.run(bound, _local_testing_mode=True))
+    with spans_in_memory() as kept:
+        with span("request") as request, pytest.raises(LeaseExpired):
+            await billing.renew("no-such-lease")
+        assert eventually(lambda: len(kept.get_finished_spans()) == 3)
+        stage, renewed = named(kept, "billing"), named(kept, "billing renew")
+        assert stage.parent is not None and stage.parent.span_id == request.get_span_context().span_id
+        assert renewed.parent is not None and renewed.parent.span_id == stage.context.span_id
+        assert all(found.attributes == {"error.type": "lease_expired"} for found in (stage, renewed))
 
 
 def test_a_batch_is_linked_to_those_who_are_in_it() -> None:
