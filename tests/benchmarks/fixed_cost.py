@@ -15,8 +15,8 @@ from stt_ai.deployments.transcriber import Job, TranscriberDeployment
 from stt_ai.settings import Settings
 from stt_ai.types import Hypothesis, LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
 
-COST_S = 1.5
-"""A window of thirty seconds at twenty times the speed of speech: what a core or two of a CPU may do."""
+COST_S = 3.0
+"""A window of thirty seconds at ten times the speed of speech: much, beside the 10 s of a core that decode an hour."""
 by_audio = stt_ai.app.by_audio
 
 
