@@ -115,10 +115,17 @@ CODES: dict[str, type[SttAiError]] = {
 """What a stream that was accepted ends with; it has no status. All other codes blame the request."""
 
 
+_NO_ROUTES = b"/-/routes"
+"""What Ray Serve's proxies say in a 404 while they do not know the service yet. 500 without our form is what they say
+when its connection broke."""
+
+
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> SttAiError:
     """The failure that an HTTP answer tells, also one that a proxy gave in the service's place."""
     told = _json_object(body)
     kind = CLASSES.get(status, ServerError if status >= 500 else BadRequest)
+    if not told and (status == 500 or _NO_ROUTES in body):
+        kind = ConnectionFailed
     message = told.get("error")
     if not isinstance(message, str):
         message = f"The server answered {status} without saying why."

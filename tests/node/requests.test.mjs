@@ -104,6 +104,17 @@ test("a proxy's page is an error too", async (t) => {
   await assert.rejects(new sdk.Client({ baseUrl: url }).health(), { name: "ServerError", code: "http_502", status: 502 });
 });
 
+test("what Serve's proxies say while the service comes back is asked again", async (t) => {
+  const pages = [[500, "Internal Server Error"], [404, "Path '/v1/models' not found. Ping http://.../-/routes for available routes."]];
+  const { url } = await serving(t, (_, response) => {
+    const [status, page] = pages.shift() ?? [200, '{"models": []}'];
+    response.writeHead(status, { "Content-Type": status === 200 ? "application/json" : "text/plain" });
+    response.end(page);
+  });
+  await new sdk.Client({ baseUrl: url }).models();
+  assert.equal(pages.length, 0);
+});
+
 test("nobody there", async (t) => {
   const { url, server } = await serving(t, () => {});
   server.close();

@@ -141,7 +141,14 @@ def test_a_parameter_that_there_is_not_is_an_error(kind: str) -> None:
         Called(kind, "http://127.0.0.1:1")("transcribe", b"s", lang="en")
 
 
-@pytest.mark.parametrize("first", [AGAIN, failure(429, "rate_limited", retry_after="0"), CUT, (502, {}, b"<html>")])
+LOST = (500, {}, b"Internal Server Error")
+UNKNOWN = (404, {}, b"Path '/v1/models' not found. Ping http://.../-/routes for available routes.")
+"""What Serve's proxies say while the service comes back."""
+
+
+@pytest.mark.parametrize(
+    "first", [AGAIN, failure(429, "rate_limited", retry_after="0"), CUT, (502, {}, b"<html>"), LOST, UNKNOWN]
+)
 def test_what_passes_is_tried_again_under_the_same_key(scripted: Script, kind: str, first: Any) -> None:
     with scripted(first, DONE) as (server, url):
         made = Called(kind, url)("transcribe", b"s" * 100_000)
@@ -184,9 +191,10 @@ def test_what_cannot_go_back_is_not_sent_again(scripted: Script, kind: str) -> N
     assert len(server.asked) == 1
 
 
-def test_making_a_key_is_not_repeated_when_the_answer_was_lost(scripted: Script, kind: str) -> None:
+@pytest.mark.parametrize("first", [CUT, LOST])
+def test_making_a_key_is_not_repeated_when_the_answer_was_lost(scripted: Script, kind: str, first: Any) -> None:
     """It may have been made."""
-    with scripted(CUT, answer({})) as (server, url), pytest.raises(errors.ConnectionFailed):
+    with scripted(first, answer({})) as (server, url), pytest.raises(errors.ConnectionFailed):
         Called(kind, url)("create_key", "laptop")
     assert len(server.asked) == 1
 

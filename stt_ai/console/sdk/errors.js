@@ -52,7 +52,9 @@ const BY_STATUS = {
 /** The error that an answer spells; one that is not the service's own, such as a proxy's page, too. */
 export function errorOf(status, header, text) {
   const body = parsed(text);
-  const Kind = BY_STATUS[status] ?? (status >= 500 ? ServerError : BadRequest);
+  // Ray Serve's proxies say so when the service's connection broke, and while they do not know it yet.
+  const lost = body.error === undefined && (status === 500 || text.includes("/-/routes"));
+  const Kind = lost ? ConnectionFailed : (BY_STATUS[status] ?? (status >= 500 ? ServerError : BadRequest));
   const after = Number.parseFloat(header("retry-after"));
   return new Kind(body.error ?? `The service answered ${status}.`, {
     code: body.code ?? `http_${status}`,
