@@ -73,7 +73,11 @@ def test_a_redeploy_under_load_drops_nothing(
     key = service.new_key(credits=50)
     wait_until(lambda: bool(service.deployed()))
     before = all_replicas(service)
-    stream, file, callers = Talking(service, key, CLEAR * 2), Transcribing(service, key, ten_minutes), Callers(service)
+    stream, file, callers = (
+        Talking(service, key, CLEAR + CLEAR[:1]),
+        Transcribing(service, key, ten_minutes),
+        Callers(service),
+    )
     wait_until(lambda: bool(stream.finals) and len(callers.outcomes) > 1)
     acknowledged = stream.finals
     fault = faults.begin("redeploy", "files and a stream")
