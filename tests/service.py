@@ -46,7 +46,7 @@ class Service:
     """One running service. ``args`` are merged over the ``args`` of the shipped configuration, one level deep.
 
     ``haproxy`` False: Serve's own proxy in Python stands in front. ``import_path``: of another builder.
-    ``environment``: more of it. ``within``: a command that runs the service, as the last of its arguments.
+    ``environment``: more of it.
     """
 
     def __init__(
@@ -56,12 +56,10 @@ class Service:
         haproxy: bool = True,
         import_path: str | None = None,
         environment: dict[str, str] | None = None,
-        within: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.haproxy = haproxy
         self._more = environment or {}
-        self._within = within
         self.uploads = folder / "uploads"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -114,7 +112,7 @@ class Service:
         begin = time.monotonic()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*self._within, "serve", "run", str(self.config)],
+                ["serve", "run", str(self.config)],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,

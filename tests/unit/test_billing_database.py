@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from shutil import which
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -72,6 +73,47 @@ def test_what_was_charged_survives_a_killed_process_and_what_was_not_committed_d
     assert subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode == -9
     assert books.left(key) == (3, 0)
     assert books.operators.reconcile() == ()
+
+
+FILL_THE_DISK = """
+import asyncio, sys
+from pathlib import Path
+from stt_ai.billing.database import Database
+from stt_ai.errors import Unavailable
+from tests.unit.billing_support import Books
+database = Database(f"sqlite:///{sys.argv[1]}/billing.db")
+database.migrate()
+books = Books(database)
+key = books.account(credits=50)
+lease = books.admit(key).lease
+filler = Path(sys.argv[1]) / "filler"
+with filler.open("wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(bytes(4096))
+    except OSError:
+        pass
+for step in ("reserve", "settle"):
+    try:
+        asyncio.run(books.worker.run(step, lease, 600.0))
+        raise SystemExit(f"{step} had room")
+    except Unavailable:
+        pass
+filler.unlink()
+for step in ("reserve", "settle", "settle"):
+    asyncio.run(books.worker.run(step, lease, 600.0))
+assert books.left(key) == (40, 0) and books.operators.reconcile() == ()
+"""
+
+
+def test_a_full_disk_refuses_and_charges_once_when_there_is_room_again(tmp_path: Path) -> None:
+    """On a small disk of the test's own, where this user may have one."""
+    own = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=16m books "$1" && shift && exec "$@"', "sh"]
+    if not which("unshare") or subprocess.run([*own, tmp_path, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a file system of its own")
+    command = [*own, tmp_path, sys.executable, "-W", "ignore", "-c", FILL_THE_DISK, tmp_path]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_sqlite_file_is_for_its_owner_only_and_in_wal_mode(tmp_path: Path) -> None:
