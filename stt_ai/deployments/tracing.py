@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from ray import serve
 
@@ -126,7 +126,7 @@ def linked_batches(
 ) -> Callable[[Any], Result]:
     """``run`` of a `BatchScheduler` under a span with links to those of the items, each of another request maybe.
 
-    It has a trace of its own, for it has no one parent; and there is none where nobody's request is traced.
+    It stands in the trace of the first of them, for a span has one parent. There is none where nobody's is traced.
     """
 
     def linked(items: Iterable[Item]) -> Result:
@@ -134,7 +134,8 @@ def linked_batches(
         links = tuple(Link(found) for found in map(spans, batch) if found.is_valid and found.trace_flags.sampled)
         if not links:
             return run(batch)
-        with span(name, Context(), links=links) as made:
+        first = trace.set_span_in_context(NonRecordingSpan(links[0].context), Context())
+        with span(name, first, links=links) as made:
             made.set_attribute("stt_ai.batch_size", len(batch))
             return run(batch)
 

@@ -170,6 +170,6 @@ def test_a_batch_is_linked_to_those_who_are_in_it() -> None:
             assert run(members) == 3
             assert run([trace.INVALID_SPAN_CONTEXT]) == 1
         found = named(kept, "batch")  # one alone: nobody traces the second
-        assert found.parent is None
+        assert found.parent is not None and found.parent.span_id == members[0].span_id
         assert [link.context.span_id for link in found.links] == [members[0].span_id, members[2].span_id]
         assert found.attributes == {"stt_ai.batch_size": 3}
