@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.faults import Faults, rows, table
 from tests.long import ASKED_FOR
 from tests.service import Service, running
+from tests.watching import ENVIRONMENT
 
 DATA = Path(__file__).parent / "data"
 
@@ -57,4 +58,4 @@ def manifest() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The whole service with the demo models, in processes of its own."""
-    yield from running(tmp_path_factory.mktemp("service"))
+    yield from running(tmp_path_factory.mktemp("service"), environment=ENVIRONMENT)

@@ -268,8 +268,9 @@ def watched(processes: list[psutil.Process], call: Any) -> dict[int, int]:
     return {pid: peak[pid] - base[pid] for pid in base}
 
 
-def running(folder: Path, args: dict[str, dict[str, Any]] | None = None) -> Iterator[Service]:
-    service = Service(folder, args)
+def running(folder: Path, **how: Any) -> Iterator[Service]:
+    """``how``: as `Service` takes it."""
+    service = Service(folder, **how)
     try:
         service.start()
         yield service
