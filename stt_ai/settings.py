@@ -138,9 +138,9 @@ class IngressSettings(_Settings):
     )
     max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
     longest_wait_s: float = Field(
-        10, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."
+        20, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."
     )
-    always_taken: int = Field(8, ge=0, description="So many files at once are taken however long they wait.")
+    always_taken: int = Field(16, ge=0, description="So many files at once are taken however long they wait.")
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         (), description="Addresses and networks of your own proxies, whose X-Forwarded-For is believed."
     )

@@ -35,7 +35,10 @@ NO_PERSON = {
 ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029", "es", "es-419")
 WARPS = (0.84, 0.91, 1.1, 1.2)
 UNSEEN = 12
-TWINS = {"espeak:es-419": "espeak:es"}  # one voice, told apart by a single consonant: nobody can
+TWINS = {
+    "espeak:es-419": "espeak:es",  # one voice, told apart by a single consonant
+    "espeak:en-gb": "espeak:en-us",  # one voice with two accents
+}
 LEVEL = 0.05
 
 
