@@ -31,6 +31,8 @@ export RAY_USAGE_STATS_ENABLED ?= 0
 export RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S ?= 630
 export RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S ?= 10
 export RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S ?= 2
+# One that only starts slowly is not dead.
+export RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S ?= 60
 export RAY_process_group_cleanup_enabled ?= 1
 # A busy or slow machine may take longer than the default half minute to start Ray.
 export RAY_raylet_start_wait_time_s ?= 120
