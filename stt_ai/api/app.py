@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from stt_ai.api.account import account_routes
 from stt_ai.api.admission import Admission, OpenAdmission
@@ -25,6 +26,10 @@ from stt_ai.api.summarize import summary_routes
 from stt_ai.api.transcribe import transcription_routes
 from stt_ai.api.uploads import sweep_stale
 
+# Ours are kept in `observed`. FastAPI's own would take each request for another beside them, and tell the texts of
+# exceptions, in which a caller's values may be.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+
 
 def create_app(services: Services) -> FastAPI:
     """The API over ``services``, ready to be served. Starting it clears uploads that dead processes left."""
@@ -44,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry=NO_TELEMETRY,
     )
     app.include_router(transcription_routes(services, admission))
     app.include_router(openai_routes(services, admission))
