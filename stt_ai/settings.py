@@ -138,7 +138,7 @@ class IngressSettings(_Settings):
     )
     max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
     longest_wait_s: float = Field(
-        20, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."
+        10, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."
     )
     always_taken: int = Field(16, ge=0, description="So many files at once are taken however long they wait.")
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
