@@ -47,10 +47,12 @@ class Callers(threading.Thread):
             except httpx.HTTPError as error:
                 self.outcomes.append(repr(error))
 
-    def stop(self) -> list[str]:
+    def __enter__(self) -> "Callers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._enough.set()
         self.join(150)
-        return self.outcomes
 
 
 def replaced(service: Service, before: dict[str, set[int]]) -> bool:
@@ -74,19 +76,16 @@ def test_a_redeploy_under_load_drops_nothing(
     key = service.new_key(credits=50)
     wait_until(lambda: bool(service.deployed()))
     before = all_replicas(service)
-    stream, file, callers = (
-        Talking(service, key, CLEAR + CLEAR[:1]),
-        Transcribing(service, key, ten_minutes),
-        Callers(service),
-    )
-    wait_until(lambda: bool(stream.finals) and len(callers.outcomes) > 1)
-    acknowledged = stream.finals
-    fault = faults.begin("redeploy", "files and a stream")
-    service.deploy({"transcriber": {"max_batch": 4}})
-    wait_until(lambda: replaced(service, before), 300)
-    wait_until(lambda: service.is_well() and answers(service))
-    fault.over()
-    outcomes = callers.stop()
+    with Callers(service) as callers:
+        stream, file = Talking(service, key, CLEAR + CLEAR[:1]), Transcribing(service, key, ten_minutes)
+        wait_until(lambda: bool(stream.finals) and len(callers.outcomes) > 1)
+        acknowledged = stream.finals
+        fault = faults.begin("redeploy", "files and a stream")
+        service.deploy({"transcriber": {"max_batch": 4}})
+        wait_until(lambda: replaced(service, before), 300)
+        wait_until(lambda: service.is_well() and answers(service))
+        fault.over()
+    outcomes = callers.outcomes
     assert set(outcomes) == {"200 Hello Emma and welcome from London."}
     assert (file.result(), file.sent) == (undisturbed["text"], 1)
     stream.told_all(manifest, acknowledged)
