@@ -24,8 +24,8 @@ from tests.speech import DATA, matched_words, words_of
 
 CONVERSATIONS = DATA / "conversations"
 # What the demo model that ships reaches, and a little room. The aims are 0.90 and 0.97: see its model card.
-COUNTED_RIGHT = 0.85
-WORDS_RIGHT = 0.94
+COUNTED_RIGHT = 0.90
+WORDS_RIGHT = 0.95
 
 
 def said_in_conversations() -> list[dict[str, Any]]:
