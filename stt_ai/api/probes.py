@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from stt_ai.api.billed import bearer_of
 from stt_ai.api.catalogue import probe
 from stt_ai.api.openapi import failures
-from stt_ai.api.schemas import ProbeBody
+from stt_ai.api.schemas import ErrorBody, ProbeBody
 from stt_ai.api.services import Services
 from stt_ai.errors import Unauthorized, Unavailable
 from stt_ai.ports import Exposition
@@ -47,6 +47,16 @@ def probe_routes(services: Services) -> APIRouter:
     return router
 
 
+def _failures_in_json(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`failures` of a route whose own answers are no JSON: FastAPI would say the same of all."""
+    schema = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    responses = failures(*statuses)
+    for response in responses.values():
+        del response["model"]
+        response["content"] = {"application/json": {"schema": schema}}
+    return responses
+
+
 def _metrics_route(exposition: Exposition, token: str) -> APIRouter:
     router = APIRouter()
 
@@ -54,7 +64,7 @@ def _metrics_route(exposition: Exposition, token: str) -> APIRouter:
         "/metrics",
         summary="Figures for operators",
         response_class=PlainTextResponse,
-        responses=_FIGURES | failures(401, 500, 503),
+        responses=_FIGURES | _failures_in_json(401, 500, 503),
     )
     async def metrics(request: Request) -> PlainTextResponse:
         """For Prometheus, with the operators' token as `Authorization: Bearer …`; they set it as STT_AI_METRICS_TOKEN.

@@ -137,3 +137,11 @@ def test_texts_of_several_nodes_become_one(found: list[dict[tuple[str, str], int
         for (name, label), value in one.items()
         if name != "ray_node_d"
     }
+
+
+def test_the_schema_says_in_which_form_figures_and_failures_come(tmp_path: Path) -> None:
+    schema = client(tmp_path).get("/openapi.json").json()
+    responses = schema["paths"]["/metrics"]["get"]["responses"]
+    forms = {status: list(response["content"]) for status, response in responses.items()}
+    assert forms == {"200": ["text/plain"]} | dict.fromkeys(("401", "500", "503"), ["application/json"])
+    assert "ErrorBody" in schema["components"]["schemas"]
