@@ -17,7 +17,7 @@ from tests.watching import ENVIRONMENT
 DATA = Path(__file__).parent / "data"
 
 # How long an example takes says more of the machine's other work than of the code.
-EXAMPLES = 200 if ASKED_FOR else 50
+EXAMPLES = 200 if ASKED_FOR else 30
 settings.register_profile(
     "unhurried", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -390,7 +390,8 @@ def test_billing_that_is_killed_charges_once(service: Service, ten_minutes: Path
     fault.tell("its text", "10, once")
 
 
-@pytest.mark.parametrize("step", [pytest.param("uploading", marks=long), "transcribing"])
+@long
+@pytest.mark.parametrize("step", ["uploading", "transcribing"])
 def test_an_ingress_that_is_killed_charges_nothing_and_locks_nobody_out(
     service: Service, ten_minutes: Path, faults: Faults, step: str
 ) -> None:

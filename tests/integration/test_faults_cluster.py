@@ -109,6 +109,7 @@ def on_both(service: Service) -> bool:
     return len(set(service.running(MODEL).values())) == 2
 
 
+@long
 def test_two_nodes_share_a_file_and_one_of_them_dies(
     service: Service, ten_minutes: Path, undisturbed: dict[str, Any], manifest: dict[str, Any], faults: Faults
 ) -> None:

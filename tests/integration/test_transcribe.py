@@ -204,11 +204,11 @@ def test_a_minute_without_speech_gives_no_text(service: Service, tmp_path: Path,
 def test_a_long_file_has_every_word_once_in_order_at_its_place(
     service: Service, manifest: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Ten minutes over and over: the same words every time, each time ten minutes later."""
-    times = 6 if ASKED_FOR else 2
+    """The same minutes over and over: the same words every time, each time so many minutes later."""
+    times, minutes = (6, 10) if ASKED_FOR else (3, 3)
     source = DATA / "ten_minutes.opus"
     listed = tmp_path / "list.txt"
-    listed.write_text("".join(f"file '{source}'\n" for _ in range(times)))
+    listed.write_text(f"file '{source}'\noutpoint {minutes * 60}\n" * times)
     path = tmp_path / "long.ogg"
     join = ["-f", "concat", "-safe", "0", "-i", str(listed), "-c:a", "libopus", "-b:a", "32k", str(path)]
     subprocess.run([FFMPEG, "-v", "error", *join], check=True)
@@ -217,8 +217,9 @@ def test_a_long_file_has_every_word_once_in_order_at_its_place(
     assert answer.status_code == 200, answer.text
     entry = said(manifest, "ten_minutes.opus")
     length = answer.json()["duration"] / times
-    assert length == pytest.approx(entry["duration"], abs=0.2)
-    spoken = [{**word, "start": word["start"] + length * turn} for turn in range(times) for word in entry["words"]]
+    assert length == pytest.approx(min(entry["duration"], minutes * 60), abs=0.2)
+    said_once = [word for word in entry["words"] if word["end"] < length]
+    spoken = [{**word, "start": word["start"] + length * turn} for turn in range(times) for word in said_once]
     heard = words_of(answer.json())
     assert word_error_rate([" ".join(w["word"] for w in spoken)], [answer.json()["text"]]) <= 0.10
     pairs = matched_words(spoken, heard)

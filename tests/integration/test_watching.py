@@ -85,5 +85,5 @@ def test_figures_add_up(service: Service) -> None:
     assert total(now, "ray_stt_ai_model_loads_total", outcome="loaded", **transcriber) >= 1
     for deployment in ("ingress", "decoder", "billing", "diarizer", "transcriber-large-v3-turbo"):
         assert total(now, "ray_stt_ai_replica_memory_bytes", deployment=deployment) > 10_000_000
-    assert total(now, "ray_stt_ai_queue_jobs", **transcriber) == 0
+    wait_until(lambda: total(figures(service), "ray_stt_ai_queue_jobs", **transcriber) == 0, 60, every=1)
     assert not any(key in str(labels) for _, labels in now)
