@@ -138,7 +138,7 @@ def make_api(
         summarizer=summarizer,
         meters=process_meters(),
         exposition=ClusterExposition(),
-        rooms={WorkKind.TRANSCRIPTION: backlog.require_room, WorkKind.STREAM: live.require_room},
+        rooms={WorkKind.TRANSCRIPTION: backlog.room, WorkKind.STREAM: live.room},
     )
     return CountReads(create_app(services))
 

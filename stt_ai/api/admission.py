@@ -1,7 +1,7 @@
 """Who may send what: asked before a request's body is read."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -12,8 +12,11 @@ from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.client_address import TrustedProxies, caller_of
 from stt_ai.errors import Overloaded
 
-Rooms = Mapping[WorkKind, Callable[[], None]]
-"""What raises `Overloaded` while there is no room for more of a kind of work; a kind without it always has room."""
+Rooms = Mapping[WorkKind, Callable[[], AbstractContextManager[None]]]
+"""Around a request of a kind of work; entering raises `Overloaded` while there is no room for more of it.
+
+A kind without it always has room.
+"""
 
 NO_BOUNDS: Rooms = MappingProxyType({})
 
@@ -93,10 +96,9 @@ class OpenAdmission:
     async def admit(self, arrival: Arrival) -> AsyncIterator[Grant]:
         if self.active >= self._max_concurrent:
             raise Overloaded("Too many requests are being served at the moment. Try again shortly.", retry_after=5)
-        if arrival.kind in self._rooms:
-            self._rooms[arrival.kind]()
-        self.active += 1
-        try:
-            yield Grant(self._max_file_bytes)
-        finally:
-            self.active -= 1
+        with self._rooms.get(arrival.kind, nullcontext)():
+            self.active += 1
+            try:
+                yield Grant(self._max_file_bytes)
+            finally:
+                self.active -= 1

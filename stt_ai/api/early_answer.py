@@ -5,25 +5,32 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LINGER_SECONDS = 1.0
+LINGER_S = 1.0
+SHORT_BYTES = 16 * 1024 * 1024
+SHORT_LINGER_S = 15.0
+"""A machine that refuses because it is busy may take seconds to read what is on its way already."""
 
 
 class EarlyAnswer:
     """Closes the connection after an early answer, but not before the client had time to read it.
 
     Closing with unread bytes makes the kernel reset the connection, and a reset may overtake the answer. So
-    the rest of the body is thrown away for a moment before the answer is declared complete.
+    the rest of the body is thrown away for a moment before the answer is declared complete: all of a body that says
+    that it is short, of another what comes in ``linger`` seconds.
     """
 
-    def __init__(self, app: ASGIApp, linger: float = LINGER_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, linger: float = LINGER_S, short_linger: float = SHORT_LINGER_S) -> None:
         self.app = app
         self.linger = linger
+        self.short_linger = short_linger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+        headers = Headers(scope=scope)
+        if scope["type"] != "http" or not _has_body(headers):
             await self.app(scope, receive, send)
             return
         arrived = False
+        linger = self.short_linger if _is_short(headers) else self.linger
 
         async def watch() -> Message:
             nonlocal arrived
@@ -33,7 +40,7 @@ class EarlyAnswer:
 
         async def discard_rest() -> None:
             try:
-                async with asyncio.timeout(self.linger):
+                async with asyncio.timeout(linger):
                     while not arrived:
                         await watch()
             except TimeoutError:
@@ -53,3 +60,8 @@ class EarlyAnswer:
 
 def _has_body(headers: Headers) -> bool:
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _is_short(headers: Headers) -> bool:
+    length = headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and int(length[:20]) <= SHORT_BYTES

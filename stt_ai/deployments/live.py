@@ -1,6 +1,7 @@
 """Live sessions over the models' deployments. They live in the ingress replica, beside their callers' connections."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import LiveRecognizer
@@ -27,9 +28,11 @@ class LiveTranscription:
         self._voices = VoiceDetector()
         self._decode = live_audio.decode
 
-    def require_room(self) -> None:
-        """Raises `Overloaded` while the open sessions are heard too late."""
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Around a stream. Raises `Overloaded` while the open sessions are heard too late."""
         self._lag.require_room()
+        yield
 
     def open(self, config: LiveConfig, start_at_sample: int = 0, first_segment_id: int = 0) -> LiveSession:
         return LiveSession(

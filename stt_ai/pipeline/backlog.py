@@ -4,7 +4,9 @@ What `Backlog` measures is what its caller will see: a file that found Q seconds
 took T seconds, says that the service does a second of audio in T / (Q + S). A newcomer that finds Q' waits Q' times
 that. The parts need not be known: whichever of them is the slowest, and whatever else the machine does (live streams go
 before files), is in T. This is the queue-length estimator of Ibrahim and Whitt, "Real-Time Delay Estimation Based on
-Delay History" (2009), by audio instead of by customers, for they differ a thousandfold.
+Delay History" (2009), by audio instead of by customers, for they differ a thousandfold. When the service becomes slower
+at once, those who are done tell it late, so those who still wait are asked too, as in the same paper's head-of-line
+estimator.
 """
 
 import math
@@ -21,6 +23,8 @@ AHEAD_S = 960.0
 MEMORY_S = 30.0
 """The measured pace forgets: after so many seconds of files' time what was before counts a third."""
 LONGEST_RETRY_S = 600.0
+COMING_S = 10.0
+"""Who was let in and took longer to send a file is not about to take a place: it counts when the file is there."""
 
 
 class _Stay:
@@ -57,6 +61,7 @@ class Backlog:
         self._ahead_s = ahead_s
         self._clock = clock
         self._stays: set[_Stay] = set()
+        self._coming: dict[object, float] = {}  # since when, the oldest first
         self._taken = self._done = 0.0  # seconds of time, and of audio, of recent files
         self._usual = 0.0  # seconds of audio of a recent file
 
@@ -66,16 +71,40 @@ class Backlog:
     @property
     def seconds(self) -> float:
         """Of audio, that a newcomer finds before it."""
+        return self._here + self._on_the_way * self._usual
+
+    @property
+    def _here(self) -> float:
         return sum(stay.weight for stay in self._stays)
+
+    @property
+    def _on_the_way(self) -> int:
+        since = self._clock() - COMING_S
+        return sum(begun > since for begun in self._coming.values())
 
     @property
     def wait_s(self) -> float:
         """How long a newcomer would wait; 0 as long as nothing was measured."""
-        return self.seconds * self._taken / self._done if self._done else 0.0
+        if not self._done:
+            return 0.0
+        return self.seconds * max(self._taken / self._done, self._pace_under_way())
 
-    def require_room(self) -> None:
-        """Raises `Overloaded`, which says to come back when half of the longest wait will be left."""
-        if len(self._stays) < self._always or self.wait_s <= self._longest_s:
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Around a request from before its file is sent, so that many who come together are not all let in for one.
+
+        Raises `Overloaded`, which says to come back when half of the longest wait will be left.
+        """
+        self._require_room()
+        coming = object()
+        self._coming[coming] = self._clock()
+        try:
+            yield
+        finally:
+            self._coming.pop(coming, None)
+
+    def _require_room(self) -> None:
+        if len(self._stays) + self._on_the_way < self._always or self.wait_s <= self._longest_s:
             return
         message = f"The service has more to do than it can begin within {self._longest_s:g} seconds. Try again later."
         raise Overloaded(message, min(max(1.0, self.wait_s - self._longest_s / 2), LONGEST_RETRY_S))
@@ -86,7 +115,9 @@ class Backlog:
 
         Only work that ends well is measured: what fails or is given up says nothing of the pace.
         """
-        stay = _Stay(self._usual, self.seconds, self._clock(), self._ahead_s)
+        if self._coming:  # whoever it was that is here now
+            del self._coming[next(iter(self._coming))]
+        stay = _Stay(self._usual, self._here, self._clock(), self._ahead_s)
         self._stays.add(stay)
 
         def tell(seconds: float) -> None:
@@ -99,11 +130,20 @@ class Backlog:
         finally:
             self._stays.discard(stay)
 
+    def _pace_under_way(self) -> float:
+        """Seconds for a second of audio, which a quarter of those under way have already taken.
+
+        Not the slowest: a few may wait for something of their own, such as a model that is being loaded.
+        """
+        now = self._clock()
+        paces = sorted((now - stay.since) / (stay.found + stay.seconds) for stay in self._stays if stay.seconds > 0)
+        return paces[len(paces) * 3 // 4] if paces else 0.0
+
     def _measure(self, stay: _Stay) -> None:
         took = self._clock() - stay.since
         kept = math.exp(-took / MEMORY_S / max(1, len(self._stays)))  # many at once took the same time together
         self._taken = kept * self._taken + took
-        self._done = kept * self._done + stay.found + stay.weight
+        self._done = kept * self._done + stay.found + stay.seconds
         self._usual += 0.1 * (stay.weight - self._usual) if self._usual else stay.weight
 
 

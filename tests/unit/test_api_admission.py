@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from starlette.testclient import TestClient
@@ -126,7 +127,7 @@ async def test_open_admission_counts_who_is_inside() -> None:
 
 
 async def test_without_room_for_one_kind_of_work_the_others_are_let_in() -> None:
-    def full() -> None:
+    def full() -> NoReturn:
         raise errors.Overloaded("full", 17)
 
     admission = OpenAdmission(max_file_bytes=5, max_concurrent=2, rooms={WorkKind.TRANSCRIPTION: full})
@@ -138,7 +139,7 @@ async def test_without_room_for_one_kind_of_work_the_others_are_let_in() -> None
 
 
 def test_without_room_the_refusal_says_when_to_come_back_before_the_body_is_read(tmp_path: Path) -> None:
-    def full() -> None:
+    def full() -> NoReturn:
         raise errors.Overloaded("The service has more to do than it can begin.", 17.2)
 
     config = ApiConfig(tmp_path, "large-v3-turbo")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.errors import DamagedMedia, Overloaded
-from stt_ai.pipeline.backlog import AHEAD_S, Backlog, CountedTranscription
+from stt_ai.pipeline.backlog import AHEAD_S, COMING_S, Backlog, CountedTranscription
 from stt_ai.types import TranscriptionRequest, Upload
 from tests.unit.api_support import HELLO, Failing, Recorder
 
@@ -25,8 +25,8 @@ class Server:
 
     def arrive(self, seconds: float) -> float:
         """How long it waits for its turn. Raises `Overloaded`."""
-        self.backlog.require_room()
         stay = ExitStack()
+        stay.enter_context(self.backlog.room())
         stay.enter_context(self.backlog.stay())(seconds)
         begins = max(self.now, self.free_at)
         self.free_at = begins + min(seconds, AHEAD_S) / self.speed
@@ -38,6 +38,11 @@ class Server:
             self.now, stay = self._inside.pop(0)
             stay.close()
         self.now = until
+
+    def slow_down(self, times: float) -> None:
+        self.speed /= times
+        self.free_at = self.now + (self.free_at - self.now) * times
+        self._inside = [(self.now + (end - self.now) * times, stay) for end, stay in self._inside]
 
 
 @given(
@@ -103,6 +108,70 @@ def test_the_estimate_is_the_wait() -> None:
         server.pass_time(server.now + 0.01)
         expected = server.backlog.wait_s
         assert server.arrive(10) == pytest.approx(expected, rel=0.25, abs=0.6)
+
+
+def steady(speed: float = 20.0) -> Server:
+    """One that has measured that."""
+    server = Server(speed)
+    for _ in range(100):
+        server.arrive(10)
+        server.pass_time(server.now + 0.49)
+    return server
+
+
+def test_a_service_that_becomes_slower_at_once_says_so_before_anything_is_done() -> None:
+    server = steady()
+    for _ in range(15):
+        server.arrive(10)
+    server.slow_down(20)
+    server.pass_time(server.now + 8)
+    assert len(server.backlog) >= 15
+    assert server.backlog.wait_s > 15  # it will be 150; by those who are done it would be 8
+
+
+def test_of_those_who_come_together_only_so_many_are_let_in_as_can_wait() -> None:
+    server, entered = steady(), 0
+    with ExitStack() as sending:
+        with pytest.raises(Overloaded):
+            for _ in range(100):
+                sending.enter_context(server.backlog.room())
+                entered += 1
+        assert 18 <= entered <= 24
+        for _ in range(entered):  # and they are not counted twice when they are here
+            sending.enter_context(server.backlog.stay())(10)
+        assert len(server.backlog) >= entered and server.backlog.wait_s == pytest.approx(10, rel=0.25)
+    with server.backlog.room():
+        pass
+
+
+def test_who_is_slow_to_send_a_file_takes_nobodys_place() -> None:
+    server = steady()
+    with ExitStack() as sending:
+        for _ in range(5):
+            for _ in range(12):
+                sending.enter_context(server.backlog.room())
+            server.pass_time(server.now + COMING_S)
+        assert server.backlog.wait_s == 0
+
+
+def test_whose_request_fails_before_its_file_is_here_leaves_his_place() -> None:
+    server = steady()
+    for _ in range(1000):
+        with server.backlog.room():
+            pass
+    server.pass_time(server.now + 1)
+    assert server.backlog.wait_s == 0
+
+
+def test_a_few_that_wait_for_something_else_keep_nobody_out() -> None:
+    server = Server(20, always=16)
+    with ExitStack() as stuck:
+        for _ in range(3):
+            stuck.enter_context(server.backlog.stay())(10)
+        for _ in range(1000):
+            server.pass_time(server.now + 0.25)
+            while len(server.backlog) < 19:
+                server.arrive(10)
 
 
 def test_it_recovers_as_soon_as_the_work_is_done() -> None:
