@@ -25,8 +25,7 @@ class EarlyAnswer:
         self.short_linger = short_linger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        if scope["type"] != "http" or not _has_body(headers):
+        if scope["type"] != "http" or not _has_body(headers := Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
         arrived = False

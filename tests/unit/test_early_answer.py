@@ -83,3 +83,15 @@ async def test_who_leaves_is_not_awaited() -> None:
     await connection.answered.wait()
     connection.pieces.put_nowait({"type": "http.disconnect"})
     await asyncio.wait_for(served, 10)
+
+
+async def test_what_is_no_request_passes() -> None:
+    connection = Connection()
+    passed = []
+
+    async def app(*arguments: Any) -> None:
+        passed.append(arguments)
+
+    lifespan = ({"type": "lifespan"}, connection.receive, connection.send)
+    await EarlyAnswer(app)(*lifespan)
+    assert passed == [lifespan]
