@@ -9,6 +9,8 @@ LINGER_S = 1.0
 SHORT_BYTES = 16 * 1024 * 1024
 SHORT_LINGER_S = 15.0
 """A machine that refuses because it is busy may take seconds to read what is on its way already."""
+IDLE_S = 3.0
+"""Of whom nothing came for so long, nothing more is expected."""
 
 
 class EarlyAnswer:
@@ -41,7 +43,8 @@ class EarlyAnswer:
             try:
                 async with asyncio.timeout(linger):
                     while not arrived:
-                        await watch()
+                        async with asyncio.timeout(IDLE_S):
+                            await watch()
             except TimeoutError:
                 pass
 

@@ -157,4 +157,9 @@ function width(tokens) {
 
 const spell = (tokens) => tokens.map((token) => (token.spaced ? " " : "") + token.characters.join("")).join("").trim();
 
-const ms = (seconds) => Math.round(seconds * 1000);
+// Halves to the even side, as Python rounds.
+function ms(seconds) {
+  const exact = seconds * 1000;
+  const below = Math.floor(exact);
+  return exact - below > 0.5 || (exact - below === 0.5 && below % 2) ? below + 1 : below;
+}

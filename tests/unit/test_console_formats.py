@@ -76,3 +76,10 @@ def test_voices_are_named_and_markup_is_escaped() -> None:
     assert "<v Speaker 2>Thank you &amp; &lt;all&gt;." in formats["vtt"]
     assert "Speaker 2: Thank you & ‹all›." in formats["srt"]
     assert formats["txt"] == "Speaker 1: Hello, welcome.\n\nSpeaker 2: Thank you & <all>.\n"
+
+
+def test_half_milliseconds_are_rounded_to_the_same_side() -> None:
+    word = Word("x" * 112, 0.0, 0.71, 0.9)
+    made = Transcript((Segment((word,), None),), "en", 0.9, 1.0, "small")
+    assert saved([made]) == [answered(made)]
+    assert "--> 00:00:00,532\n" in answered(made)["srt"]
