@@ -20,18 +20,22 @@ export class Player {
     const track = { kind: "captions", srclang: body.language, label: "Transcript", default: true };
     track.src = this.#url(new Blob([toVtt(body)], { type: "text/vtt" }));
     this.media = h("video", { src: url, preload: "metadata", playsinline: true }, h("track", track));
+    // What the browser still tells of a file that was put away is not of the one that plays now.
+    this.listening = new AbortController();
+    const { signal } = this.listening;
     for (const name of ["play", "pause", "ended", "seeked", "timeupdate"]) {
-      this.media.addEventListener(name, () => this.#changed());
+      this.media.addEventListener(name, () => this.#changed(), { signal });
     }
-    this.media.addEventListener("loadedmetadata", () => (this.screen.hidden = !this.media.videoWidth));
-    this.media.addEventListener("error", () => this.#unplayable());
-    this.media.addEventListener("click", () => this.toggle());
+    this.media.addEventListener("loadedmetadata", () => (this.screen.hidden = !this.media.videoWidth), { signal });
+    this.media.addEventListener("error", () => this.#unplayable(), { signal });
+    this.media.addEventListener("click", () => this.toggle(), { signal });
     this.screen.replaceChildren(this.media);
     this.#build(body);
     this.#changed();
   }
 
   unload() {
+    this.listening?.abort();
     this.media?.pause();
     cancelAnimationFrame(this.frame);
     this.media = null;
