@@ -22,7 +22,7 @@ from stt_ai.errors import SttError
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.types import SAMPLE_RATE, LoadedModel, Samples, Word
-from tests.unit.api_support import Fixed, FourModels, Recorder, serving
+from tests.unit.api_support import PATIENCE, Fixed, FourModels, Recorder, serving
 
 UTTERANCE_S = 3
 SECOND = b"\x01\x00" * SAMPLE_RATE
@@ -140,7 +140,7 @@ class Client:
         for start in range(0, len(data), 800_000):
             self.socket.send(data[start : start + 800_000])
 
-    def read(self, timeout: float = 10.0) -> dict[str, Any]:
+    def read(self, timeout: float = PATIENCE) -> dict[str, Any]:
         return dict(json.loads(self.socket.recv(timeout=timeout)))
 
     def ready(self, **config: Any) -> dict[str, Any]:
@@ -149,14 +149,14 @@ class Client:
         assert message.get("status") == "ready", message
         return message
 
-    def until(self, met: Callable[[dict[str, Any]], bool], timeout: float = 10.0) -> list[dict[str, Any]]:
+    def until(self, met: Callable[[dict[str, Any]], bool], timeout: float = PATIENCE) -> list[dict[str, Any]]:
         """Messages up to the one that is awaited."""
         messages = [self.read(timeout)]
         while not met(messages[-1]):
             messages.append(self.read(timeout))
         return messages
 
-    def rest(self, timeout: float = 10.0) -> tuple[list[dict[str, Any]], int]:
+    def rest(self, timeout: float = PATIENCE) -> tuple[list[dict[str, Any]], int]:
         """All messages until the server closes, and the code."""
         messages = []
         with contextlib.suppress(ConnectionClosed):
@@ -165,7 +165,7 @@ class Client:
         assert self.socket.protocol.close_rcvd is not None, "no close frame came"
         return messages, int(self.socket.protocol.close_rcvd.code)
 
-    def stop(self, timeout: float = 10.0) -> tuple[list[dict[str, Any]], int]:
+    def stop(self, timeout: float = PATIENCE) -> tuple[list[dict[str, Any]], int]:
         self.send(action="stop")
         return self.rest(timeout)
 
@@ -178,9 +178,23 @@ def connected(
     headers |= {"X-Request-ID": request_id} if request_id else {}
     query = f"?token={token}" if token else ""
     with connect(
-        f"ws://127.0.0.1:{port}/v1/stream{query}", additional_headers=headers, max_size=None, **options
+        f"ws://127.0.0.1:{port}/v1/stream{query}",
+        additional_headers=headers,
+        max_size=None,
+        open_timeout=PATIENCE,
+        **options,
     ) as socket:
         yield Client(socket)
+
+
+def connection_of(key: str | None = None) -> dict[str, Any]:
+    """The ASGI scope of a client's connection, for tests that are the server themselves."""
+    return {
+        **{"type": "websocket", "path": "/v1/stream", "raw_path": b"/v1/stream", "query_string": b""},
+        **{"headers": [(b"authorization", f"Bearer {key}".encode())] if key else [], "client": ("192.0.2.1", 1)},
+        **{"extensions": {"websocket.http.response": {}}, "subprotocols": [], "scheme": "ws", "server": ("here", 80)},
+        "root_path": "",
+    }
 
 
 def refusal(port: int, key: str | None = None, token: str | None = None) -> tuple[int, Any, dict[str, Any]]:
@@ -200,4 +214,4 @@ def said(seconds: int, first: int = 0) -> str:
     return " ".join(f"w{second}" for second in range(first, seconds))
 
 
-__all__ = ["Client", "Sessions", "connected", "live_app", "refusal", "said", "serving", "texts"]
+__all__ = ["Client", "Sessions", "connected", "connection_of", "live_app", "refusal", "said", "serving", "texts"]

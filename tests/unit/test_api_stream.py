@@ -1,7 +1,10 @@
 """The protocol of /v1/stream over a real socket, before a session that hears a word in every second."""
 
+import asyncio
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,9 @@ from websockets.exceptions import ConnectionClosed
 from stt_ai.api.stream_closing import CODES
 from stt_ai.api.stream_config import Asked
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
-from tests.unit.api_support import eventually
-from tests.unit.stream_support import SECOND, Client, Sessions, connected, live_app, said, serving, texts
+from tests.unit.api_support import PATIENCE, eventually
+from tests.unit.stream_support import SECOND, Client, Sessions, connected, connection_of, live_app, said, serving, texts
+from tests.unit.streaming_support import in_virtual_time, now
 
 
 @pytest.fixture(scope="module")
@@ -254,38 +258,53 @@ def test_a_hundred_megabytes_in_one_frame_are_refused_at_its_head(client: Client
     client.ready()
     with pytest.raises(ConnectionClosed):
         client.socket.send(bytes(100_000_000))
-        client.socket.recv(timeout=10)
+        client.socket.recv(timeout=PATIENCE)
     received = client.socket.protocol.close_rcvd
     assert received is None or received.code == 1009  # the head of the frame may be answered by a reset
 
 
 def test_silence_of_the_client_ends_the_stream_unless_it_keeps_alive(tmp_path: Path) -> None:
-    with serving(live_app(tmp_path, Sessions(), idle_timeout_s=0.3)) as port, connected(port) as client:
-        ready = client.ready(interim_results=False)
-        client.audio(1)
+    """The connection is its messages alone: in these no time passes but the one that is waited for."""
+    app, sent = live_app(tmp_path, Sessions(), idle_timeout_s=30), []
+
+    async def client() -> AsyncIterator[dict[str, Any]]:
+        yield {"type": "websocket.connect"}
+        yield {"type": "websocket.receive", "text": '{"interim_results": false}'}
+        yield {"type": "websocket.receive", "bytes": SECOND}
         for _ in range(6):
-            with pytest.raises(TimeoutError):
-                client.socket.recv(timeout=0.1)
-            client.send(action="keepalive")
-        assert client.read()["text"] == "w0"
-        error = refused(client, "idle_timeout", 4001, retryable=True)
-        assert (error["session_id"], error["offset"]) == (ready["session_id"], 1.0)
+            await asyncio.sleep(20)
+            yield {"type": "websocket.receive", "text": '{"action": "keepalive"}'}
+        await asyncio.Event().wait()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def stream() -> float:
+        await app(connection_of(), aiter(client()).__anext__, send)
+        return now()
+
+    assert in_virtual_time(stream()) == pytest.approx(6 * 20 + 30)
+    ready, text, error = [json.loads(message["text"]) for message in sent if "text" in message]
+    assert (text["text"], error["code"], error["retryable"]) == ("w0", "idle_timeout", True)
+    assert (error["session_id"], error["offset"]) == (ready["session_id"], 1.0)
+    assert (sent[-1]["code"], sent[-1]["reason"]) == (4001, "idle_timeout")
 
 
 def test_a_config_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
     with serving(live_app(tmp_path, Sessions(), config_timeout_s=0.3)) as port, connected(port) as client:
-        client.send(action="keepalive")
+        with suppress(ConnectionClosed):  # the service may be done with it already
+            client.send(action="keepalive")
         refused(client, "config_timeout", 4000)
 
 
 def test_a_stream_has_a_longest_length(tmp_path: Path) -> None:
-    with serving(live_app(tmp_path, Sessions(), max_session_s=4.0)) as port, connected(port) as client:
+    with serving(live_app(tmp_path, Sessions(), max_session_s=PATIENCE)) as port, connected(port) as client:
         client.ready(interim_results=False)
-        for _ in range(5):
+        for _ in range(round(PATIENCE) + 1):
             client.audio(1)
-        messages = client.until(lambda message: message.get("end") == 4.0)
-        assert texts(messages) == said(4)
-        assert refused(client, "session_limit", 4002, retryable=True)["offset"] == 4.0
+        messages = client.until(lambda message: message.get("end") == PATIENCE)
+        assert texts(messages) == said(round(PATIENCE))
+        assert refused(client, "session_limit", 4002, retryable=True)["offset"] == PATIENCE
 
 
 # The service's own failures.
@@ -416,7 +435,7 @@ def test_a_stream_that_was_stopped_is_over(port: int) -> None:
 
 
 def test_without_an_upgrade_it_is_426_with_the_error_body(port: int) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{port}/v1/stream")
+    answer = httpx.get(f"http://127.0.0.1:{port}/v1/stream", timeout=PATIENCE)
     assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
     assert (answer.json()["code"], set(answer.json())) == ("upgrade_required", {"error", "code", "request_id"})
 
@@ -448,10 +467,10 @@ def test_a_stream_has_an_id_and_one_line_in_the_log(port: int, caplog: pytest.Lo
 
 
 def test_the_schema_and_the_docs_tell_the_whole_protocol(port: int) -> None:
-    schema = httpx.get(f"http://127.0.0.1:{port}/openapi.json").json()
+    schema = httpx.get(f"http://127.0.0.1:{port}/openapi.json", timeout=PATIENCE).json()
     operation = schema["paths"]["/v1/stream"]["get"]
     assert {"101", "401", "402", "426", "429", "503"} <= set(operation["responses"])
-    page = httpx.get(f"http://127.0.0.1:{port}/docs").text
+    page = httpx.get(f"http://127.0.0.1:{port}/docs", timeout=PATIENCE).text
     for name in fields(Asked):
         if name.name != "config":
             assert name.name in page

@@ -12,10 +12,10 @@ from stt_ai.api import stream_minutes
 from stt_ai.billing import keys
 from stt_ai.billing.client import BillingClient
 from stt_ai.errors import Unavailable
-from tests.unit.api_support import eventually
+from tests.unit.api_support import PATIENCE, eventually
 from tests.unit.billing_support import Books
 from tests.unit.edge_support import books
-from tests.unit.stream_support import Sessions, connected, live_app, refusal, said, serving, texts
+from tests.unit.stream_support import Sessions, connected, connection_of, live_app, refusal, said, serving, texts
 
 __all__ = ["books"]
 
@@ -105,8 +105,13 @@ def test_where_everybody_needs_a_key_it_is_401(books: Books, tmp_path: Path) -> 
 # Tokens.
 
 
+def ask_token(port: int, key: str | None = None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.post(f"http://127.0.0.1:{port}/v1/stream/token", headers=headers, timeout=PATIENCE)
+
+
 def token(port: int, key: str) -> str:
-    answer = httpx.post(f"http://127.0.0.1:{port}/v1/stream/token", headers={"Authorization": f"Bearer {key}"})
+    answer = ask_token(port, key)
     assert answer.status_code == 201
     assert set(answer.json()) == {"token", "expires_at", "expires_in"}
     assert (answer.headers["Cache-Control"], answer.json()["expires_in"]) == ("no-store", 60.0)
@@ -126,9 +131,8 @@ def test_a_token_in_the_address_opens_one_stream_of_the_account(port: int, books
 
 
 def test_only_a_key_makes_a_token_and_a_key_is_none(port: int, books: Books) -> None:
-    url, key = f"http://127.0.0.1:{port}/v1/stream/token", books.account()
-    assert httpx.post(url).status_code == 401
-    assert httpx.post(url, headers={"Authorization": f"Bearer {token(port, key)}"}).status_code == 401
+    assert ask_token(port).status_code == 401
+    assert ask_token(port, token(port, books.account())).status_code == 401
     refused(refusal(port, token="nonsense"), 401, "unauthorized")
 
 
@@ -307,11 +311,9 @@ async def test_whatever_is_cut_off_at_whatever_moment_is_charged_and_holds_nothi
     key = books.account(credits=1000)
     for moment in range(14):
         await cut_off(app, key, moment)
-        for _ in range(200):
-            if books.service.account(key).running == 0:
-                break
-            await asyncio.sleep(0.01)
-        assert books.service.account(key).running == 0
+        async with asyncio.timeout(PATIENCE):
+            while books.service.account(key).running:  # noqa: ASYNC110 - the books tell nobody that they changed
+                await asyncio.sleep(0.01)
     assert books.left(key)[1] == 0
     assert all(session.closed for session in sessions.all)
     assert [item.credits for item in books.service.usage(key, None, 99).items] == [1] * (
@@ -343,11 +345,6 @@ async def cut_off(app: Any, key: str, moment: int) -> None:
         step()
         await asyncio.sleep(0)
 
-    scope = {
-        **{"type": "websocket", "path": "/v1/stream", "raw_path": b"/v1/stream", "query_string": b""},
-        **{"headers": [(b"authorization", f"Bearer {key}".encode())], "client": ("192.0.2.1", 1), "root_path": ""},
-        **{"extensions": {"websocket.http.response": {}}, "subprotocols": [], "scheme": "ws", "server": ("here", 80)},
-    }
-    task = asyncio.create_task(app(scope, receive, send))
-    await asyncio.wait([task], timeout=10)
+    task = asyncio.create_task(app(connection_of(key), receive, send))
+    await asyncio.wait([task], timeout=PATIENCE)
     assert task.done()
