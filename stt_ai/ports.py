@@ -154,8 +154,8 @@ class Catalogue(Protocol):
 
     def models(self) -> tuple[ModelInfo, ...]: ...
 
-    def languages(self) -> tuple[tuple[str, str], ...]:
-        """(code, English name in lower case), `en` first."""
+    def languages(self, model: str | None = None) -> tuple[tuple[str, str], ...]:
+        """(code, English name in lower case), `en` first, of what one model knows, or any of them."""
         ...
 
 

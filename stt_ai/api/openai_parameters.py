@@ -76,9 +76,10 @@ def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: 
     model = given.get("model", default_model if task is Task.TRANSCRIBE else "whisper-1")
     form = _format(given.get("response_format", AudioFormat.JSON), task)
     words, segments = _granularities(given.get(GRANULARITIES), form)
+    chosen = chosen_model(model, catalogue, default_model, task)
     request = TranscriptionRequest(
-        model=chosen_model(model, catalogue, default_model, task),
-        language=known_language(given.get("language", "auto"), catalogue),
+        model=chosen,
+        language=known_language(given.get("language", "auto"), catalogue, chosen),
         diarize=form is AudioFormat.DIARIZED_JSON or (model == DIARIZING and form in _NAMING),
         task=task,
         prompt=_prompt(given),

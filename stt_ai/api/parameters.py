@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stt_ai.errors import BadParameter
+from stt_ai.models.languages import ALIASES
 from stt_ai.ports import Catalogue
 from stt_ai.types import MAX_SPEAKERS, TranscriptionRequest
 
@@ -36,9 +37,10 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     exactly, least, most = _speaker_numbers(given)
+    model = known_model(given.get("model", default_model), catalogue)
     request = TranscriptionRequest(
-        model=known_model(given.get("model", default_model), catalogue),
-        language=known_language(given.get("language", "auto"), catalogue),
+        model=model,
+        language=known_language(given.get("language", "auto"), catalogue, model),
         diarize=boolean("diarize", given.get("diarize", "true")),
         speakers=exactly,
         min_speakers=least,
@@ -54,23 +56,34 @@ def known_model(value: str, catalogue: Catalogue) -> str:
     return value
 
 
-def known_language(value: str, catalogue: Catalogue) -> str | None:
-    """The code in use for a code in any case, a code with a region (`es-MX`) or an English name."""
+def known_language(value: str, catalogue: Catalogue, model: str) -> str | None:
+    """The code in use for a code in any case, a code with a region (`es-MX`) or an English name; None: `auto`."""
     wanted = value.lower()
     if wanted == "auto":
         return None
-    languages = catalogue.languages()
-    codes = {code for code, _ in languages}
+    found = _language_code(wanted, catalogue)
+    if found is None:
+        raise BadParameter(
+            f"`language` is {quoted(value)}; it must be auto or a code that GET /v1/languages lists, such as en.",
+            "language",
+        )
+    able = [other.id for other in catalogue.models() if found in dict(catalogue.languages(other.id))]
+    if model not in able:
+        raise BadParameter(
+            f"`language` is {quoted(value)}, which the model {model} does not know; those that do are "
+            f"{', '.join(able)}. Take one of them, another language or auto.",
+            "language",
+        )
+    return found
+
+
+def _language_code(wanted: str, catalogue: Catalogue) -> str | None:
+    languages = dict(catalogue.languages())
     for candidate in (wanted, wanted.replace("_", "-").partition("-")[0]):
-        if candidate in codes:
-            return candidate
-    for code, name in languages:
-        if name == wanted:
+        code = ALIASES.get(candidate, candidate)
+        if code in languages:
             return code
-    raise BadParameter(
-        f"`language` is {quoted(value)}; it must be auto or a code that GET /v1/languages lists, such as en.",
-        "language",
-    )
+    return next((code for code, name in languages.items() if name == wanted), None)
 
 
 def boolean(name: str, value: str) -> bool:

@@ -56,9 +56,10 @@ def parse_json(text: str) -> dict[str, Any]:
 def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: str, max_offset: float) -> Asked:
     """Raises `BadParameter` or `UnsupportedEncoding`. Unknown keys are ignored; null means the default."""
     given = {key: value for key, value in given.items() if value is not None}
+    model = known_model(_text(given, "model", default_model), catalogue)
     config = LiveConfig(
-        model=known_model(_text(given, "model", default_model), catalogue),
-        language=known_language(_text(given, "language", "auto"), catalogue),
+        model=model,
+        language=known_language(_text(given, "language", "auto"), catalogue, model),
         interim_results=_boolean(given, "interim_results", True),
         endpointing_ms=_endpointing(given),
         utterance_end_ms=_whole(given, "utterance_end_ms", UTTERANCE_END_MS) if "utterance_end_ms" in given else None,

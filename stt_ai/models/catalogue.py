@@ -155,7 +155,8 @@ class ModelCatalogue(BaseModel):
     def models(self) -> tuple[ModelInfo, ...]:
         return tuple(ModelInfo(e.id, e.name, e.language_count, e.speed, e.translates) for e in self.entries)
 
-    def languages(self) -> tuple[tuple[str, str], ...]:
-        """Every language that some model on offer knows: (code, English name in lower case), `en` first."""
-        known = {code for entry in self.entries for code in entry.codes}
+    def languages(self, model: str | None = None) -> tuple[tuple[str, str], ...]:
+        """Every language that a model knows, or some model on offer: (code, English name in lower case), `en` first."""
+        entries = self.entries if model is None else (self.entry(model),)
+        known = {code for entry in entries for code in entry.codes}
         return tuple((code, name) for code, name in LANGUAGES.items() if code in known)

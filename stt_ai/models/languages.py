@@ -4,6 +4,9 @@ Codes are ISO 639-1 where that has one. Whisper's own departures: `haw` (Hawaiia
 two-letter code, and `jw` is its code for Javanese, which ISO 639-1 calls `jv`.
 """
 
+ALIASES = {"jv": "jw", "nb": "no"}
+"""ISO 639-1 codes for which Whisper has another."""
+
 ENGLISH = "en"
 CANTONESE = "yue"
 

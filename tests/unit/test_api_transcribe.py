@@ -135,6 +135,16 @@ def test_languages_are_read_kindly(value: str, code: str | None, client: TestCli
     assert service.requests[0].language == code
 
 
+def test_a_language_that_the_model_does_not_know_is_refused_with_those_that_do(
+    client: TestClient, service: Recorder
+) -> None:
+    answer = post(client, ("model", None, b"small"), ("language", None, b"yue"), SOUND)
+    error = ErrorBody.model_validate(answer.json())  # type: ignore[attr-defined]
+    assert (answer.status_code, error.code) == (400, "invalid_parameter")  # type: ignore[attr-defined]
+    assert "`language`" in error.error and "large-v3-turbo, large-v3." in error.error
+    assert not service.requests
+
+
 @pytest.mark.parametrize("value", ["true", "True", "1", "yes", "YES", "on"])
 def test_true_in_all_its_spellings(value: str, client: TestClient, service: Recorder) -> None:
     post(client, SOUND, ("diarize", None, value.encode()))

@@ -7,9 +7,10 @@ from faster_whisper import tokenizer
 from faster_whisper import utils as faster_whisper
 from pydantic import ValidationError
 
+from stt_ai.api.parameters import known_language
 from stt_ai.errors import BadParameter
 from stt_ai.models.catalogue import DOCUMENTED, ModelCatalogue, ModelEntry
-from stt_ai.models.languages import LANGUAGES
+from stt_ai.models.languages import ALIASES, LANGUAGES
 from stt_ai.types import ModelInfo
 
 MINE = ModelEntry(id="mine", name="Mine", repo="me/mine", mel_bins=80)
@@ -44,6 +45,14 @@ def test_only_the_v3_kinds_know_cantonese() -> None:
     assert all(len(entry.codes) == 99 for entry in DOCUMENTED if entry.id not in knows)
     older = ModelCatalogue(offer=("small",), default="small")
     assert "yue" not in dict(older.languages())
+    assert "yue" not in dict(ModelCatalogue().languages("small"))
+    assert "yue" in dict(ModelCatalogue().languages("large-v3"))
+
+
+def test_codes_of_iso_639_1_are_taken_where_whisper_has_another() -> None:
+    for code, taken in (("jv", "jw"), ("jv-ID", "jw"), ("nb-NO", "no")):
+        assert known_language(code, ModelCatalogue(), "small") == taken
+    assert set(ALIASES.values()) <= LANGUAGES.keys() and not ALIASES.keys() & LANGUAGES.keys()
 
 
 def test_larger_types_and_larger_models_take_more_memory() -> None:
