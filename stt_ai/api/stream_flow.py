@@ -18,6 +18,8 @@ MAX_UNREAD = 256 * 1024
 """Bytes of audio: eight seconds of 16-bit samples."""
 MAX_UNSENT = 256 * 1024
 MAX_HOARDED = 32_000_000
+MESSAGE_COST = 512
+"""What a message takes in a queue besides its bytes: one may be empty, and many of those are as large as audio."""
 _KEY = "stt_ai.socket_flow"
 
 
@@ -112,7 +114,9 @@ async def _hoarded(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> 
 
 
 def _size(message: Message) -> int:
-    return len(message.get("bytes") or message.get("text") or "")
+    if message["type"] not in ("websocket.receive", "websocket.send"):
+        return 0  # the server makes some of these itself: the two sides would not count the same
+    return MESSAGE_COST + len(message.get("bytes") or message.get("text") or "")
 
 
 def _wait_for_pongs(receive: Receive) -> None:

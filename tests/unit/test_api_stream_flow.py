@@ -110,6 +110,47 @@ def test_a_client_that_is_far_too_fast_is_held_back_and_heard_to_the_end(tmp_pat
     assert (texts(messages), code, messages[-1]["duration"]) == (said(1800), 1000, 1800.0)
 
 
+@pytest.mark.parametrize("content", [{"bytes": b""}, {"bytes": b"x"}, {"text": ""}])
+async def test_messages_that_hold_next_to_nothing_are_held_back_too(content: dict[str, Any]) -> None:
+    given, read, most = 0, 0, 2000
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def reader(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal read
+        begun.set()
+        await go_on.wait()
+        while (await receive())["type"] != "websocket.disconnect":
+            read += 1
+
+    async def endless() -> Any:
+        nonlocal given
+        given += 1
+        return {"type": "websocket.receive", **content} if given <= most else {"type": "websocket.disconnect"}
+
+    app = CountReads(reader)
+
+    async def greedy(scope: Any, receive: Any, send: Any) -> None:
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def fetch() -> None:
+            message: Any = {"type": ""}
+            while message["type"] != "websocket.disconnect":
+                queue.put_nowait(message := await receive())
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fetch())
+            group.create_task(app(scope, queue.get, send))
+
+    task = asyncio.create_task(HoldBack(greedy)({"type": "websocket"}, endless, None))  # type: ignore[arg-type]
+    await begun.wait()
+    for _ in range(2 * most):  # as many turns as it would take to give everything
+        await asyncio.sleep(0)
+    assert given <= stream_flow.MAX_UNREAD // stream_flow.MESSAGE_COST + 2
+    go_on.set()
+    await task
+    assert read == most
+
+
 def _still(value: Any) -> bool:
     before = value()
     threading.Event().wait(0.3)
