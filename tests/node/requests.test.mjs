@@ -35,6 +35,20 @@ test("a refused upload comes again, the same and under the same key, when the se
   assert.ok(sent.length > 9, "it is told on the way");
 });
 
+test("a page that did not come over HTTPS can send what others can", async (t) => {
+  const whole = Object.getOwnPropertyDescriptor(Crypto.prototype, "randomUUID");
+  delete Crypto.prototype.randomUUID;
+  t.after(() => Object.defineProperty(Crypto.prototype, "randomUUID", whole));
+  const { url, requests } = await serving(t, (_, response) => answer(response, { text: "Hello", summary: "Short." }));
+  const client = new sdk.Client({ baseUrl: url });
+  await client.transcribe(SOUND);
+  await client.transcribe(SOUND);
+  await client.summarize("Long.");
+  const keys = requests.map(({ headers }) => headers["idempotency-key"]);
+  assert.equal(new Set(keys).size, 3);
+  for (const key of keys) assert.match(key, /^[0-9a-f]{32}$/);
+});
+
 test("after as many refusals as are allowed the last one is thrown", async (t) => {
   const { url, requests } = await serving(t, (_, response) => refuse(response, 503, "overloaded", { "Retry-After": "0" }));
   const client = new sdk.Client({ baseUrl: url, maxRetries: 2 });

@@ -66,6 +66,12 @@ export function backoff(count) {
   return Math.min(8, 0.5 * 2 ** count) * (0.75 + Math.random() / 2);
 }
 
+/** 32 hexadecimal digits; in pages that did not come over HTTPS `crypto.randomUUID` does not exist. */
+export function randomName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export function sleep(seconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 // The client of an stt_ai service, for pages and for Node from 20 on. Its types stand in stt-ai.d.ts.
 import { ConnectionFailed, errorOfMessage } from "./errors.js";
 import { LiveStream } from "./live.js";
-import { failed, fetched, repeated, serverEvents } from "./requests.js";
+import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
 import { openedFile, uploaded } from "./uploads.js";
 
 export * from "./errors.js";
@@ -28,7 +28,7 @@ export class Client {
   }
 
   async transcribe(source, options = {}) {
-    const { onProgress, signal, idempotencyKey = crypto.randomUUID() } = options;
+    const { onProgress, signal, idempotencyKey = randomName() } = options;
     const file = await openedFile(source, options.filename);
     const headers = this.#headers({ "Idempotency-Key": idempotencyKey });
     const body = { headers, fields: fieldsOf(options), file, onProgress, signal };
@@ -40,10 +40,11 @@ export class Client {
   }
 
   /** A promise of the summary; with `stream`, an async iterable of its pieces and then the summary. */
-  summarize(text, { style, stream = false, signal, idempotencyKey = crypto.randomUUID() } = {}) {
+  summarize(text, { style, stream = false, signal, idempotencyKey } = {}) {
     const body = { text, style, stream };
     if (stream) return this.#told(body, signal);
-    return this.#post("/v1/summarize", body, { signal, headers: { "Idempotency-Key": idempotencyKey }, repeat: true });
+    const headers = { "Idempotency-Key": idempotencyKey ?? randomName() };
+    return this.#post("/v1/summarize", body, { signal, headers, repeat: true });
   }
 
   async *#told(body, signal) {

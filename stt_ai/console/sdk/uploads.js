@@ -1,5 +1,5 @@
 // Files on their way: in browsers by XMLHttpRequest, which alone tells how far an upload is, elsewhere by node:http.
-import { failed } from "./requests.js";
+import { failed, randomName } from "./requests.js";
 
 /** Whether this is a page, or a worker of one. */
 export const inPage = typeof XMLHttpRequest !== "undefined";
@@ -75,7 +75,7 @@ function byXhr(url, headers, body, onProgress, signal) {
 
 /** The form as bytes, RFC 7578: the file's are never all in memory. Names are escaped as browsers do. */
 function multipart(fields, file) {
-  const boundary = `stt-ai-${crypto.randomUUID()}`;
+  const boundary = `stt-ai-${randomName()}`;
   const quoted = (name) => name.replace(/\r\n|[\r\n]/g, "%0D%0A").replaceAll('"', "%22");
   const part = (rest) => `--${boundary}\r\nContent-Disposition: form-data; ${rest}`;
   const before = Object.entries(fields).map(([name, value]) => part(`name="${quoted(name)}"\r\n\r\n${value}\r\n`));
