@@ -10,7 +10,7 @@ let opened = 0;
 
 export function startAccount() {
   session.addEventListener("change", () => {
-    $("account-failure").replaceChildren();
+    secret = null;
     if (!$("account").hidden) openAccount();
   });
 }
@@ -18,6 +18,7 @@ export function startAccount() {
 /** Shows the view as it is now. */
 export async function openAccount() {
   const own = ++opened;
+  $("account-failure").replaceChildren();
   if (!signedIn()) return put(signedOut());
   try {
     const asked = [client.account(), client.keys.list(), client.usage({ limit: 20 })];
@@ -94,17 +95,12 @@ function planCard({ name, plan, allowance, limits }) {
   const bar = h("progress", { max: Math.max(limit, used, 1), value: used, "aria-label": `${unit} used` });
   const days = resets && Math.max(1, Math.round(resets / 86_400));
   const more = [`${used} of ${limit} used`, days && `whole again in ${days} ${days === 1 ? "day" : "days"}`, `${limits.at_once} at once`];
-  const out = h("button", { type: "button", id: "sign-out", onclick: leave }, "Sign out");
+  const out = h("button", { type: "button", id: "sign-out", onclick: signOut }, "Sign out");
   return h("div", { class: "card" },
     h("div", { class: "row wrap" }, h("h2", { class: "name" }, name), h("span", { class: "muted" }, `${plan} plan`), h("span", { class: "grow" }), out),
     h("p", { class: "figure" }, `${remaining} `, h("small", { class: "muted" }, `${unit} left`)),
     bar,
     h("p", { class: "muted" }, h("small", {}, more.filter(Boolean).join(" · "))));
-}
-
-function leave() {
-  secret = null;
-  signOut();
 }
 
 /** How much is left, for the top of the page; empty where nothing is known. */

@@ -1,7 +1,7 @@
 // The account's keys: making, naming and revoking them.
 
 import { announce, copy, failure, h } from "./dom.js";
-import { client, isOwn, signOut } from "./session.js";
+import { client, isOwn, session, signOut } from "./session.js";
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
@@ -13,8 +13,11 @@ export function keysCard(keys, changed) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     form.querySelector("button").disabled = true;
+    const own = client;
     try {
-      made = await client.keys.create(name.value.trim());
+      const answer = await own.keys.create(name.value.trim());
+      if (own !== client) return; // somebody else is here by now
+      made = answer;
       announce(`The key ${made.name} is made.`);
       await changed();
     } catch (error) {
@@ -32,6 +35,7 @@ export function keysCard(keys, changed) {
 }
 
 let made = null; // shown once, in the next list
+session.addEventListener("change", () => (made = null));
 
 function newKey({ name, key }) {
   const copying = h("button", { type: "button", class: "main small", onclick: () => copy(copying, key) }, "Copy");
