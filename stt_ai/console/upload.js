@@ -1,8 +1,9 @@
 // From a file to its transcript: choosing, sending, waiting, and what can go wrong.
 
 import { $, announce, bytes, clock, failure } from "./dom.js";
-import { client, session, spent } from "./session.js";
 import { clear, show } from "./result.js";
+import { randomName } from "./sdk/requests.js";
+import { client, session, spent } from "./session.js";
 
 let running = null;
 
@@ -36,7 +37,10 @@ function stage(name) {
   for (const id of ["start", "work", "result"]) $(id).hidden = id !== name;
 }
 
-async function transcribe(file) {
+/** `last`, of an attempt at the same file: asked for again as it was, it is charged once even if its answer was lost. */
+async function transcribe(file, last) {
+  const asked = wanted();
+  const key = last && JSON.stringify(last.asked) === JSON.stringify(asked) ? last.key : randomName();
   running = new AbortController();
   clear();
   $("file-failure").replaceChildren();
@@ -45,14 +49,15 @@ async function transcribe(file) {
   $("work-name").focus();
   const watching = watch(file);
   try {
-    const body = await client.transcribe(file, { ...wanted(), signal: running.signal, onProgress: watching.sent });
+    const options = { ...asked, idempotencyKey: key, signal: running.signal, onProgress: watching.sent };
+    const body = await client.transcribe(file, options);
     stage("result");
     show(file, body);
     announce(`Done: ${body.segments.length ? "the transcript is ready" : "nobody speaks in this file"}.`);
   } catch (error) {
     stage("start");
     if (running.signal.aborted) announce("Cancelled. Nothing was charged.");
-    else $("file-failure").replaceChildren(failure(error, () => transcribe(file)));
+    else $("file-failure").replaceChildren(failure(error, () => transcribe(file, { asked, key })));
     $("file").focus();
   } finally {
     watching.end();
