@@ -133,7 +133,7 @@ def opened(profile: Path, downloads: Path, microphone: Path | None = None) -> It
         wait_until(lambda: running.poll() is not None or (port.is_file() and "\n" in port.read_text()))
         number = re.match(r"\d+", port.read_text())
         assert number
-        tabs = httpx.get(f"http://127.0.0.1:{number[0]}/json/list").json()
+        tabs = httpx.get(f"http://127.0.0.1:{number[0]}/json/list", timeout=60).json()
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         with connect(address, max_size=None) as socket:
             page = Page(socket)

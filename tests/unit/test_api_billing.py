@@ -19,7 +19,7 @@ from stt_ai.api.uploads import TemporaryUpload
 from stt_ai.billing import ledger
 from stt_ai.billing.client import BillingClient
 from stt_ai.errors import DamagedMedia, LeaseExpired, ReplicaLost, StillRunning, SttError
-from tests.unit.api_support import Failing, Patient
+from tests.unit.api_support import PATIENCE, Failing, Patient
 from tests.unit.billing_support import Books
 from tests.unit.edge_support import FILE, HOME, Edge, Held, books, edge, lasting, limits, refused
 
@@ -172,7 +172,7 @@ async def test_a_request_that_failed_costs_nothing_and_holds_nothing(edge: Edge,
 async def test_who_leaves_while_it_is_worked_on_pays_nothing_and_may_come_again(edge: Edge) -> None:
     key, edge.transcription = edge.books.account(credits=5), Patient()
     call = asyncio.create_task(edge.transcribe(key))
-    await asyncio.to_thread(edge.transcription.began.wait, 10)
+    assert await asyncio.to_thread(edge.transcription.began.wait, PATIENCE)
     assert edge.books.left(key) == (4, 1)
     call.cancel()
     await asyncio.wait([call])
@@ -222,7 +222,7 @@ async def test_whoever_leaves_during_a_call_to_billing_leaves_nothing_behind(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what a database holds tells nobody that it changed
             await asyncio.sleep(0)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stt_ai.api.early_answer import SHORT_BYTES, EarlyAnswer
+from stt_ai.api.early_answer import IDLE_S, SHORT_BYTES, EarlyAnswer
+from tests.unit.streaming_support import in_virtual_time, now
 
 Message = dict[str, Any]
 
@@ -44,17 +45,37 @@ def serve(connection: Connection, *headers: tuple[bytes, bytes], **lingers: floa
     return asyncio.create_task(EarlyAnswer(refuse, **lingers)(scope, connection.receive, connection.send))
 
 
-async def test_all_of_a_short_body_is_awaited_after_the_answer_was_sent() -> None:
-    connection = Connection()
-    served = serve(connection, (b"content-length", str(SHORT_BYTES).encode()), linger=0.0, short_linger=20)
-    await connection.answered.wait()
-    for _ in range(3):
-        connection.come()
-        await asyncio.sleep(0)  # lets it read
-        assert not served.done() and not connection.complete
-    connection.come(more=False)
-    await asyncio.wait_for(served, 10)
-    assert connection.complete and connection.pieces.empty()
+def test_all_of_a_short_body_is_awaited_after_the_answer_was_sent() -> None:
+    async def main() -> None:
+        connection = Connection()
+        served = serve(connection, (b"content-length", str(SHORT_BYTES).encode()), linger=0.0, short_linger=20)
+        await connection.answered.wait()
+        for _ in range(3):
+            connection.come()
+            await asyncio.sleep(IDLE_S / 2)
+            assert not served.done() and not connection.complete
+        connection.come(more=False)
+        await served
+        assert connection.complete and connection.pieces.empty()
+        assert now() == pytest.approx(3 * IDLE_S / 2)
+
+    in_virtual_time(main())
+
+
+def linger(*headers: tuple[bytes, bytes], pieces: bool, **lingers: float) -> float:
+    """Seconds for which a body is awaited of which ``pieces`` come every second, or nothing."""
+
+    async def main() -> float:
+        connection = Connection()
+        served = serve(connection, *headers, **lingers)
+        while not served.done():
+            if pieces:
+                connection.come()
+            await asyncio.wait([served], timeout=1)
+        assert connection.complete
+        return now()
+
+    return in_virtual_time(main())
 
 
 @pytest.mark.parametrize(
@@ -65,24 +86,28 @@ async def test_all_of_a_short_body_is_awaited_after_the_answer_was_sent() -> Non
         (b"content-length", b"9" * 5000),
     ],
 )
-async def test_of_a_long_one_only_what_comes_soon(header: tuple[bytes, bytes]) -> None:
-    connection = Connection()
-    await asyncio.wait_for(serve(connection, header, linger=0.01, short_linger=60), 10)
-    assert connection.complete
+def test_of_a_long_one_only_what_comes_soon(header: tuple[bytes, bytes]) -> None:
+    assert linger(header, pieces=True, linger=5, short_linger=60) == pytest.approx(5)
 
 
-async def test_a_short_one_that_does_not_come_is_not_awaited_for_ever() -> None:
-    connection = Connection()
-    await asyncio.wait_for(serve(connection, (b"content-length", b"5"), linger=60, short_linger=0.01), 10)
-    assert connection.complete
+def test_a_short_one_that_does_not_end_is_not_awaited_for_ever() -> None:
+    assert linger((b"content-length", b"5"), pieces=True, linger=5, short_linger=60) == pytest.approx(60)
 
 
-async def test_who_leaves_is_not_awaited() -> None:
-    connection = Connection()
-    served = serve(connection, (b"content-length", b"5"), linger=60, short_linger=60)
-    await connection.answered.wait()
-    connection.pieces.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(served, 10)
+def test_of_whom_nothing_comes_nothing_is_awaited() -> None:
+    assert linger((b"content-length", b"5"), pieces=False, linger=5, short_linger=60) == pytest.approx(IDLE_S)
+
+
+def test_who_leaves_is_not_awaited() -> None:
+    async def main() -> float:
+        connection = Connection()
+        served = serve(connection, (b"content-length", b"5"), linger=60, short_linger=60)
+        await connection.answered.wait()
+        connection.pieces.put_nowait({"type": "http.disconnect"})
+        await served
+        return now()
+
+    assert in_virtual_time(main()) == 0
 
 
 async def test_what_is_no_request_passes() -> None:

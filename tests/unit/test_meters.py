@@ -38,7 +38,7 @@ from stt_ai.speech.endpointing import FRAME
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, TranscriptionRequest
-from tests.unit.api_support import Failing, Fixed, FourModels, Recorder, eventually, serving
+from tests.unit.api_support import PATIENCE, Failing, Fixed, FourModels, Recorder, eventually, serving
 from tests.unit.billing_support import Books, new_database
 from tests.unit.meters_support import Remembered
 from tests.unit.stream_support import Sessions, connected
@@ -107,7 +107,7 @@ def test_streams_are_counted_while_they_are_open(meters: Remembered, tmp_path: P
             assert max(meters.of(OPEN_STREAMS)) == 2
         assert eventually(lambda: meters.of(OPEN_STREAMS)[-1] == 0)
         assert eventually(lambda: len(meters.of(REQUESTS, method="WS", route="/v1/stream")) == 2)
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/stream").status_code == 426
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/stream", timeout=PATIENCE).status_code == 426
     assert meters.of(REFUSALS, code="upgrade_required") == [1]
 
 

@@ -13,7 +13,7 @@ from stt_ai.api import event_stream
 from stt_ai.errors import Overloaded, PaymentRequired, ReplicaLost
 from stt_ai.ports import OnDuration, OnText
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
-from tests.unit.api_support import HELLO, TALK, Failing, Patient, Recorder, eventually, serving
+from tests.unit.api_support import HELLO, PATIENCE, TALK, Failing, Patient, Recorder, eventually, serving
 from tests.unit.billing_support import Books
 from tests.unit.edge_support import FILE, Edge, books, edge
 
@@ -135,12 +135,12 @@ async def test_what_cannot_be_charged_in_the_end_is_not_said_to_be_done(edge: Ed
 def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_nothing(books: Books, tmp_path: Path) -> None:
     key, patient = books.account(credits=5), Patient()
     app = Edge(books, tmp_path / "uploads", patient).app()
-    with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         data, headers = {"model": "whisper-1", "stream": "true"}, {"Authorization": f"Bearer {key}"}
         with client.stream("POST", PATH, files=FILE, data=data, headers=headers) as answer:
             assert "Hello," in next(answer.iter_text())
             assert books.left(key) == (4, 1)
-        assert patient.cancelled.wait(10)
+        assert patient.cancelled.wait(PATIENCE)
         assert eventually(lambda: books.left(key) == (5, 0))
         assert not list((tmp_path / "uploads").iterdir())
 
