@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import subprocess
+import tempfile
 import wave
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping
 from contextlib import suppress
@@ -66,6 +67,8 @@ def _of_file(file: Any, options: dict[str, Any]) -> Iterable[bytes]:
             file.seek(begin)
             if is_wav and (read := _wav(file, options)):
                 return read
+            if is_wav and options.get("encoding") is None:
+                raise ValueError("Only WAV files of 16 bits, mono, can be streamed as they are; others by their path.")
             file.seek(begin)
     return _raw(file, options)
 
@@ -85,7 +88,7 @@ def _wav(file: BinaryIO, options: dict[str, Any]) -> Generator[bytes, None, None
     """None: it is one that must be converted."""
     try:
         opened = wave.open(file)  # noqa: SIM115 - closed by the generator
-    except wave.Error:
+    except (wave.Error, EOFError):
         return None
     rate = opened.getframerate()
     if (opened.getnchannels(), opened.getsampwidth()) != (1, 2) or rate not in _RATES:
@@ -107,15 +110,18 @@ def _converted(path: Path, options: dict[str, Any]) -> Generator[bytes, None, No
     command = [_ffmpeg(), "-v", "error", "-nostdin", "-i", f"file:{path.absolute()}", *output]
 
     def read() -> Generator[bytes, None, None]:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            assert process.stdout is not None and process.stderr is not None
-            try:
-                while piece := process.stdout.read(piece_bytes(options)):
-                    yield piece
-                said = process.stderr.read().decode(errors="replace").strip()
-            except GeneratorExit:
-                process.kill()
-                raise
+        # A file for what it says: a pipe would fill up while nobody reads it, and it says much of a damaged file.
+        with tempfile.TemporaryFile() as complaints:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints) as process:
+                assert process.stdout is not None
+                try:
+                    while piece := process.stdout.read(piece_bytes(options)):
+                        yield piece
+                except GeneratorExit:
+                    process.kill()
+                    raise
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace").strip()
         if process.returncode:
             raise ValueError(f"{path} cannot be read as audio: {said.splitlines()[-1] if said else 'ffmpeg failed'}")
 

@@ -1,8 +1,11 @@
 """Live streams of the client: over a real socket to the house's API, on wires that break, from every kind of audio."""
 
 import asyncio
+import io
 import json
 import math
+import subprocess
+import threading
 import wave
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -15,9 +18,9 @@ from hypothesis import strategies as st
 
 from stt_ai import AsyncClient, Client, Ended, Final, Microphone, MicrophoneUnavailable, Partial, Ready
 from stt_ai.errors import Overloaded, SttError, Unauthorized
-from stt_ai.sdk import errors
+from stt_ai.sdk import errors, sources
 from stt_ai.sdk.live import KEPT_S, Cut, Talk
-from tests.unit.api_support import eventually, serving
+from tests.unit.api_support import PATIENCE, eventually, serving
 from tests.unit.sdk_support import wire
 from tests.unit.stream_support import SECOND, Sessions, live_app, said
 
@@ -114,6 +117,32 @@ def test_audio_may_come_from_anywhere(kind: str, source: str, tmp_path: Path) ->
         events = hear(kind, f"http://127.0.0.1:{port}", made[source]())
     assert events[-1].text == said(4), source
     assert sum(len(piece) for piece in sessions.all[0].heard) == pytest.approx(4 * 16_000, abs=100)
+
+
+@pytest.mark.parametrize("opened", [bytes, io.BytesIO])
+def test_a_wav_that_would_be_heard_as_noise_is_an_error(opened: Any, tmp_path: Path) -> None:
+    content = wav(tmp_path / "a.wav", channels=2).read_bytes()
+    with Client(base_url="http://127.0.0.1:1") as client:
+        for told in (content, content[:30]):
+            with pytest.raises(ValueError, match="16 bits, mono"):
+                client.stream(opened(told))
+
+
+def test_a_file_that_ffmpeg_says_much_of_is_read_to_its_end(tmp_path: Path) -> None:
+    ffmpeg, path = sources._ffmpeg(), tmp_path / "a.mp3"
+    sound = ["-f", "lavfi", "-i", "anoisesrc=duration=10:seed=1:sample_rate=16000"]
+    subprocess.run([ffmpeg, "-v", "error", *sound, path], check=True)
+    content = bytearray(path.read_bytes())
+    content[4096::31] = bytes(len(content[4096::31]))
+    path.write_bytes(content * 40)
+    told = [ffmpeg, "-v", "error", "-i", path, "-f", "null", "-"]
+    said = subprocess.run(told, capture_output=True, check=False).stderr
+    assert len(said) > 65_536, "more than a pipe holds"
+    audio = bytearray()
+    reading = threading.Thread(target=lambda: audio.extend(b"".join(sources.pieces(path, {})[0])), daemon=True)
+    reading.start()
+    reading.join(10 * PATIENCE)
+    assert not reading.is_alive() and len(audio) > 100 * len(SECOND)
 
 
 def test_what_is_no_audio_is_an_error(tmp_path: Path) -> None:
