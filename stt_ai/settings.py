@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from stt_ai.api.stream_limits import MAX_MESSAGE
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName
@@ -155,7 +156,9 @@ class StreamSettings(_Settings):
     idle_timeout_s: float = Field(30, gt=0, description="A stream without audio or keepalive ends after this.")
     max_session_s: float = Field(7200, gt=0, description="The longest stream; its client may connect again to go on.")
     slow_client_s: float = Field(10, gt=0, description="A client that takes no message for so long is closed.")
-    max_frame_bytes: int = Field(1_000_000, ge=1000, description="The largest message that a client may send.")
+    max_frame_bytes: int = Field(
+        1_000_000, ge=1000, le=MAX_MESSAGE, description="The largest message that a client may send."
+    )
     resume_s: float = Field(120, gt=0, description="How long a stream that was cut off is remembered.")
     step_s: float = Field(
         0.3, gt=0, description="Seconds of audio between two partials; more when there is much to do."

@@ -7,6 +7,7 @@ unread, so the server stops reading its socket, and TCP stops the caller.
 """
 
 from stt_ai.api import stream_flow
+from stt_ai.api.stream_protocol import restrain
 from stt_ai.api.unread import AsgiApp, Message, Receive, Scope, Send, Unread
 
 MAX_UNREAD = 8 * 1024 * 1024
@@ -16,7 +17,7 @@ _KEY = "stt_ai.unread"
 class HoldBack:
     """The server's side: no further piece of a body while more than the limit waits unread.
 
-    It does nothing in a process whose app does not count its reads, such as Serve's Python proxy: what is read
+    It holds nothing back in a process whose app does not count its reads, such as Serve's Python proxy: what is read
     elsewhere would never be known here.
     """
 
@@ -24,6 +25,8 @@ class HoldBack:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            restrain(receive)
         if scope["type"] not in ("http", "websocket") or not CountReads.in_this_process:
             await self._app(scope, receive, send)
             return

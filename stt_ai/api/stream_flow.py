@@ -7,10 +7,10 @@ that is far ahead is told so and closed.
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from stt_ai.api.stream_closing import close_code, error_message
 from stt_ai.api.stream_messages import encoded
+from stt_ai.api.stream_protocol import abort
 from stt_ai.api.unread import AsgiApp, Message, Receive, Scope, Send, Unread
 from stt_ai.errors import TooFast
 
@@ -34,7 +34,6 @@ class SocketFlow:
 async def hold_back(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
     """The server's side."""
     flow = scope[_KEY] = SocketFlow()
-    _wait_for_pongs(receive)
 
     async def receive_when_read() -> Message:
         await flow.unread.wait_below_limit()
@@ -52,7 +51,7 @@ async def hold_back(app: AsgiApp, scope: Scope, receive: Receive, send: Send) ->
         await app(scope, receive_when_read, send_and_count)
     finally:
         if flow.unsent is not None and flow.unsent.waiting:
-            _abort(receive)
+            abort(receive)
 
 
 async def count(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,18 +116,3 @@ def _size(message: Message) -> int:
     if message["type"] not in ("websocket.receive", "websocket.send"):
         return 0  # the server makes some of these itself: the two sides would not count the same
     return MESSAGE_COST + len(message.get("bytes") or message.get("text") or "")
-
-
-def _wait_for_pongs(receive: Receive) -> None:
-    """uvicorn gives up on a client whose pong does not come in time, and the pong of one that is held back waits behind
-    its audio. Serve passes no setting on to uvicorn. Who is gone is found out by the stream's own idle timeout."""
-    protocol: Any = getattr(receive, "__self__", None)
-    if hasattr(protocol, "ping_timeout"):
-        protocol.ping_timeout = None
-
-
-def _abort(receive: Receive) -> None:
-    """Closing would wait until a client that reads nothing has read all."""
-    transport: Any = getattr(getattr(receive, "__self__", None), "transport", None)
-    if transport is not None:
-        transport.abort()

@@ -4,9 +4,10 @@ The app runs in an event loop of its own behind a queue without bounds, as Ray S
 """
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from websockets.exceptions import ConnectionClosed
 
 from stt_ai.api import stream_flow
 from stt_ai.api.flow import CountReads, HoldBack
+from stt_ai.api.stream_limits import MAX_MESSAGE
 from stt_ai.streaming.events import Final
-from tests.unit.api_support import eventually
+from tests.unit.api_support import PATIENCE, eventually
 from tests.unit.stream_support import Sessions, connected, live_app, said, serving, texts
 
 
@@ -241,3 +243,61 @@ def test_a_client_that_leaves_while_it_is_held_back_leaves_nothing(tmp_path: Pat
         closed_gate(sessions, middle, is_open=True)
         assert eventually(lambda: sessions.all[0].closed)
         assert sum(map(len, sessions.all[0].heard)) <= 40 * 16000
+
+
+# What uvicorn holds by itself, before anything reaches the queues.
+
+ZERO_MASK = bytes(4)
+PING = b"\x89\xfd" + ZERO_MASK + bytes(125)
+FIRST_FRAGMENT, FRAGMENT = b"\x01\x80" + ZERO_MASK, b"\x00\x80" + ZERO_MASK
+
+
+@contextmanager
+def raw(port: int) -> Iterator[socket.socket]:
+    """A connection that reads nothing, but for the head of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(
+            b"GET /v1/stream HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        assert connection.recv(12) == b"HTTP/1.1 101"
+        yield connection
+
+
+def test_messages_are_not_compressed_though_the_client_offers_it(tmp_path: Path) -> None:
+    with served(live_app(tmp_path, Sessions())) as (port, _), connected(port, compression="deflate") as client:
+        assert client.socket.protocol.extensions == []
+        client.ready()
+        client.audio(3)
+        assert texts(client.stop()[0]) == said(3)
+
+
+def test_a_message_that_is_far_too_large_is_refused_at_its_head_and_another_in_words(tmp_path: Path) -> None:
+    with served(live_app(tmp_path, Sessions())) as (port, _):
+        with connected(port) as client:
+            client.ready()
+            client.socket.send(bytes(MAX_MESSAGE))
+            messages, code = client.rest()
+            assert (messages[-1]["code"], code) == ("frame_too_large", 1009)
+        with raw(port) as connection:
+            connection.sendall(b"\x82\xff" + (MAX_MESSAGE + 1).to_bytes(8, "big") + ZERO_MASK)
+            answer = b""
+            while piece := connection.recv(4096):
+                answer += piece
+            assert (1009).to_bytes(2, "big") in answer
+
+
+@pytest.mark.parametrize(
+    ("first", "flood", "most"),
+    [(b"", PING, 40_000_000), (FIRST_FRAGMENT, FRAGMENT, 3_000_000)],
+    ids=["pings whose pongs nobody reads", "fragments of a message without end"],
+)
+def test_what_is_no_message_cannot_pile_up_either(first: bytes, flood: bytes, most: int, tmp_path: Path) -> None:
+    piece = flood * 1000
+    with served(live_app(tmp_path, Sessions(), config_timeout_s=1e6)) as (port, _), raw(port) as connection:
+        connection.sendall(first)
+        with suppress(ConnectionError):
+            for _ in range(most // len(piece)):
+                connection.sendall(piece)
+            while connection.recv(1_000_000):  # it times out where the connection is still open
+                pass
