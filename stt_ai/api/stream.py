@@ -24,7 +24,8 @@ from stt_ai.api.stream_minutes import Minutes
 from stt_ai.api.stream_run import LiveStream
 from stt_ai.api.stream_services import LiveServices
 from stt_ai.api.stream_socket import ClientLeft, StreamSocket
-from stt_ai.errors import ConfigTimeout, MalformedBody, SttError
+from stt_ai.billing.keys import is_token
+from stt_ai.errors import ConfigTimeout, MalformedBody, SttError, Unauthorized
 from stt_ai.meters import NO_METERS, OPEN_STREAMS, Meters
 from stt_ai.ports import Catalogue
 from stt_ai.types import SAMPLE_RATE
@@ -76,10 +77,18 @@ async def refuse(websocket: WebSocket, answer: Response) -> None:
 
 
 def arrival_of(websocket: HTTPConnection, trusted: TrustedProxies) -> Arrival:
-    """With a token from the address as its credential where there is one: pages cannot set headers."""
+    """With a token from the address as its credential where there is one: pages cannot set headers.
+
+    Raises `Unauthorized` for a key in its place: addresses are logged on their way, and a token is spent by then.
+    """
     arrival = Arrival.of(websocket, trusted, WorkKind.STREAM)
     credential, token = websocket.headers.get("authorization"), websocket.query_params.get("token")
     if credential is None and token is not None:
+        if not is_token(token):
+            raise Unauthorized(
+                "`?token=` takes a token of POST /v1/stream/token. Send an API key as `Authorization: Bearer <key>`, "
+                "and revoke one that stood in an address."
+            )
         credential = f"Bearer {token}"
     return replace(arrival, headers={} if credential is None else {"authorization": credential})
 

@@ -136,6 +136,14 @@ def test_only_a_key_makes_a_token_and_a_key_is_none(port: int, books: Books) -> 
     refused(refusal(port, token="nonsense"), 401, "unauthorized")
 
 
+def test_a_key_in_the_address_opens_nothing(port: int, books: Books) -> None:
+    key = books.account(credits=5)
+    said_why = refused(refusal(port, token=key), 401, "unauthorized")
+    assert "POST /v1/stream/token" in said_why and "Authorization" in said_why and key not in said_why
+    with connected(port, key) as client:
+        client.ready()
+
+
 # Minutes.
 
 
