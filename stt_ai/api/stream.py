@@ -177,7 +177,7 @@ class Streams:
         finally:
             # Also when this is cancelled, as the server does when the client has left.
             charging = minutes.end(stream.received)
-            if not stopped:
+            if not stopped and (stream.received or beginning.resumed):
                 self._cuts.keep(session_id, stream.cut())
             await session.aclose()
         await asyncio.wait([charging], timeout=BOOKS_S)

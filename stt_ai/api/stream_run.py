@@ -66,7 +66,8 @@ class LiveStream:
     def cut(self) -> Cut:
         """What must be known of it to go on later."""
         last = self._finals[-1] if self._finals else None
-        language = self._asked.config.language or (last.language if last else None)
+        settled = last.language if last else self._beginning.language
+        language = self._asked.config.language or settled
         following = max(self._beginning.segment_id, last.segment_id + 1 if last else 0)
         return Cut(self._session.last_final_end, following, language, tuple(self._finals))
 

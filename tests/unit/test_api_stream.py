@@ -411,6 +411,34 @@ def test_a_client_that_is_cut_off_twice_misses_nothing(port: int, sessions: Sess
     assert [message["segment_id"] for message in messages if message.get("text")] == [0, 1, 2]
 
 
+def test_a_language_that_was_found_out_outlives_a_cut_before_any_further_text(port: int, sessions: Sessions) -> None:
+    with connected(port) as client:
+        session_id = client.ready(interim_results=False)["session_id"]
+        client.audio(3)
+        assert client.read()["language"] == "en"
+    for _ in range(2):
+        assert eventually(lambda: sessions.all[-1].closed)
+        with connected(port) as client:
+            ready = client.ready(session_id=session_id, offset=3.0)
+            assert (ready["resumed"], ready["language"]) == (True, "en")
+
+
+def test_streams_that_brought_no_audio_take_no_place_among_the_remembered(tmp_path: Path) -> None:
+    sessions = Sessions()
+    with serving(live_app(tmp_path, sessions, kept_cuts=1)) as port:
+        with connected(port) as client:
+            session_id = client.ready(interim_results=False)["session_id"]
+            client.audio(3)
+            assert client.read()["text"] == said(3)
+        assert eventually(lambda: sessions.all[0].closed)
+        for number in (1, 2):
+            with connected(port) as client:
+                client.ready()
+            assert eventually(lambda number=number: sessions.all[number].closed)
+        with connected(port) as client:
+            assert client.ready(session_id=session_id, offset=3.0)["resumed"]
+
+
 def test_a_stream_that_nobody_here_knows_begins_at_the_offset(port: int) -> None:
     with connected(port) as client:
         ready = client.ready(session_id="from-elsewhere", offset=6, last_segment_id=1)
