@@ -65,6 +65,8 @@ class Call(Generic[T]):
         """Whether sending it again can do no harm, and may help."""
         if not isinstance(failure, Conflict | ConnectionFailed | RateLimited | Unavailable):
             return False
+        if isinstance(failure.__cause__, httpx.LocalProtocolError):
+            return False  # it cannot be sent as it is
         if isinstance(failure, Conflict) and failure.code != "still_running":
             return False
         if self.file is not None and not self.file.repeatable:

@@ -22,8 +22,10 @@ class Configuration:
 
     @classmethod
     def of(cls, api_key: str | None, base_url: str | None, timeout: float, max_retries: int) -> "Configuration":
-        """Raises `ValueError` for an address that is none."""
-        key = api_key if api_key is not None else os.environ.get("STT_AI_API_KEY")
+        """Raises `ValueError` for an address or a key that is none."""
+        key = (api_key if api_key is not None else os.environ.get("STT_AI_API_KEY", "")).strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("the API key has characters that no key has")  # which ones is not told: it is secret
         url = (base_url or os.environ.get("STT_AI_BASE_URL") or BASE_URL).rstrip("/")
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"the service's address must begin with http:// or https://, and {url!r} does not")

@@ -6,6 +6,7 @@ import io
 import pickle
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,30 @@ def test_the_environment_says_where_and_who(scripted: Script, kind: str, monkeyp
 def test_an_address_without_a_scheme_is_said_at_once() -> None:
     with pytest.raises(ValueError, match="http://"):
         Client(base_url="example.com:8000")
+
+
+def test_blanks_around_a_key_are_not_of_it(scripted: Script, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the last line's end of a file that it was read from."""
+    monkeypatch.setenv("STT_AI_API_KEY", "\tmine\r\n")
+    with scripted(answer({"models": []})) as (server, url):
+        Called(kind, url, api_key=" mine\n")("models")
+        Called(kind, url, api_key=None)("models")
+        Called(kind, url, api_key=" ")("models")
+    assert [one.headers.get("authorization") for one in server.asked] == ["Bearer mine", "Bearer mine", None]
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "secret…", "\x00secret"])
+def test_a_key_that_cannot_be_sent_is_said_at_once_and_not_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="API key") as raised:
+        Client(api_key=key)
+    assert key not in "".join(traceback.format_exception(raised.value)) and raised.value.__cause__ is None
+
+
+def test_what_cannot_be_sent_is_not_tried_again(scripted: Script, kind: str) -> None:
+    begun: list[int] = []
+    with scripted(DONE) as (_, url), pytest.raises(errors.ConnectionFailed):
+        Called(kind, url)("transcribe", b"s", idempotency_key="a\nb", progress=lambda sent, _: begun.append(sent))
+    assert begun.count(0) == 1
 
 
 @given(
