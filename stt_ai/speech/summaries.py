@@ -25,7 +25,8 @@ BRIEF_SENTENCES = 3
 MAX_ANSWER = 1024
 """Tokens."""
 
-_END = re.compile(r"[.!?…]+[\"'»”’)\]]*\s+|[。！？]+\s*|\n\s*")
+# From the first mark of a run only: a search from each of them takes the square of the run's length.
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'»”’)\]]*\s+|[。！？]+\s*|\n\s*")
 _TURN = re.compile(r"[^\n]*(?:\n\s*|$)")
 _MARK = re.compile(r"^\s*(?:[-*•–—]\s+|\d{1,3}[.)]\s+|#{1,6}\s+)+")
 _NOTHING = re.compile(

@@ -66,6 +66,16 @@ def test_a_text_is_cut_between_turns_and_only_a_turn_too_long_between_sentences(
     assert list(split(long, count, 9)) == ["One two three. Four five six! ", "Seven eight nine? "]
 
 
+@pytest.mark.parametrize(
+    "unit", ["?!", '."', ".", "…)", '"', "。", " ", "\n", " \n", "- ", "<", "< ", "\u0301", "a. ", "a\n"]
+)
+def test_a_million_characters_of_one_kind_are_cut_at_once(unit: str) -> None:
+    """Whatever takes the square of them takes hours."""
+    text = unit * (1_000_000 // len(unit)) + "x"
+    assert "".join(split(text, len, 5_000)) == text
+    assert defused(text).endswith("x")
+
+
 @given(texts, st.sampled_from(SummaryStyle))
 def test_what_stands_already_is_never_taken_back(text: str, style: SummaryStyle) -> None:
     """As long as nothing but whole sentences and lines is told."""
