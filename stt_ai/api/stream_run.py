@@ -101,7 +101,7 @@ class LiveStream:
                 case "stop":
                     return
                 case "finalize":
-                    self._session.finalize()
+                    await self._session.finalize()
                     await asyncio.sleep(0)  # many in a row would not let their answers out
                 case "keepalive":
                     pass

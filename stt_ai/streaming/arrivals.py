@@ -9,6 +9,9 @@ from stt_ai.types import SAMPLE_RATE
 PIECE = 5 * SAMPLE_RATE
 """Samples that are counted at once: a stream comes in tenths of seconds, and there may be hundreds of streams."""
 
+GRAIN = SAMPLE_RATE // 50
+"""Samples whose time is known together: a caller may send them one by one."""
+
 
 class Arrivals:
     """Positions are samples of the stream."""
@@ -23,6 +26,8 @@ class Arrivals:
     def reached(self, position: int) -> None:
         """Everything before ``position`` has come by now."""
         self._position = position
+        if self._came and self._came[-1][0] // GRAIN == position // GRAIN:
+            self._came.pop()
         self._came.append((position, self._clock()))
         if position - self._counted >= PIECE:
             self._count()

@@ -18,6 +18,9 @@ from stt_ai.streaming.teller import Teller, spell
 from stt_ai.streaming.utterance import Decision, Utterance
 from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
+LEAST = SAMPLE_RATE // 2
+"""Samples: what waits is bounded by its length, and an answer to `finalize` has none."""
+
 
 class Listener:
     """Hears one stream. ``progress`` is called whenever an utterance is settled."""
@@ -50,8 +53,8 @@ class Listener:
 
     @property
     def undecided(self) -> int:
-        """Samples of the utterances that have ended and have no text yet."""
-        return sum(utterance.end - utterance.start for utterance in self._ended)
+        """Samples of the utterances that have ended and have no text yet; short ones count as long as `LEAST`."""
+        return sum(max(utterance.end - utterance.start, LEAST) for utterance in self._ended)
 
     @property
     def settled(self) -> bool:

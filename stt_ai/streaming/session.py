@@ -101,19 +101,17 @@ class LiveSession:
             with self._open():
                 self._arrivals.reached(self._listener.position + len(samples[at : at + BLOCK]))
                 self._listener.take(samples[at : at + BLOCK], watched=self._ahead_s() <= AHEAD_S)
-            while not self._over and self._listener.undecided > self._limits.undecided_s * SAMPLE_RATE:
-                await self._wait()
-            if self._failure is not None:
-                raise self._failure
+            await self._room(self._listener)
 
-    def finalize(self) -> None:
+    async def finalize(self) -> None:
         """Ends the utterance now. A `Final` with ``from_finalize`` answers, also when there is nothing to end.
 
-        The session must have been started. Raises as `feed` does.
+        The session must have been started. Waits and raises as `feed` does.
         """
         assert self._listener is not None
         with self._open():
             self._listener.end_utterance(from_finalize=True)
+        await self._room(self._listener)
 
     async def stop(self) -> None:
         """No more audio comes: all that is undecided becomes finals, then `events` ends. Waits for the decoding.
@@ -181,6 +179,12 @@ class LiveSession:
             self._tasks.cancel()
             self._outbox.close(failure)
             self._progress.set()
+
+    async def _room(self, listener: Listener) -> None:
+        while not self._over and listener.undecided > self._limits.undecided_s * SAMPLE_RATE:
+            await self._wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def _wait(self) -> None:
         self._progress.clear()

@@ -70,7 +70,7 @@ class EverySecond:
                 )
                 self._seq += 1
 
-    def finalize(self) -> None:
+    async def finalize(self) -> None:
         self._tell(self.position, from_finalize=True)
 
     async def stop(self) -> None:

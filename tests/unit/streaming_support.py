@@ -3,7 +3,7 @@
 import asyncio
 import random
 import selectors
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -209,7 +209,7 @@ async def play(
     chunks: Iterable[int],
     *,
     paced: bool = True,
-    between: Callable[[LiveSession], None] = lambda session: None,
+    between: Callable[[LiveSession], Awaitable[None]] | None = None,
 ) -> list[Event]:
     """Feeds the samples in pieces of the lengths ``chunks`` (the last one again and again), stops, and returns all
     that was told. ``paced``: each piece when its last sample has been spoken.
@@ -231,7 +231,8 @@ async def play(
             if paced:
                 await asyncio.sleep(max(0.0, begun + at / SAMPLE_RATE - now()))
             await session.feed(piece)
-            between(session)
+            if between is not None:
+                await between(session)
         await session.stop()
         await reader
     finally:

@@ -109,9 +109,9 @@ def test_times_run_forwards_and_lie_in_what_was_received(
     model = Listening(said.words, latency=_latency(seed, 1.0), window_s=9.0)
     calls = iter(range(10**6))
 
-    def finalize(session: LiveSession) -> None:
+    async def finalize(session: LiveSession) -> None:
         if next(calls) in finalized:
-            session.finalize()
+            await session.finalize()
 
     config = LiveConfig("gold", vad_events=True, utterance_end_ms=1000)
     events = _play(lambda: live(said, model, config), said, chunks, between=finalize)
@@ -218,10 +218,10 @@ def test_finalize_is_answered_in_order_also_when_there_is_nothing_to_end() -> No
     async def main() -> list[Event]:
         session = live(said, Listening(said.words, latency=lambda: 1.0), LiveConfig("gold", interim_results=False))
         await session.start()
-        session.finalize()
+        await session.finalize()
         await session.feed(said.samples[: 70 * FRAME + 100])
-        session.finalize()
-        session.finalize()
+        await session.finalize()
+        await session.finalize()
         await session.feed(said.samples[70 * FRAME + 100 :])
         await session.stop()
         heard = [event async for event in session.events()]

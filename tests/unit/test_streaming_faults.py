@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_ai.errors import InternalError, ModelLoading, Overloaded, SlowConsumer, Unavailable
+from stt_ai.meters import LIVE_LAG
 from stt_ai.speech.endpointing import FRAME
+from stt_ai.streaming.arrivals import Arrivals
 from stt_ai.streaming.config import LiveConfig, LiveLimits
 from stt_ai.streaming.events import Event
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, LoadedModel
+from tests.unit.meters_support import Remembered
 from tests.unit.streaming_support import (
     Listening,
     Talk,
@@ -125,11 +128,9 @@ def test_what_failed_is_told_to_whoever_feeds_and_stops() -> None:
         session = live(TALK, Listening(TALK.words, trouble=busy), limits=LiveLimits(patience_s=0))
         with pytest.raises(Unavailable):
             await session.feed(TALK.samples)
-        for call in (session.feed(TALK.samples), session.stop(), anext(session.events())):
+        for call in (session.feed(TALK.samples), session.finalize(), session.stop(), anext(session.events())):
             with pytest.raises(Unavailable):
                 await call
-        with pytest.raises(Unavailable):
-            session.finalize()
         await session.aclose()
 
     in_virtual_time(main())
@@ -178,6 +179,37 @@ def test_a_stream_that_comes_too_fast_waits_for_its_finals_and_has_no_partials_w
 
 async def _all(session: LiveSession) -> list[Event]:
     return [event async for event in session.events()]
+
+
+def test_a_flood_of_finalize_waits_for_the_text_before_it_and_is_answered() -> None:
+    flood = 1000
+
+    async def main() -> list[Event]:
+        session = live(TALK, Listening(TALK.words, latency=lambda: 100.0), LiveConfig("gold", interim_results=False))
+        reader = asyncio.create_task(_all(session))
+        await session.feed(TALK.samples[: 100 * FRAME])
+        for _ in range(flood):
+            await session.finalize()
+        await session.feed(TALK.samples[100 * FRAME :])
+        await session.stop()
+        await session.aclose()
+        return await reader
+
+    events = in_virtual_time(main())
+    assert told(final for final in finals(events) if final.text) == TALK.text
+    assert sum(final.from_finalize for final in finals(events)) == flood
+
+
+def test_when_samples_came_is_known_in_bounded_memory_however_small_their_pieces() -> None:
+    came, meters = 0.0, Remembered()
+    arrivals = Arrivals(meters, lambda: came, 0)
+    for position in range(1, 10 * SAMPLE_RATE + 1):
+        came = position / SAMPLE_RATE
+        arrivals.reached(position)
+    assert len(arrivals._came) <= 10 * 50 + 1
+    for end in (2.0, 7.123):
+        arrivals.told(round(end * SAMPLE_RATE))
+    assert meters.of(LIVE_LAG) == pytest.approx([10 - 2.0, 10 - 7.123], abs=0.02)
 
 
 def test_a_reader_that_reads_nothing_is_told_off_and_holds_nothing() -> None:
@@ -241,7 +273,7 @@ async def _use(session: LiveSession) -> None:
             await session.feed(TALK.samples[at : at + 4000])
             await asyncio.sleep(0.01)
             if at % 20_000 == 0:
-                session.finalize()
+                await session.finalize()
         await session.stop()
         await reader
     except RuntimeError:
