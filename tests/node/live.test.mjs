@@ -1,11 +1,12 @@
 // Live streams: of a service that hears the word `w<n>` in every second n, directly and over connections that are cut.
 import assert from "node:assert/strict";
+import http from "node:http";
 import { describe, test } from "node:test";
 
 import { Backlog } from "../../stt_ai/console/sdk/backlog.js";
 import { NodeSocket } from "../../stt_ai/console/sdk/node-socket.js";
 import { PageSocket } from "../../stt_ai/console/sdk/page-socket.js";
-import { Client, collect, cutting } from "./sdk.mjs";
+import { Client, collect, cutting, listening } from "./sdk.mjs";
 
 const { SERVICE, FORGETFUL, DIGESTS, REFUSING } = process.env;
 const SECONDS = 30;
@@ -115,6 +116,13 @@ describe("a live stream", { concurrency: 4 }, () => {
     await assert.rejects(stream({ encoding: "mp3" }), { code: "unsupported_encoding" });
     const refused = collect(new Client({ baseUrl: REFUSING, apiKey: "YOUR_API_KEY" }).stream(speech(3)));
     await assert.rejects(refused, { name: "AuthenticationFailed", status: 401, code: "unauthorized", requestId: /./ });
+  });
+
+  test("a refusal that breaks off is a connection that failed", async (t) => {
+    const server = http.createServer();
+    server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 503 No\r\nContent-Length: 99\r\n\r\n{"));
+    const client = new Client({ baseUrl: await listening(t, server), maxRetries: 0 });
+    await assert.rejects(collect(client.stream(speech())), { name: "ConnectionFailed" });
   });
 
   test("a file is heard as what it says it is", async (t) => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import { test } from "node:test";
+import { inspect } from "node:util";
 
 import * as sdk from "./sdk.mjs";
 import { DATA, answer, collect, listening, refuse, serving } from "./sdk.mjs";
@@ -127,6 +128,48 @@ test("what Serve's proxies say while the service comes back is asked again", asy
   });
   await new sdk.Client({ baseUrl: url }).models();
   assert.equal(pages.length, 0);
+});
+
+test("what is wrong with the caller's own file is thrown as it is, and asked of nobody again", async (t) => {
+  const { url, server } = await serving(t, () => {});
+  let connections = 0;
+  server.on("connection", () => connections++);
+  const client = new sdk.Client({ baseUrl: url });
+  async function* broken() {
+    yield SOUND;
+    throw new Error("unplugged");
+  }
+  await assert.rejects(client.transcribe(broken()), { name: "Error", message: "unplugged" });
+  await assert.rejects(client.transcribe(DATA), { code: "EISDIR" });
+  const progress = () => {
+    throw new Error("no such bar");
+  };
+  await assert.rejects(client.transcribe(SOUND, { onProgress: progress }), { name: "Error", message: "no such bar" });
+  assert.ok(connections <= 3);
+});
+
+test("a summary that takes long is waited for, as Node's own fetch does not", async (t) => {
+  t.mock.method(globalThis, "fetch", async () => {
+    throw new TypeError("fetch failed"); // as it does after five minutes
+  });
+  const { url, requests } = await serving(t, (_, response) => answer(response, { summary: "Short." }));
+  const { summary } = await new sdk.Client({ baseUrl: url }).summarize("¿Qué?", { style: "brief" });
+  assert.equal(summary, "Short.");
+  const [{ body, headers }] = requests;
+  assert.deepEqual(JSON.parse(Buffer.from(body, "latin1")), { text: "¿Qué?", style: "brief", stream: false });
+  assert.equal(headers["content-type"], "application/json");
+});
+
+test("blanks around a key are not of it, and one that cannot be sent is not shown", async (t) => {
+  const { url, requests } = await serving(t, (_, response) => answer(response, { models: [] }));
+  await new sdk.Client({ baseUrl: url, apiKey: "\t mine\r\n" }).models();
+  await new sdk.Client({ baseUrl: url, apiKey: " " }).models();
+  assert.deepEqual(requests.map(({ headers }) => headers.authorization), ["Bearer mine", undefined]);
+  for (const apiKey of ["sec\nret", "secret…"]) {
+    assert.throws(() => new sdk.Client({ baseUrl: url, apiKey }), (error) => {
+      return error instanceof TypeError && !inspect(error).includes(apiKey);
+    });
+  }
 });
 
 test("nobody there", async (t) => {

@@ -128,6 +128,7 @@ export class LiveStream {
     signal?.throwIfAborted();
     const url = `${client.baseUrl.replace(/^http/, "ws")}/v1/stream`;
     const token = await this.#token();
+    signal?.throwIfAborted();
     const address = token ? `${url}?token=${encodeURIComponent(token)}` : url;
     if (inPage) return PageSocket.open(address, signal);
     const headers = client.apiKey && !token ? { Authorization: `Bearer ${client.apiKey}` } : {};

@@ -10,6 +10,7 @@ const SPEECH = { channelCount: 1, echoCancellation: true, noiseSuppression: true
  */
 export class Microphone {
   #pieces = new Queue();
+  #opening = null;
   #stream = null;
   #context = null;
   #node = null;
@@ -22,16 +23,8 @@ export class Microphone {
   }
 
   /** Throws the browser's own errors, such as NotAllowedError when the visitor refuses. */
-  async open() {
-    if (this.#stream) return;
-    this.#stream = await navigator.mediaDevices.getUserMedia({ audio: this.constraints });
-    try {
-      await this.#connect();
-    } catch (error) {
-      this.#release();
-      throw error;
-    }
-    this.#stream.getAudioTracks()[0].addEventListener("ended", () => this.stop()); // it was pulled out
+  open() {
+    return (this.#opening ??= this.#open());
   }
 
   stop() {
@@ -46,6 +39,18 @@ export class Microphone {
     } finally {
       this.#release();
     }
+  }
+
+  async #open() {
+    try {
+      this.#stream = await navigator.mediaDevices.getUserMedia({ audio: this.constraints });
+      await this.#connect();
+    } catch (error) {
+      this.#release();
+      this.#opening = null;
+      throw error;
+    }
+    this.#stream.getAudioTracks()[0].addEventListener("ended", () => this.stop()); // it was pulled out
   }
 
   async #connect() {
@@ -86,6 +91,7 @@ export class Microphone {
 
   #release() {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    if (this.#context && this.#context.state !== "closed") this.#context.close();
+    this.#context?.close().catch(() => {});
+    this.#context = null;
   }
 }

@@ -30,11 +30,7 @@ export class NodeSocket {
     return new Promise((resolve, reject) => {
       const fail = (cause) => reject(new ConnectionFailed(`${host} cannot be reached.`, { cause }));
       request.on("error", fail);
-      request.on("response", async (response) => {
-        let body = "";
-        for await (const piece of response.setEncoding("utf8")) body += piece;
-        reject(errorOf(response.statusCode, (name) => response.headers[name] ?? null, body));
-      });
+      request.on("response", (response) => refusal(response).then(reject, fail));
       request.on("upgrade", (response, socket, head) => {
         if (response.headers["sec-websocket-accept"] === accept) resolve(new NodeSocket(socket, head));
         else fail(new Error("not a WebSocket's answer")), socket.destroy();
@@ -128,4 +124,10 @@ export class NodeSocket {
       if (last) this.#texts.push(Buffer.concat(this.#fragments.splice(0)).toString());
     }
   }
+}
+
+async function refusal(response) {
+  let body = "";
+  for await (const piece of response.setEncoding("utf8")) body += piece;
+  return errorOf(response.statusCode, (name) => response.headers[name] ?? null, body);
 }

@@ -1,4 +1,4 @@
-// What only Node (and those who have its modules) can do: files by their paths, and uploads by node:http. Its own
+// What only Node (and those who have its modules) can do: files by their paths, and posts by node:http. Its own
 // fetch would give up after five minutes without an answer, and drops one that comes while the body is still sent.
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -6,6 +6,8 @@ import http from "node:http";
 import https from "node:https";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+
+import { failed } from "./requests.js";
 
 const PIECE = 65_536;
 
@@ -17,7 +19,10 @@ export async function fileAt(path) {
   return { name: basename(path), size, pieces: () => createReadStream(path) };
 }
 
-/** Posts what `pieces()` yields: `{status, header(name), text()}`, also when the answer comes before all is sent. */
+/**
+ * Posts what `pieces()` yields: `{status, header(name), text()}`, also when the answer comes before all is sent. What
+ * `pieces()` and `onProgress` throw is thrown as it is: it is the caller's own.
+ */
 export function posted(url, { headers, pieces, total, onProgress, signal }) {
   const length = total === null ? {} : { "Content-Length": total };
   return new Promise((resolve, reject) => {
@@ -27,11 +32,12 @@ export function posted(url, { headers, pieces, total, onProgress, signal }) {
       signal,
     });
     let answered = false;
+    const fail = (cause) => reject(failed(url, signal, cause));
     request.on("response", (response) => {
       answered = true;
-      received(response).then(resolve, reject).finally(() => request.destroy());
+      received(response).then(resolve, fail).finally(() => request.destroy());
     });
-    request.on("error", (error) => answered || reject(error));
+    request.on("error", (error) => answered || fail(error));
     const going = () => !answered && !request.destroyed;
     send(request, pieces(), going, (sent) => onProgress?.(sent, total)).catch((error) => {
       request.destroy();

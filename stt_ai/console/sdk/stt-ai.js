@@ -2,7 +2,7 @@
 import { ConnectionFailed, errorOfMessage } from "./errors.js";
 import { LiveStream } from "./live.js";
 import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
-import { openedFile, uploaded } from "./uploads.js";
+import { openedFile, patient, uploaded } from "./uploads.js";
 
 export * from "./errors.js";
 export { Microphone } from "./microphone.js";
@@ -14,7 +14,9 @@ export class Client {
   /** `apiKey` null: anonymous. `baseUrl`: where the service is; by default where this module came from. */
   constructor({ apiKey = environment.STT_AI_API_KEY, baseUrl, maxRetries = 3 } = {}) {
     const local = here.protocol.startsWith("http") ? here.origin : "http://127.0.0.1:8000";
-    this.apiKey = apiKey || null;
+    this.apiKey = apiKey?.trim() || null;
+    // The runtime's own error would show the key.
+    if (/[^\x20-\x7e]/.test(this.apiKey ?? "")) throw new TypeError("The API key has characters that no key has.");
     this.baseUrl = String(baseUrl ?? (environment.STT_AI_BASE_URL || local)).replace(/\/+$/, "");
     this.maxRetries = maxRetries;
     /** What the last counted answer said is left: `{limit, remaining, resetsIn}`; null before. */
@@ -44,7 +46,7 @@ export class Client {
     const body = { text, style, stream };
     if (stream) return this.#told(body, signal);
     const headers = { "Idempotency-Key": idempotencyKey ?? randomName() };
-    return this.#post("/v1/summarize", body, { signal, headers, repeat: true });
+    return this.#post("/v1/summarize", body, { signal, headers, repeat: true, by: patient });
   }
 
   async *#told(body, signal) {
@@ -117,12 +119,12 @@ export class Client {
     }
   }
 
-  /** `repeat`: it does no harm to carry it out twice. Only reading does none by itself. */
-  async #send(path, { method = "GET", json, headers, signal, repeat = method !== "POST" } = {}) {
+  /** `repeat`: it does no harm to carry it out twice. Only reading does none by itself. `by`: what sends it. */
+  async #send(path, { method = "GET", json, headers, signal, repeat = method !== "POST", by = fetched } = {}) {
     const body = json === undefined ? undefined : JSON.stringify(json);
     const type = body === undefined ? {} : { "Content-Type": "application/json" };
     const request = { method, headers: this.#headers({ ...type, ...headers }), body, signal };
-    const attempt = () => fetched(this.baseUrl + path, request);
+    const attempt = () => by(this.baseUrl + path, request);
     const answer = await repeated(attempt, { again: this.maxRetries, signal, onlyRefused: !repeat });
     this.#noteAllowance(answer);
     return answer;

@@ -1,5 +1,5 @@
 // Files on their way: in browsers by XMLHttpRequest, which alone tells how far an upload is, elsewhere by node:http.
-import { failed, randomName } from "./requests.js";
+import { failed, fetched, randomName } from "./requests.js";
 
 /** Whether this is a page, or a worker of one. */
 export const inPage = typeof XMLHttpRequest !== "undefined";
@@ -18,7 +18,7 @@ export async function openedFile(source, name) {
     return { ...file, name: name ?? file.name, again: true };
   }
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) source = new Blob([source]);
-  if (inPage && !(source instanceof Blob) && isStream(source)) source = await new Response(source).blob();
+  if (inPage && !(source instanceof Blob) && isStream(source)) source = await collected(source);
   if (source instanceof Blob) {
     const pieces = () => source.stream();
     return { name: name ?? source.name ?? "audio", size: source.size, again: true, blob: () => source, pieces };
@@ -31,16 +31,26 @@ function isStream(source) {
   return typeof source?.getReader === "function" || typeof source?.[Symbol.asyncIterator] === "function";
 }
 
+/** A page sends only what is whole. */
+async function collected(source) {
+  if (typeof source.getReader === "function") return new Response(source).blob();
+  const pieces = [];
+  for await (const piece of source) pieces.push(piece);
+  return new Blob(pieces);
+}
+
 /** Sends `fields` and then `file` as a form. `onProgress(sent, total)` in bytes of the form; total null: not known. */
 export async function uploaded(url, { headers, fields, file, onProgress, signal }) {
   if (inPage) return byXhr(url, headers, form(fields, file), onProgress, signal);
-  const { posted } = await forNode();
   const parts = multipart(fields, file);
-  try {
-    return await posted(url, { ...parts, headers: { ...headers, ...parts.headers }, onProgress, signal });
-  } catch (cause) {
-    throw failed(url, signal, cause);
-  }
+  return (await forNode()).posted(url, { ...parts, headers: { ...headers, ...parts.headers }, onProgress, signal });
+}
+
+/** As `fetched`, for a POST whose answer may take longer than the five minutes that Node's own fetch waits. */
+export async function patient(url, { headers, body, signal }) {
+  if (inPage) return fetched(url, { method: "POST", headers, body, signal });
+  const bytes = new TextEncoder().encode(body);
+  return (await forNode()).posted(url, { headers, pieces: () => [bytes], total: bytes.length, signal });
 }
 
 function form(fields, file) {
