@@ -75,7 +75,7 @@ class Service:
         }
         settings["ingress"]["trusted_proxies"] = ["127.0.0.1"]  # tests speak for many callers
         settings["stream"] = {"longest_lag_s": 60}
-        settings["models"] = {**settings["models"], "source": "demo"}
+        settings["models"] = {**settings["models"], "source": "demo", "load_wait_s": 300}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}
         for section, values in (args or {}).items():
@@ -103,6 +103,7 @@ class Service:
             **{f"RAY_SERVE_{name}": str(free_port()) for name in PORTS},
             "RAY_SERVE_ENABLE_HA_PROXY": "1" if self.haproxy else "0",
             "RAY_AUTH_MODE": "disabled",
+            "RAY_DEDUP_LOGS": "0",  # or lines that are much alike come late, as one
             "RAY_TMPDIR": self._ray,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -146,6 +147,11 @@ class Service:
         everything |= {*self._strays()}
         kill(everything)
         subprocess.run(["rm", "-rf", self._ray], check=False)
+
+    def load_summarizer(self) -> None:
+        """Returns when it is in memory: that begins with the first request."""
+        url, body = f"{self.url}/v1/summarize", {"text": "Emma will send it."}
+        wait_until(lambda: httpx.post(url, json=body, timeout=600).status_code == 200, 300)
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the service: Ray's, the proxies and the replicas."""
@@ -220,6 +226,22 @@ def kill(processes: Iterable[psutil.Process]) -> None:
     psutil.wait_procs(processes, 10)
 
 
+def program(process: psutil.Process) -> str:
+    """The name of what it runs; empty when it is gone."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of memory; 0 when it is gone."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
 def _title(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
@@ -246,17 +268,14 @@ def watched(processes: list[psutil.Process], call: Any) -> dict[int, int]:
     """Peak growth in bytes of each process's resident memory while ``call()`` runs in this thread."""
     import threading
 
-    base = {p.pid: p.memory_info().rss for p in processes}
+    base = {p.pid: resident(p) for p in processes}
     peak = dict(base)
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(0.02):
             for process in processes:
-                try:
-                    peak[process.pid] = max(peak[process.pid], process.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
+                peak[process.pid] = max(peak[process.pid], resident(process))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -116,7 +116,7 @@ def test_an_ingress_that_is_killed_leaves_no_file_and_the_next_request_works(
 
 
 def test_logs_are_json_with_the_request_id(service: Service) -> None:
-    answer = httpx.get(f"{service.url}/v1/models", headers={"X-Request-ID": "a-request-to-be-found"})
+    answer = httpx.get(f"{service.url}/v1/models", headers={"X-Request-ID": "a-request-to-be-found"}, timeout=60)
     assert answer.headers["x-request-id"] == "a-request-to-be-found"
 
     def lines() -> list[dict[str, Any]]:
@@ -125,5 +125,5 @@ def test_logs_are_json_with_the_request_id(service: Service) -> None:
         ]
         return [json.loads(line[line.index("{") :]) for line in found if '"stt_ai.access"' in line]
 
-    wait_until(lambda: bool(lines()), 10)
+    wait_until(lambda: bool(lines()))
     assert lines()[0]["route"] == "/v1/models"

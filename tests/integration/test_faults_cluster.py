@@ -83,7 +83,7 @@ def test_a_redeploy_under_load_drops_nothing(
         fault = faults.begin("redeploy", "files and a stream")
         service.deploy({"transcriber": {"max_batch": 4}})
         wait_until(lambda: replaced(service, before), 300)
-        wait_until(lambda: service.is_well() and answers(service))
+        wait_until(lambda: service.is_well() and answers(service), 300)
         fault.over()
     outcomes = callers.outcomes
     assert set(outcomes) == {"200 Hello Emma and welcome from London."}
@@ -131,7 +131,7 @@ def test_two_nodes_share_a_file_and_one_of_them_dies(
         fault = faults.begin("second node killed", "a file and a stream")
         node.kill()
         text = file.result()
-        wait_until(lambda: service.is_well() and answers(service), 200)
+        wait_until(lambda: service.is_well() and answers(service), 300)
         fault.over()
         assert (text, file.sent) == (undisturbed["text"], 1)
         stream.told_all(manifest, acknowledged)

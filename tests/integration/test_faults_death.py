@@ -9,7 +9,7 @@ from tests.faults import Faults
 from tests.integration.test_faults import ten_minutes, undisturbed
 from tests.integration.under_way import MODEL, Talking, Transcribing, Work, answers, charged, recovered
 from tests.long import long
-from tests.service import Service, kill, wait_until
+from tests.service import Service, kill, program, wait_until
 
 __all__ = ["ten_minutes", "undisturbed"]
 
@@ -35,7 +35,7 @@ def chosen(*always: str) -> list[Any]:
 
 def victims(service: Service, victim: str) -> list[Any]:
     if victim == "HAProxy":
-        return [process for process in service.processes() if process.name() == "haproxy"]
+        return [process for process in service.processes() if program(process) == "haproxy"]
     return service.titled(VICTIMS[victim])
 
 
@@ -49,7 +49,7 @@ def test_a_file_and_a_stream_go_on(
     victim: str,
 ) -> None:
     key, other = service.new_key(credits=50), service.new_key(credits=50)
-    wait_until(lambda: answers(service))
+    wait_until(lambda: answers(service), 300)
     stream = Talking(service, other)
     work = Work(service.replicas("diarizer" if victim == "diarizer" else MODEL))
     file = Transcribing(service, key, ten_minutes, {"language": "en", "diarize": victim == "diarizer"})

@@ -88,7 +88,7 @@ def test_a_database_that_hangs_delays_and_loses_nothing(
         for process in processes:
             process.resume()
     file.result()
-    wait_until(lambda: answers(alone))
+    wait_until(lambda: answers(alone), 300)
     fault.over()
     stream.told_all(manifest, acknowledged)
     credits = charged(alone, key, 50)

@@ -32,7 +32,7 @@ def test_a_trace_goes_through_the_deployments(service: Service) -> None:
             wanted += [("transcriber", "transcriber transcribe"), ("transcriber", "transcriber batch")]
             return all(collector.of(*one) for one in wanted)
 
-        wait_until(all_there, 20)
+        wait_until(all_there)
     (root,) = collector.of("ingress", "POST /v1/transcribe")
     assert (root.trace_id.hex(), root.parent_span_id.hex()) == (trace, parent)
     said = {one.key: one.value for one in root.attributes}

@@ -103,7 +103,7 @@ def test_the_answer_holds_what_is_documented(meeting: dict[str, Any], manifest: 
 def test_demo_models_cannot_be_mistaken_for_real_ones(service: Service) -> None:
     answer = send(service, DATA / "hello_3s.flac")
     assert answer.headers["x-stt-demo-model"] == "true"
-    assert httpx.get(f"{service.url}/health").json()["demo_models"] is True
+    assert httpx.get(f"{service.url}/health", timeout=60).json()["demo_models"] is True
 
 
 def test_text_formats(service: Service, meeting: dict[str, Any]) -> None:
@@ -230,14 +230,14 @@ def test_a_long_file_has_every_word_once_in_order_at_its_place(
 
 
 def test_the_catalogue_and_the_languages(service: Service) -> None:
-    models = httpx.get(f"{service.url}/v1/models").json()["models"]
+    models = httpx.get(f"{service.url}/v1/models", timeout=60).json()["models"]
     assert models == [
         {"id": "large-v3-turbo", "name": "Whisper Large V3 Turbo", "languages": 99, "speed": "fast"},
         {"id": "large-v3", "name": "Whisper Large V3", "languages": 99, "speed": "standard"},
         {"id": "medium", "name": "Whisper Medium", "languages": 99, "speed": "fast"},
         {"id": "small", "name": "Whisper Small", "languages": 99, "speed": "very_fast"},
     ]
-    languages = httpx.get(f"{service.url}/v1/languages").json()["languages"]
+    languages = httpx.get(f"{service.url}/v1/languages", timeout=60).json()["languages"]
     assert languages[0] == {"code": "en", "name": "english"}
     assert {"code": "es", "name": "spanish"} in languages
 

@@ -70,11 +70,11 @@ def test_what_is_no_recording_is_refused_at_once(service: Service, name: str) ->
     body = answer.json()
     assert set(body) == {"error", "code", "request_id"}
     assert body["error"].endswith(".")
-    assert time.monotonic() - begin < 10
-    wait_until(lambda: not service.upload_files(), 10)
+    assert time.monotonic() - begin < 30
+    wait_until(lambda: not service.upload_files())
 
 
 def test_the_documentation_is_served_with_a_true_schema(service: Service) -> None:
-    schema = httpx.get(f"{service.url}/openapi.json").json()
+    schema = httpx.get(f"{service.url}/openapi.json", timeout=60).json()
     assert {"/v1/transcribe", "/v1/models", "/v1/languages", "/health"} <= set(schema["paths"])
-    assert httpx.get(f"{service.url}/docs").status_code == 200
+    assert httpx.get(f"{service.url}/docs", timeout=60).status_code == 200

@@ -115,14 +115,14 @@ def answers(service: Service) -> bool:
     try:
         with SHORT.open("rb") as file:
             data = {"diarize": "false", "language": "en"}
-            return httpx.post(f"{service.url}/v1/transcribe", files={"file": file}, data=data, timeout=15).is_success
+            return httpx.post(f"{service.url}/v1/transcribe", files={"file": file}, data=data, timeout=60).is_success
     except httpx.HTTPError:
         return False
 
 
 def recovered(service: Service, find: Callable[[], list[psutil.Process]], dead: list[psutil.Process]) -> None:
     """Waits until others are in the place of the dead, every part is well, and files are transcribed."""
-    timeout = 120
+    timeout = 300
     wait_until(lambda: any(process not in dead for process in find()), timeout)
     wait_until(lambda: service.is_well() and answers(service), timeout)
 
