@@ -25,7 +25,7 @@ from stt_ai.api.stream_run import LiveStream
 from stt_ai.api.stream_services import LiveServices
 from stt_ai.api.stream_socket import ClientLeft, StreamSocket
 from stt_ai.billing.keys import is_token
-from stt_ai.errors import ConfigTimeout, MalformedBody, SttError, Unauthorized
+from stt_ai.errors import ConfigTimeout, MalformedBody, NotFound, SttError, Unauthorized
 from stt_ai.meters import NO_METERS, OPEN_STREAMS, Meters
 from stt_ai.ports import Catalogue
 from stt_ai.types import SAMPLE_RATE
@@ -60,6 +60,12 @@ def stream_routes(
         except Exception:
             logger.exception("a stream could not be opened")
             await refuse(websocket, error_response(INTERNAL))
+
+    @router.websocket("/{path:path}")
+    async def nowhere(websocket: WebSocket) -> None:
+        """Without it the framework would answer with an empty 403."""
+        error = NotFound("There is no WebSocket at this address. Live transcription is at /v1/stream.")
+        await refuse(websocket, failure_response(error))
 
     @router.get("/v1/stream", summary="Live transcription", **UPGRADE)
     async def no_upgrade() -> Response:

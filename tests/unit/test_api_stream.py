@@ -13,7 +13,8 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from stt_ai.api.stream_closing import CODES
 from stt_ai.api.stream_config import Asked
@@ -466,6 +467,16 @@ def test_without_an_upgrade_it_is_426_with_the_error_body(port: int) -> None:
     answer = httpx.get(f"http://127.0.0.1:{port}/v1/stream", timeout=PATIENCE)
     assert (answer.status_code, answer.headers["Upgrade"]) == (426, "websocket")
     assert (answer.json()["code"], set(answer.json())) == ("upgrade_required", {"error", "code", "request_id"})
+
+
+@pytest.mark.parametrize("path", ["/v1/transcribe", "/v1/streams", "/"])
+def test_a_websocket_elsewhere_is_404_with_the_error_body(port: int, path: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{port}{path}"):
+        pass
+    answer = refused.value.response
+    body = json.loads(answer.body or b"")
+    assert (answer.status_code, body["code"], answer.headers["Content-Type"]) == (404, "not_found", "application/json")
+    assert body["request_id"] == answer.headers["X-Request-ID"]
 
 
 def test_pages_of_every_origin_may_connect(port: int) -> None:
