@@ -101,8 +101,12 @@ class LoadedWhisper:
         return [*tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def before(self, text: str) -> tuple[int, ...]:
-        """What stands before the start sequence when ``text`` was said before the window: its end, if it is long."""
-        tokens = self.tokenizer().encode(" " + text.strip())[-LONGEST_BEFORE:] if text.strip() else []
+        """What stands before the start sequence when ``text`` was said before the window: its end, if it is long.
+
+        It is a caller's text, so nothing in it is taken for the tokens that steer the model.
+        """
+        plain = text.strip().replace("<|", "< |")
+        tokens = self.tokenizer().encode(" " + plain)[-LONGEST_BEFORE:] if plain else []
         return (self.tokenizer().sot_prev, *tokens) if tokens else ()
 
     def frames(self, samples: Samples) -> int:
