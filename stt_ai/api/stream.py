@@ -17,7 +17,7 @@ from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.context import current_record
 from stt_ai.api.errors import INTERNAL, envelope, error_response, failure_response
 from stt_ai.api.stream_config import Asked, parse_config, parse_json
-from stt_ai.api.stream_cuts import Cuts
+from stt_ai.api.stream_cuts import Beginning, Cuts
 from stt_ai.api.stream_docs import UPGRADE
 from stt_ai.api.stream_messages import final_message, last_message, ready_message
 from stt_ai.api.stream_minutes import Minutes
@@ -150,6 +150,11 @@ class Streams:
             if given.get("action") != "keepalive":
                 return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
 
+    def _language(self, asked: Asked, beginning: Beginning) -> str | None:
+        """A stream may go on with a model that does not know the language of before."""
+        known = dict(self._catalogue.languages(asked.config.model))
+        return asked.config.language or (beginning.language if beginning.language in known else None)
+
     async def _go_on(self, socket: StreamSocket, minutes: Minutes, asked: Asked | None) -> None:
         if asked is None:
             await socket.finish(last_message(0))
@@ -158,7 +163,7 @@ class Streams:
         # Who knows it gets the texts: so it is ours, and not one that a caller thought of.
         known = asked.session_id if beginning.resumed else None
         session_id = known or secrets.token_urlsafe(16)
-        config = replace(asked.config, language=asked.config.language or beginning.language)
+        config = replace(asked.config, language=self._language(asked, beginning))
         session = self._live.open(config, beginning.position, beginning.segment_id)
         stream = LiveStream(socket, session, minutes, self._live.decode, asked, self._limits, beginning)
         failure: SttError | None = None

@@ -180,6 +180,7 @@ def refused(client: Client, code: str, close: int, retryable: bool = False) -> d
         ({"model": "tiny"}, "model"),
         ({"model": 7}, "model"),
         ({"language": "klingon"}, "language"),
+        ({"language": "yue", "model": "small"}, "language"),
         ({"sample_rate": 7999}, "sample_rate"),
         ({"sample_rate": "16000"}, "sample_rate"),
         ({"sample_rate": 16000.5}, "sample_rate"),
@@ -422,6 +423,19 @@ def test_a_language_that_was_found_out_outlives_a_cut_before_any_further_text(po
         with connected(port) as client:
             ready = client.ready(session_id=session_id, offset=3.0)
             assert (ready["resumed"], ready["language"]) == (True, "en")
+
+
+def test_a_stream_that_goes_on_with_a_model_that_does_not_know_its_language_finds_out_again(
+    port: int, sessions: Sessions
+) -> None:
+    with connected(port) as client:
+        session_id = client.ready(language="yue")["session_id"]
+        client.audio(1)
+        client.until(lambda message: bool(message.get("partial")))
+    assert eventually(lambda: sessions.all[-1].closed)
+    with connected(port) as client:
+        ready = client.ready(session_id=session_id, model="small")
+        assert (ready["resumed"], ready["language"]) == (True, "auto")
 
 
 def test_streams_that_brought_no_audio_take_no_place_among_the_remembered(tmp_path: Path) -> None:
