@@ -33,11 +33,19 @@ Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def figures(service: Service) -> Figures:
     """Value by name and labels."""
-    answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
-    assert answer.status_code == 200, answer.text
+    text = ""
+
+    def told() -> bool:
+        nonlocal text
+        answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        assert answer.status_code in (200, 503), answer.text
+        text = answer.text
+        return answer.status_code == 200
+
+    wait_until(told, every=1)  # 503 for a moment where Ray's own collector is busy
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 

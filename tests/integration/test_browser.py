@@ -23,11 +23,14 @@ pytestmark = browser.needed
 
 # What the page's visitor does, and what the test sees of it.
 AROUND = """
-ws.addEventListener("message", (event) => {
-  if (JSON.parse(event.data).status === "ready") {
-    setTimeout(() => ws.send(JSON.stringify({ action: "stop" })), 13000);
-  }
-});
+const send = ws.send.bind(ws);
+let left = 384000; // bytes of 12 seconds: what is said, and a moment
+ws.send = (data) => {
+  send(data);
+  if (typeof data === "string" || left <= 0) return;
+  left -= data.byteLength;
+  if (left <= 0) send(JSON.stringify({ action: "stop" }));
+};
 ws.addEventListener("close", (event) => console.log("Closed:", event.code));
 """
 
@@ -63,5 +66,5 @@ def look_at(page: str, microphone: Path, profile: Path) -> str:
     """What the page has written to its console when its connection is closed."""
     log = browser.log_of(profile)
     with browser.launched(profile, page, microphone=microphone) as running:
-        wait_until(lambda: running.poll() is not None or "Closed:" in log.read_text("utf-8", "replace"), every=0.2)
+        wait_until(lambda: running.poll() is not None or "Closed:" in log.read_text("utf-8", "replace"), 120)
     return log.read_text("utf-8", "replace")

@@ -53,6 +53,7 @@ def page(tab: Page, service: Service) -> Iterator[Page]:
     tab.evaluate("sessionStorage.clear(), localStorage.clear()")
     tab.call("Page.navigate", url="about:blank")
     tab.go(f"{service.url}/")
+    tab.wait("document.querySelector('[data-kind=demo]')")  # it comes late, and moves what is below it
     tab.problems.clear()
     yield tab
     tab.look()
@@ -66,7 +67,7 @@ def test_a_visitor_signs_up_and_the_key_is_kept_only_while_wanted(page: Page, se
     page.write("#account [name=name]", HOSTILE)
     page.press("Enter")
     key = page.wait("document.querySelector('.secret code')?.textContent")
-    account = httpx.get(f"{service.url}/v1/account", headers=bearer(key)).json()
+    account = httpx.get(f"{service.url}/v1/account", headers=bearer(key), timeout=60).json()
     assert account["name"] == page.text("#account-body h2.name") == HOSTILE
     assert page.evaluate(KEPT) == [key, None]
     assert page.evaluate("location.href") == f"{service.url}/#account"
@@ -93,8 +94,10 @@ def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads:
     assert len({name for name, _ in voices}) == len({colour for _, colour in voices}) == 2
     page.wait(f"{VIDEO}.readyState > 0")
     page.evaluate(f"{WORDS}[12].id = 'chosen'")
+    page.evaluate(f"{VIDEO}.playbackRate = 0.1")  # or the word is over before it is seen
     page.click("#chosen")
     page.wait(f"!{VIDEO}.paused && document.querySelector('#chosen.now')")
+    page.evaluate(f"{VIDEO}.playbackRate = 1")
     page.wait("document.querySelector('#words .now:not(#chosen)')")
     page.click(".play")
     page.wait(f"{VIDEO}.paused")
@@ -111,6 +114,7 @@ def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads:
     page.wait(f"document.querySelector('.by b').textContent.endsWith({json.dumps(HOSTILE)})")
     assert saved(page, downloads, "txt").startswith(page.text(".by b") + ": ")
     usable(page, "transcript")
+    service.load_summarizer()
     page.click("#summarize button")
     page.wait("document.querySelector('#summary .by-model')", 90)
     assert page.evaluate("document.querySelector('#summary span').textContent.length") > 20
@@ -124,7 +128,7 @@ def test_what_the_microphone_hears_is_written_down(page: Page, service: Service,
     usable(page, "live")
     page.click("#talk")
     page.wait("document.querySelector('#guess').textContent")
-    page.wait("document.querySelector('#live-state').textContent >= '0:12'")
+    page.wait("/^0:(1[2-9]|[2-5])/.test(document.querySelector('#live-state').textContent)", 60)
     page.click("#talk")
     page.wait("!document.querySelector('#live-exports').hidden")
     assert word_error_rate([said], [page.text("#heard")]) <= 0.15
@@ -137,14 +141,14 @@ def test_keys_are_made_and_revoked(page: Page, service: Service) -> None:
     page.write(".keys [name=name]", HOSTILE)
     page.press("Enter")
     key = page.wait("document.querySelector('.keys .secret code')?.textContent")
-    assert httpx.get(f"{service.url}/v1/account", headers=bearer(key)).status_code == 200
+    assert httpx.get(f"{service.url}/v1/account", headers=bearer(key), timeout=60).status_code == 200
     assert HOSTILE in page.text(".keys tbody tr")
     page.click(".keys tbody tr button")
     page.wait("document.querySelector('dialog[open]')")
     usable(page, "revoking")
     page.click("dialog .danger")
     page.wait("document.querySelector('.keys .gone')")
-    assert httpx.get(f"{service.url}/v1/account", headers=bearer(key)).status_code == 401
+    assert httpx.get(f"{service.url}/v1/account", headers=bearer(key), timeout=60).status_code == 401
 
 
 def test_without_a_key_a_visitor_sees_what_is_left_and_what_is_wrong(page: Page, tmp_path: Path) -> None:
@@ -170,17 +174,19 @@ def test_an_upload_can_be_cancelled_and_a_lost_connection_is_told(page: Page, se
     key = sign_in(page, service)
     network(page, upload=20_000)
     page.evaluate("location.hash = '#files'")
+    page.wait("!document.querySelector('#files').hidden")
     page.choose("#file", DATA / "ten_minutes.opus")  # would take a minute
     page.wait("document.querySelector('#work-bar').value > 0")
     usable(page, "uploading")
     page.click("#cancel")
     page.wait("!document.querySelector('#start').hidden")
     assert page.evaluate("document.querySelector('#file-failure').childElementCount") == 0
+    page.wait("document.querySelector('#left').textContent.endsWith(' left')")  # what asks the service has its answer
     network(page, offline=True)
     page.wait("document.querySelector('[data-kind=offline]')")
     network(page)
     page.wait("!document.querySelector('[data-kind=offline]')")
-    usage = httpx.get(f"{service.url}/v1/account/usage", headers=bearer(key)).json()
+    usage = httpx.get(f"{service.url}/v1/account/usage", headers=bearer(key), timeout=60).json()
     assert usage["requests"] == []
 
 
