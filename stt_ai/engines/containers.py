@@ -13,6 +13,8 @@ from stt_ai.errors import DamagedMedia, EmptyFile, NoAudioTrack, UnsupportedMedi
 
 HEAD_BYTES = 64 * 1024
 """How much is looked at after the tags: writers leave at most some kilobytes of padding before the first frame."""
+MAX_TAGS = 64
+"""An empty tag is ten bytes, so a file could hold more of them than there is time to step over."""
 
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     # bytes, name, demuxer
@@ -67,15 +69,16 @@ def unsupported() -> UnsupportedMedia:
 
 
 def _after_id3(file: BinaryIO) -> int:
-    """The offset after the ID3v2 tags at the start, of which some writers leave several."""
+    """The offset after the ID3v2 tags at the start, of which some writers leave several. Raises `DamagedMedia`."""
     offset = 0
-    while True:
+    for _ in range(MAX_TAGS):
         file.seek(offset)
         header = file.read(10)
         if len(header) < 10 or header[:3] != b"ID3" or header[3] == 0xFF or any(byte & 0x80 for byte in header[6:]):
             return offset
         size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
         offset += 10 + size + (10 if header[5] & 0x10 else 0)
+    raise DamagedMedia("The file begins with too many tags.")
 
 
 def _by_magic(head: bytes) -> Container | None:

@@ -139,6 +139,13 @@ def test_headers_that_lie_end_in_a_refusal(attempt: Try) -> None:
     assert not {name: answer for name, answer in answers.items() if not isinstance(answer, expected)}
 
 
+def test_tags_without_end_are_refused(attempt: Try) -> None:
+    tag, sound = b"ID3\x04" + bytes(6), all_media()["a.flac"].read_bytes()
+    answers = attempt({"some.flac": tag * 20 + sound, "many.flac": tag * 100_000 + sound})
+    assert isinstance(answers["some.flac"], DecodedAudio)
+    assert isinstance(answers["many.flac"], DamagedMedia)
+
+
 def test_a_few_kilobytes_that_hold_hours_are_refused(attempt: Try) -> None:
     answers = attempt(hostile.bombs())
     told = ["silent-24-h.opus", "silent-24-h.flac"]
