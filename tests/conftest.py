@@ -1,6 +1,7 @@
 """Fixtures for all tests. The service is started once, for all tests that need it."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.days import seconds_to_midnight
 from tests.faults import Faults, rows, table
 from tests.long import ASKED_FOR
 from tests.service import Service, running
@@ -22,6 +24,9 @@ settings.register_profile(
     "unhurried", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")
+
+LONGEST_TEST_S = 180
+"""Of those that use `within_a_day`."""
 
 
 class ServiceAndFiles(LoadScopeScheduling):
@@ -47,6 +52,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def faults(request: pytest.FixtureRequest) -> Faults:
     """What a test made go wrong, for the table at the end."""
     return Faults(request.node)
+
+
+@pytest.fixture
+def within_a_day() -> None:
+    """For tests of what is counted by the day or month: they do not begin shortly before its end."""
+    left = seconds_to_midnight()
+    if left < LONGEST_TEST_S:
+        time.sleep(left + 1)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import subprocess
 
 import psutil
 
-from tests.service import PORTS, Service, free_port, kill
+from tests.service import PORTS, Service, free_port, kill, program
 
 
 class SecondNode:
@@ -12,7 +12,7 @@ class SecondNode:
 
     def __init__(self, service: Service) -> None:
         self._log = (service.folder / "node.log").open("wb")
-        (first,) = [process for process in service.processes() if process.name() == "raylet"]
+        (first,) = [process for process in service.processes() if program(process) == "raylet"]
         said = dict(argument.split("=", 1) for argument in first.cmdline() if "=" in argument)
         own = {f"RAY_SERVE_{name}": str(free_port()) for name in (*PORTS, "WORKER_PROXY_HTTP_PORT")}
         self.url = f"http://127.0.0.1:{own['RAY_SERVE_WORKER_PROXY_HTTP_PORT']}"

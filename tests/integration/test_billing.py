@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import EntryKind
+from tests.days import seconds_to_midnight
 from tests.faults import Fault, Faults
 from tests.integration.test_faults import busy, ten_minutes
 from tests.long import long
@@ -99,14 +99,10 @@ def three_a_day(service: Service, address: str) -> str:
     return address
 
 
-def seconds_to_midnight() -> float:
-    now = datetime.now(UTC)
-    return ((now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0) - now).total_seconds()
-
-
 # Without a key.
 
 
+@pytest.mark.usefixtures("within_a_day")
 def test_the_fourth_of_a_day_from_one_address_is_429_until_midnight(service: Service) -> None:
     """The tests' own address is a trusted proxy, so that they can speak for others."""
     here = {"X-Forwarded-For": three_a_day(service, "203.0.113.1")}
@@ -121,6 +117,7 @@ def test_the_fourth_of_a_day_from_one_address_is_429_until_midnight(service: Ser
     assert transcribe(service, headers={"X-Forwarded-For": "203.0.113.2"}).status_code == 200
 
 
+@pytest.mark.usefixtures("within_a_day")
 def test_nobody_else_is_believed_about_an_address(service: Service) -> None:
     """Callers from addresses of this machine that are no trusted proxies, through HAProxy."""
     three_a_day(service, "127.0.0.9")
@@ -172,6 +169,7 @@ def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
 # Plans.
 
 
+@pytest.mark.usefixtures("within_a_day")
 def test_a_free_account_signs_up_and_uses_its_minutes(service: Service) -> None:
     signed_up = httpx.post(
         f"{service.url}/v1/account", json={"name": "Ada"}, headers={"X-Forwarded-For": "203.0.113.3"}, timeout=60

@@ -29,6 +29,7 @@ def sound(path: Path, *encoding: str) -> Path:
 
 
 @node.needed
+@pytest.mark.usefixtures("within_a_day")
 def test_in_node(service: Service, manifest: dict[str, Any], tmp_path: Path) -> None:
     files = {
         "PCM": sound(tmp_path / "talk.pcm", "-ar", "16000", "-f", "s16le"),

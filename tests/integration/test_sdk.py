@@ -25,6 +25,7 @@ def command(program: Path, *arguments: str | Path, **more: Any) -> "subprocess.C
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=240, **more)
 
 
+@pytest.mark.usefixtures("within_a_day")
 def test_the_client(service: Service, manifest: dict[str, Any]) -> None:
     sent: list[int] = []
     with Client(api_key=service.new_key(), base_url=service.url) as client:
@@ -101,6 +102,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "install",
         "--quiet",
         "--disable-pip-version-check",
+        "--retries",
+        "10",
         "-c",
         ROOT / "constraints.txt",
     ]
