@@ -62,15 +62,17 @@ describe("a live stream", { concurrency: 4 }, () => {
     async function* endless() {
       for (;;) yield new Int16Array(1600);
     }
-    const stream = new Client({ baseUrl: SERVICE }).stream(endless(), { realTime: true, interimResults: false });
+    const stream = new Client({ baseUrl: SERVICE }).stream(endless(), { realTime: true });
     const events = [];
-    setTimeout(() => stream.finalize(), 700);
     for await (const event of stream) {
       events.push(event);
+      if (event.type === "partial") stream.finalize();
       if (event.from_finalize) stream.stop();
     }
-    assert.deepEqual(events.map(({ type }) => type).filter((type) => type !== "final"), ["ready", "ended"]);
-    assert.ok(events.at(-1).duration < 3);
+    const others = events.map(({ type }) => type).filter((type) => !["partial", "final"].includes(type));
+    assert.deepEqual(others, ["ready", "ended"]);
+    assert.match(events.find((event) => event.from_finalize).text, /^w0/);
+    assert.ok(events.at(-1).duration < SECONDS);
   });
 
   test("stopped before it began, it tells nothing", async () => {

@@ -1,8 +1,11 @@
 """Billing over a real database, with a clock that tests turn."""
 
 import itertools
+import subprocess
 import tempfile
+import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -39,9 +42,29 @@ class Clock:
 
 @cache
 def postgres() -> PostgresServer:
-    """One server for the test run. It ends with the process."""
+    """One server for the test run."""
+    return new_server()
+
+
+def new_server() -> PostgresServer:
+    """It ends with the process, and its data with it."""
+    # Not in pytest's own folder: each run closes that to other users, and PostgreSQL runs as one where this one is root.
     folder = Path(tempfile.mkdtemp(prefix="stt-pg-"))
-    return get_server(folder / "data", cleanup_mode="delete")
+    server = get_server(folder / "data", cleanup_mode="delete", start=False)
+    patiently(server.start)
+    return server
+
+
+def patiently(start: Callable[[], None]) -> None:
+    """Starts a server on however busy a machine: one call gives it ten seconds, and the next finds it started."""
+    end = time.monotonic() + 120
+    while True:
+        try:
+            return start()
+        except (subprocess.SubprocessError, AssertionError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def new_database(kind: str, folder: Path) -> str:

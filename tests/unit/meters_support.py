@@ -31,13 +31,13 @@ class Remembered:
         """In order; all of the meter's without ``labels``."""
         return [
             value
-            for (name, *said), values in self.values.items()
+            for (name, *said), values in list(self.values.items())
             if name == meter.name and {f"{key}={value}" for key, value in labels.items()}.issubset(said)
             for value in values
         ]
 
     def labels(self, meter: Meter) -> set[tuple[str, ...]]:
-        return {tuple(said) for name, *said in self.values if name == meter.name}
+        return {tuple(said) for name, *said in list(self.values) if name == meter.name}
 
     def set(self, meter: Gauge, value: float, /, **labels: str) -> None:
         self._note(meter, Gauge, value, labels)

