@@ -48,7 +48,7 @@ def postgres() -> PostgresServer:
 
 def new_server() -> PostgresServer:
     """It ends with the process, and its data with it."""
-    # Not in pytest's own folder: each run closes that to other users, and PostgreSQL runs as one where this one is root.
+    # Not in pytest's own folder: each run closes that to other users, and where this one is root PostgreSQL is another.
     folder = Path(tempfile.mkdtemp(prefix="stt-pg-"))
     server = get_server(folder / "data", cleanup_mode="delete", start=False)
     patiently(server.start)
