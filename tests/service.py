@@ -229,7 +229,7 @@ def kill(processes: Iterable[psutil.Process]) -> None:
 def program(process: psutil.Process) -> str:
     """The name of what it runs; empty when it is gone."""
     try:
-        return process.name()
+        return str(process.name())
     except psutil.NoSuchProcess:
         return ""
 

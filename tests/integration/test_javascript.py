@@ -37,7 +37,8 @@ def test_in_node(service: Service, manifest: dict[str, Any], tmp_path: Path) -> 
     }
     said = next(entry["text"] for entry in manifest["files"] if entry["file"] == SPOKEN)
     env = {"STT_AI_BASE_URL": service.url, "SAID": said, **{name: str(path) for name, path in files.items()}}
-    assert "fail 0" in node.run("client.test.mjs", env=env, timeout=180).stdout
+    service.load_summarizer()
+    assert "fail 0" in node.run("client.test.mjs", env=env, timeout=300).stdout
 
 
 # What a page of another origin does with the client, a file and a key.

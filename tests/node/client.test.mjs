@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { openAsBlob, readFileSync } from "node:fs";
 import { before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client, DATA, collect, cutting } from "./sdk.mjs";
 
@@ -69,7 +70,10 @@ test("a summary, whole and in pieces", async () => {
 
 test("live speech, from a file and over a cut", async (t) => {
   const heard = (events) => events.filter(({ type }) => type === "final").map(({ text }) => text).join(" ");
-  const proxy = await cutting(t, STT_AI_BASE_URL, [170_000]);
+  const noticed = async () => {
+    while ((await client.account()).limits.running) await sleep(200);
+  };
+  const proxy = await cutting(t, STT_AI_BASE_URL, [170_000], noticed);
   const cutOff = new Client({ apiKey: client.apiKey, baseUrl: proxy.url });
   const [events, over] = await Promise.all([
     collect(client.stream(WAV, { language: "en" })),

@@ -46,11 +46,17 @@ export function answer(response, body, headers = {}) {
   response.end(typeof body === "string" ? body : JSON.stringify(body));
 }
 
-/** What stands before the service at `url` and breaks each connection after as many sent bytes as `cuts` names. */
-export async function cutting(test, url, cuts) {
+/**
+ * What stands before the service at `url` and breaks each connection after as many sent bytes as `cuts` names.
+ * Those after the first get through when `ready()` has resolved.
+ */
+export async function cutting(test, url, cuts, ready = async () => {}) {
   const { hostname, port } = new URL(url);
   const left = [...cuts];
-  const server = net.createServer((client) => {
+  const server = net.createServer(async (client) => {
+    client.on("error", () => {});
+    if (left.length < cuts.length) await ready();
+    if (client.destroyed) return;
     const service = net.connect(Number(port), hostname);
     let allowed = left.length ? left.shift() : Infinity;
     client.on("data", (data) => {
@@ -59,10 +65,9 @@ export async function cutting(test, url, cuts) {
       else client.destroy(), service.destroy();
     });
     service.on("data", (data) => client.write(data));
-    for (const [one, other] of [[client, service], [service, client]]) {
-      one.on("error", () => {});
-      one.on("close", () => other.destroy());
-    }
+    service.on("error", () => {});
+    client.on("close", () => service.destroy());
+    service.on("close", () => client.destroy());
   });
   return { url: await listening(test, server), left };
 }
