@@ -149,7 +149,7 @@ def test_a_bad_key_is_401_before_a_byte_of_two_gigabytes_is_read(service: Servic
         f"POST /v1/transcribe HTTP/1.1\r\nHost: x\r\nAuthorization: {value}\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000000\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as client:
         client.sendall(head.encode())
         data = client.recv(65536).decode().lower()
     assert data.startswith("http/1.1 401 ")
@@ -221,7 +221,7 @@ def test_more_than_the_plans_file_limit_is_413_before_the_body_is_read(service: 
             f"POST /v1/transcribe HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
             f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {megabytes}000000\r\n\r\n"
         )
-        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as client:
             client.sendall(head.encode())
             if first:
                 assert client.recv(12) == first

@@ -86,7 +86,7 @@ def test_who_has_no_key_sends_100_mb_at_most_and_one_file_at_once(without_favour
             "POST /v1/transcribe HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.50\r\n"
             f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {megabytes}000000\r\n\r\n"
         )
-        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as client:
             client.sendall(head.encode())
             if first:
                 assert client.recv(12) == first

@@ -32,6 +32,7 @@ def folder(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, more in (("meeting.mp3", []), ("video.mp4", picture)):
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", DATA / SPOKEN, *more, folder / name]
         subprocess.run(command, check=True)
+    service.load_summarizer()
     key = service.new_key()
     for sample in SAMPLES.iterdir():
         text = sample.read_text().replace("https://api.stt.ai", service.url).replace("YOUR_API_KEY", key)

@@ -67,7 +67,7 @@ def test_only_haproxys_counters_and_doors_that_ask_for_the_token_are_beyond_the_
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as refused:
                 channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", metadata=metadata, timeout=30)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert httpx.get(f"{closed.url}/health", timeout=20).status_code == 200
+    assert httpx.get(f"{closed.url}/health", timeout=60).status_code == 200
 
 
 def test_headers_that_do_not_end_are_not_waited_for(closed: Service) -> None:

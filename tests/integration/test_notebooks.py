@@ -61,6 +61,7 @@ def numbers(pattern: str, text: str) -> list[float]:
 
 
 def test_the_quickstart_of_somebody_who_has_no_key(service: Service, tmp_path: Path) -> None:
+    service.load_summarizer()
     text = Run("quickstart", tmp_path, STT_AI_BASE_URL=service.url).text
     assert "Keep this: stt_live_" in text
     assert "Hello Emma and welcome from London." in text

@@ -61,6 +61,7 @@ def test_a_live_stream_on_a_wire_that_breaks_tells_every_word_once(service: Serv
 
 
 def test_the_command_over_several_files(service: Service, manifest: dict[str, Any], tmp_path: Path) -> None:
+    service.load_summarizer()
     asked = ("--server", service.url, "--key", service.new_key())
     done = command(STT_AI, "transcribe", *FILES, "--out", tmp_path, "--format", "vtt", "--jobs", "3", *asked)
     assert done.returncode == 0, done.stderr

@@ -45,7 +45,7 @@ def test_more_than_the_limit_is_refused_before_the_body_is_read(service: Service
         b"POST /v1/transcribe HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: 2500000000\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as client:
         client.sendall(head)
         assert client.recv(12) == b"HTTP/1.1 413"
     assert not service.upload_files()

@@ -26,13 +26,13 @@ def transcribe(service: Service, path: object, key: str, **headers: str) -> http
 
 def test_it_lives_and_is_ready(service: Service) -> None:
     for path in ("/livez", "/readyz"):
-        answer = httpx.get(f"{service.url}{path}", timeout=10)
+        answer = httpx.get(f"{service.url}{path}", timeout=60)
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 def test_figures_are_for_operators(service: Service) -> None:
     for headers in ({}, {"Authorization": f"Bearer {service.new_key()}"}):
-        answer = httpx.get(f"{service.url}/metrics", headers=headers, timeout=10)
+        answer = httpx.get(f"{service.url}/metrics", headers=headers, timeout=60)
         assert answer.status_code == 401 and "ray_" not in answer.text
 
 
