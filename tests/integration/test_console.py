@@ -22,6 +22,7 @@ VISITOR = "192.0.2.77"
 # A name that would do harm if it became markup.
 HOSTILE = '<img src=x onerror="document.title=1">'
 VIDEO = "document.querySelector('#screen video')"
+LEFT = "document.querySelector('#left').textContent"
 WORDS = "[...document.querySelectorAll('#words p span')]"
 KEPT = "[sessionStorage, localStorage].map((storage) => storage.getItem('stt-ai-key'))"
 TIME = re.compile(r"(\d+):(\d+):(\d+),(\d+)")
@@ -178,10 +179,12 @@ def test_an_upload_can_be_cancelled_and_a_lost_connection_is_told(page: Page, se
     page.choose("#file", DATA / "ten_minutes.opus")  # would take a minute
     page.wait("document.querySelector('#work-bar').value > 0")
     usable(page, "uploading")
+    page.wait(f"{LEFT}.endsWith(' left')")
+    page.evaluate(f"{LEFT} = ''")  # it is asked for again
     page.click("#cancel")
     page.wait("!document.querySelector('#start').hidden")
     assert page.evaluate("document.querySelector('#file-failure').childElementCount") == 0
-    page.wait("document.querySelector('#left').textContent.endsWith(' left')")  # what asks the service has its answer
+    page.wait(f"{LEFT}.endsWith(' left')")  # what asks the service has its answer
     network(page, offline=True)
     page.wait("document.querySelector('[data-kind=offline]')")
     network(page)
