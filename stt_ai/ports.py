@@ -40,8 +40,9 @@ from stt_ai.types import (
 OnDuration = Callable[[float], Awaitable[None]]
 """Told the seconds of audio of a file while work on it begins."""
 
-OnText = Callable[[str], Awaitable[None]]
-"""Told the text of a file while it is heard: pieces in order, which joined are the transcript's text."""
+OnText = Callable[[str, float], Awaitable[None]]
+"""Told the text of a file while it is heard: pieces in order, which joined are the transcript's text, and the seconds
+of the file up to which each goes."""
 
 
 class Decoder(Protocol):

@@ -37,7 +37,8 @@ def openai_routes(services: Services, admission: Admission) -> APIRouter:
 
         With `stream`, server-sent events tell the text while the file is heard: `transcript.text.delta` each piece,
         `transcript.text.done` the whole; with diarized_json `transcript.text.segment` who says what. A failure
-        after the first event is an `error` event. Failures have OpenAI's form.
+        after the first event is an `error` event, and costs nothing; who leaves before the end is charged for the
+        audio whose text was told. Failures have OpenAI's form.
         """
         return Deferred(lambda send: transcribe(request, send))
 

@@ -24,10 +24,11 @@ async def tell_transcript(
 ) -> Response:
     """Sends the events, none before the file is known to be audio that the caller may have transcribed.
 
-    It is charged when all of it is there, just before the last events go out: who leaves before pays nothing.
+    It is charged when all of it is there, just before the last events go out. Who leaves before is charged for the
+    audio up to the last piece that he was told.
     """
     events, allowed = EventStream(request.scope, send, grant.headers), asyncio.Event()
-    diarized = asked.wish.response_format is AudioFormat.DIARIZED_JSON
+    diarized, heard = asked.wish.response_format is AudioFormat.DIARIZED_JSON, 0.0
 
     async def told(data: dict[str, Any]) -> None:
         await events.send(data["type"], data)
@@ -36,11 +37,22 @@ async def tell_transcript(
         await grant.reserve(seconds)
         allowed.set()
 
+    async def tell_piece(piece: str, until: float) -> None:
+        nonlocal heard
+        await told(_delta(piece))
+        heard = until
+
     async def work() -> None:
         # Who speaks is known at the end only.
-        on_text = None if diarized else lambda piece: told(_delta(piece))
+        on_text = None if diarized else tell_piece
         wanted = asked.wish.request
-        transcript = await services.transcription.transcribe(asked.upload, wanted, reserve, on_text)
+        try:
+            transcript = await services.transcription.transcribe(asked.upload, wanted, reserve, on_text)
+        except asyncio.CancelledError:
+            if heard:
+                # Nothing is stored: the same request again is heard, and charged, for itself.
+                await grant.settle(heard)
+            raise
         current_record().audio_seconds = round(transcript.duration, 2)
         segments = await asyncio.to_thread(spoken_segments, transcript) if diarized else []
         await grant.settle(transcript.duration, _stored(transcript, segments))

@@ -80,12 +80,19 @@ async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: R
     told = summarizer.stream(wanted.text, wanted.style)
 
     async def work() -> None:
-        async for piece in told:
-            if isinstance(piece, str):
-                await events.send("delta", {"text": piece})
-            else:
+        begun = False
+        try:
+            async for piece in told:
+                if isinstance(piece, str):
+                    await events.send("delta", {"text": piece})
+                    begun = True
+                else:
+                    await grant.settle(0)
+                    await events.send("summary", _body(piece))
+        except asyncio.CancelledError:
+            if begun:  # who leaves has what he was told
                 await grant.settle(0)
-                await events.send("summary", _body(piece))
+            raise
 
     try:
         return await tell(events, request.receive, work())

@@ -109,7 +109,7 @@ class Hearing:
 
     async def _hear_and_tell(self, window: Window, code: str) -> None:
         await self._hear(window, code)
-        await self._told.tell_text(self._heard.windows)
+        await self._told.tell_text(self._heard.windows, self._windows)
 
     async def _hear(self, window: Window, code: str | None) -> WindowTranscript:
         heard = self._heard.windows

@@ -1,11 +1,11 @@
 """What callers are told while a file is worked on."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 
 from stt_ai.ports import OnDuration, OnText
 from stt_ai.speech.text_so_far import TextSoFar
-from stt_ai.types import WindowTranscript
+from stt_ai.types import SAMPLE_RATE, Window, WindowTranscript
 
 
 class Told:
@@ -27,10 +27,22 @@ class Told:
             self._on_duration = None
         self._allowed.set()
 
-    async def tell_text(self, heard: Mapping[int, WindowTranscript]) -> None:
+    async def tell_text(self, heard: Mapping[int, WindowTranscript], windows: Sequence[Window]) -> None:
+        """``heard`` are those of ``windows`` that are known, by index."""
         if self._on_text is None:
             return
         await self._allowed.wait()
         async with self._telling:
             if piece := self._text.advance(heard):
-                await self._on_text(piece)
+                last = windows[self._text.windows - 1].pieces[-1]
+                await _to_its_end(self._on_text(piece, last.end / SAMPLE_RATE))
+
+
+async def _to_its_end(telling: Awaitable[None]) -> None:
+    """Is cancelled only afterwards: a piece that counts as told is not told again when the samples are lost."""
+    task = asyncio.ensure_future(telling)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -12,16 +12,17 @@ class TextSoFar:
     """
 
     def __init__(self) -> None:
-        self._next = 0
+        self.windows = 0
+        """How many have been given out."""
         self._blanks = ""
         self._begun = False
 
     def advance(self, heard: Mapping[int, WindowTranscript]) -> str:
         """What can be told now that was not told before, of the windows in ``heard``, by index from 0."""
         text = self._blanks
-        while (window := heard.get(self._next)) is not None:
+        while (window := heard.get(self.windows)) is not None:
             text += "".join(word.text for word in window.words if word.word)
-            self._next += 1
+            self.windows += 1
         piece = text.rstrip()
         self._blanks = text[len(piece) :]
         if not self._begun:

@@ -92,7 +92,8 @@ class Recorder:
         with upload.path.open("rb") as file:
             self.heads.append(file.read(1 << 16))
         for segment in self.transcript.segments if on_text else ():
-            await on_text(segment.text if segment is self.transcript.segments[0] else segment.raw_text)
+            first = segment is self.transcript.segments[0]
+            await on_text(segment.text if first else segment.raw_text, segment.end)
         return self.transcript
 
 
@@ -113,14 +114,18 @@ class Failing:
         if on_duration:
             await on_duration(HELLO.duration)
         if on_text and self.late:
-            await on_text("Hello,")
+            await on_text("Hello,", HELLO.duration)
         raise self.error
 
 
 class Patient:
-    """A transcription service that works until it is cancelled, and says when it began and was cancelled."""
+    """A transcription service that works until it is cancelled, and says when it began and was cancelled.
 
-    def __init__(self) -> None:
+    It tells the text of the first ``told`` of its ``seconds``.
+    """
+
+    def __init__(self, seconds: float = HELLO.duration, told: float = HELLO.duration) -> None:
+        self.seconds, self.told = seconds, told
         self.began = threading.Event()
         self.cancelled = threading.Event()
 
@@ -132,9 +137,9 @@ class Patient:
         on_text: OnText | None = None,
     ) -> Transcript:
         if on_duration:
-            await on_duration(HELLO.duration)
-        if on_text:
-            await on_text("Hello,")
+            await on_duration(self.seconds)
+        if on_text and self.told:
+            await on_text("Hello,", self.told)
         self.began.set()
         try:
             await asyncio.Event().wait()

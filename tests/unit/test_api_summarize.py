@@ -53,9 +53,10 @@ class Scribe:
 
 
 class Slow:
-    """Works until it is ended, and says when it began and that it was."""
+    """Works until it is ended, and says when it began and that it was. A stream tells ``piece`` before."""
 
-    def __init__(self) -> None:
+    def __init__(self, piece: str = "Emma") -> None:
+        self.piece = piece
         self.began, self.ended = threading.Event(), threading.Event()
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
@@ -67,7 +68,8 @@ class Slow:
         raise AssertionError("unreachable")
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
-        yield "Emma"
+        if self.piece:
+            yield self.piece
         yield await self.summarize(text, style)
 
 
@@ -227,12 +229,15 @@ async def test_the_same_key_brings_the_same_answer_without_the_model(books: Book
     assert other.status_code == 400
 
 
-def test_a_slot_is_given_back_when_its_stream_is_left(books: Books, tmp_path: Path) -> None:
-    slow = Slow()
+@pytest.mark.parametrize(("piece", "left"), [("", 2), ("Emma", 1)])
+def test_a_stream_that_is_left_gives_its_slot_back_and_counts_once_a_piece_was_told(
+    books: Books, tmp_path: Path, piece: str, left: int
+) -> None:
+    slow = Slow(piece)
     with serving(app_of(tmp_path / "uploads", slow, books.client)) as port:
         leave(port, slow, stream=True)
         assert slow.ended.wait(PATIENCE)
-        assert eventually(lambda: _left(books) == 2)
+        assert eventually(lambda: _left(books) == left)
 
 
 def _left(books: Books) -> int | None:

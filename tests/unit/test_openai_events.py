@@ -132,17 +132,39 @@ async def test_what_cannot_be_charged_in_the_end_is_not_said_to_be_done(edge: Ed
     assert events[-1]["error"]["code"] == "insufficient_quota"
 
 
-def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_nothing(books: Books, tmp_path: Path) -> None:
-    key, patient = books.account(credits=5), Patient()
+@pytest.mark.parametrize(("told", "left"), [(0.0, 20), (59.0, 19), (61.0, 18)])
+def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_told(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: float, left: int
+) -> None:
+    monkeypatch.setattr(event_stream, "QUIET_S", 0.01)
+    key, patient = books.account(credits=20), Patient(600.0, told)
     app = Edge(books, tmp_path / "uploads", patient).app()
     with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         data, headers = {"model": "whisper-1", "stream": "true"}, {"Authorization": f"Bearer {key}"}
         with client.stream("POST", PATH, files=FILE, data=data, headers=headers) as answer:
-            assert "Hello," in next(answer.iter_text())
-            assert books.left(key) == (4, 1)
+            heard = answer.iter_text()
+            while told and "Hello," not in next(heard):
+                pass
+            assert books.left(key) == (10, 10)
         assert patient.cancelled.wait(PATIENCE)
-        assert eventually(lambda: books.left(key) == (5, 0))
+        assert eventually(lambda: books.left(key) == (left, 0))
         assert not list((tmp_path / "uploads").iterdir())
+
+
+async def test_who_left_in_the_middle_may_ask_again_and_is_heard_for_another_charge(edge: Edge) -> None:
+    """Also where the server itself cancels the requests of those who leave."""
+    key, once = edge.books.account(credits=20), {"Idempotency-Key": "k"}
+    edge.transcription = patient = Patient(600.0, 61.0)
+    asking = asyncio.create_task(ask(edge, key, once))
+    assert await asyncio.to_thread(patient.began.wait, PATIENCE)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert edge.books.left(key) == (18, 0)
+    edge.transcription = Recorder(replace(HELLO, duration=600.0))
+    again = await ask(edge, key, once)
+    assert events_of(again.text)[-1]["text"] == HELLO.text
+    assert "Idempotency-Replayed" not in again.headers
+    assert edge.books.left(key) == (8, 0)
 
 
 async def test_nothing_is_sent_before_it_is_known_that_it_may_be_transcribed(

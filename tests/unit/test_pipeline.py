@@ -436,7 +436,7 @@ async def test_a_model_that_cannot_translate_is_not_made_to() -> None:
 
 
 async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
-    clock, told = SpeakingClock(), []
+    clock, told, ends = SpeakingClock(), [], []
     hold, first_told = asyncio.Event(), asyncio.Event()
     hear = clock.transcribe
 
@@ -446,8 +446,9 @@ async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
             await hold.wait()
         return await hear(pcm, window, options)
 
-    async def on_text(piece: str) -> None:
+    async def on_text(piece: str, until: float) -> None:
         told.append(piece)
+        ends.append(until)
         first_told.set()
 
     clock.transcribe = last_first  # type: ignore[method-assign]
@@ -459,6 +460,7 @@ async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
     hold.set()
     transcript = await work
     assert "".join(told) == transcript.text == "w0. w1. w2. w3. w4."
+    assert ends == sorted(ends) and ends[-1] == 145.0
 
 
 async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_language_that_was_not_settled_on() -> None:
@@ -469,7 +471,7 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
     async def on_duration(seconds: float) -> None:
         await allowed.wait()
 
-    async def on_text(piece: str) -> None:
+    async def on_text(piece: str, until: float) -> None:
         assert allowed.is_set()
         told.append(piece)
 
@@ -481,13 +483,17 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
     assert (await work).text == "".join(told) == "w0. w1. w2."
 
 
-async def test_text_that_was_told_is_not_told_again_when_samples_are_lost() -> None:
+@pytest.mark.parametrize("slowly", [False, True])
+async def test_text_is_told_once_when_samples_are_lost(slowly: bool) -> None:
+    """Also the piece that is being told at that moment, to somebody who takes it slowly."""
     clock, voices = SpeakingClock(), Voices((0.0, 90.0, "A"), fails=[AudioLost("gone")])
     told: list[str] = []
     decoder = spoken(windows=3)
-    voices.gate = asyncio.Event()
+    voices.gate, taken = asyncio.Event(), asyncio.Event()
 
-    async def on_text(piece: str) -> None:
+    async def on_text(piece: str, until: float) -> None:
+        if slowly:
+            await taken.wait()
         told.append(piece)
 
     work = asyncio.create_task(
@@ -495,6 +501,8 @@ async def test_text_that_was_told_is_not_told_again_when_samples_are_lost() -> N
     )
     await turns_of_the_loop()
     voices.gate.set()
+    await turns_of_the_loop()
+    taken.set()
     assert (await work).text == "".join(told) == "w0. w1. w2."
     assert decoder.calls == 2
 
