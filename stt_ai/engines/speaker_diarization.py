@@ -9,7 +9,7 @@ What differs, and why it changes nothing but time and memory (the tests compare 
 - Overlapping chunks are added up where they belong, without an array of chunks × frames × speakers.
 
 Beyond some thousand embeddings clustering is bounded too, which alone can change a result: `stt_ai.engines.linkage`
-makes the dendrogram and `stt_ai.engines.vbx` starts from the largest clusters.
+makes the dendrogram, and `stt_ai.engines.vbx` keeps the number of voices from growing with the length of the file.
 """
 
 import math

@@ -1,8 +1,10 @@
-"""VBx, pyannote's Bayesian clustering, in memory that is bounded for any number of embeddings, and for any question.
+"""VBx, pyannote's Bayesian clustering, for files of any length, and for any question.
 
-VBx holds a probability for each embedding and each cluster that it starts from. Hours of difficult speech begin with
-thousands of clusters, nearly all of them of a handful of embeddings, which VBx empties again. Beyond `CELLS` numbers it
-starts from the largest clusters, and the embeddings of the others start undecided.
+VBx takes each embedding for evidence of its own. Those of one file are not: their windows overlap by nine tenths, and a
+voice varies in few ways. So the evidence for splitting a voice grows with the length of the file, while the price of
+one more speaker (Fb) grows with its logarithm: of four voices in two hours it made six. Beyond `MOST` embeddings it is
+given so many of them, evenly spaced, as if the file were that short, which bounds its memory too. All embeddings are
+assigned to the nearest of its clusters, as always.
 """
 
 import logging
@@ -12,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from pyannote.audio.pipelines.clustering import VBxClustering
 from pyannote.audio.utils import vbx
-from scipy.special import softmax
 
 Matrix = npt.NDArray[np.float64]
 
@@ -21,8 +22,10 @@ logger = logging.getLogger(__name__)
 # It prints a warning whenever its last iteration, the one that tells it to stop, was a hair worse than the one before.
 vars(vbx)["print"] = logger.debug
 
-CELLS = 16_000_000
-"""128 MB for each of the five arrays of that shape that VBx holds at once."""
+MOST = 4_000
+"""Some forty minutes of speech. Even if each is a cluster of its own at first, VBx's arrays take 128 MB each."""
+KEPT = 1e-7
+"""Clusters with a greater prior are voices to pyannote."""
 
 
 def cluster_vbx(
@@ -33,26 +36,25 @@ def cluster_vbx(
     Fb: float,
     maxIters: int = 20,
     init_smoothing: float = 7.0,
-    cells: int = CELLS,
+    most: int = MOST,
 ) -> tuple[Matrix, Matrix]:
     """As `pyannote.audio.utils.vbx.cluster_vbx`: responsibilities [N, clusters] and the clusters' priors.
 
     ``ahc_init`` [N] are cluster numbers from 0, ``fea`` [N, D] the embeddings in the space of the PLDA whose variances
-    are ``Phi`` [D]. The same as pyannote's while N × clusters is at most ``cells``.
+    are ``Phi`` [D]. The same as pyannote's up to ``most`` embeddings. Beyond, clusters that it emptied are left out,
+    and so are the embeddings that it was not given: their responsibilities are 0.
     """
-    found: Any
-    clusters = int(ahc_init.max()) + 1
-    most = max(2, cells // len(ahc_init))
-    if clusters <= most:
-        found = vbx.cluster_vbx(ahc_init, fea, Phi, Fa=Fa, Fb=Fb, maxIters=maxIters, init_smoothing=init_smoothing)
+    chosen = np.linspace(0, len(fea) - 1, min(most, len(fea))).round().astype(np.int64)
+    _, start = np.unique(ahc_init[chosen], return_inverse=True)
+    found: Any = vbx.cluster_vbx(
+        start, fea[chosen], Phi, Fa=Fa, Fb=Fb, maxIters=maxIters, init_smoothing=init_smoothing
+    )
+    if len(chosen) == len(fea):
         return found[0], found[1]
-    kept = np.sort(np.argsort(-np.bincount(ahc_init, minlength=clusters), kind="stable")[:most])
-    start = np.zeros((len(fea), most))
-    column = np.minimum(np.searchsorted(kept, ahc_init), most - 1)
-    member = np.flatnonzero(kept[column] == ahc_init)
-    start[member, column[member]] = init_smoothing
-    found = vbx.VBx(fea, Phi, Fa=Fa, Fb=Fb, pi=most, gamma=softmax(start, axis=1), maxIters=maxIters)
-    return found[0], found[1]
+    kept = np.flatnonzero(found[1] > KEPT)
+    responsibilities = np.zeros((len(fea), len(kept)))
+    responsibilities[chosen] = found[0][:, kept]
+    return responsibilities, found[1][kept]
 
 
 class BoundedVBx(VBxClustering):  # type: ignore[misc]

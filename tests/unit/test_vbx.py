@@ -1,11 +1,11 @@
-"""VBx from the largest clusters only: pyannote's own where it fits, the same voices where it does not."""
+"""VBx of some of the embeddings: pyannote's own where they are few, the same voices where they are many."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from pyannote.audio.utils import vbx
 
-from stt_ai.engines.vbx import cluster_vbx
+from stt_ai.engines.vbx import KEPT, cluster_vbx
 
 PHI = np.linspace(20, 1, 16)
 SETTINGS = {"Fa": 0.07, "Fb": 0.8}
@@ -35,17 +35,33 @@ def test_where_it_fits_it_is_pyannotes_own() -> None:
 
 
 @pytest.mark.parametrize("people", [2, 3, 5])
-def test_where_it_does_not_the_voices_are_the_same(people: int) -> None:
-    features, who = voices(800, people)
+def test_where_there_are_more_the_voices_are_the_same(people: int) -> None:
+    features, who = voices(900, people)
     start = splintered(who, 40)
     whole, _ = cluster_vbx(start, features, PHI, **SETTINGS)
-    bounded, priors = cluster_vbx(start, features, PHI, **SETTINGS, cells=800 * (people + 2))
-    assert bounded.shape == (800, people + 2) and priors.shape == (people + 2,)
-    assert np.allclose(bounded.sum(axis=1), 1, atol=1e-6)
+    bounded, priors = cluster_vbx(start, features, PHI, **SETTINGS, most=300)
+    assert bounded.shape == (900, people) and priors.shape == (people,)
+    given = np.flatnonzero(bounded.any(axis=1))
+    assert len(given) == 300 and np.diff(given).max() <= 4
+    assert np.allclose(bounded[given].sum(axis=1), 1, atol=1e-6)
+    assert (together(whole[given]) == together(bounded[given])).mean() > 0.99
+    assert (together(bounded[given]) == (who[given, None] == who[given])).mean() > 0.99
 
-    def together(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        voice = found.argmax(axis=1)
-        return np.asarray(voice[:, None] == voice)
 
-    assert (together(whole) == together(bounded)).mean() > 0.99
-    assert (together(bounded) == (who[:, None] == who)).mean() > 0.99
+def test_a_long_file_has_no_more_voices_than_a_short_one() -> None:
+    """VBx starts with each voice in two clusters, and joins them only where they are small."""
+    features, who = voices(12_000, 3)
+    start = 2 * who + np.random.default_rng(1).integers(0, 2, len(who))
+
+    def found(length: int, most: int) -> int:
+        _, priors = cluster_vbx(start[:length], features[:length], PHI, Fa=0.07, Fb=8.0, most=most)
+        return int((priors > KEPT).sum())
+
+    assert found(1_000, most=1_000) == 3
+    assert found(12_000, most=12_000) > 3
+    assert found(12_000, most=1_000) == 3
+
+
+def together(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    voice = found.argmax(axis=1)
+    return np.asarray(voice[:, None] == voice)
