@@ -11,9 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from stt_ai.engines.ffmpeg import DecoderLimits
+
 RATE = 16_000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 STORED = Path(__file__).parent / "media"
+PATIENT = DecoderLimits(probe_timeout_s=60)
+"""For tests of other things than time: on a busy machine even the start of a process may take long."""
 
 _TEST_PICTURE = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25", "-map", "1:v"]
 _PICTURE = [*_TEST_PICTURE, "-map", "0:a", "-shortest"]
@@ -142,16 +146,18 @@ def children() -> list[psutil.Process]:
     Not counted: the service that the whole test run shares, and the resource tracker that Python's
     multiprocessing leaves behind.
     """
-    own = [p for p in psutil.Process().children() if not _is_of_the_test_run(p)]
+    own = [p for p in psutil.Process().children() if _is_of_a_decoder(p)]
     return own + [descendant for p in own for descendant in _descendants(p)]
 
 
-def _is_of_the_test_run(process: psutil.Process) -> bool:
+def _is_of_a_decoder(process: psutil.Process) -> bool:
     try:
         command = " ".join(process.cmdline())
-    except psutil.Error:
+    except psutil.ZombieProcess:
+        return True  # whoever started it has not noticed its end
+    except psutil.NoSuchProcess:
         return False
-    return "multiprocessing" in command or "serve run" in command
+    return "multiprocessing" not in command and "serve run" not in command
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

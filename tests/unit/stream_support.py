@@ -115,7 +115,12 @@ class Sessions:
     def __post_init__(self) -> None:
         self.gate.set()
 
+    def go_on(self) -> None:
+        """Opens the gate; to be called from another thread than that which hears."""
+        self._loop.call_soon_threadsafe(self.gate.set)
+
     def open(self, config: LiveConfig, start: int, segment_id: int) -> Any:
+        self._loop = asyncio.get_running_loop()
         self.all.append(EverySecond(config, start, segment_id, self))
         return self.all[-1]
 

@@ -11,7 +11,18 @@ from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.errors import NoAudioTrack, SttError
 from stt_ai.types import DecodedAudio, Upload
-from tests.unit.media_support import AUDIO, FFMPEG, SILENT, STORED, VIDEO, all_media, likeness, run_ffmpeg, sound
+from tests.unit.media_support import (
+    AUDIO,
+    FFMPEG,
+    PATIENT,
+    SILENT,
+    STORED,
+    VIDEO,
+    all_media,
+    likeness,
+    run_ffmpeg,
+    sound,
+)
 
 # Codecs that model a voice, not a wave, keep less of this sound's phase.
 VOICE_CODECS = {"a.amr", "a.3gp", "speex.ogg"}
@@ -20,7 +31,7 @@ HEARD = sorted([*AUDIO, *VIDEO, *(path.name for path in STORED.iterdir())])
 
 @pytest.fixture(scope="module", params=sorted({find_ffmpeg(), FFMPEG}))
 def decoder(request: pytest.FixtureRequest) -> FileDecoder:
-    return FileDecoder(program=request.param)
+    return FileDecoder(PATIENT, program=request.param)
 
 
 @pytest.fixture(scope="module")

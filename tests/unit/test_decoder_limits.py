@@ -3,6 +3,7 @@
 import sys
 import threading
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from stt_ai.engines.decoding import DecoderLimits, FileDecoder
 from stt_ai.errors import AudioTooLong, Unavailable
 from stt_ai.types import Samples, Upload
 from tests.unit.hostile_support import silent_flac
-from tests.unit.media_support import all_media, children, sound
+from tests.unit.media_support import PATIENT, all_media, children, sound
 
 
 def upload(name: str) -> Upload:
@@ -31,19 +32,19 @@ def hour(tmp_path: Path) -> Upload:
 @pytest.mark.parametrize("name", ["s16.wav", "vbr.mp3", "a.flac", "a.opus", "a.mp4", "a.mpg", "a.aac"])
 def test_audio_over_the_longest_duration_is_refused_with_the_limit_named(name: str) -> None:
     with pytest.raises(AudioTooLong, match="longer than 1 s"):
-        FileDecoder(DecoderLimits(max_duration_s=1)).decode(upload(name))
+        FileDecoder(replace(PATIENT, max_duration_s=1)).decode(upload(name))
 
 
 def test_audio_of_the_longest_duration_is_taken() -> None:
-    assert FileDecoder(DecoderLimits(max_duration_s=1.5)).decode(upload("s16.wav")).duration == 1.5
-    assert FileDecoder(DecoderLimits(max_duration_s=1.5)).decode(upload("a.flac")).duration == 1.5
+    assert FileDecoder(replace(PATIENT, max_duration_s=1.5)).decode(upload("s16.wav")).duration == 1.5
+    assert FileDecoder(replace(PATIENT, max_duration_s=1.5)).decode(upload("a.flac")).duration == 1.5
 
 
 def test_a_header_that_does_not_tell_the_duration_is_of_no_use(tmp_path: Path) -> None:
     path = tmp_path / "untold.flac"
     path.write_bytes(silent_flac(120, honest=False, rate=16_000))
     with pytest.raises(AudioTooLong, match="longer than 1 min"):
-        FileDecoder(DecoderLimits(max_duration_s=60)).decode(Upload(path, 0))
+        FileDecoder(replace(PATIENT, max_duration_s=60)).decode(Upload(path, 0))
 
 
 @pytest.mark.parametrize("name", ["s16.wav", "a.flac"])
@@ -54,7 +55,7 @@ def test_chunks_are_of_equal_length_and_in_order(name: str) -> None:
         stored.append(chunk)
         return len(stored) - 1
 
-    pcm = FileDecoder(put=put, chunk_seconds=1).decode(upload(name)).pcm
+    pcm = FileDecoder(PATIENT, put=put, chunk_seconds=1).decode(upload(name)).pcm
     assert pcm.chunks == (0, 1)
     assert (pcm.chunk_samples, pcm.samples) == (16_000, 24_000)
     assert [len(chunk) for chunk in stored] == [16_000, 8_000]
@@ -63,7 +64,7 @@ def test_chunks_are_of_equal_length_and_in_order(name: str) -> None:
 
 
 def test_memory_does_not_grow_with_the_audio(hour: Upload) -> None:
-    decoder = FileDecoder(put=len, chunk_seconds=60)
+    decoder = FileDecoder(PATIENT, put=len, chunk_seconds=60)
     tracemalloc.start()
     try:
         audio = decoder.decode(hour)
@@ -83,7 +84,7 @@ def test_cancelling_ends_the_decoding_and_its_process(hour: Upload) -> None:
         cancelled.set()
 
     with pytest.raises(Unavailable):
-        FileDecoder(put=put, chunk_seconds=1).decode(hour, cancelled)
+        FileDecoder(PATIENT, put=put, chunk_seconds=1).decode(hour, cancelled)
     assert seen[0] == 1
     assert len(seen) < 300
     assert not children()
@@ -103,7 +104,7 @@ def test_a_failing_store_leaves_no_process(hour: Upload) -> None:
         raise LookupError("the store is gone")
 
     with pytest.raises(LookupError):
-        FileDecoder(put=put, chunk_seconds=1).decode(hour)
+        FileDecoder(PATIENT, put=put, chunk_seconds=1).decode(hour)
     assert not children()
 
 
@@ -112,6 +113,6 @@ def test_what_is_not_the_files_fault_is_not_blamed_on_it(tmp_path: Path) -> None
         FileDecoder(program=str(tmp_path / "missing")).decode(upload("a.flac"))
     with pytest.raises(Unavailable):
         FileDecoder().decode(Upload(tmp_path / "gone.wav", 1))
-    starved = DecoderLimits(memory_bytes=1 << 20)
+    starved = replace(PATIENT, memory_bytes=1 << 20)
     with pytest.raises(Unavailable):
         FileDecoder(starved).decode(upload("a.flac"))

@@ -92,7 +92,7 @@ def test_leaving_the_context_ends_it_and_all_that_it_started() -> None:
         assert len(started) == 3
         raise KeyError
     assert process.returncode == -signal.SIGKILL
-    _, alive = psutil.wait_procs(started, timeout=10)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
 
 
@@ -111,5 +111,5 @@ def test_it_dies_with_a_parent_that_is_killed(command: list[str]) -> None:
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate()
     # Where nobody reaps orphans it stays as a zombie, which is dead too.
-    psutil.wait_procs([child], timeout=10)
+    psutil.wait_procs([child], timeout=60)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from stt_ai.engines import live_audio
 from stt_ai.errors import UnsupportedEncoding
 from stt_ai.types import SAMPLE_RATE, Samples
 from tests.speech import DATA
+from tests.unit.media_support import children
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 HELLO = DATA / "hello_3s.flac"
@@ -56,10 +56,6 @@ def decoded(encoding: str, rate: int, pieces: Iterator[bytes]) -> Samples:
         return [samples async for samples in live_audio.decode(encoding, rate, feed())]
 
     return np.concatenate([np.zeros(0, np.int16), *asyncio.run(collect())])
-
-
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if "ffmpeg" in child.name()]
 
 
 cut_sizes = st.lists(st.integers(0, 9_000), max_size=30)

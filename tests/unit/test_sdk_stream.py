@@ -279,7 +279,7 @@ def test_a_stream_that_is_given_up_waits_for_nobody(kind: str, reads: bool, tmp_
         with pytest.raises(KeyError):
             url = f"http://127.0.0.1:{port}"
             give_up(url) if kind == "sync" else asyncio.run(give_up_async(url))
-        sessions.gate.set()
+        sessions.go_on()
         assert eventually(lambda: all(session.closed for session in sessions.all))
 
 

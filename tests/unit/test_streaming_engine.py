@@ -24,6 +24,7 @@ from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LoadedModel, Samples, Upload, WindowTranscript
 from tests.speech import DATA, matched_words, word_error_rate
+from tests.unit.media_support import PATIENT
 from tests.unit.streaming_support import finals, in_virtual_time, now, partials, play, told
 
 MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
@@ -81,7 +82,7 @@ def _live(engine: WhisperEngine, samples: Samples, language: str | None = None) 
 
 def _offline(engine: WhisperEngine, name: str) -> str:
     path = DATA / name
-    audio = FileDecoder().decode(Upload(path, path.stat().st_size, name))
+    audio = FileDecoder(PATIENT).decode(Upload(path, path.stat().st_size, name))
     chunks = dict(enumerate(audio.pcm.chunks))
     packed = windows.pack(audio.regions, max_samples=round(DEMO_WINDOW_S * SAMPLE_RATE))
     asked = [
