@@ -1,6 +1,7 @@
 """Who speaks when in files of minutes and of hours: errors, time and memory, beside pyannote's own pipeline."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ LONGEST = 240
 PEAK_MB = 4_000
 TWICE_AS_LONG = 2.2
 ERRORS = 10.0
+BESIDE_EACH_OTHER = 1.15
+ENOUGH_CORES = 3
 
 
 def run(bench: Bench, result: Result) -> None:
@@ -41,6 +44,7 @@ def run(bench: Bench, result: Result) -> None:
         result.find(f"time at {LONGEST} min / at {LONGEST // 2} min", ratio, "x", at_most=TWICE_AS_LONG)
         result.find(f"peak memory at {LONGEST} min", ours[LONGEST]["peak_mb"], "MB", at_most=PEAK_MB)
     _speaker_words(bench, result)
+    _whole_request(bench, result)
     result.notes.append(
         "Errors are counted without collar and with overlaps, and memory is the whole process's: torch alone takes "
         "most of a gigabyte. Both take turns alone, each in a process of its own, with the same threads and batches."
@@ -93,6 +97,30 @@ def _speaker_words(bench: Bench, result: Result) -> None:
         errors, words = errors + wrong, words + count
     caller.close()
     result.find("speaker-attributed word error rate (cpWER), service", 100 * errors / words, "%")
+
+
+def _whole_request(bench: Bench, result: Result) -> None:
+    """Transcription and diarization run beside each other: as long as the longer of the two where cores allow."""
+    caller, talk = Caller(bench.service()), bench.folder / "talk.wav"
+    write_talk(talk, 5)
+    calls = {
+        "5 min, service, with speakers": lambda: caller.transcribe(talk, "en", diarize=True)[0],
+        "5 min, service, without": lambda: caller.transcribe(talk, "en")[0],
+        "5 min, diarization alone": lambda: float(diarize("ours", talk)["seconds"]),
+    }
+    calls["5 min, service, with speakers"]()
+    taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=240)
+    both, words, speakers = [result.add(name, values) for name, values in taken.items()]
+    longer = max(words, speakers, key=lambda series: series.median)
+    allowed = BESIDE_EACH_OTHER if (os.cpu_count() or 1) > ENOUGH_CORES else None
+    result.ratio("with speakers / the longer of both alone", both, longer, at_most=allowed)
+    result.find("with speakers / both one after the other", both.median / (words.median + speakers.median), "x")
+    caller.close()
+    talk.unlink()
+    result.notes.append(
+        "Each of both alone keeps two cores busy. Where there are no more, they share them, and a request with "
+        "speakers takes about their sum."
+    )
 
 
 def _by_speaker(words: Sequence[dict[str, Any]]) -> list[str]:
