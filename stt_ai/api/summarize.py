@@ -15,7 +15,7 @@ from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.answering import admitted, replayed
 from stt_ai.api.context import current_record
 from stt_ai.api.disconnect import run_until_disconnect
-from stt_ai.api.event_stream import Deferred, EventStream
+from stt_ai.api.event_stream import HEADERS, Deferred, EventStream, spelt
 from stt_ai.api.openapi import summary_request, summary_responses
 from stt_ai.api.schemas import SummaryBody
 from stt_ai.api.services import ApiConfig, Services
@@ -53,6 +53,8 @@ async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig
 
     async def serve(grant: Grant) -> Response:
         wanted = await read_wanted(request, arrival, config)
+        if stored := await grant.claim(_fingerprint(wanted)):
+            return replayed(stored)
         if wanted.stream:
             return await _tell(summarizer, wanted, grant, request, send)
         return await _answer(summarizer, wanted, grant, request)
@@ -62,9 +64,6 @@ async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig
 
 
 async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request) -> Response:
-    fingerprint = hashlib.sha256(json.dumps([wanted.text, wanted.style]).encode()).hexdigest()
-    if stored := await grant.claim(fingerprint):
-        return replayed(stored)
     await grant.reserve(0)
     summary = await run_until_disconnect(request.receive, summarizer.summarize(wanted.text, wanted.style))
     demo = (("x-stt-demo-model", "true"),) if summary.demo else ()
@@ -87,8 +86,9 @@ async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: R
                     await events.send("delta", {"text": piece})
                     begun = True
                 else:
-                    await grant.settle(0)
-                    await events.send("summary", _body(piece))
+                    body = _body(piece)
+                    await grant.settle(0, _stored(body))
+                    await events.send("summary", body)
         except asyncio.CancelledError:
             if begun:  # who leaves has what he was told
                 await grant.settle(0)
@@ -104,6 +104,18 @@ async def _closed(told: Any) -> None:
     close = getattr(told, "aclose", None)
     if close is not None:
         await close()
+
+
+def _fingerprint(wanted: Wanted) -> str:
+    """Stands for all of a request that its answer depends on."""
+    parts = [wanted.text, wanted.style, *(["stream"] if wanted.stream else [])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _stored(body: dict[str, Any]) -> StoredResponse:
+    """What the same request for events gets under the same idempotency key: the text in one piece."""
+    told = spelt("delta", {"text": body["summary"]}) + spelt("summary", body)
+    return StoredResponse(200, tuple(HEADERS.items()), told.encode())
 
 
 def _body(summary: Summary) -> dict[str, Any]:

@@ -229,6 +229,37 @@ async def test_the_same_key_brings_the_same_answer_without_the_model(books: Book
     assert other.status_code == 400
 
 
+async def test_the_same_key_brings_the_same_stream_and_is_for_one_form_of_the_answer(
+    books: Books, tmp_path: Path
+) -> None:
+    scribe, asked = Scribe(), {"text": TEXT, "stream": True}
+    async with client_of(app_of(tmp_path / "uploads", scribe, books.client)) as client:
+        headers = {"Idempotency-Key": "once"}
+        first, again = [await client.post("/v1/summarize", json=asked, headers=headers) for _ in range(2)]
+        whole = await client.post("/v1/summarize", json={"text": TEXT}, headers=headers)
+        plain = await client.post("/v1/summarize", json={"text": TEXT}, headers={"Idempotency-Key": "other"})
+        told = await client.post("/v1/summarize", json=asked, headers={"Idempotency-Key": "other"})
+    assert events_of(again.text)[-1] == events_of(first.text)[-1] == ("summary", plain.json())
+    assert "".join(data["text"] for kind, data in events_of(again.text) if kind == "delta") == plain.json()["summary"]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Content-Type"] == first.headers["Content-Type"]
+    assert [answer.json()["code"] for answer in (whole, told)] == ["invalid_parameter"] * 2
+    assert len(scribe.asked) == 2
+
+
+async def test_a_stream_that_was_left_can_be_asked_for_again_under_its_key(books: Books, tmp_path: Path) -> None:
+    slow, headers, asked = Slow(), {"Idempotency-Key": "once"}, {"text": TEXT, "stream": True}
+    async with client_of(app_of(tmp_path / "uploads", slow, books.client)) as client:
+        asking = asyncio.create_task(client.post("/v1/summarize", json=asked, headers=headers))
+        assert await asyncio.to_thread(slow.began.wait, PATIENCE)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    async with client_of(app_of(tmp_path / "uploads", Scribe(), books.client)) as client:
+        again = await client.post("/v1/summarize", json=asked, headers=headers)
+    assert (again.status_code, events_of(again.text)[-1][0]) == (200, "summary")
+    assert "Idempotency-Replayed" not in again.headers
+
+
 @pytest.mark.parametrize(("piece", "left"), [("", 2), ("Emma", 1)])
 def test_a_stream_that_is_left_gives_its_slot_back_and_counts_once_a_piece_was_told(
     books: Books, tmp_path: Path, piece: str, left: int
