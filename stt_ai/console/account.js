@@ -1,6 +1,6 @@
 // The account: signing up and in, and what is left.
 
-import { $, copy, failure, h } from "./dom.js";
+import { $, copy, count, failure, h, plural } from "./dom.js";
 import { keysCard } from "./keys.js";
 import { client, session, signedIn, signIn, signOut, signUp } from "./session.js";
 import { usageCards } from "./usage.js";
@@ -28,14 +28,20 @@ export async function openAccount() {
   } catch (error) {
     if (own !== opened) return;
     if (error.status === 401) signOut();
-    else put([]);
-    fail(error);
+    else put([h("p", {}, leaving())]);
+    fail(error, openAccount);
   }
 }
 
-const put = (cards) => $("account-body").replaceChildren(...cards.filter(Boolean));
+function put(cards) {
+  const inside = $("account-body").contains(document.activeElement);
+  $("account-body").replaceChildren(...cards.filter(Boolean));
+  if (inside) $("account-title").focus({ preventScroll: true });
+}
 
-const fail = (error) => $("account-failure").replaceChildren(failure(error));
+const fail = (error, retry) => $("account-failure").replaceChildren(failure(error, retry));
+
+const leaving = () => h("button", { type: "button", id: "sign-out", onclick: signOut }, "Sign out");
 
 function signedOut() {
   const lead = "Without a key you may have a few files a day transcribed. A free account gives you hours each month.";
@@ -94,19 +100,11 @@ function planCard({ name, plan, allowance, limits }) {
   const { unit, limit, used, remaining, resets_in_s: resets } = allowance;
   const bar = h("progress", { max: Math.max(limit, used, 1), value: used, "aria-label": `${unit} used` });
   const days = resets && Math.max(1, Math.round(resets / 86_400));
-  const more = [`${used} of ${limit} used`, days && `whole again in ${days} ${days === 1 ? "day" : "days"}`, `${limits.at_once} at once`];
-  const out = h("button", { type: "button", id: "sign-out", onclick: signOut }, "Sign out");
+  const left = `${plural(remaining, unit.replace(/s$/, ""))} left`;
+  const more = [`${used} of ${limit} used`, days && `whole again in ${count(days, "day")}`, `${limits.at_once} at once`];
   return h("div", { class: "card" },
-    h("div", { class: "row wrap" }, h("h2", { class: "name" }, name), h("span", { class: "muted" }, `${plan} plan`), h("span", { class: "grow" }), out),
-    h("p", { class: "figure" }, `${remaining} `, h("small", { class: "muted" }, `${unit} left`)),
+    h("div", { class: "row wrap" }, h("h2", { class: "name" }, name), h("span", { class: "muted" }, `${plan} plan`), h("span", { class: "grow" }), leaving()),
+    h("p", { class: "figure" }, `${remaining} `, h("small", { class: "muted" }, left)),
     bar,
     h("p", { class: "muted" }, h("small", {}, more.filter(Boolean).join(" · "))));
-}
-
-/** How much is left, for the top of the page; empty where nothing is known. */
-export function leftOver({ allowance }) {
-  if (!allowance) return "";
-  const { limit, remaining, resetsIn } = allowance;
-  if (!signedIn()) return `${remaining} of ${limit} left today`;
-  return resetsIn === null ? `${remaining} credits` : `${remaining} minutes left`;
 }

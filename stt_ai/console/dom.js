@@ -34,7 +34,8 @@ export function announce(text) {
 /** The service's own sentence, with the request's id; a way on where there is one. */
 export function failure(error, retry) {
   const account = ["unauthorized", "no_credits", "rate_limited"].includes(error.code) && location.hash !== "#account";
-  const sentence = navigator.onLine ? error.message : "You are offline. Try again when the connection is back.";
+  const offline = error.code === "connection_failed" && !navigator.onLine;
+  const sentence = offline ? "You are offline. Try again when the connection is back." : error.message;
   return h("div", { class: "failure", role: "alert" },
     h("p", {}, sentence, " ", account && h("a", { href: "#account" }, "Your account")),
     error.requestId && h("small", {}, "Request ", h("code", {}, error.requestId)),
@@ -49,6 +50,11 @@ export function notice(kind, text) {
   document.querySelector(`.notice[data-kind="${kind}"]`)?.remove();
   if (text) $("notices").append(h("div", { class: "notice", role: "status", "data-kind": kind }, text));
 }
+
+/** 1, minute -> 1 minute; 2, minute -> 2 minutes */
+export const count = (number, noun) => `${number} ${plural(number, noun)}`;
+
+export const plural = (number, noun) => (number === 1 ? noun : `${noun}s`);
 
 /** 75.4 -> 1:15 */
 export function clock(seconds) {
@@ -71,7 +77,7 @@ export function download(name, type, text) {
 
 /** Copies, and says so on the button for a moment. */
 export async function copy(button, text) {
-  const name = button.textContent;
+  const name = (button.dataset.name ??= button.textContent);
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";

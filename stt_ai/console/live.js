@@ -12,7 +12,7 @@ const REFUSED = {
   NotReadableError: "The microphone is used by another program.",
 };
 let level;
-let running = null; // {microphone, begun}
+let running = null; // {microphone, begun, lost, stopping}
 
 export function startLive() {
   level = new Level($("level"));
@@ -22,7 +22,7 @@ export function startLive() {
 
 async function talk() {
   const microphone = new Microphone({ onLevel: (loud) => level.hear(loud) });
-  running = { microphone, begun: 0 };
+  running = { microphone, begun: 0, lost: false, stopping: false };
   const finals = [];
   const ticking = setInterval(elapsed, 500);
   reset();
@@ -35,9 +35,12 @@ async function talk() {
     for await (const event of client.stream(microphone, { language, ...(model && { model }) })) {
       if (event.type === "ready") {
         running.begun ||= Date.now();
+        running.lost = false;
         elapsed();
-      } else if (event.type === "reconnecting") state("The connection broke. Connecting again…");
-      else if (event.type === "partial") guess(event.text);
+      } else if (event.type === "reconnecting") {
+        running.lost = true;
+        state("The connection broke. Connecting again…");
+      } else if (event.type === "partial") guess(event.text);
       else if (event.type === "final" && event.text) finals.push(heard(event));
     }
   } catch (error) {
@@ -56,8 +59,10 @@ async function talk() {
 }
 
 function stop() {
+  if (running.stopping) return;
+  running.stopping = true;
   state("Finishing…");
-  $("talk").disabled = true;
+  $("talk").setAttribute("aria-disabled", "true"); // really disabled it would lose the focus
   running.microphone.stop();
 }
 
@@ -92,7 +97,7 @@ function guess(text) {
 }
 
 function elapsed() {
-  if (running?.begun && !$("talk").disabled) $("live-state").textContent = clock((Date.now() - running.begun) / 1000);
+  if (running?.begun && !running.lost && !running.stopping) $("live-state").textContent = clock((Date.now() - running.begun) / 1000);
 }
 
 function state(text) {
@@ -101,7 +106,7 @@ function state(text) {
 }
 
 function button(on) {
-  $("talk").disabled = false;
+  $("talk").removeAttribute("aria-disabled");
   $("talk").classList.toggle("on", on);
   $("talk").replaceChildren(icon(on ? "stop" : "mic"));
   $("talk").setAttribute("aria-label", on ? "Stop" : "Start the microphone");

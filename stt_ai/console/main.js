@@ -1,10 +1,10 @@
 // The page: its views, its colours, and what it asks the service at the start.
 
-import { leftOver, openAccount, startAccount } from "./account.js";
-import { $, announce, h, notice } from "./dom.js";
+import { openAccount, startAccount } from "./account.js";
+import { $, announce, count, h, notice } from "./dom.js";
 import { startLive } from "./live.js";
 import { languageName, startResults } from "./result.js";
-import { client, session, signedIn } from "./session.js";
+import { client, filesLeft, session, signedIn } from "./session.js";
 import { startUploads } from "./upload.js";
 
 const VIEWS = ["files", "live", "account"];
@@ -51,6 +51,7 @@ async function offer() {
     notice("health", ill.length ? `Not all is well with the service: ${ill.join(", ")}.` : null);
   } catch (error) {
     notice("health", error.message);
+    addEventListener("online", offer, { once: true });
   }
 }
 
@@ -58,14 +59,17 @@ const byName = ([, one], [, other]) => one.localeCompare(other);
 
 const fill = (select, options) => select.append(...options.map(([value, text]) => h("option", { value }, text)));
 
+/** How much is left, at the top of the page; nothing where it is not known. */
 async function left() {
   const own = client;
-  $("left").textContent = leftOver(client);
   $("hint").hidden = signedIn();
-  if (!signedIn()) return;
+  if (!signedIn()) {
+    $("left").textContent = filesLeft ? `${filesLeft.remaining} of ${filesLeft.limit} left today` : "";
+    return;
+  }
   try {
-    const { allowance } = await client.account();
-    if (own === client) $("left").textContent = `${allowance.remaining} ${allowance.unit} left`;
+    const { remaining, unit } = (await client.account()).allowance;
+    if (own === client) $("left").textContent = `${count(remaining, unit.replace(/s$/, ""))} left`;
   } catch {
     // The account view says what is wrong with the key.
   }
@@ -82,6 +86,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   $("main").focus();
 });
 for (const name of ["online", "offline"]) addEventListener(name, connection);
+session.addEventListener("change", () => ($("left").textContent = "")); // it was somebody else's
 for (const name of ["change", "spent"]) session.addEventListener(name, left);
 addEventListener("hashchange", show);
 startResults();

@@ -36,8 +36,10 @@ export class Player {
 
   unload() {
     this.listening?.abort();
-    this.media?.pause();
+    this.pause();
     cancelAnimationFrame(this.frame);
+    this.media?.removeAttribute("src");
+    this.media?.load(); // lets go of the file
     this.media = null;
     this.timeline?.end();
     this.screen.replaceChildren();
@@ -61,7 +63,11 @@ export class Player {
   toggle() {
     if (!this.media || this.media.error) return;
     if (this.media.paused) this.media.play().catch(() => {});
-    else this.media.pause();
+    else this.pause();
+  }
+
+  pause() {
+    this.media?.pause();
   }
 
   #url(blob) {

@@ -1,6 +1,6 @@
 // A finished transcript and what stands beside it.
 
-import { $, announce, clock, h } from "./dom.js";
+import { $, announce, clock, count, h } from "./dom.js";
 import { exportButtons } from "./export.js";
 import { Player } from "./player.js";
 import { startSummary } from "./summary.js";
@@ -14,6 +14,7 @@ export function startResults() {
   const [seek, toggle] = [(seconds, play) => player.seek(seconds, play), () => player.toggle()];
   transcript = new Transcript($("words"), { seek, toggle, said: announce });
   summary = startSummary($("summarize"), $("summary"));
+  addEventListener("hashchange", () => $("files").hidden && player.pause());
 }
 
 export function show(file, body) {
@@ -40,15 +41,19 @@ function speakers(body) {
   $("speakers").querySelector("ul").replaceChildren(...body.speakers.map((name) => speaker(name, body)));
 }
 
+const inputs = () => [...$("speakers").querySelectorAll("input")];
+
 function speaker(name, body) {
   const own = body.segments.filter((segment) => segment.speaker === name);
   const seconds = own.reduce((sum, { start, end }) => sum + end - start, 0);
   const input = h("input", { type: "text", value: name, maxlength: 60, "aria-label": `Name of ${name}`, autocomplete: "off" });
-  input.addEventListener("change", () => {
+  // Once the focus, which is on its way to the next name, has arrived there.
+  input.addEventListener("change", () => setTimeout(() => {
     const given = input.value.trim().replace(/\s+/g, " ");
+    if (!input.isConnected) return; // another file is shown
     if (given && given !== name) rename(body, name, given);
     else input.value = name;
-  });
+  }));
   return h("li", { class: `s${voice(name, body.speakers)}` }, input, h("small", {}, clock(seconds)));
 }
 
@@ -56,10 +61,16 @@ function speaker(name, body) {
 function rename(body, from, to) {
   const all = [...body.segments, ...body.segments.flatMap((segment) => segment.words)];
   for (const part of all) if (part.speaker === from) part.speaker = to;
-  body.speakers = [...new Set(body.speakers.map((name) => (name === from ? to : name)))];
+  const renamed = body.speakers.map((name) => (name === from ? to : name));
+  body.speakers = [...new Set(renamed)];
   transcript.render(body);
   player.redraw();
+  const held = document.activeElement;
+  const focused = renamed[inputs().indexOf(held)];
   speakers(body);
+  const next = inputs()[body.speakers.indexOf(focused)];
+  next?.focus({ preventScroll: true });
+  next?.setSelectionRange(held.selectionStart, held.selectionEnd);
   announce(`${from} is ${to} now.`);
 }
 
@@ -69,7 +80,7 @@ function details(body) {
     Length: clock(body.duration),
     Words: body.segments.reduce((sum, segment) => sum + segment.words.length, 0),
     Model: body.model,
-    "Counts as": `${body.usage.credits} ${body.usage.credits === 1 ? "minute" : "minutes"}`,
+    "Counts as": count(body.usage.credits, "minute"),
   };
   const request = [h("dt", {}, "Request"), h("dd", { class: "mono" }, body.request_id)];
   return [...Object.entries(rows).flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, String(text))]), ...request];

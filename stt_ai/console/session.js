@@ -32,12 +32,18 @@ export const signOut = () => hold(null);
 /** Whether `prefix` is the beginning of the key in use. */
 export const isOwn = (prefix) => key !== null && key.startsWith(prefix);
 
-/** To be called after what may have been charged. */
-export const spent = () => session.dispatchEvent(new Event("spent"));
+/** The allowance of files as the last one left it; null: not known. Summaries and streams have their own. */
+export let filesLeft = null;
+
+/** To be called after what may have been charged; after a file, with the allowance that it left. */
+export function spent(left = filesLeft) {
+  filesLeft = left;
+  session.dispatchEvent(new Event("spent"));
+}
 
 function hold(candidate, remember = false) {
   for (const storage of [sessionStorage, localStorage]) storage.removeItem(KEY);
-  key = candidate;
+  [key, filesLeft] = [candidate, null];
   if (key !== null) (remember ? localStorage : sessionStorage).setItem(KEY, key);
   client = new Client({ apiKey: key, baseUrl: BASE });
   session.dispatchEvent(new Event("change"));

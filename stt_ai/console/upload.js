@@ -48,9 +48,11 @@ async function transcribe(file, last) {
   $("work-name").textContent = file.name;
   $("work-name").focus();
   const watching = watch(file);
+  let left;
   try {
     const options = { ...asked, idempotencyKey: key, signal: running.signal, onProgress: watching.sent };
     const body = await client.transcribe(file, options);
+    left = client.allowance;
     stage("result");
     show(file, body);
     announce(`Done: ${body.segments.length ? "the transcript is ready" : "nobody speaks in this file"}.`);
@@ -61,7 +63,7 @@ async function transcribe(file, last) {
     $("file").focus();
   } finally {
     watching.end();
-    spent();
+    spent(left);
     running = null;
   }
 }
@@ -113,6 +115,7 @@ function watch(file) {
   function end() {
     clearInterval(ticking);
     probe.removeAttribute("src");
+    probe.load(); // lets go of the file
     URL.revokeObjectURL(url);
   }
 

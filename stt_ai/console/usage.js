@@ -1,6 +1,6 @@
 // What the account has used: by day, and request by request.
 
-import { clock, failure, h } from "./dom.js";
+import { clock, count, failure, h } from "./dom.js";
 import { client } from "./session.js";
 
 const DAYS = 31;
@@ -17,12 +17,12 @@ function daysCard(days) {
   const bars = Array.from({ length: DAYS }, (_, index) => {
     const date = new Date(Date.now() - (DAYS - 1 - index) * 86_400_000).toISOString().slice(0, 10);
     const { credits = 0, requests = 0 } = byDate.get(date) ?? {};
-    const bar = h("li", { class: requests ? "" : "none", title: `${date}: ${requests} requests, ${credits} minutes` });
+    const bar = h("li", { class: requests ? "" : "none", title: `${date}: ${count(requests, "request")}, ${count(credits, "minute")}` });
     bar.style.height = `${requests ? Math.max(6, (100 * credits) / most) : 2}%`;
     return bar;
   });
   const [minutes, requests] = ["credits", "requests"].map((name) => days.reduce((sum, day) => sum + day[name], 0));
-  const told = `${minutes} minutes in ${requests} requests in the last ${DAYS} days`;
+  const told = `${count(minutes, "minute")} in ${count(requests, "request")} in the last ${DAYS} days`;
   return h("div", { class: "card" }, h("h2", {}, "Usage"),
     h("ul", { class: "days", "aria-hidden": "true" }, ...bars), h("p", { class: "muted" }, h("small", {}, told)));
 }
@@ -31,22 +31,24 @@ function requestsCard(requests, cursor) {
   const body = h("tbody", {}, ...requests.map(row));
   const titles = ["When", "What", "Sound", "Charged", "Request"];
   const head = h("tr", {}, ...titles.map((title, index) => h("th", { scope: "col", class: [2, 3].includes(index) && "number" }, title)));
+  const place = h("div");
   const more = h("button", { type: "button", hidden: !cursor }, "More");
   more.addEventListener("click", async () => {
     more.disabled = true;
+    place.replaceChildren();
     try {
       const page = await client.usage({ cursor, limit: 50 });
       body.append(...page.requests.map(row));
       cursor = page.next_cursor;
       more.hidden = !cursor;
     } catch (error) {
-      more.before(failure(error));
+      place.replaceChildren(failure(error));
     } finally {
       more.disabled = false;
     }
   });
   return h("div", { class: "card" }, h("h2", {}, "Requests"),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Requests" }, h("table", {}, h("thead", {}, head), body)), more);
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Requests" }, h("table", {}, h("thead", {}, head), body)), place, more);
 }
 
 function row({ at, kind, seconds, credits, request_id: id }) {

@@ -152,6 +152,56 @@ def test_keys_are_made_and_revoked(page: Page, service: Service) -> None:
     assert httpx.get(f"{service.url}/v1/account", headers=bearer(key), timeout=60).status_code == 401
 
 
+def test_what_one_account_was_shown_is_not_shown_to_the_next(page: Page, service: Service) -> None:
+    page.evaluate("location.hash = '#account'")
+    page.wait("document.querySelector('#account [name=name]')")
+    page.write("#account [name=name]", "Ada")
+    page.press("Enter")
+    page.wait("document.querySelector('.secret code')")
+    page.click(".keys tbody tr button")
+    page.wait("document.querySelector('dialog[open]')")
+    page.click("dialog .danger")  # the key in use: who revokes it is signed out
+    sign_in(page, service)
+    assert page.evaluate("document.querySelectorAll('.secret').length") == 0
+    # A key that is made while its account signs out: the answer comes when another one is there.
+    page.evaluate(
+        """(() => {
+          const own = window.fetch;
+          window.fetch = async (url, options) => {
+            const answer = await own(url, options);
+            if (options?.method === "POST") await new Promise((resolve) => (window.deliver = resolve));
+            return answer;
+          };
+        })()"""
+    )
+    page.write(".keys [name=name]", "laptop")
+    page.press("Enter")
+    page.wait("window.deliver")
+    sign_out(page)
+    sign_in(page, service)
+    page.evaluate("deliver(), new Promise((resolve) => setTimeout(resolve))")
+    page.evaluate("document.querySelector('#account-body').replaceChildren(), dispatchEvent(new Event('hashchange'))")
+    page.wait("document.querySelector('.figure')")  # the list as it is drawn after that
+    assert page.evaluate("document.querySelectorAll('.secret').length") == 0
+
+
+def test_who_names_one_speaker_after_the_other_is_not_interrupted(page: Page, service: Service) -> None:
+    sign_in(page, service)
+    transcribe(page, TALK)
+    page.write(".speakers input", "Ada")
+    page.click(".speakers li + li input")
+    page.wait("document.querySelector('.by b').textContent.includes('Ada')")
+    assert page.evaluate("document.activeElement === document.querySelectorAll('.speakers input')[1]")
+    page.call("Input.insertText", text="Emma")
+    page.press("Enter")
+    page.wait("[...document.querySelectorAll('.by b')].some((name) => name.textContent.includes('Emma'))")
+    assert page.evaluate("document.activeElement === document.querySelectorAll('.speakers input')[1]")
+    page.click(".play")
+    page.wait(f"!{VIDEO}.paused")
+    page.evaluate("location.hash = '#live'")
+    page.wait(f"{VIDEO}.paused")  # nobody wants to hear it there
+
+
 def test_without_a_key_a_visitor_sees_what_is_left_and_what_is_wrong(page: Page, tmp_path: Path) -> None:
     transcribe(page, DATA / "hello_3s.flac")
     assert re.fullmatch(r"\d+ of \d+ left today", page.wait("document.querySelector('#left').textContent"))
@@ -191,6 +241,98 @@ def test_an_upload_can_be_cancelled_and_a_lost_connection_is_told(page: Page, se
     page.wait("!document.querySelector('[data-kind=offline]')")
     usage = httpx.get(f"{service.url}/v1/account/usage", headers=bearer(key), timeout=60).json()
     assert usage["requests"] == []
+
+
+def test_what_a_lost_connection_kept_away_can_be_asked_for_again(page: Page, service: Service) -> None:
+    sign_in(page, service)
+    page.evaluate(
+        """(() => {
+          const own = XMLHttpRequest.prototype.setRequestHeader;
+          window.keys = [];
+          XMLHttpRequest.prototype.setRequestHeader = function (name, value) {
+            if (name === "Idempotency-Key") keys.push(value);
+            own.call(this, name, value);
+          };
+        })()"""
+    )
+    network(page, offline=True)
+    page.evaluate("location.hash = '#files', location.hash = '#account'")
+    page.wait("document.querySelector('#account-failure [role=alert]')")
+    assert page.text("#account-body") == "Sign out" and "offline" in page.text("#account-failure")
+    page.evaluate("location.hash = '#files'")
+    page.choose("#file", DATA / "hello_3s.flac")
+    page.wait("document.querySelector('#file-failure button')")
+    network(page)
+    page.click("#file-failure button")
+    page.wait("!document.querySelector('#result').hidden", 90)
+    keys = page.evaluate("keys")
+    assert len(keys) > 1 and len(set(keys)) == 1  # charged once, if it was only the answer that was lost
+    page.evaluate("location.hash = '#account'")
+    page.wait("document.querySelector('.figure')")
+    assert page.evaluate("document.querySelector('#account-failure').childElementCount") == 0
+    page.problems[:] = [problem for problem in page.problems if "ERR_INTERNET_DISCONNECTED" not in problem]
+
+
+def test_live_speech_says_that_its_connection_is_lost_until_it_is_back(page: Page, service: Service) -> None:
+    sign_in(page, service)
+    page.evaluate(
+        """(() => {
+          const { fetch, setInterval } = window;
+          const { send } = WebSocket.prototype;
+          window.ticks = [];
+          window.setInterval = (go, time) => (ticks.push(go), setInterval(go, time));
+          WebSocket.prototype.send = function (data) { (window.socket = this), send.call(this, data); };
+          window.fetch = async (...asked) => {
+            if (window.lost) await new Promise((resolve) => (window.find = resolve));
+            return fetch(...asked);
+          };
+        })()"""
+    )
+    told = "document.querySelector('#live-state').textContent"
+    page.evaluate("location.hash = '#live'")
+    page.wait("!document.querySelector('#live').hidden")
+    page.click("#talk")
+    page.wait(f"{told}.startsWith('0:')")
+    page.evaluate("lost = true, socket.close()")
+    page.wait("window.find")
+    page.evaluate("ticks.forEach((tick) => tick())")
+    assert page.evaluate(told).startswith("The connection broke")
+    page.evaluate("lost = false, find()")
+    page.wait(f"{told}.startsWith('0:')")
+    page.click("#talk")
+    page.wait(f"{told}.startsWith('Stopped')")
+    assert page.evaluate("document.activeElement.id") == "talk"
+
+
+def test_the_client_does_in_a_page_what_it_does_in_node(page: Page) -> None:
+    client = "const { Client, Microphone } = await import('/console/sdk/stt-ai.js')"
+    pieces = "async function* pieces() { for (let count = 0; count < 3; count++) yield new Uint8Array(1600); }"
+    size = f"""(async () => {{ {pieces}
+      const {{ openedFile }} = await import('/console/sdk/uploads.js');
+      return (await openedFile(pieces())).size;
+    }})()"""
+    assert page.evaluate(size) == 4800
+    abandoned = f"""(async () => {{ {client}; {pieces}
+      const leaving = new AbortController();
+      const token = () => leaving.abort(new Error("enough"));
+      try {{
+        for await (const event of new Client().stream(pieces(), {{ signal: leaving.signal, token }})) return event.type;
+      }} catch (error) {{
+        return error.message;
+      }}
+    }})()"""
+    assert page.evaluate(abandoned) == "enough"
+    opened = f"""(async () => {{ {client};
+      const {{ getUserMedia }} = MediaDevices.prototype;
+      let asked = 0;
+      navigator.mediaDevices.getUserMedia = function (...what) {{ return asked++, getUserMedia.apply(this, what); }};
+      const microphone = new Microphone();
+      await Promise.all([microphone.open(), microphone.open()]);
+      microphone.stop();
+      for await (const _ of microphone);
+      return asked;
+    }})()"""
+    assert page.evaluate(opened) == 1
 
 
 def network(page: Page, offline: bool = False, upload: int = -1) -> None:
