@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed
@@ -25,28 +25,33 @@ class Feed:
 
     def read(self, source: Iterable[bytes]) -> None:
         """In the thread that reads: all of ``source``, no faster than it is sent."""
-        began, size = time.monotonic(), 0
-        iterator = iter(source)
         try:
-            for piece in iterator:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._done or not self.talk.full)
-                    if self._done:
-                        return
-                    self.talk.add(piece)
-                    self._changed.notify_all()
-                size += len(piece)
-                if self._paced and self.talk.bytes_per_second:
-                    due = began + size / self.talk.bytes_per_second
-                    with self._changed:
-                        self._changed.wait_for(lambda: self._done, max(0.0, due - time.monotonic()))
+            iterator = iter(source)
+            try:
+                self._take(iterator)
+            finally:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
         except Exception as error:
             self._error = error
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
             self.finish()
+
+    def _take(self, iterator: Iterator[bytes]) -> None:
+        began, size = time.monotonic(), 0
+        for piece in iterator:
+            with self._changed:
+                self._changed.wait_for(lambda: self._done or not self.talk.full)
+                if self._done:
+                    return
+                self.talk.add(piece)
+                self._changed.notify_all()
+            size += len(piece)
+            if self._paced and self.talk.bytes_per_second:
+                due = began + size / self.talk.bytes_per_second
+                with self._changed:
+                    self._changed.wait_for(lambda: self._done, max(0.0, due - time.monotonic()))
 
     def send(self, socket: ClientConnection, turn: int) -> None:
         """In the thread that sends: until the connection of this ``turn`` is cut."""

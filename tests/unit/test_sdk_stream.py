@@ -7,7 +7,7 @@ import math
 import subprocess
 import threading
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -163,9 +163,33 @@ def failing() -> Iterator[bytes]:
     raise ZeroDivisionError
 
 
-def test_what_the_source_raises_reaches_who_listens(kind: str, tmp_path: Path) -> None:
+class Unopened:
+    """Fails before its first piece."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise ZeroDivisionError
+
+
+class Unclosed:
+    """Fails when it is closed."""
+
+    def __init__(self) -> None:
+        self._pieces = iter([SECOND])
+
+    def __iter__(self) -> "Unclosed":
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("make", [failing, Unopened, Unclosed])
+def test_what_the_source_raises_reaches_who_listens(kind: str, make: Callable[[], Any], tmp_path: Path) -> None:
     with live(tmp_path) as port, pytest.raises(ZeroDivisionError):
-        hear(kind, f"http://127.0.0.1:{port}", failing())
+        hear(kind, f"http://127.0.0.1:{port}", make())
 
 
 @pytest.mark.parametrize("resume_s", [120, 1e-9], ids=["remembered", "forgotten"])
