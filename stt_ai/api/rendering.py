@@ -41,7 +41,7 @@ def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
 def settled_times(words: Iterable[Word], duration: float) -> Iterator[tuple[float, float]]:
     """(start, end) of each word, rounded: 0 <= start <= end <= duration, none before the last one ended."""
     raw = list(words)
-    limit = round(duration * 100)
+    limit = round(round(duration, 2) * 100)  # of the duration that is shown: half a hundredth is rounded otherwise
     starts, latest = [], 0
     for word in raw:
         latest = min(max(latest, round(word.start * 100)), limit)

@@ -2,13 +2,14 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stt_ai.api.openai_rendering import spoken_segments, usage
 from stt_ai.api.rendering import settled_times, transcript_body
 from stt_ai.api.schemas import TranscriptBody
 from stt_ai.billing.pricing import credits_for
-from stt_ai.types import Segment, Transcript, Word
+from stt_ai.types import SAMPLE_RATE, Segment, Transcript, Word
 from tests.unit.api_support import TALK, segment, unhurried
 
 SECONDS = st.floats(-5, 500, allow_nan=False)
@@ -23,6 +24,19 @@ def test_times_are_hundredths_in_order_within_the_duration(times: list[tuple[flo
     assert all(0 <= start <= end <= round(duration, 2) for start, end in settled)
     assert all(value == round(value, 2) for pair in settled for value in pair)
     assert all(before[1] <= after[0] for before, after in pairwise(settled))
+
+
+@unhurried
+@given(st.integers(0, 10 * SAMPLE_RATE) | st.integers(0, 2_000).map(lambda n: n * 160 + 80))
+@example(17_840)
+def test_what_is_said_to_the_last_sample_ends_with_the_duration_shown(samples: int) -> None:
+    """Also where that is half a hundredth."""
+    duration = samples / SAMPLE_RATE
+    said = Transcript((Segment((Word(" a", 0.0, duration, 0.9),)),), "en", 1.0, duration, "small")
+    body = transcript_body(said, "id")
+    (spoken,) = spoken_segments(said)
+    assert body["duration"] - 0.01 - 1e-9 < body["segments"][0]["end"] <= body["duration"]
+    assert spoken["end"] == body["segments"][0]["end"] <= usage(said)["seconds"]
 
 
 @unhurried
