@@ -1,5 +1,6 @@
 """The whole job: decoding, hearing and telling speakers apart beside each other, and again where samples were lost."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -80,7 +81,8 @@ class Pipeline:
         else:
             raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
         with stage(self._meters, "attribute"):
-            told_apart = segments.split(speakers.name(hearing.words()), audio.duration)
+            # Hours of words take seconds, in which the loop serves others.
+            told_apart = await asyncio.to_thread(lambda: segments.split(speakers.name(hearing.words()), audio.duration))
         model = hearing.model.label
         self._meters.add(AUDIO, audio.duration, model=model, kind="file")
         if audio.duration:

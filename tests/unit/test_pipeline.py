@@ -1,8 +1,9 @@
 """The whole job over parts that are made of plain Python: what happens in which order, and when parts fail."""
 
 import asyncio
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +135,26 @@ async def test_words_come_in_order_at_their_place_in_the_file() -> None:
     assert transcript.text == " ".join(f"w{i}." for i in range(40))
     assert [round(s.start, 2) for s in transcript.segments] == [round(30 * i + 0.1, 2) for i in range(40)]
     assert (transcript.model, transcript.demo, transcript.duration) == ("clock", True, 1200.0)
+
+
+async def test_the_words_of_a_file_are_gone_through_beside_the_loop() -> None:
+    """A file may have very many."""
+    threads: set[int] = set()
+
+    class Watched(tuple[Word, ...]):
+        def __iter__(self) -> Iterator[Word]:
+            threads.add(threading.get_ident())
+            return super().__iter__()
+
+    class Watching(SpeakingClock):
+        async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+            heard = await super().transcribe(pcm, window, options)
+            return replace(heard, words=Watched(heard.words))
+
+    pipeline = Pipeline(spoken(windows=3), {"m": Watching()}, Voices((0.0, 90.0, "A")))
+    transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert transcript.text == "w0. w1. w2."
+    assert threads and threading.get_ident() not in threads
 
 
 async def test_the_length_is_told_once_and_before_there_is_a_transcript() -> None:
