@@ -11,8 +11,11 @@ from python_multipart.multipart import parse_options_header
 from stt_ai.errors import BadParameter, MalformedBody, MissingFile
 
 FILE = "file"
+PROMPT = "prompt"
 MAX_PARTS = 32
 MAX_FIELD_BYTES = 4096
+MAX_PROMPT_BYTES = 1 << 16
+"""Any prompt may be sent, and its end counts; beyond this it is no prompt."""
 MAX_FORM_BYTES = 1 << 20
 # What the built-in fetch makes of a form of the form-data package, instead of refusing it.
 NODE = (
@@ -163,7 +166,7 @@ class FormReader:
                 self._bare_text += data[start:end]
         elif part.name in self._known:
             part.value += data[start:end]
-            if len(part.value) > MAX_FIELD_BYTES:
+            if len(part.value) > (MAX_PROMPT_BYTES if part.name == PROMPT else MAX_FIELD_BYTES):
                 raise BadParameter(f"`{part.name}` is too long.", part.name)
 
     def _end_part(self) -> None:

@@ -185,7 +185,7 @@ VOICES, CHUNKS = "but not known by name", "found and cut by the service itself"
         (TRANSCRIPTIONS, "known_speaker_names[]", "agent", VOICES),
         (TRANSCRIPTIONS, "known_speaker_references[]", "data:audio/wav;base64," + "A" * 100_000, VOICES),
         (TRANSCRIPTIONS, "languages[]", "en", "send it as `language`"),
-        (TRANSCRIPTIONS, "prompt", "a" * 5000, "too long"),
+        (TRANSCRIPTIONS, "prompt", "a" * 70_000, "too long"),
     ],
 )
 @pytest.mark.parametrize("before", [True, False])
@@ -276,6 +276,14 @@ def test_language_names_are_the_catalogues(client: TestClient, service: Recorder
     for code, name in LANGUAGES:
         service.transcript = replace(HELLO, language=code)
         assert post(client, response_format="verbose_json").json()["language"] == name
+
+
+def test_a_prompts_length_is_counted_in_characters_and_of_a_longer_one_the_end_counts(
+    client: TestClient, service: Recorder
+) -> None:
+    for prompt in ("ж" * 4096, "a" * 4096 + "语" * 4000):
+        post(client, prompt=prompt)
+        assert service.requests[-1].prompt == prompt[-4096:]
 
 
 def test_of_a_long_prompt_and_many_keywords_the_end_counts(client: TestClient, service: Recorder) -> None:
