@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -137,10 +138,12 @@ def info(repo: str, files: dict[str, bytes]) -> dict[str, Any]:
     return {"_id": "1", "id": repo, "modelId": repo, "sha": COMMIT, "private": False, "siblings": siblings}
 
 
+@lru_cache(64)  # of files of many megabytes, in every answer
 def _git_sha(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+@lru_cache(64)  # of files of many megabytes, in every answer
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from stt_ai.errors import ModelUnavailable
 from stt_ai.models import fetch, progress, resume
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import DEMO_LABEL, ResolvedModel, SourceSettings, demo_path, resolve
+from stt_ai.models.fetch import DEMO_LABEL, ResolvedModel, SourceSettings, demo_path
 from tests.unit.hub_support import COMMIT, LoopbackHub, write_model
 
 REPO = "someone/faster-whisper-small"
@@ -32,7 +33,11 @@ PATIENCE = 120.0
 """Seconds that another process may take, on however busy a machine."""
 TOKEN = "hf_aSecretThatMustNotBeLogged"
 
+HUB_TIMEOUT = 60.0
+"""Seconds that the loopback's hub may take to answer, on a busy machine too."""
+
 Fetch = Callable[..., ResolvedModel]
+resolve: Fetch = partial(fetch.resolve, hub_timeout=HUB_TIMEOUT)
 
 needs_demo = pytest.mark.skipif(
     not (Path(fetch.__file__).parent / "demo/whisper/model.bin").is_file(), reason="the demo model is not made yet"
@@ -98,11 +103,12 @@ def same_files(folder: Path, hub: LoopbackHub) -> bool:
 
 
 def run_elsewhere(code: str, **environment: str) -> subprocess.Popen[str]:
-    """Another process, with nothing of this one's Hugging Face environment."""
+    """Another process, with nothing of this one's Hugging Face environment and all the time in the world."""
+    patience = {"HF_HUB_DOWNLOAD_TIMEOUT": "600", "HF_HUB_ETAG_TIMEOUT": "600"}
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     return subprocess.Popen(
         [sys.executable, "-c", code],
-        env=inherited | {"HF_HUB_DISABLE_TELEMETRY": "1"} | environment,
+        env=inherited | {"HF_HUB_DISABLE_TELEMETRY": "1"} | patience | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -114,7 +120,7 @@ import logging
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import resolve
 logging.basicConfig(level=logging.DEBUG)
-model = resolve(ModelEntry(id="small", name="Small", repo="{REPO}", mel_bins=80), "hub")
+model = resolve(ModelEntry(id="small", name="Small", repo="{REPO}", mel_bins=80), "hub", hub_timeout={HUB_TIMEOUT})
 print(model.origin, model.path)
 """
 
@@ -258,11 +264,11 @@ def unreachable(hub: LoopbackHub, how: str) -> dict[str, Any]:
     if how == "closed port":
         return {"endpoint": f"http://127.0.0.1:{closed_port()}"}
     if how == "unknown name":
-        return {"endpoint": "http://no-such-hub.invalid"}
+        return {"endpoint": "http://no-such-hub.invalid", "hub_timeout": 5.0}
     hub.silent, hub.trickle = how == "silence", how == "a trickle"
     hub.status = {"503": 503, "a firewall": 403}.get(how)
     hub.page = b"<html>Welcome to our network</html>" if how in ("a portal", "a firewall") else None
-    return {"endpoint": hub.endpoint, "hub_timeout": 0.5 if hub.silent or hub.trickle else 5.0}
+    return {"endpoint": hub.endpoint, "hub_timeout": 0.5 if hub.silent or hub.trickle else HUB_TIMEOUT}
 
 
 HOWS = ["closed port", "unknown name", "silence", "a trickle", "503", "a portal", "a firewall"]
@@ -396,7 +402,7 @@ def test_endpoint_token_and_cache_come_from_the_environment(hub: LoopbackHub, tm
 def test_offline_mode_uses_the_cache_and_asks_nobody(hub: LoopbackHub, cache: Path) -> None:
     resolve(ENTRY, "hub", cache_dir=cache, endpoint=hub.endpoint)
     asked = len(hub.asked)
-    then_elsewhere = RESOLVE.replace('"hub")', f'"hub", cache_dir="{cache}/empty")')
+    then_elsewhere = RESOLVE.replace('"hub",', f'"hub", cache_dir="{cache}/empty",')
     environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
     out, err = (process := run_elsewhere(RESOLVE + then_elsewhere, **environment)).communicate(timeout=PATIENCE)
     assert out.startswith("cache "), err
@@ -432,7 +438,9 @@ def test_the_shipped_model_arrives_through_the_hub_as_ctranslate2_loads_it(cache
 
 
 def test_settings_resolve_and_refuse_what_they_do_not_know(hub: LoopbackHub, cache: Path) -> None:
-    settings = SourceSettings.model_validate({"source": "hub", "cache_dir": str(cache), "endpoint": hub.endpoint})
+    settings = SourceSettings.model_validate(
+        {"source": "hub", "cache_dir": str(cache), "endpoint": hub.endpoint, "hub_timeout": HUB_TIMEOUT}
+    )
     assert settings.resolve(ENTRY).origin == "hub"
     for wrong in ({"sorce": "hub"}, {"source": "net"}, {"endpoint": "localhost"}, {"hub_timeout": 0}):
         with pytest.raises(ValidationError):

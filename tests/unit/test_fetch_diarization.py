@@ -77,7 +77,8 @@ def hub() -> Iterator[LoopbackHub]:
 @pytest.fixture
 def asking(hub: LoopbackHub, tmp_path: Path) -> Any:
     def settings(source: Source = "hub", **others: Any) -> SourceSettings:
-        return SourceSettings(**{"source": source, "cache_dir": tmp_path / "cache", "endpoint": hub.endpoint} | others)
+        where = {"cache_dir": tmp_path / "cache", "endpoint": hub.endpoint, "hub_timeout": 60}
+        return SourceSettings(**{"source": source} | where | others)
 
     return settings
 

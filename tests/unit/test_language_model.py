@@ -155,7 +155,7 @@ def sharded(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def settings(hub: LoopbackHub, tmp_path: Path, source: Source = "hub") -> SourceSettings:
-    return SourceSettings(source=source, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+    return SourceSettings(source=source, cache_dir=tmp_path / "cache", endpoint=hub.endpoint, hub_timeout=60)
 
 
 def test_a_model_in_shards_arrives_whole_and_once_and_answers(
