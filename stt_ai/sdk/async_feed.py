@@ -1,9 +1,12 @@
 """The audio's way from its source to the socket, in one event loop. `stt_ai.sdk.feed` is the same for threads."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import aclosing, suppress
+from contextvars import copy_context
 
 from websockets.asyncio.client import ClientConnection
 
@@ -95,12 +98,23 @@ async def _each(source: Source) -> AsyncGenerator[bytes, None]:
         return
     iterator = iter(source)
     try:
-        while (following := await asyncio.to_thread(_following, iterator)) is not None:
+        while (following := await _following(iterator)) is not None:
             yield following
     finally:
         with suppress(ValueError, AttributeError):  # a thread is in it still; or it is no generator
             iterator.close()  # type: ignore[attr-defined]
 
 
-def _following(iterator: Iterator[bytes]) -> bytes | None:
-    return next(iterator, None)
+async def _following(iterator: Iterator[bytes]) -> bytes | None:
+    """Not in the loop's own threads: its end would wait for them, and a source may be silent for ever."""
+    found: Future[bytes | None] = Future()
+    found.set_running_or_notify_cancel()
+
+    def read() -> None:
+        try:
+            found.set_result(next(iterator, None))
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(read,), name="stt-ai-audio", daemon=True).start()
+    return await asyncio.wrap_future(found)

@@ -307,6 +307,29 @@ def test_a_stream_that_is_given_up_waits_for_nobody(kind: str, reads: bool, tmp_
         assert eventually(lambda: all(session.closed for session in sessions.all))
 
 
+def test_a_source_that_is_silent_holds_nobody_who_leaves(tmp_path: Path) -> None:
+    speak = threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        yield 4 * SECOND
+        speak.wait()
+
+    async def leave(url: str) -> None:
+        async with AsyncClient(base_url=url) as client, client.stream(silent()) as stream:
+            async for event in stream:
+                if isinstance(event, Final):
+                    break
+
+    with live(tmp_path) as port:
+        leaving = threading.Thread(target=lambda: asyncio.run(leave(f"http://127.0.0.1:{port}")))
+        leaving.start()
+        leaving.join(PATIENCE)
+        left = not leaving.is_alive()
+        speak.set()
+        leaving.join(PATIENCE)
+    assert left
+
+
 def test_a_stream_that_was_never_read_connects_to_nobody(tmp_path: Path) -> None:
     sessions = Sessions()
     with (
