@@ -18,7 +18,7 @@ export function startAccount() {
 /** Shows the view as it is now. */
 export async function openAccount() {
   const own = ++opened;
-  $("account-failure").replaceChildren();
+  replace("account-failure", []);
   if (!signedIn()) return put(signedOut());
   try {
     const asked = [client.account(), client.keys.list(), client.usage({ limit: 20 })];
@@ -33,9 +33,12 @@ export async function openAccount() {
   }
 }
 
-function put(cards) {
-  const inside = $("account-body").contains(document.activeElement);
-  $("account-body").replaceChildren(...cards.filter(Boolean));
+const put = (cards) => replace("account-body", cards.filter(Boolean));
+
+/** Whoever had the focus in what is taken away goes on from the title. */
+function replace(id, content) {
+  const inside = $(id).contains(document.activeElement);
+  $(id).replaceChildren(...content);
   if (inside) $("account-title").focus({ preventScroll: true });
 }
 

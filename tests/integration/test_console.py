@@ -68,6 +68,7 @@ def test_a_visitor_signs_up_and_the_key_is_kept_only_while_wanted(page: Page, se
     page.write("#account [name=name]", HOSTILE)
     page.press("Enter")
     key = page.wait("document.querySelector('.secret code')?.textContent")
+    assert page.evaluate("document.activeElement.id") == "account-title"  # what had the focus is gone
     account = httpx.get(f"{service.url}/v1/account", headers=bearer(key), timeout=60).json()
     assert account["name"] == page.text("#account-body h2.name") == HOSTILE
     assert page.evaluate(KEPT) == [key, None]
