@@ -1,7 +1,9 @@
 """The database behind billing: SQLite in one file, or PostgreSQL."""
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +22,8 @@ DatabaseError = sa.exc.SQLAlchemyError
 """Base of all that the database or its driver raises."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_S = 10.0
+"""Other processes' writing to SQLite's file is waited for so long."""
 _MIGRATING = 7_388_011_402  # an advisory lock's number, ours alone
 
 
@@ -118,8 +122,23 @@ def _make_file(path: Path) -> None:
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # the driver shall not begin transactions by itself
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={round(1000 * BUSY_S)}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+    _use_wal(connection)
+
+
+def _use_wal(connection: Any) -> None:
+    """Waits by itself for another process that writes to a new file at this moment: here SQLite does not."""
+    end = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # above that byte is the kind of it
+            if not is_busy or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

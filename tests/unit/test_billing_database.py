@@ -1,11 +1,14 @@
 """Tables, migrations and what the database itself refuses, on each kind of it."""
 
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import which
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -126,6 +129,19 @@ def test_the_sqlite_file_is_for_its_owner_only_and_in_wal_mode(tmp_path: Path) -
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert modes == {"billing.db": 0o600, "billing.db-wal": 0o600, "billing.db-shm": 0o600}
     database.close()
+
+
+def test_a_new_file_that_another_process_writes_first_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "billing.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: other.rollback())
+    monkeypatch.setattr("stt_ai.billing.database.time", clock)
+    database = Database(f"sqlite:///{tmp_path / 'billing.db'}")
+    database.migrate()
+    database.close()
+    other.close()
 
 
 @pytest.mark.parametrize("durable", [True, False])
