@@ -1,6 +1,7 @@
 """The whole service as a process of its own, as an operator starts it: `serve run` on a configuration file."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -27,10 +28,18 @@ ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "serve_config.yaml"
 
 
+# Between those that Ray gives its workers and those that it and Linux give to whoever asks for any: what is bound only
+# later is taken by nobody meanwhile.
+_PORTS = random.sample(range(20_000, 30_000), 10_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Another one with each call."""
+    while True:
+        port = _PORTS.pop()
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 # For tests of other things than plans.

@@ -56,14 +56,14 @@ def total(found: Figures, name: str, **labels: str) -> float:
 
 
 def settled(service: Service) -> Figures:
-    """The figures once all is told that was done before: they stand still for longer than a report takes."""
+    """The figures once all is told that was done before: they stand still for longer than reports take that come late."""
 
     def quiet() -> bool:
         before = _counted(figures(service))
-        time.sleep(REPORT_S + 1)  # what does not come has no event
+        time.sleep(3 * REPORT_S + 1)  # what does not come has no event
         return _counted(figures(service)) == before
 
-    wait_until(quiet, 60)
+    wait_until(quiet, 120)
     return figures(service)
 
 

@@ -142,13 +142,15 @@ def hold(directory: str, ready: object, done: object) -> None:
 def test_a_killed_process_leaves_a_file_that_the_next_start_removes(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready, done = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(str(tmp_path), ready, done))
+    process = context.Process(target=hold, args=(str(tmp_path), ready, done), daemon=True)
     process.start()
-    assert ready.wait(30)
-    with TestClient(make_app(tmp_path)):
-        assert len(list(tmp_path.iterdir())) == 1, "a file in use by another replica was taken away"
-    process.kill()
-    process.join()
+    try:
+        assert ready.wait(300)
+        with TestClient(make_app(tmp_path)):
+            assert len(list(tmp_path.iterdir())) == 1, "a file in use by another replica was taken away"
+    finally:
+        process.kill()
+        process.join()
     assert len(list(tmp_path.iterdir())) == 1
     with TestClient(make_app(tmp_path)):
         assert not list(tmp_path.iterdir())
