@@ -56,7 +56,7 @@ def total(found: Figures, name: str, **labels: str) -> float:
 
 
 def settled(service: Service) -> Figures:
-    """The figures once all is told that was done before: they stand still for longer than reports take that come late."""
+    """The figures once all is told that was done before: they stand still for longer than late reports take."""
 
     def quiet() -> bool:
         before = _counted(figures(service))
