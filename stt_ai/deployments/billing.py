@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 EXPIRY_EVERY = 4  # times in the time of one lease
 PING_S = 10.0
+PING_EVERY_S = 2.0
 JUMP_S = 2.0
 """By less than that a clock that is kept right is set."""
 
@@ -49,8 +50,7 @@ class BillingDeployment:
     async def check_health(self) -> None:
         if self._expiring is None or self._expiring.done():  # here, for the constructor has no event loop
             self._expiring = asyncio.create_task(self._keep_expiring())
-        async with asyncio.timeout(PING_S):
-            await self._worker.ping()
+        await self._ping()
 
     async def _keep_expiring(self) -> None:
         """First after a lease's length, and so again after each time in which nobody could renew.
@@ -70,6 +70,20 @@ class BillingDeployment:
                 logger.warning("the clock was set by %.0f s", _wall_ahead() - clock)
             except Exception:
                 logger.exception("leases could not be expired")
+                await self._until_it_answers()
+
+    async def _until_it_answers(self) -> None:
+        """The time to renew in begins when the database is back, however long it was gone."""
+        while True:
+            try:
+                await self._ping()
+                return
+            except Exception:
+                await asyncio.sleep(PING_EVERY_S)
+
+    async def _ping(self) -> None:
+        async with asyncio.timeout(PING_S):
+            await self._worker.ping()
 
 
 def _wall_ahead() -> float:

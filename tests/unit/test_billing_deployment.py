@@ -13,7 +13,7 @@ from stt_ai.accounts import WorkKind
 from stt_ai.billing.client import BillingClient
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments import billing
-from stt_ai.deployments.billing import EXPIRY_EVERY, BillingDeployment
+from stt_ai.deployments.billing import EXPIRY_EVERY, PING_EVERY_S, BillingDeployment
 from stt_ai.errors import LeaseExpired, Unavailable
 from tests.service import kill
 from tests.unit.billing_support import NOON, Books, new_server, patiently
@@ -34,6 +34,8 @@ class Running:
         self._asleep, self._awake, self._until = asyncio.Event(), asyncio.Event(), 0.0
         self._expire = self.worker.expire_overdue
         self.worker.expire_overdue = self._swept  # type: ignore[method-assign]
+        self._ping = self.worker.ping
+        self.worker.ping = self._pinged  # type: ignore[method-assign]
 
     def wall(self) -> float:
         return self.now + self.ahead
@@ -66,6 +68,11 @@ class Running:
         if self.failing:
             raise OSError("the database is gone")
         return await self._expire()
+
+    async def _pinged(self) -> None:
+        if self.failing:
+            raise OSError("the database is gone")
+        await self._ping()
 
 
 @pytest.fixture
@@ -110,7 +117,20 @@ async def test_who_could_not_renew_has_the_time_of_a_lease_to_do_so(
     running.failing = False
     await running.let_pass(LEASE_S - LOOK_S)  # both are overdue, and a second is left
     assert not await ended(running, lease)
+    await running.let_pass(LOOK_S + PING_EVERY_S)
+    assert await ended(running, forgotten)
+    assert not await ended(running, lease)
+
+
+async def test_after_a_long_outage_there_is_the_time_of_a_lease_as_well(running: Running) -> None:
+    await running.let_pass(LEASE_S - 1)
+    lease, forgotten = await running.admitted(), await running.admitted()
+    running.failing = True
+    await running.let_pass(LEASE_S)  # since the first look, which failed, it is a second less
+    running.failing = False
     await running.let_pass(LOOK_S)
+    assert not await ended(running, lease)
+    await running.let_pass(LEASE_S)
     assert await ended(running, forgotten)
     assert not await ended(running, lease)
 
