@@ -156,7 +156,9 @@ def test_too_many_at_once_and_who_leaves_makes_room(service: Service) -> None:
         again = free.with_options(max_retries=8)
         answer = again.audio.transcriptions.with_raw_response.create(file=HELLO, model="whisper-1")
     assert answer.parse().text == SAID
-    assert answer.headers["RateLimit-Remaining"] == str(int(answer.headers["RateLimit-Limit"]) - 1)
+    # Both are charged for what they were told: a minute at least, and less than all ten.
+    used = int(answer.headers["RateLimit-Limit"]) - int(answer.headers["RateLimit-Remaining"]) - 1
+    assert 2 <= used < 20
 
 
 @pytest.mark.parametrize("stream", [False, True])
