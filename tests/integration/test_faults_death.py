@@ -39,7 +39,7 @@ def victims(service: Service, victim: str) -> list[Any]:
     return service.titled(VICTIMS[victim])
 
 
-@pytest.mark.parametrize("victim", chosen("transcriber", "HAProxy"))
+@pytest.mark.parametrize("victim", chosen("transcriber"))
 def test_a_file_and_a_stream_go_on(
     service: Service,
     ten_minutes: Path,
