@@ -80,18 +80,18 @@ async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: R
     told = summarizer.stream(wanted.text, wanted.style)
 
     async def work() -> None:
-        begun = False
+        owed = False
         try:
             async for piece in told:
                 if isinstance(piece, str):
                     await events.send("delta", {"text": piece})
-                    begun = True
+                    owed = True
                 else:
-                    body = _body(piece)
+                    owed, body = False, _body(piece)
                     await grant.settle(0, _stored(body))
                     await events.send("summary", body)
         except asyncio.CancelledError:
-            if begun:  # who leaves has what he was told
+            if owed:  # who leaves has what he was told
                 await grant.settle(0)
             raise
 
