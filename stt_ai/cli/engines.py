@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from stt_ai.engines.cores import share
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.gpu import find_gpu
@@ -94,6 +95,7 @@ class LocalTranscriber:
             self._scheduler = BatchScheduler(
                 partial(_run, engine),
                 max_batch=self._max_batch,
+                at_once=engine.workers,
                 max_queued=100_000,  # each file brings only so many at once
                 bucket=lambda job: job.options is None,
             )
@@ -134,11 +136,14 @@ def _on_gpu(device: str) -> bool:
 
 def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine, LoadedModel]:
     chosen, model = settings.transcriber, settings.models.sources.resolve(entry)
+    device = "cuda" if _on_gpu(chosen.device) else "cpu"
+    cores = share(chosen.cpu_threads, model.path, device)
     engine = WhisperEngine(
         model.path,
-        device="cuda" if _on_gpu(chosen.device) else "cpu",
+        device=device,
         compute_type=chosen.compute_type,
-        cpu_threads=chosen.cpu_threads,
+        cpu_threads=cores.threads,
+        workers=cores.at_once,
         variable_length=model.variable_length,
     )
     return engine, LoadedModel(model.label, model.demo, model.window_s, variable_length=model.variable_length)

@@ -110,31 +110,39 @@ def by_audio(
 
 
 class BusyShare:
-    """Which share of the time something goes on, between one question and the next. From any thread."""
+    """Which share of its ``places`` something takes, between one question and the next. From any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.places = 1
         self._clock = clock
         self._lock = threading.Lock()
-        self._since = clock()
+        self._asked = self._counted = clock()
+        self._inside = 0
         self._busy = 0.0
-        self._begun: float | None = None
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Not to be entered twice at once."""
-        with self._lock:
-            self._begun = begun = self._clock()
+        self._add(1)
         try:
             yield
         finally:
-            with self._lock:
-                self._busy += self._clock() - max(begun, self._since)
-                self._begun = None
+            self._add(-1)
 
     def take(self) -> float:
         """0 to 1, since it was last asked. What goes on still counts up to now."""
         with self._lock:
-            now = self._clock()
-            busy = self._busy + (now - max(self._begun, self._since) if self._begun is not None else 0.0)
-            passed, self._since, self._busy = now - self._since, now, 0.0
-        return min(1.0, busy / passed) if passed > 0 else 0.0
+            now = self._count()
+            busy, passed = self._busy, now - self._asked
+            self._asked, self._busy = now, 0.0
+        return min(1.0, busy / self.places / passed) if passed > 0 else 0.0
+
+    def _add(self, more: int) -> None:
+        with self._lock:
+            self._count()
+            self._inside += more
+
+    def _count(self) -> float:
+        now = self._clock()
+        self._busy += self._inside * (now - self._counted)
+        self._counted = now
+        return now

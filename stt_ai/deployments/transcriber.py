@@ -1,5 +1,6 @@
 """The transcriber deployment: one speech model and the batch queue before it. One deployment a model."""
 
+import os
 import time
 from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ from stt_ai.deployments.metrics import counted_batches, process_meters, watch_qu
 from stt_ai.deployments.remote import fetch_samples
 from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare
 from stt_ai.deployments.tracing import current_span, export_spans, linked_batches, traced
+from stt_ai.engines.cores import share
 from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import SttError, Unavailable
@@ -176,18 +178,26 @@ class TranscriberDeployment:
         return id(job) if alone else job.live
 
     def _load(self) -> "tuple[WhisperEngine, LoadedModel]":
+        config = self._config
+        model = resolve(config.entry, **config.source.model_dump())
+        cores = share(config.cpu_threads, model.path, config.device)
+        # OpenMP reads it when it is loaded, and Ray says 1 to light replicas: threads beyond that number would be made
+        # anew for each of the thousands of short steps of a batch.
+        os.environ["OMP_NUM_THREADS"] = str(cores.threads)
         # Here, since whoever puts the service together imports this module too and would wait for a model library.
         from stt_ai.engines.whisper import WhisperEngine
 
-        config = self._config
-        model = resolve(config.entry, **config.source.model_dump())
         engine = WhisperEngine(
             model.path,
             device=config.device,
             compute_type=config.compute_type,
-            cpu_threads=config.cpu_threads,
+            cpu_threads=cores.threads,
+            workers=cores.at_once,
             variable_length=model.variable_length,
         )
+        for share_of_time in (self._busy, self._busy_with_live):
+            share_of_time.places = cores.at_once
+        self._scheduler.at_once = cores.at_once
         loaded = LoadedModel(
             model.label,
             model.demo,
@@ -199,7 +209,7 @@ class TranscriberDeployment:
         return engine, loaded
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
-        """One batch, in the scheduler's thread: results in the order of the jobs, a failed one as its error."""
+        """One batch, in a thread of the scheduler's: results in the order of the jobs, a failed one as its error."""
         with self._busy.busy(), self._busy_with_live.busy() if jobs[0].live else nullcontext():
             return self._answers(jobs)
 

@@ -54,10 +54,12 @@ class SchedulerStats:
 
 
 class BatchScheduler(Generic[Item, Result]):
-    """Runs a batch function in a thread of its own, one batch at a time. To be used from one event loop.
+    """Runs a batch function in threads of its own, ``at_once`` batches at a time. To be used from one event loop.
 
     ``run`` takes the items of a batch and returns a result, or an exception, for each. When it raises, each item is
     run again alone, so that only those at fault fail.
+
+    ``at_once`` may be set until the first item is submitted.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class BatchScheduler(Generic[Item, Result]):
         run: Callable[[list[Item]], Sequence[Result | BaseException]],
         *,
         max_batch: int = 8,
+        at_once: int = 1,
         max_wait: float = 0.0,
         max_queued: int = 1024,
         max_queued_s: float = float("inf"),
@@ -75,6 +78,7 @@ class BatchScheduler(Generic[Item, Result]):
         """``seconds``: an item's audio, by which the queue and the model's speed are measured. ``bucket``: items that
         differ in it never share a batch. ``max_wait``: seconds that an idle model waits for a batch to fill.
         """
+        self.at_once = at_once
         self._run = run
         self._max_batch = max_batch
         self._max_wait = max_wait
@@ -83,14 +87,14 @@ class BatchScheduler(Generic[Item, Result]):
         self._clock = clock
         self._queue: BatchQueue[Item] = BatchQueue(max_queued, max_queued_s)
         self._futures: dict[Ticket[Item], asyncio.Future[Result]] = {}
-        self._running = 0
-        self._running_seconds = 0.0
+        self._running: dict[asyncio.Task[None], list[Ticket[Item]]] = {}
+        self._begun = 0.0
         self._counts: Counter[str] = Counter()
         self._sizes: Counter[int] = Counter()
         self._audio_seconds = self._busy_seconds = 0.0
         self._changed = asyncio.Event()
         self._server: asyncio.Task[None] | None = None
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="batch")
+        self._executor: ThreadPoolExecutor | None = None
         self._closed = False
 
     async def submit(
@@ -114,7 +118,8 @@ class BatchScheduler(Generic[Item, Result]):
         if deadline is not None:
             timer = loop.call_later(max(0.0, deadline - self._clock()), self._expire, ticket)
         if self._server is None:
-            self._server = loop.create_task(self._serve())
+            self._executor = ThreadPoolExecutor(self.at_once, thread_name_prefix="batch")
+            self._server = loop.create_task(self._serve(self._executor))
         self._changed.set()
         try:
             return await future
@@ -133,8 +138,8 @@ class BatchScheduler(Generic[Item, Result]):
         return SchedulerStats(
             queued=len(self._queue),
             queued_seconds=self._queue.seconds,
-            running=self._running,
-            running_seconds=self._running_seconds,
+            running=sum(len(batch) for batch in self._running.values()),
+            running_seconds=sum(ticket.seconds for batch in self._running.values() for ticket in batch),
             **{name: self._counts[name] for name in names},
             batch_sizes=tuple(sorted(self._sizes.items())),
             audio_seconds=self._audio_seconds,
@@ -142,14 +147,17 @@ class BatchScheduler(Generic[Item, Result]):
         )
 
     async def close(self) -> None:
-        """Refuses what waits and what comes, lets the running batch end, and frees the thread."""
+        """Refuses what waits and what comes, lets the running batches end, and frees the threads."""
         self._closed = True
         for ticket in self._queue.clear():
             self._fail(ticket, Unavailable(CLOSING), "rejected")
         self._changed.set()
         if self._server is not None:
             await asyncio.shield(self._server)
-        self._executor.shutdown(wait=False)
+        while self._running:
+            await asyncio.wait(self._running)
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
 
     def _admit(self, ticket: Ticket[Item]) -> None:
         if self._closed:
@@ -182,8 +190,7 @@ class BatchScheduler(Generic[Item, Result]):
             self._counts[why] += 1
             future.set_exception(error)
 
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _serve(self, threads: ThreadPoolExecutor) -> None:
         while not self._closed:
             await self._wait_for_batch()
             for late in self._queue.expired(self._clock()):
@@ -191,23 +198,33 @@ class BatchScheduler(Generic[Item, Result]):
             batch = [ticket for ticket in self._queue.take(self._max_batch) if not self._futures[ticket].done()]
             if not batch:
                 continue
-            self._running = len(batch)
-            self._running_seconds = sum(ticket.seconds for ticket in batch)
-            started = self._clock()
-            results = await loop.run_in_executor(self._executor, self._results_of, [t.item for t in batch])
-            self._busy_seconds += self._clock() - started
-            self._audio_seconds += self._running_seconds
-            self._sizes[len(batch)] += 1
-            self._running = 0
-            self._running_seconds = 0.0
-            for ticket, result in zip(batch, results, strict=True):
-                self._deliver(ticket, result)
+            if not self._running:
+                self._begun = self._clock()
+            running = asyncio.create_task(self._serve_batch(batch, threads))
+            self._running[running] = batch
+
+    async def _serve_batch(self, batch: list[Ticket[Item]], threads: ThreadPoolExecutor) -> None:
+        this = asyncio.current_task()
+        assert this is not None
+        results = await asyncio.get_running_loop().run_in_executor(threads, self._results_of, [t.item for t in batch])
+        del self._running[this]
+        now = self._clock()
+        self._busy_seconds += now - self._begun  # those that still run are busy from now on
+        self._begun = now
+        self._audio_seconds += sum(ticket.seconds for ticket in batch)
+        self._sizes[len(batch)] += 1
+        for ticket, result in zip(batch, results, strict=True):
+            self._deliver(ticket, result)
+        self._changed.set()
 
     async def _wait_for_batch(self) -> None:
-        """Until something waits and, when asked to, until the batch is full or its oldest item waited long enough."""
+        """Until something waits for which a thread is free and, when asked to, until the batch is full or its oldest
+        item waited long enough.
+        """
         while not self._closed:
             self._changed.clear()
-            batch = self._queue.peek(self._max_batch)
+            free = len(self._running) < self.at_once
+            batch = self._queue.peek(self._max_batch) if free else []
             left = min((ticket.since for ticket in batch), default=0.0) + self._max_wait - self._clock()
             if batch and (len(batch) >= self._max_batch or left <= 0):
                 return
@@ -217,7 +234,7 @@ class BatchScheduler(Generic[Item, Result]):
                 return
 
     def _results_of(self, items: list[Item]) -> list[Result | BaseException]:
-        """In the worker thread: one result or exception for each item, whatever the batch function does."""
+        """In a worker thread: one result or exception for each item, whatever the batch function does."""
         try:
             results = list(self._run(items))
             if len(results) != len(items):

@@ -43,6 +43,7 @@ class WhisperEngine:
     ) -> None:
         """Loads the CTranslate2 model in the folder ``path``. Raises `ModelUnavailable`.
 
+        ``workers`` batches can be worked on at once, each on ``cpu_threads``; 0: all cores.
         ``variable_length``: the model bears windows shorter than 30 s, so only the audio and a little silence are
         encoded. OpenAI's models do not: they repeat themselves and lose words.
         """
@@ -54,6 +55,7 @@ class WhisperEngine:
             workers=workers,
             variable_length=variable_length,
         )
+        self.workers = workers
         self._guards = guards or Guards()
         self._writer = Writer(self._model, self._guards)
         self.seconds = dict.fromkeys(("features", "encode", "detect", "generate", "align"), 0.0)

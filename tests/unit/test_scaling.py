@@ -310,3 +310,16 @@ def test_a_share_of_time_is_of_what_passed_since_it_was_last_asked() -> None:
     assert share.take() == 0.75
     clock.now += 1
     assert share.take() == 0
+
+
+def test_half_of_the_time_of_two_places_is_one_that_is_taken() -> None:
+    clock = Clock()
+    share = BusyShare(clock.time)
+    share.places = 2
+    with share.busy():
+        clock.now += 10
+        assert share.take() == 0.5
+        with share.busy():
+            clock.now += 10
+        clock.now += 10
+        assert share.take() == 0.75

@@ -297,6 +297,51 @@ async def test_closing_lets_the_running_batch_end_and_refuses_the_rest() -> None
         assert model.batches == [[0]]
 
 
+async def test_as_many_batches_run_beside_each_other_as_there_are_threads() -> None:
+    async with scheduling(at_once=2, max_batch=2) as (scheduler, model):
+        model.hold()
+        tasks = [asyncio.create_task(scheduler.submit(1))]
+        assert await model.begun() == [1]
+        tasks.append(asyncio.create_task(scheduler.submit(2)))
+        assert await model.begun() == [2]
+        tasks += await _queued(scheduler, 3, 4, 5)
+        assert (scheduler.stats().queued, scheduler.stats().running) == (3, 2)
+        model.let_go()
+        assert await asyncio.gather(*tasks) == [2, 4, 6, 8, 10]
+        assert len(model.threads) == 2
+        assert sorted(map(sorted, model.batches)) == [[1], [2], [3, 4], [5]]
+
+
+async def test_time_in_which_two_batches_run_counts_once_in_the_speed() -> None:
+    now = 0.0
+    async with scheduling(at_once=2, clock=lambda: now) as (scheduler, model):
+        model.hold()
+        tasks = [asyncio.create_task(scheduler.submit(1))]
+        await model.begun()
+        now = 1.0
+        tasks.append(asyncio.create_task(scheduler.submit(2)))
+        await model.begun()
+        now = 5.0
+        model.let_go()
+        await asyncio.gather(*tasks)
+        assert (scheduler.stats().audio_seconds, scheduler.stats().busy_seconds) == (2, 5)
+
+
+async def test_closing_waits_for_every_batch_that_runs() -> None:
+    async with scheduling(at_once=2) as (scheduler, model):
+        model.hold()
+        tasks = []
+        for item in (1, 2):
+            tasks.append(asyncio.create_task(scheduler.submit(item)))
+            await model.begun()
+        closing = asyncio.create_task(scheduler.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        model.let_go()
+        await closing
+        assert [task.result() for task in tasks] == [2, 4]
+
+
 Step = tuple[str, int]
 STEPS = st.lists(
     st.tuples(
@@ -307,18 +352,18 @@ STEPS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(STEPS, st.integers(1, 4), st.integers(1, 12))
+@given(STEPS, st.integers(1, 4), st.integers(1, 12), st.integers(1, 3))
 def test_whatever_happens_everyone_gets_one_answer_and_nothing_stays_behind(
-    steps: list[Step], max_batch: int, max_queued: int
+    steps: list[Step], max_batch: int, max_queued: int, at_once: int
 ) -> None:
-    asyncio.run(_play(steps, max_batch, max_queued))
+    asyncio.run(_play(steps, max_batch, max_queued, at_once))
 
 
-async def _play(steps: list[Step], max_batch: int, max_queued: int) -> None:
+async def _play(steps: list[Step], max_batch: int, max_queued: int, at_once: int) -> None:
     tasks: list[asyncio.Task[Any]] = []
     unhandled: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
-    async with scheduling(max_batch=max_batch, max_queued=max_queued) as (scheduler, model):
+    async with scheduling(max_batch=max_batch, max_queued=max_queued, at_once=at_once) as (scheduler, model):
         submit: dict[str, Callable[[int, int], Any]] = {
             "final": lambda n, _: scheduler.submit(n),
             "partial": lambda n, _: scheduler.submit(n, priority=Priority.PARTIAL),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,17 @@ def test_a_batch_of_different_lengths_and_languages_is_heard_as_its_windows_are_
         (alone,) = _heard(engine.transcribe_batch([window]))
         assert _text(alone) == _text(result)
         assert result.language == window[1].language
+
+
+def test_batches_at_once_are_heard_as_one_after_another(engine: WhisperEngine) -> None:
+    windows = [(_audio("five_seconds.flac"), ENGLISH), (_audio("ten_seconds_01.flac")[: 8 * 16000], DETECT)] * 4
+    two = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda window: _heard(two.transcribe_batch([window]))[0], windows))
+    finally:
+        two.close()
+    assert [_text(heard) for heard in together] == [_text(_heard(engine.transcribe_batch([w]))[0]) for w in windows]
 
 
 def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict[str, Any]) -> None:

@@ -1,0 +1,36 @@
+"""How a speech model on CPU shares the cores out."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+SMALL_BYTES = 32 << 20
+MOST_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """``at_once`` batches run beside each other, each on ``threads`` threads."""
+
+    threads: int
+    at_once: int = 1
+
+
+def share(threads: int, model: Path, device: str = "cpu") -> Cores:
+    """For the CTranslate2 model in the folder ``model``. ``threads`` as an operator says, or 0.
+
+    0: all cores for one batch, but of a small model one for each batch. Its steps are so short that threads spend more
+    time waiting for each other than they save: the demo model takes half as long again on two cores as on one.
+    """
+    cores = os.cpu_count() or 1
+    if threads or device != "cpu" or _weights(model) > SMALL_BYTES:
+        return Cores(threads or cores)
+    return Cores(1, min(cores, MOST_AT_ONCE))
+
+
+def _weights(model: Path) -> int:
+    """Bytes; of a model without weights, which whoever loads it will say, none."""
+    try:
+        return (model / "model.bin").stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,36 @@
+"""How the cores are shared out among batches, and what that does to what is heard."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stt_ai.engines.cores import MOST_AT_ONCE, SMALL_BYTES, Cores, share
+from stt_ai.models.fetch import demo_path
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    with (tmp_path / "model.bin").open("wb") as file:
+        file.truncate(SMALL_BYTES + 1)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 2), (64, MOST_AT_ONCE)])
+def test_a_small_model_has_a_core_for_each_batch(monkeypatch: pytest.MonkeyPatch, cores: int, at_once: int) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert share(0, demo_path()) == Cores(1, at_once)
+
+
+def test_a_large_one_has_all_cores_for_one_batch(monkeypatch: pytest.MonkeyPatch, large: Path) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert share(0, large) == Cores(8)
+
+
+def test_what_the_operator_says_holds_for_every_model(large: Path) -> None:
+    assert share(3, demo_path()) == share(3, large) == Cores(3)
+
+
+def test_on_a_gpu_one_batch_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert share(0, demo_path(), "cuda").at_once == 1
