@@ -36,6 +36,8 @@ export RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S ?= 60
 export RAY_process_group_cleanup_enabled ?= 1
 # A busy or slow machine may take longer than the default half minute to start Ray.
 export RAY_raylet_start_wait_time_s ?= 120
+# Ray starts replicas at niceness 15: whatever else runs on the machine, its own helpers too, would go before the models.
+export RAY_worker_niceness ?= 0
 
 .PHONY: serve test check bench audit demo-models clean
 

@@ -24,3 +24,5 @@ export RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S="${RAY_SERVE_PROXY_READY_CHECK_TIME
 export RAY_process_group_cleanup_enabled="${RAY_process_group_cleanup_enabled:-1}"
 # A busy or slow machine may take longer than the default half minute to start Ray.
 export RAY_raylet_start_wait_time_s="${RAY_raylet_start_wait_time_s:-120}"
+# Ray starts replicas at niceness 15: whatever else runs on the machine, its own helpers too, would go before the models.
+export RAY_worker_niceness="${RAY_worker_niceness:-0}"
