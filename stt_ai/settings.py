@@ -77,7 +77,9 @@ class TranscriberSettings(_Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpu_fraction: float = Field(0.5, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
     compute_type: str = Field("default", description="CTranslate2's: default, int8, float16, int8_float16, …")
-    cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
+    cpu_threads: int = Field(
+        0, ge=0, description="Threads of one batch on CPU. 0: all cores, or one where the model is small."
+    )
     beam_size: int = Field(5, ge=1, le=10)
     max_batch: int = Field(0, ge=0, description="Windows decoded together. 0: 16 on a GPU, 8 on CPU.")
     max_queued_s: float = Field(7200, gt=0, description="Seconds of audio that may wait at one replica.")

@@ -19,6 +19,7 @@ from stt_ai.errors import ReplicaLost
 from stt_ai.types import DecodedAudio, Samples, Upload
 
 _MADV_DONTNEED = 4
+_WORTH_LETTING_GO = 4 << 20  # bytes; to look takes a millisecond or two, and short clips are in a hurry
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,6 +30,8 @@ def put_and_let_go(chunk: Samples) -> "ray.ObjectRef[Samples]":
     audio that is a gigabyte. Letting go of a shared page loses nothing.
     """
     reference = ray.put(chunk)
+    if chunk.nbytes < _WORTH_LETTING_GO:
+        return reference
     stored = ray.get(reference)
     start = -(-stored.ctypes.data // mmap.PAGESIZE) * mmap.PAGESIZE
     length = (stored.ctypes.data + stored.nbytes - start) // mmap.PAGESIZE * mmap.PAGESIZE

@@ -9,7 +9,7 @@ import pytest
 
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import find_ffmpeg
-from stt_ai.errors import NoAudioTrack, SttError
+from stt_ai.errors import NoAudioTrack, SttError, Unavailable
 from stt_ai.types import DecodedAudio, Upload
 from tests.unit.media_support import (
     AUDIO,
@@ -147,3 +147,31 @@ def test_wav_read_directly_is_what_ffmpeg_reads(decoder: FileDecoder, tmp_path: 
     padded.write_bytes(data[:at] + b"LIST\x03\0\0\0abc\0" + data[at:] + b"LIST\x04\0\0\0tail")
     for path in (plain, padded):
         assert np.array_equal(samples_of(decoder.decode(Upload(path, 0))), sound())
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an ffmpeg, which alone is on PATH."""
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("STT_AI_FFMPEG", raising=False)
+    return tmp_path
+
+
+def test_an_ffmpeg_on_path_is_taken_else_the_one_of_the_wheel(programs: Path) -> None:
+    assert find_ffmpeg.__wrapped__() == str(programs / "ffmpeg")
+    (programs / "ffmpeg").unlink()
+    assert find_ffmpeg.__wrapped__() == FFMPEG
+
+
+def test_which_ffmpeg_is_the_operators_to_say(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STT_AI_FFMPEG", "bundled")
+    assert find_ffmpeg.__wrapped__() == FFMPEG
+    other = (programs / "ffmpeg").rename(programs / "ffmpeg8")
+    monkeypatch.setenv("STT_AI_FFMPEG", str(other))
+    assert find_ffmpeg.__wrapped__() == str(other)
+    monkeypatch.setenv("STT_AI_FFMPEG", str(programs / "missing"))
+    with pytest.raises(Unavailable, match="not where it was said"):
+        find_ffmpeg.__wrapped__()
