@@ -43,6 +43,10 @@ MIDDLEWARES = {
     "FORWARDED_ALLOW_IPS": "",
 }
 
+# For a replica that leaves its work to threads of its own: Serve's loop runs its code, and not another one in a thread,
+# which takes 0.7 ms a call.
+IN_ONE_LOOP = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
+
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
 LIGHT = 0.1
@@ -168,7 +172,7 @@ def _billing(settings: BillingSettings) -> Application:
             num_replicas=1,  # more with PostgreSQL only; two for the time of a redeploy is well with SQLite too
             max_surge_percent=SURGE,
             max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
-            ray_actor_options={"num_cpus": LIGHT},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": IN_ONE_LOOP}},
             graceful_shutdown_timeout_s=30,
             health_check_period_s=5,
             health_check_timeout_s=30,
