@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stt_ai.errors import ModelUnavailable, SttError, Unavailable
+from stt_ai.speech.cleanup import without_tail_loop
 from stt_ai.types import Prompt
 
 logger = logging.getLogger(__name__)
@@ -126,14 +127,18 @@ class _Answer:
         self._ended = False
 
     def goes_on_with(self, token: int) -> bool:
-        """Takes the next token. False: it is at its end, or full, or nobody waits for it any more."""
+        """Takes the next token. False: it is at its end, or full, in a loop, or nobody waits for it any more."""
         self._ended = token in self._ends
         if not self._ended:
             self._tokens.append(token)
+        # Of what it has not learnt a model may say one thing for ever: said once it is enough.
+        said_once = without_tail_loop(self._tokens)
+        loops, self._tokens = len(said_once) < len(self._tokens), list(said_once)
         self._failure = self._question.failure
         if self._failure is None and self._question.hear is not None:
             self._question.hear(self._text.rstrip("\ufffd"))
-        return not self._ended and self._failure is None and len(self._tokens) < self._question.prompt.max_tokens
+        done = self._ended or loops or len(self._tokens) >= self._question.prompt.max_tokens
+        return not done and self._failure is None
 
     @property
     def result(self) -> str | SttError:

@@ -1,14 +1,17 @@
-"""Guards against what Whisper writes when it hears badly: loops, and text for audio that holds none.
+"""Guards against what models write where they know nothing to say: loops, and text for audio that holds none.
 
-The thresholds are the ones that Whisper's authors chose and that faster-whisper documents.
+The thresholds of `Guards` are the ones that Whisper's authors chose and that faster-whisper documents.
 """
 
 import unicodedata
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from stt_ai.types import SAMPLE_RATE, SpeechRegion, Word
+
+Unit = TypeVar("Unit", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,15 @@ def tail_loop(units: Sequence[Hashable], *, longest: int = 30) -> int:
         if _repeats(units, len(units) - size, size) >= _many(size):
             return size
     return 0
+
+
+def without_tail_loop(units: Sequence[Unit]) -> Sequence[Unit]:
+    """The sequence with the loop that it ends on, as `tail_loop` finds it, left once."""
+    size = tail_loop(units)
+    if not size:
+        return units
+    times = _repeats(units, len(units) - size, size)
+    return units[: len(units) - size * (times - 1)]
 
 
 def _many(size: int) -> int:

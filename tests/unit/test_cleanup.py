@@ -15,6 +15,7 @@ from stt_ai.speech.cleanup import (
     is_invented,
     is_silence,
     tail_loop,
+    without_tail_loop,
 )
 from stt_ai.types import SAMPLE_RATE, SpeechRegion, Word
 
@@ -85,13 +86,19 @@ def test_when_none_is_believed_the_likeliest_without_repetition_is_kept() -> Non
     st.lists(st.integers(0, 3), max_size=30), st.lists(st.integers(0, 9), min_size=1, max_size=12), st.integers(8, 12)
 )
 def test_whatever_ends_by_repeating_itself_is_found(head: list[int], gram: list[int], times: int) -> None:
-    size = tail_loop(head + gram * times)
+    units = head + gram * times
+    size = tail_loop(units)
     assert 0 < size <= len(gram)
+    once = list(without_tail_loop(units))
+    assert once == units[: len(once)]
+    assert once[-size:] == units[-size:]
+    assert once[-2 * size : -size] != once[-size:]
 
 
 @given(st.lists(st.integers(), unique=True, max_size=100))
 def test_what_never_repeats_is_no_loop(units: list[int]) -> None:
     assert tail_loop(units) == 0
+    assert without_tail_loop(units) == units
     words = [Word(f" w{unit}", 0, 1, 1) for unit in units]
     assert collapse_loops(words) == tuple(words)
 
