@@ -1,36 +1,28 @@
 """What it adds to a request that its caller is known and charged, and how soon a bad key is refused."""
 
+import secrets
 import socket
 import time
 
 import httpx
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.both_doors import OPEN
 from tests.benchmarks.report import Result
-from tests.service import Service
+from tests.service import Service, wait_until
 from tests.speech import DATA
+from tests.watching import Collector, collecting
 
 CLIP = DATA / "five_seconds.flac"
+WHOLE = "POST /v1/transcribe"
 MOST_MS = 10
 MOST_REFUSAL_S = 0.2
 UNREAD = 2_000_000_000
 
 
 def run(bench: Bench, result: Result) -> None:
-    bench.stop_service()
-    folder = bench.folder / "both_doors"
-    folder.mkdir()
-    service = Service(folder, bench.arguments(), import_path="tests.benchmarks.both_doors:build")
-    bench.say("starting the service with both doors")
-    service.start()
-    try:
-        _measure(bench, result, service)
-    finally:
-        service.stop()
-
-
-def _measure(bench: Bench, result: Result, service: Service) -> None:
+    service = bench.service(both_doors=True)
     data, key = CLIP.read_bytes(), service.new_key()
     with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=300) as client:
 
@@ -53,11 +45,57 @@ def _measure(bench: Bench, result: Result, service: Service) -> None:
         bench.warm_up(calls)
         rounds = 10 if bench.quick else 100
         taken = bench.alternate(calls, rounds=rounds, budget_s=240, least=rounds // 2)
+        waits = _waits(bench, client, data)
     charged, free, admitted, open_, refused = [result.add(name, values) for name, values in taken.items()]
-    result.difference("added to a whole request at p50", charged, free, at_most=MOST_MS)
-    result.difference("of it by entering and leaving alone", admitted, open_)
+    asked, unasked, charging = [result.add(name, values) for name, values in waits.items()]
+    result.difference("added by admission at p50", asked, unasked, at_most=MOST_MS)
+    result.find("added by charging at p50, before the answer", charging.median * 1000, "ms")
+    result.difference("added to a whole request at p50", charged, free)
+    result.difference("added by entering and leaving alone", admitted, open_)
     result.find("a bad key before 2 GB is refused at p50", refused.median, "s", at_most=MOST_REFUSAL_S)
     result.notes.append("Both doors are in one ingress replica, before the same pipeline; the books are in SQLite.")
+
+
+def _waits(bench: Bench, client: httpx.Client, data: bytes) -> dict[str, list[float]]:
+    """Seconds in the ingress until a request's body is read, through either door, and those that its charge takes.
+
+    One request follows the other: what waits in between is not the service's.
+    """
+    traces: dict[str, list[bytes]] = {"": [], OPEN: []}
+    with collecting() as collector:
+        for _ in range(10 if bench.quick else 50):
+            for door, sent in traces.items():
+                trace = secrets.token_bytes(16)
+                headers = {"traceparent": f"00-{trace.hex()}-{secrets.token_hex(8)}-01"}
+                fields = {"diarize": "false", "language": "en"}
+                client.post(f"{door}/v1/transcribe", files={"file": data}, data=fields, headers=headers)
+                sent.append(trace)
+        everything = [trace for sent in traces.values() for trace in sent]
+        wait_until(lambda: all(_in_ingress(collector, trace, WHOLE) for trace in everything), 60)
+    read = {
+        door: [
+            _first(collector, trace, "upload").start_time_unix_nano
+            - _first(collector, trace, WHOLE).start_time_unix_nano
+            for trace in sent
+        ]
+        for door, sent in traces.items()
+    }
+    charges = [_in_ingress(collector, trace, "billing")[-1] for trace in traces[""]]  # after admission and reservation
+    waits = {
+        "until the body is read, with a key": read[""],
+        "until the body is read, nobody asks": read[OPEN],
+        "charging": [span.end_time_unix_nano - span.start_time_unix_nano for span in charges],
+    }
+    return {name: [nanoseconds / 1e9 for nanoseconds in values] for name, values in waits.items()}
+
+
+def _first(collector: Collector, trace: bytes, name: str) -> Span:
+    return _in_ingress(collector, trace, name)[0]
+
+
+def _in_ingress(collector: Collector, trace: bytes, name: str) -> list[Span]:
+    found = [span for span in collector.of("ingress", name) if span.trace_id == trace]
+    return sorted(found, key=lambda span: span.start_time_unix_nano)
 
 
 def _refusal(service: Service) -> float:

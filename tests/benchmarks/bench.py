@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 
+from tests.benchmarks.both_doors import BOTH
 from tests.benchmarks.peer import Peer
 from tests.service import Service
 from tests.speech import DATA, word_error_rate
+from tests.watching import ENVIRONMENT
 
 SETTLE_S = 0.3
 """Between two runs: OpenMP's threads go on spinning for 0.2 s after their work, and would slow what comes next."""
@@ -26,7 +28,7 @@ class Bench:
     """One run of the benchmarks. At most one service and one peer are alive at a time.
 
     ``window_s``: the longest window that the service gives to the model. ``threads`` are the peer's;
-    ``service_threads`` 0: the service takes as many as its configuration says. ``minutes``: how long the soak takes.
+    ``service_threads`` 0: the service shares the cores out as it is shipped. ``minutes``: how long the soak takes.
     """
 
     folder: Path
@@ -62,7 +64,7 @@ class Bench:
         if self._peer is None:
             self.say("loading the model into the peer's process")
             log = self.folder / "peer.log"
-            setting = (str(self.model), self.threads, self.compute_type, self.variable_length, self.window_s)
+            setting = (str(self.model), self.service_threads, self.compute_type, self.variable_length, self.window_s)
             self._peer = Peer(setting, log)
         return self._peer
 
@@ -71,28 +73,45 @@ class Bench:
             self._peer.stop()
             self._peer = None
 
-    def service(self, transcriber: dict[str, Any] | None = None, haproxy: bool = True, padded: bool = False) -> Service:
+    def service(
+        self,
+        transcriber: dict[str, Any] | None = None,
+        haproxy: bool = True,
+        padded: bool = False,
+        both_doors: bool = False,
+    ) -> Service:
         """The running service with these settings; one with others is stopped first.
 
         ``padded``: the model is given 30 s whatever the window's length, as models that bear nothing shorter are.
+        ``both_doors``: also without accounts, and with traces of the requests that ask for them.
         """
-        key = json.dumps([transcriber, haproxy, padded])
+        key = json.dumps([transcriber, haproxy, padded, both_doors])
         if self._service is None or self._key != key:
-            self.prepare(transcriber, haproxy, padded)
+            self.prepare(transcriber, haproxy, padded, both_doors)
             assert self._service is not None
             self.say(f"starting the service {key}")
             self._service.start(timeout=180)
         assert self._service is not None
         return self._service
 
-    def prepare(self, transcriber: dict[str, Any] | None = None, haproxy: bool = True, padded: bool = False) -> Service:
+    def prepare(
+        self,
+        transcriber: dict[str, Any] | None = None,
+        haproxy: bool = True,
+        padded: bool = False,
+        both_doors: bool = False,
+    ) -> Service:
         """A service that is not started yet, in place of the one that runs."""
         self.stop_service()
-        self._key = json.dumps([transcriber, haproxy, padded])
+        self._key = json.dumps([transcriber, haproxy, padded, both_doors])
         self._started += 1
         folder = self.folder / f"service_{self._started}"
         folder.mkdir()
-        self._service = Service(folder, self.arguments(transcriber or {}, padded), haproxy)
+        arguments = self.arguments(transcriber or {}, padded)
+        if both_doors:
+            self._service = Service(folder, arguments, haproxy, BOTH, ENVIRONMENT)
+        else:
+            self._service = Service(folder, arguments, haproxy)
         return self._service
 
     def stop_service(self) -> None:
@@ -149,13 +168,16 @@ class Caller:
         self._client = httpx.Client(base_url=service.url, timeout=900)
 
     def transcribe(
-        self, path: Path, language: str | None = None, diarize: bool = False
+        self, path: Path, language: str | None = None, diarize: bool = False, door: str = ""
     ) -> tuple[float, dict[str, Any]]:
-        """(seconds until the whole answer was here, the answer). Raises unless it is a 200."""
+        """(seconds until the whole answer was here, the answer). Raises unless it is a 200.
+
+        ``door``: what stands before the API's paths.
+        """
         fields = {"diarize": str(diarize).lower(), **({"language": language} if language else {})}
         data = path.read_bytes()
         begin = time.perf_counter()
-        answer = self._client.post("/v1/transcribe", files={"file": (path.name, data)}, data=fields)
+        answer = self._client.post(f"{door}/v1/transcribe", files={"file": (path.name, data)}, data=fields)
         seconds = time.perf_counter() - begin
         if answer.status_code != 200:
             raise RuntimeError(f"the service answered {answer.status_code}: {answer.text}")

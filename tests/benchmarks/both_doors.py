@@ -6,6 +6,7 @@ import stt_ai.app
 from stt_ai.settings import Settings
 
 OPEN = "/open"
+BOTH = f"{__name__}:build"
 make_api = stt_ai.app.make_api
 
 

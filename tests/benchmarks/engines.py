@@ -1,8 +1,7 @@
 """The models in one process, without the service: faster-whisper as it comes, and our engine bare."""
 
-import tempfile
+import os
 import time
-import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
 from stt_ai.api.rendering import transcript_body
+from stt_ai.engines.cores import share
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.malloc import keep_freed_memory
 from stt_ai.engines.whisper import WhisperEngine
@@ -25,33 +25,36 @@ Languages = list[str | None]
 
 
 class Engines:
-    """One model loaded twice, by faster-whisper and by our engine, with the same threads and compute type.
+    """One model loaded by faster-whisper and by our engine, on the same cores and with the same compute type.
 
-    faster-whisper gets the allocator as our engine sets it: what that brings is no merit of the service.
+    faster-whisper gets the allocator as our engine sets it: what that brings is no merit of the service. ``threads`` 0:
+    our engine takes those that the service gives to a batch, and faster-whisper all cores, unless a call says less.
     """
 
     def __init__(self, folder: str, threads: int, compute_type: str, variable_length: bool, window_s: float) -> None:
         keep_freed_memory()
         self._folder = Path(folder)
         self._window_samples = round(window_s * SAMPLE_RATE)
-        self._threads = threads
+        self._cores = threads or os.cpu_count() or 1
         self._compute_type = compute_type
         self._variable_length = variable_length
-        self._whisper = WhisperModel(folder, device="cpu", compute_type=compute_type, cpu_threads=threads)
-        self._batched = BatchedInferencePipeline(self._whisper)
-        self._engine = self._load(threads, 1, variable_length)
+        self._loaded: dict[int, WhisperModel] = {}
+        self._whisper(self._cores)
+        self._engine = self._load(share(threads, self._folder).threads, 1, variable_length)
         self._decoder = FileDecoder()
-        self._folder_of_wavs = tempfile.TemporaryDirectory(prefix="stt-bench-wav-")
         self._windows_of: dict[str, list[Samples]] = {}
         self._floats_of: dict[str, Any] = {}
 
-    def batched(self, files: list[str], languages: Languages, batch: int, chunk_s: int = 30) -> Answer:
+    def batched(
+        self, files: list[str], languages: Languages, batch: int, chunk_s: int = 30, threads: int = 0
+    ) -> Answer:
         """faster-whisper's batched pipeline on files, one after another: decoding and VAD are its own.
 
         ``chunk_s``: the longest chunk that it gives to the model, which it fills up to 30 s.
         """
         asked = list(zip(files, languages, strict=True))
-        return _timed(lambda: [self._run_batched(file, language, batch, chunk_s) for file, language in asked])
+        pipeline = BatchedInferencePipeline(self._whisper(threads or self._cores))
+        return _timed(lambda: [_run_batched(pipeline, file, language, batch, chunk_s) for file, language in asked])
 
     def plain(self, files: list[str], languages: Languages) -> Answer:
         """`WhisperModel.transcribe` on files, one after another, with its VAD."""
@@ -79,11 +82,7 @@ class Engines:
         return _timed(lambda: [one(*asked) for asked in zip(files, languages, strict=True)])
 
     def pieces(self, file: str, language: str | None) -> Answer:
-        """Seconds that each part of a request takes by itself; ``decode_wav``: decoding without ffmpeg."""
-        wav = self._as_wav(file)
-        begin = time.perf_counter()
-        self._decoder.decode(Upload(wav, wav.stat().st_size, wav.name))
-        decode_wav = time.perf_counter() - begin
+        """Seconds that each part of a request takes by itself."""
         clock = [time.perf_counter()]
         audio, samples = self._decode(file)
         clock.append(time.perf_counter())
@@ -94,8 +93,7 @@ class Engines:
         spoken = segments.split(words, audio.duration)
         transcript_body(Transcript(spoken, "en", 1.0, audio.duration, "bench"), "bench")
         clock.append(time.perf_counter())
-        taken = dict(zip(("decode", "model", "render"), np.diff(clock).tolist(), strict=True))
-        return {**taken, "decode_wav": decode_wav}
+        return dict(zip(("decode", "model", "render"), np.diff(clock).tolist(), strict=True))
 
     def batch_of(self, files: list[str], language: str | None, batch: int) -> Answer:
         """Our engine on the windows of many files in batches of ``batch``."""
@@ -104,7 +102,7 @@ class Engines:
 
     def two_workers(self, files: list[str], language: str | None, batch: int) -> Answer:
         """The same by two batches at once, each on half of the threads."""
-        engine = self._load(max(1, self._threads // 2), 2, self._variable_length)
+        engine = self._load(max(1, self._cores // 2), 2, self._variable_length)
         parts = self._in_batches(files, batch)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda part: self._heard(engine, part, language), parts[:2]))
@@ -124,14 +122,15 @@ class Engines:
             variable_length=variable_length,
         )
 
-    def _run_batched(self, file: str, language: str | None, batch: int, chunk_s: int) -> str:
-        found, _ = self._batched.transcribe(
-            file, language=language, beam_size=BEAM, word_timestamps=True, batch_size=batch, chunk_length=chunk_s
-        )
-        return "".join(segment.text for segment in found)
+    def _whisper(self, threads: int) -> WhisperModel:
+        """faster-whisper's model, loaded when it is first wanted on so many threads."""
+        if threads not in self._loaded:
+            setting = {"device": "cpu", "compute_type": self._compute_type, "cpu_threads": threads}
+            self._loaded[threads] = WhisperModel(str(self._folder), **setting)
+        return self._loaded[threads]
 
     def _run_plain(self, audio: Any, language: str | None, vad_filter: bool) -> str:
-        found, _ = self._whisper.transcribe(
+        found, _ = self._whisper(self._cores).transcribe(
             audio, language=language, beam_size=BEAM, word_timestamps=True, vad_filter=vad_filter
         )
         return "".join(segment.text for segment in found)
@@ -142,17 +141,6 @@ class Engines:
         chunks = dict(enumerate(audio.pcm.chunks))
         packed = windows.pack(audio.regions, max_samples=self._window_samples)
         return audio, [windows.gather(window, audio.pcm.chunk_samples, chunks) for window in packed]
-
-    def _as_wav(self, file: str) -> Path:
-        """The same samples in the form that needs no ffmpeg."""
-        path = Path(self._folder_of_wavs.name, Path(file).stem + ".wav")
-        if not path.exists():
-            source = Path(file)
-            pcm = self._decoder.decode(Upload(source, source.stat().st_size, source.name)).pcm
-            with wave.open(str(path), "wb") as out:
-                out.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-                out.writeframes(np.concatenate(pcm.chunks).tobytes())
-        return path
 
     def _windows(self, file: str) -> list[Samples]:
         if file not in self._windows_of:
@@ -170,6 +158,13 @@ class Engines:
         if len(heard) < len(results):
             raise RuntimeError(f"the engine failed: {results}")
         return heard
+
+
+def _run_batched(pipeline: BatchedInferencePipeline, file: str, language: str | None, batch: int, chunk_s: int) -> str:
+    found, _ = pipeline.transcribe(
+        file, language=language, beam_size=BEAM, word_timestamps=True, batch_size=batch, chunk_length=chunk_s
+    )
+    return "".join(segment.text for segment in found)
 
 
 def _text(heard: list[WindowTranscript]) -> str:

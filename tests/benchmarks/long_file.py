@@ -1,7 +1,9 @@
 """Ten minutes of speech in one file, against faster-whisper's batched pipeline at its best batch size."""
 
+import itertools
 from typing import Any
 
+from stt_ai.engines.cores import share
 from tests.benchmarks.bench import Bench, Call, Caller
 from tests.benchmarks.report import Result
 from tests.speech import DATA
@@ -23,9 +25,9 @@ class Contestants:
     def ours(self, language: str | None) -> Call:
         return lambda: self._kept(f"service, {_said(language)}", *self._caller.transcribe(PATH, language))
 
-    def theirs(self, language: str | None, batch: int, chunk_s: int) -> Call:
+    def theirs(self, language: str | None, batch: int, threads: int, chunk_s: int) -> Call:
         """The peer with chunks of at most ``chunk_s`` seconds."""
-        asked = {"files": [str(PATH)], "languages": [language], "batch": batch, "chunk_s": chunk_s}
+        asked = {"files": [str(PATH)], "languages": [language], "batch": batch, "chunk_s": chunk_s, "threads": threads}
 
         def call() -> float:
             answer = self._peer.ask("batched", **asked)
@@ -34,18 +36,25 @@ class Contestants:
 
         return call
 
-    def best_batch(self, result: Result, chunk_s: int) -> int:
-        """The peer's fastest batch size; the second run of each counts where a run is short."""
+    def best(self, result: Result, chunk_s: int) -> tuple[int, int]:
+        """The peer's fastest (batch size, threads); the second run of each counts where a run is short."""
         seconds = {}
-        self.theirs("en", 8, chunk_s)()
-        for batch in (4, 16) if self._bench.quick else BATCHES:
-            call = self.theirs("en", batch, chunk_s)
-            seconds[batch] = call()
-            if seconds[batch] < 6 and not self._bench.quick:
-                seconds[batch] = min(seconds[batch], call())
-            result.find(f"peer, chunks of {chunk_s} s, batch size {batch}", seconds[batch], "s")
-            self._bench.say(f"peer, chunks of {chunk_s} s, batch size {batch}: {seconds[batch]:.1f} s")
-        return min(seconds, key=lambda batch: seconds[batch])
+        self.theirs("en", 8, self._bench.threads, chunk_s)()
+        for batch, threads in itertools.product((4, 16) if self._bench.quick else BATCHES, self._threads()):
+            call = self.theirs("en", batch, threads, chunk_s)
+            taken = call()
+            if taken < 6 and not self._bench.quick:
+                taken = min(taken, call())
+            seconds[batch, threads] = taken
+            which = f"peer, chunks of {chunk_s} s, batch size {batch}, threads {threads}"
+            result.find(which, taken, "s")
+            self._bench.say(f"{which}: {taken:.1f} s")
+        return min(seconds, key=lambda setting: seconds[setting])
+
+    def _threads(self) -> tuple[int, ...]:
+        """All cores, and those of one batch in the service where these are fewer."""
+        ours = share(self._bench.service_threads, self._bench.model).threads
+        return tuple({ours, self._bench.threads})
 
     def report_errors(self, result: Result) -> None:
         for who, text in self._texts.items():
@@ -61,15 +70,16 @@ class Contestants:
 
 def run(bench: Bench, result: Result) -> None:
     who = Contestants(bench)
-    bench.say("the peer's batch sizes")
-    best = {chunk_s: who.best_batch(result, chunk_s) for chunk_s in _chunk_lengths(bench)}
+    bench.say("the peer's batch sizes and threads")
+    best = {chunk_s: who.best(result, chunk_s) for chunk_s in _chunk_lengths(bench)}
     who.ours("en")()
     least, rounds = (1, 1) if bench.quick else (3, 7)
     for language, budget in (("en", 110.0), (None, 60.0)):
         said = _said(language)
         calls = {f"service, {said}": who.ours(language)}
-        for chunk_s, batch in best.items():
-            calls[f"peer, chunks of {chunk_s} s, batch size {batch}, {said}"] = who.theirs(language, batch, chunk_s)
+        for chunk_s, (batch, threads) in best.items():
+            name = f"peer, chunks of {chunk_s} s, batch size {batch}, threads {threads}, {said}"
+            calls[name] = who.theirs(language, batch, threads, chunk_s)
         taken = bench.alternate(calls, rounds, budget, least)
         ours, *others = [result.add(name, values) for name, values in taken.items()]
         for chunk_s, theirs in zip(best, others, strict=True):

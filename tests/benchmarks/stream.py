@@ -107,7 +107,7 @@ def _replay(bench: Bench, name: str, streams: int, sentences: int, **client: str
         "model": str(Path(bench.model).resolve()),
         "variable_length": bench.variable_length,
         "window_s": bench.window_s,
-        "threads": bench.threads,
+        "threads": bench.service_threads,
         **client,
     }
     done = subprocess.run(
