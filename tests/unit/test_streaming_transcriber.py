@@ -30,10 +30,11 @@ ENGLISH = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
 
 
 class Held(TranscriberDeployment):
-    """While it is held, a batch that has begun does not end. ``batches``: what they were of."""
+    """One batch at a time; while it is held, one that has begun does not end. ``batches``: what they were of."""
 
     def __init__(self) -> None:
         super().__init__(TranscriberConfig(DOCUMENTED[0], SourceSettings(source="demo"), preload=True))
+        self._scheduler.at_once = 1
         self.free = threading.Event()
         self.free.set()
         self.batches: list[list[tuple[Kind, bool]]] = []
