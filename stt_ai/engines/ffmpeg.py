@@ -38,7 +38,7 @@ _DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)")
 _TRACK = re.compile(rb"  Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ")
 _LOWEST_RATE = 4000
 _NOT_ITS_OWN = (-signal.SIGKILL, 126, 127)
-"""Ends that ffmpeg does not choose: killed, as by a machine short of memory, or never started."""
+"""Ends that ffmpeg does not choose: killed, as by a machine short of memory, or not found by the shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def command(program: str, path: Path, demuxer: str, limits: DecoderLimits) -> li
         sn=None,
         dn=None,
     )
-    switches = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"]
+    switches = ["-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"]
     compiled: list[str] = ffmpeg.compile(sink, cmd=[program, *switches, "-max_alloc", str(_LARGEST_BLOCK)])
     return compiled
 
@@ -138,9 +138,11 @@ def decode(
                 whole = len(piece) - len(piece) % _SAMPLE_BYTES
                 half, decoded = piece[whole:], decoded + whole
                 yield piece[:whole]
-    if process.returncode:
-        logger.info("ffmpeg ended with %s: %s", process.returncode, log.tail())
-    if process.returncode in _NOT_ITS_OWN:
+    ended_with = process.returncode or 0
+    if ended_with:
+        logger.info("ffmpeg ended with %s: %s", ended_with, log.tail())
+    # One file that holds all of ffmpeg dies while the kernel maps it, where memory is short.
+    if ended_with in _NOT_ITS_OWN or (ended_with < 0 and not log.began):
         raise Unavailable("The decoder could not run to its end; try again later.")
     if not decoded:
         raise log.failure()
@@ -161,6 +163,8 @@ class _Log:
         self.duration = 0.0
         self.sample_rate = SAMPLE_RATE
         """Of the first audio track. A low one turns few bytes into very much audio."""
+        self.began = False
+        """Its banner, which comes before it opens anything, was seen."""
         self._tracks = 0
         self._line = b""
         self._no_track = self._no_decoder = False
@@ -173,6 +177,7 @@ class _Log:
         self._line = rest[:_LINE_BYTES]
 
     def _read(self, line: bytes) -> None:
+        self.began |= line.startswith(b"ffmpeg version")
         self._last.append(line)
         found = _DURATION.match(line)
         if found:
