@@ -38,6 +38,9 @@ export RAY_process_group_cleanup_enabled ?= 1
 export RAY_raylet_start_wait_time_s ?= 120
 # Ray starts replicas at niceness 15: whatever else runs on the machine, its own helpers too, would go before the models.
 export RAY_worker_niceness ?= 0
+# Every process of the service and of the tests imports the same modules: compiled once, not in each, also where the
+# environment says to keep nothing. They are kept beside the modules, in $(VENV).
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: serve test check bench audit demo-models clean
 
