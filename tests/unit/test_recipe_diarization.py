@@ -1,6 +1,9 @@
 """The synthetic conversations that the demo diarizer learns from and is measured on."""
 
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,3 +81,10 @@ def test_no_two_people_of_a_conversation_are_of_one_family() -> None:
     for _ in range(50):
         families = [person.speaker.family for person in draw_people(PEOPLE, 3, rng)]
         assert len(set(families)) == 3
+
+
+def test_the_command_trains_both_models(tmp_path: Path) -> None:
+    """Each in a process of its own, which asks for the corpus first."""
+    recipe = [sys.executable, "-m", "stt_ai.models.recipes.diarization", "--work", str(tmp_path / "nothing")]
+    told = subprocess.run([*recipe, "--target", str(tmp_path), "train"], capture_output=True, text=True, timeout=300)
+    assert told.returncode != 0 and told.stderr.count(f"No such file or directory: '{tmp_path}/nothing") == 2

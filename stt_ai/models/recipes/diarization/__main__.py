@@ -6,7 +6,6 @@
 import argparse
 import json
 import os
-from multiprocessing import get_context
 from pathlib import Path
 
 from ..steps import REPOSITORY, carry_out
@@ -34,7 +33,9 @@ def run(step: str, chosen: argparse.Namespace) -> None:
 
         make_corpus(corpus, chosen.processes)
     elif step == "train":
-        _train_both(corpus, chosen.target, chosen.minutes)
+        from .training import train_both
+
+        train_both(corpus, chosen.target, chosen.minutes)
     elif step == "tune":
         from .folder import fit_plda
         from .tune import tune
@@ -51,36 +52,6 @@ def run(step: str, chosen: argparse.Namespace) -> None:
         from .fixtures import make_fixtures
 
         make_fixtures(chosen.data)
-
-
-def _train_both(corpus: Path, target: Path, minutes: float) -> None:
-    """Segmentation and embedding at once, a core each."""
-    context = get_context("spawn")
-    jobs = [
-        context.Process(target=_train, args=(name, corpus, target, share * minutes))
-        for name, share in (("segmentation", 1.0), ("embedding", 0.3))
-    ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    if any(job.exitcode for job in jobs):
-        raise SystemExit("training failed")
-
-
-def _train(name: str, corpus: Path, target: Path, minutes: float) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    if name == "segmentation":
-        from .segmentation import train
-
-        train(corpus, target, minutes / 2)
-        train(corpus, target, minutes / 2, on=True)
-    else:
-        from .embedding import train as train_embedding
-
-        train_embedding(corpus, target, minutes)
 
 
 if __name__ == "__main__":
