@@ -37,8 +37,6 @@ _LINE_BYTES = 500
 _DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)")
 _TRACK = re.compile(rb"  Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ")
 _LOWEST_RATE = 4000
-_NOT_ITS_OWN = (-signal.SIGKILL, 126, 127)
-"""Ends that ffmpeg does not choose: killed, as by a machine short of memory, or not found by the shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +136,10 @@ def decode(
                 whole = len(piece) - len(piece) % _SAMPLE_BYTES
                 half, decoded = piece[whole:], decoded + whole
                 yield piece[:whole]
-    ended_with = process.returncode or 0
-    if ended_with:
-        logger.info("ffmpeg ended with %s: %s", ended_with, log.tail())
-    # One file that holds all of ffmpeg dies while the kernel maps it, where memory is short.
-    if ended_with in _NOT_ITS_OWN or (ended_with < 0 and not log.began):
+    if process.returncode:
+        logger.info("ffmpeg ended with %s: %s", process.returncode, log.tail())
+    # Killed, as by a machine short of memory, or never begun: not found, or dead while it was loaded.
+    if process.returncode == -signal.SIGKILL or (process.returncode and not log.began):
         raise Unavailable("The decoder could not run to its end; try again later.")
     if not decoded:
         raise log.failure()

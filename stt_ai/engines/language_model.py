@@ -132,8 +132,9 @@ class _Answer:
         if not self._ended:
             self._tokens.append(token)
         # Of what it has not learnt a model may say one thing for ever: said once it is enough.
-        said_once = without_tail_loop(self._tokens)
-        loops, self._tokens = len(said_once) < len(self._tokens), list(said_once)
+        kept = len(without_tail_loop(self._tokens))
+        loops = kept < len(self._tokens)
+        del self._tokens[kept:]
         self._failure = self._question.failure
         if self._failure is None and self._question.hear is not None:
             self._question.hear(self._text.rstrip("\ufffd"))
