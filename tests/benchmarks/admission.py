@@ -7,7 +7,7 @@ import time
 import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.benchmarks.bench import Bench
+from tests.benchmarks.bench import Bench, Setting
 from tests.benchmarks.both_doors import OPEN
 from tests.benchmarks.report import Result
 from tests.service import Service, wait_until
@@ -22,7 +22,7 @@ UNREAD = 2_000_000_000
 
 
 def run(bench: Bench, result: Result) -> None:
-    service = bench.service(both_doors=True)
+    service = bench.service(Setting(both_doors=True))
     data, key = CLIP.read_bytes(), service.new_key()
     with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=300) as client:
 

@@ -23,6 +23,21 @@ Call = Callable[[], float]
 Arguments = dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How a service is started.
+
+    ``transcriber``: what it is told beside the shipped configuration. ``padded``: the model is given 30 s whatever the
+    window's length, as models that bear nothing shorter are. ``both_doors``: also without accounts, and with traces of
+    the requests that ask for them.
+    """
+
+    transcriber: dict[str, Any] | None = None
+    haproxy: bool = True
+    padded: bool = False
+    both_doors: bool = False
+
+
 @dataclass
 class Bench:
     """One run of the benchmarks. At most one service and one peer are alive at a time.
@@ -42,7 +57,7 @@ class Bench:
     minutes: float = 30.0
     compute_type: str = "int8"
     _service: Service | None = None
-    _key: str = ""
+    _setting: Setting | None = None
     _peer: Peer | None = None
     _started: int = field(default=0)
 
@@ -73,45 +88,26 @@ class Bench:
             self._peer.stop()
             self._peer = None
 
-    def service(
-        self,
-        transcriber: dict[str, Any] | None = None,
-        haproxy: bool = True,
-        padded: bool = False,
-        both_doors: bool = False,
-    ) -> Service:
-        """The running service with these settings; one with others is stopped first.
-
-        ``padded``: the model is given 30 s whatever the window's length, as models that bear nothing shorter are.
-        ``both_doors``: also without accounts, and with traces of the requests that ask for them.
-        """
-        key = json.dumps([transcriber, haproxy, padded, both_doors])
-        if self._service is None or self._key != key:
-            self.prepare(transcriber, haproxy, padded, both_doors)
+    def service(self, setting: Setting | None = None) -> Service:
+        """The running service with this setting; one with another is stopped first."""
+        setting = setting or Setting()
+        if self._service is None or self._setting != setting:
+            self.prepare(setting)
             assert self._service is not None
-            self.say(f"starting the service {key}")
+            self.say(f"starting the service {setting}")
             self._service.start(timeout=180)
         assert self._service is not None
         return self._service
 
-    def prepare(
-        self,
-        transcriber: dict[str, Any] | None = None,
-        haproxy: bool = True,
-        padded: bool = False,
-        both_doors: bool = False,
-    ) -> Service:
+    def prepare(self, setting: Setting | None = None) -> Service:
         """A service that is not started yet, in place of the one that runs."""
         self.stop_service()
-        self._key = json.dumps([transcriber, haproxy, padded, both_doors])
+        self._setting = setting = setting or Setting()
         self._started += 1
         folder = self.folder / f"service_{self._started}"
         folder.mkdir()
-        arguments = self.arguments(transcriber or {}, padded)
-        if both_doors:
-            self._service = Service(folder, arguments, haproxy, BOTH, ENVIRONMENT)
-        else:
-            self._service = Service(folder, arguments, haproxy)
+        doors = (BOTH, ENVIRONMENT) if setting.both_doors else ()
+        self._service = Service(folder, self.arguments(setting.transcriber, setting.padded), setting.haproxy, *doors)
         return self._service
 
     def stop_service(self) -> None:

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.benchmarks.bench import Bench, Call, Caller
+from tests.benchmarks.bench import Bench, Call, Caller, Setting
 from tests.benchmarks.report import Result, Series
 from tests.service import Service
 from tests.speech import DATA
@@ -99,7 +99,7 @@ def _without(
     padded: bool,
 ) -> None:
     """The service again without one of the things that make it fast, by turns with a peer as before."""
-    crowd = Crowd(bench.service(transcriber or None, padded=padded))
+    crowd = Crowd(bench.service(Setting(transcriber, padded=padded)))
     crowd.send(languages)
     beside = "BatchedInferencePipeline, one by one"
     calls = {f"service, {name}": lambda: crowd.send(languages), beside: _peers(bench, languages)[beside]}

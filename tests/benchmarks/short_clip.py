@@ -12,7 +12,7 @@ import numpy as np
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.types import SAMPLE_RATE, Upload
-from tests.benchmarks.bench import Bench, Caller
+from tests.benchmarks.bench import Bench, Caller, Setting
 from tests.benchmarks.both_doors import OPEN
 from tests.benchmarks.report import Result, Series
 from tests.speech import DATA
@@ -26,7 +26,7 @@ class Contestants:
     """Each call gives the seconds it took; what was heard is kept."""
 
     def __init__(self, bench: Bench) -> None:
-        self.service, self._peer = bench.service(both_doors=True), bench.peer()
+        self.service, self._peer = bench.service(Setting(both_doors=True)), bench.peer()
         self.wav = _as_wav(PATH, bench.folder)
         self._caller = Caller(self.service)
         self.texts: dict[str, str] = {}

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.bench import Bench
+from tests.benchmarks.bench import Bench, Setting
 from tests.benchmarks.report import Result
 from tests.integration.test_uploads import big_wav
 from tests.service import Service, watched
@@ -20,7 +20,7 @@ SIZES = {"500 MB": 500 * MB, "2 GB": 2000 * MB - 1_000}
 def run(bench: Bench, result: Result) -> None:
     sizes = dict(list(SIZES.items())[:1]) if bench.quick else SIZES
     for haproxy, name in ((True, "HAProxy"), (False, "Serve's Python proxy")):
-        service = bench.service(haproxy=haproxy)
+        service = bench.service(Setting(haproxy=haproxy))
         for label, size in sizes.items():
             _one(bench, result, service, f"{label}, {name}", size, MOST_GROWTH_MIB if haproxy else None)
     result.notes += [
