@@ -290,7 +290,7 @@ def test_live_speech_says_that_its_connection_is_lost_until_it_is_back(page: Pag
           window.setInterval = (go, time) => (ticks.push(go), setInterval(go, time));
           WebSocket.prototype.send = function (data) { (window.socket = this), send.call(this, data); };
           window.fetch = async (...asked) => {
-            if (window.lost) await new Promise((resolve) => (window.find = resolve));
+            if (window.lost) await new Promise((resolve) => (window.reach = resolve));
             return fetch(...asked);
           };
         })()"""
@@ -301,10 +301,10 @@ def test_live_speech_says_that_its_connection_is_lost_until_it_is_back(page: Pag
     page.click("#talk")
     page.wait(f"{told}.startsWith('0:')")
     page.evaluate("lost = true, socket.close()")
-    page.wait("window.find")
+    page.wait("window.reach")
     page.evaluate("ticks.forEach((tick) => tick())")
     assert page.evaluate(told).startswith("The connection broke")
-    page.evaluate("lost = false, find()")
+    page.evaluate("lost = false, reach()")
     page.wait(f"{told}.startsWith('0:')")
     page.click("#talk")
     page.wait(f"{told}.startsWith('Stopped')")

@@ -37,7 +37,7 @@ def test_figures_are_for_operators(service: Service) -> None:
 
 
 def test_figures_add_up(service: Service) -> None:
-    """Files at the same time share batches; audio, credits and refusals are counted as they were."""
+    """Audio, credits, refusals and batches are counted as they were."""
     key = service.new_key(credits=5)
     before = settled(service)
     with ThreadPoolExecutor(len(FILES)) as callers:
@@ -79,14 +79,16 @@ def test_figures_add_up(service: Service) -> None:
         alone = grown(now, "ray_stt_ai_batch_size_bucket", le="1.0", **transcriber)
         jobs = grown(now, "ray_stt_ai_batched_jobs_total", **transcriber)
         seconds = [grown(now, f"ray_stt_ai_{name}_seconds_total", **transcriber) for name in ("batched_audio", "busy")]
-        return jobs >= len(done) and alone < batches < jobs and min(seconds) > 0  # some were heard together
+        return jobs > len(done) and alone < batches < jobs and min(seconds) > 0  # some were heard together
 
+    assert grown(now, "ray_stt_ai_realtime_factor_count", model=MODEL) == len(done)
+    # Short files may each find a core free; of a long one more windows wait than there are cores.
+    assert transcribe(service, DATA / "ten_minutes.opus", service.new_key(credits=10)).status_code == 200
     wait_until(told_by_the_transcriber, every=1)  # processes do not tell at the same time
     now = figures(service)
     for stage in ("upload", "decode", "transcribe", "attribute"):
         assert grown(now, "ray_stt_ai_stage_seconds_count", stage=stage) >= len(done)
     assert grown(now, "ray_stt_ai_stage_seconds_count", stage="billing") >= 4 * len(done)
-    assert grown(now, "ray_stt_ai_realtime_factor_count", model=MODEL) == len(done)
     assert total(now, "ray_stt_ai_model_loads_total", outcome="loaded", **transcriber) >= 1
     memory = "ray_stt_ai_replica_memory_bytes"  # told now and then, and not there in between
     for deployment in ("ingress", "decoder", "billing", "diarizer", "transcriber-large-v3-turbo"):
