@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stt_ai.engines.cores import available
 from stt_ai.errors import ModelUnavailable, SttError, Unavailable
-from stt_ai.speech.cleanup import without_tail_loop
+from stt_ai.speech.cleanup import tail_loop, without_tail_loop
 from stt_ai.types import Prompt
 
 logger = logging.getLogger(__name__)
 
 LONGEST_CONTEXT = 16_384
 """Tokens: what is kept of longer texts for every layer would fill the memory that others need."""
+_LOOP_TOKENS = 40
+"""So many must repeat themselves to be a loop: of large numbers each digit is a token."""
 _TOO_LATE = "The service did not finish this in time. Please try again."
 _ENDED = "The work was ended before it was done."
 
@@ -124,37 +127,45 @@ class _Answer:
         self._ends = ends
         self._tokens: list[int] = []
         self._failure: SttError | None = None
-        self._ended = False
+        self._ended = self._loops = False
 
     def goes_on_with(self, token: int) -> bool:
         """Takes the next token. False: it is at its end, or full, in a loop, or nobody waits for it any more."""
         self._ended = token in self._ends
         if not self._ended:
             self._tokens.append(token)
-        # Of what it has not learnt a model may say one thing for ever: said once it is enough.
-        kept = len(without_tail_loop(self._tokens))
-        loops = kept < len(self._tokens)
-        del self._tokens[kept:]
+        self._loops = not self._ended and _is_loop(self._tokens)
         self._failure = self._question.failure
         if self._failure is None and self._question.hear is not None:
             self._question.hear(self._text.rstrip("\ufffd"))
-        done = self._ended or loops or len(self._tokens) >= self._question.prompt.max_tokens
+        done = self._ended or self._loops or len(self._tokens) >= self._question.prompt.max_tokens
         return not done and self._failure is None
 
     @property
     def result(self) -> str | SttError:
-        """Without the end that an answer of full length breaks off in, if something stands before it."""
+        """Without the end that one of full length, or one in a loop, breaks off in, if something stands before it.
+
+        Sentences and lines that say the same again are `stt_ai.speech.summaries.shape`'s to leave out; words alone that
+        do are told once.
+        """
         if self._failure is not None:
             return self._failure
         text = self._text
         if not self._ended:
             end = max(text.rfind(mark) + 1 for mark in (".", "!", "?", "\n", "。", "！", "？"))
-            text = text[:end] or text
+            looped = " ".join(without_tail_loop(text.split()[:-1])) if self._loops else ""
+            text = text[:end] or looped or text
         return text.strip()
 
     @property
     def _text(self) -> str:
         return str(self._tokenizer.decode(self._tokens, skip_special_tokens=True))
+
+
+def _is_loop(tokens: Sequence[int]) -> bool:
+    """Whether it ends on what a model says for ever where it has learnt nothing, and not on a number's zeros."""
+    size = tail_loop(tokens)
+    return size > 0 and len(tokens) >= _LOOP_TOKENS and tokens[-_LOOP_TOKENS:-size] == tokens[size - _LOOP_TOKENS :]
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -173,7 +184,7 @@ def _load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any
 
     chatter.disable_progress_bar()
     if device == "cpu":
-        torch.set_num_threads(threads or os.cpu_count() or 1)  # Ray tells every process to have but one
+        torch.set_num_threads(threads or available())  # Ray tells every process to have but one
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

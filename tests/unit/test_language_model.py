@@ -1,24 +1,26 @@
 """The engine that answers, on the demo model: batches, callers that leave, and what a transcript cannot do."""
 
+import asyncio
 import itertools
 import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.engines.language_model import LanguageModel, Question, _Answer
 from stt_ai.errors import ModelUnavailable, Unavailable
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
 from stt_ai.models.language_models import DEMO_LABEL, resolve
 from stt_ai.models.recipes.summaries.corpus import MeetingMaker, Size
 from stt_ai.speech.prompts import language_of, prompt
-from stt_ai.types import SummaryStyle
+from stt_ai.speech.summaries import Asking, summarize
+from stt_ai.types import Prompt, SummaryStyle
 from tests.unit.hub_support import LoopbackHub
 
 REPOSITORY = "Qwen/Qwen2.5-1.5B-Instruct"
@@ -106,6 +108,45 @@ def test_what_a_model_would_say_for_ever_it_says_once(model: LanguageModel) -> N
     asked = [question("practice " * 60, SummaryStyle.BRIEF), question(), question("no " * 200)]
     looping, other, no = model.answer(asked)
     assert (looping, other, no) == ("practice", answer(model, question()), "no")
+
+
+@pytest.mark.parametrize(
+    ("style", "before", "loop", "told"),
+    [
+        ("brief", "We met on Monday.", " The budget was approved.", "We met on Monday. The budget was approved."),
+        ("brief", "Ann said we will meet.", " Bob said we will meet.", "Ann said we will meet. Bob said we will meet."),
+        ("detailed", "", "One. Two. ", "One. Two."),
+        ("bullet_points", "- Read the plan.\n", "- Read the budget.\n", "- Read the plan.\n- Read the budget."),
+        ("brief", "We met on Monday.", " practice", "We met on Monday."),
+    ],
+)
+def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
+    model: LanguageModel, style: str, before: str, loop: str, told: str
+) -> None:
+    """What is told in pieces is the summary. Written by hand: no question makes a model write it for certain."""
+    pieces: list[str] = []
+    written = iter(model._tokenizer(before + 100 * loop)["input_ids"])
+
+    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
+        answer = _Answer(Question(asked, hear=hear), model._tokenizer, frozenset())
+        while answer.goes_on_with(next(written)):
+            pass
+        assert isinstance(answer.result, str)
+        return answer.result
+
+    asking = Asking(model.count, ask, model.context, model.size)
+    assert asyncio.run(summarize("What was said.", SummaryStyle(style), asking, pieces.append)) == told
+    assert "".join(pieces) == told
+    assert len(list(written)) > 10, "it was not full"
+
+
+@pytest.mark.parametrize(
+    "said", ["It is 100000000000000 euros.", "It costs $1,000,000,000,000 now.", "no, " * 9 + "yes."]
+)
+def test_numbers_and_what_people_repeat_are_no_loop(model: LanguageModel, said: str) -> None:
+    answer = _Answer(question(), model._tokenizer, frozenset())
+    assert all(map(answer.goes_on_with, model._tokenizer(said)["input_ids"]))
+    assert answer.result == said
 
 
 def test_marks_of_the_chat_in_a_transcript_are_only_text(model: LanguageModel) -> None:
