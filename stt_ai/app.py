@@ -28,6 +28,7 @@ from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.scaling import by_audio
 from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
+from stt_ai.engines.cores import available
 from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
 from stt_ai.pipeline.backlog import Backlog, CountedTranscription
@@ -182,7 +183,7 @@ def _billing(settings: BillingSettings) -> Application:
 
 
 def _decoder(settings: Settings) -> Application:
-    cores = os.cpu_count() or 1
+    cores = available()
     return (
         serve.deployment(DecoderDeployment)
         .options(

@@ -1,4 +1,4 @@
-"""How a speech model on CPU shares the cores out."""
+"""How many cores there are, and how a speech model on CPU shares them out."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 SMALL_BYTES = 32 << 20
 MOST_AT_ONCE = 4
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,23 @@ def share(threads: int, model: Path, device: str = "cpu") -> Cores:
     0: all cores for one batch, but of a small model one for each batch. Its steps are so short that threads spend more
     time waiting for each other than they save: the demo model takes half as long again on two cores as on one.
     """
-    cores = os.cpu_count() or 1
+    cores = available()
     if threads or device != "cpu" or _weights(model) > SMALL_BYTES:
         return Cores(threads or cores)
     return Cores(1, min(cores, MOST_AT_ONCE))
+
+
+def available() -> int:
+    """Cores that this process may keep busy: a container or `taskset` may leave it fewer than the machine has."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = map(int, CGROUP_QUOTA.read_text().split())
+    except (OSError, ValueError):  # "max": no quota
+        return cores
+    return min(cores, max(1, quota // period))
 
 
 def _weights(model: Path) -> int:

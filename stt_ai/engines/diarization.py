@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from stt_ai.engines.cores import available
 from stt_ai.engines.malloc import keep_freed_memory
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import ModelUnavailable, Unavailable
@@ -55,7 +56,7 @@ class DiarizationEngine:
             raise ModelUnavailable("The model that tells speakers apart cannot be loaded.") from error
         size = chunks_a_batch or CHUNKS_A_BATCH.get(device, 8)
         self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
-        self._pipeline.at_once = 1 if device != "cpu" else threads or os.cpu_count() or 1
+        self._pipeline.at_once = 1 if device != "cpu" else threads or available()
         self._pipeline.workers = ThreadPoolExecutor(self._pipeline.at_once, "diarization")
 
     def diarize(

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
+from stt_ai.engines.cores import available
 from stt_ai.engines.features import FRAMES_PER_SECOND, MAX_FRAMES, LogMel
 from stt_ai.engines.gpu import load_cuda_libraries
 from stt_ai.engines.malloc import keep_freed_memory
@@ -52,7 +52,7 @@ class LoadedWhisper:
                 str(path),
                 device=self.device,
                 compute_type=_compute_type(compute_type, self.device),
-                cpu_threads=cpu_threads or os.cpu_count() or 1,  # Ray sets OMP_NUM_THREADS=1 for light replicas
+                cpu_threads=cpu_threads or available(),  # Ray sets OMP_NUM_THREADS=1 for light replicas
                 num_workers=workers,
                 local_files_only=True,
             )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stt_ai.engines.cores import MOST_AT_ONCE, SMALL_BYTES, Cores, share
+from stt_ai.engines import cores as cores_module
+from stt_ai.engines.cores import MOST_AT_ONCE, SMALL_BYTES, Cores, available, share
 from stt_ai.models.fetch import demo_path
 
 
@@ -18,12 +19,12 @@ def large(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 2), (64, MOST_AT_ONCE)])
 def test_a_small_model_has_a_core_for_each_batch(monkeypatch: pytest.MonkeyPatch, cores: int, at_once: int) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(cores_module, "available", lambda: cores)
     assert share(0, demo_path()) == Cores(1, at_once)
 
 
 def test_a_large_one_has_all_cores_for_one_batch(monkeypatch: pytest.MonkeyPatch, large: Path) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(cores_module, "available", lambda: 8)
     assert share(0, large) == Cores(8)
 
 
@@ -32,5 +33,27 @@ def test_what_the_operator_says_holds_for_every_model(large: Path) -> None:
 
 
 def test_on_a_gpu_one_batch_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(cores_module, "available", lambda: 8)
     assert share(0, demo_path(), "cuda").at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [
+        (None, 6),
+        ("max 100000", 6),
+        ("200000 100000", 2),
+        ("150000 100000", 1),
+        ("50000 100000", 1),
+        ("900000 100000", 6),
+    ],
+)
+def test_cores_are_those_that_the_container_leaves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str | None, cores: int
+) -> None:
+    told = tmp_path / "cpu.max"
+    if quota is not None:
+        told.write_text(f"{quota}\n")
+    monkeypatch.setattr(cores_module, "CGROUP_QUOTA", told)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    assert available() == cores
