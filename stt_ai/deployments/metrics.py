@@ -123,14 +123,25 @@ def watch_queue(meters: Meters, stats: Callable[[], SchedulerStats]) -> None:
 def counted_batches(
     run: Callable[[Sequence[Item]], Result], meters: Meters, seconds: Callable[[Item], float] = lambda _: 0.0
 ) -> Callable[[Sequence[Item]], Result]:
-    """``run`` of a `BatchScheduler`, with its batches counted. ``seconds`` of an item's audio."""
+    """``run`` of a `BatchScheduler`, with its batches counted. ``seconds`` of an item's audio.
+
+    The time in which several batches run beside each other is counted once.
+    """
+    lock, running, counted_until = threading.Lock(), 0, 0.0
 
     def counted(items: Sequence[Item]) -> Result:
-        begun = time.perf_counter()
+        nonlocal running, counted_until
+        with lock:
+            if not running:
+                counted_until = time.perf_counter()
+            running += 1
         try:
             return run(items)
         finally:
-            meters.add(BUSY_SECONDS, time.perf_counter() - begun)
+            with lock:
+                running -= 1
+                busy, counted_until = time.perf_counter() - counted_until, time.perf_counter()
+            meters.add(BUSY_SECONDS, busy)
             meters.add(BATCHED, len(items))
             meters.add(BATCHED_SECONDS, sum(map(seconds, items)))
             meters.observe(BATCH_SIZE, len(items))

@@ -134,12 +134,13 @@ class BatchScheduler(Generic[Item, Result]):
                 future.exception()  # seen, also when the caller was cancelled at the same time
 
     def stats(self) -> SchedulerStats:
+        running = tuple(self._running.values())  # in one step: whoever samples figures asks from another thread
         names = ("submitted", "completed", "failed", "cancelled", "superseded", "expired", "rejected")
         return SchedulerStats(
             queued=len(self._queue),
             queued_seconds=self._queue.seconds,
-            running=sum(len(batch) for batch in self._running.values()),
-            running_seconds=sum(ticket.seconds for batch in self._running.values() for ticket in batch),
+            running=sum(map(len, running)),
+            running_seconds=sum(ticket.seconds for batch in running for ticket in batch),
             **{name: self._counts[name] for name in names},
             batch_sizes=tuple(sorted(self._sizes.items())),
             audio_seconds=self._audio_seconds,

@@ -1,5 +1,6 @@
 """What is counted, by whom, and that it is told once and right."""
 
+import time
 from pathlib import Path
 
 import httpx
@@ -218,6 +219,18 @@ def test_batches_are_counted_also_when_they_fail(meters: Remembered) -> None:
     assert sum(meters.of(BATCHED)) == 4
     assert sum(meters.of(BATCHED_SECONDS)) == 7
     assert len(meters.of(BUSY_SECONDS)) == 2
+
+
+def test_time_in_which_batches_run_beside_each_other_is_counted_once(meters: Remembered) -> None:
+    def run(items: list[int]) -> list[int]:
+        (count,) = items
+        return counted([count - 1]) if count else [sum(range(100_000))]
+
+    counted = counted_batches(run, meters)
+    begun = time.perf_counter()
+    counted([3])
+    assert 0 < sum(meters.of(BUSY_SECONDS)) <= time.perf_counter() - begun
+    assert len(meters.of(BUSY_SECONDS)) == 4
 
 
 def test_outside_of_a_replica_nobody_is_told() -> None:
