@@ -48,7 +48,7 @@ class BillingDeployment:
             return refusal.with_traceback(None)
 
     async def check_health(self) -> None:
-        if self._expiring is None or self._expiring.done():  # here, for the constructor has no event loop
+        if self._expiring is None or self._expiring.done():  # also when it was ended by an error
             self._expiring = asyncio.create_task(self._keep_expiring())
         await self._ping()
 

@@ -1,4 +1,4 @@
-"""The diarizer deployment: one pipeline that tells voices apart. The only process that imports torch."""
+"""The diarizer deployment: one pipeline that tells voices apart."""
 
 import asyncio
 import os

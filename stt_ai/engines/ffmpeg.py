@@ -68,7 +68,7 @@ def find_ffmpeg() -> str:
     said = os.environ.get("STT_AI_FFMPEG", "")
     found = None if said == "bundled" else shutil.which(said or "ffmpeg")
     if found:
-        return found
+        return str(Path(found).absolute())  # it is not started from here
     if said not in ("", "bundled"):
         raise Unavailable("The service cannot decode files: its ffmpeg is not where it was said to be.")
     import imageio_ffmpeg

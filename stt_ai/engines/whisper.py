@@ -1,9 +1,7 @@
 """Whisper by faster-whisper and CTranslate2: batches of windows -> words with times and confidences."""
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,7 +56,6 @@ class WhisperEngine:
         self.workers = workers
         self._guards = guards or Guards()
         self._writer = Writer(self._model, self._guards)
-        self.seconds = dict.fromkeys(("features", "encode", "detect", "generate", "align"), 0.0)
 
     @property
     def device(self) -> str:
@@ -118,8 +115,7 @@ class WhisperEngine:
 
     def _transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
         encoded, jobs, languages, attempts = self._decode(windows)
-        with self._timed("align"):
-            words = self._writer.words(encoded, jobs, attempts)
+        words = self._writer.words(encoded, jobs, attempts)
         return [
             WindowTranscript(
                 trim_pauses(words[job.row], samples) if job.timed else words[job.row],
@@ -154,15 +150,14 @@ class WhisperEngine:
             )
             for row, ((samples, options), (language, _)) in enumerate(zip(windows, languages, strict=True))
         ]
-        with self._timed("generate"):
-            attempts = decode(
-                self._model.ct2,
-                encoded,
-                jobs,
-                suppress_tokens=self._model.suppressed_tokens,
-                text_of=self._model.text_of,
-                guards=self._guards,
-            )
+        attempts = decode(
+            self._model.ct2,
+            encoded,
+            jobs,
+            suppress_tokens=self._model.suppressed_tokens,
+            text_of=self._model.text_of,
+            guards=self._guards,
+        )
         return encoded, jobs, languages, attempts
 
     def _detect(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
@@ -170,10 +165,7 @@ class WhisperEngine:
         return [LanguageGuess(t, len(samples) / SAMPLE_RATE) for t, samples in zip(tables, windows, strict=True)]
 
     def _encode(self, samples: Sequence[Samples]) -> Encoded:
-        with self._timed("features"):
-            features = self._model.features(samples)
-        with self._timed("encode"):
-            return self._model.encode(features)
+        return self._model.encode(self._model.features(samples))
 
     def _settle_languages(self, encoded: Encoded, options: Sequence[DecodingOptions]) -> list[tuple[str, float]]:
         """(code, probability) of each window: what was asked for, else what the model hears."""
@@ -188,17 +180,8 @@ class WhisperEngine:
         """(code, probability) for all languages, the likeliest first, for each of the rows."""
         if not self.multilingual:
             return [(("en", 1.0),) for _ in rows]
-        with self._timed("detect"):
-            tables = self._model.ct2.detect_language(encoded.rows(rows))
+        tables = self._model.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
-
-    @contextmanager
-    def _timed(self, part: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[part] += time.perf_counter() - started
 
 
 def _alone_if_need_be(run: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]) -> list[Out | SttError]:

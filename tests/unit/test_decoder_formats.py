@@ -172,6 +172,9 @@ def test_which_ffmpeg_is_the_operators_to_say(programs: Path, monkeypatch: pytes
     other = (programs / "ffmpeg").rename(programs / "ffmpeg8")
     monkeypatch.setenv("STT_AI_FFMPEG", str(other))
     assert find_ffmpeg.__wrapped__() == str(other)
+    monkeypatch.chdir(programs)
+    monkeypatch.setenv("STT_AI_FFMPEG", "./ffmpeg8")
+    assert find_ffmpeg.__wrapped__() == str(other), "it is started elsewhere"
     monkeypatch.setenv("STT_AI_FFMPEG", str(programs / "missing"))
     with pytest.raises(Unavailable, match="not where it was said"):
         find_ffmpeg.__wrapped__()
