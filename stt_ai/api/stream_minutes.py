@@ -35,11 +35,11 @@ class Minutes:
 
         Raises `PaymentRequired`, `TooManyRequests`, or `Unavailable` when the minute that begins cannot be reserved.
         """
-        if received >= self._minutes * MINUTE:
+        while received >= self._minutes * MINUTE:
             await self._come()
         left = self._minutes * MINUTE - received
         if left <= AHEAD and self._coming is None:
-            self._coming = start(self._reserve())
+            self._coming = start(self._reserve_ahead())
             self._coming.add_done_callback(_seen)
         return left
 
@@ -58,6 +58,10 @@ class Minutes:
             except Unavailable as error:
                 logger.warning("a minute of a stream could not be reserved ahead: %s", error.code)
         await self._reserve()
+
+    async def _reserve_ahead(self) -> None:
+        await self._reserve()
+        self._coming = None  # the next one may be asked for; one that failed is asked about when its minute begins
 
     async def _reserve(self) -> None:
         await self._grant.reserve(60.0 * (self._minutes + 1))

@@ -298,17 +298,25 @@ def test_a_fault_of_ours_at_the_door_is_500_with_the_error_body(
     assert "secret" in caplog.text
 
 
-def test_an_outage_of_the_books_before_a_minute_begins_is_not_noticed(books: Books, tmp_path: Path) -> None:
+@pytest.mark.parametrize("minute", [1, 2, 3])
+def test_an_outage_of_the_books_before_a_minute_begins_is_not_noticed(
+    books: Books, tmp_path: Path, minute: int
+) -> None:
     key, billing = books.account(credits=10), Failing(books)
     with serving(live_app(tmp_path, Sessions(), billing)) as port, connected(port, key) as client:
         client.ready(interim_results=False)
+        sent = 0
+        for reserved in range(2, minute + 1):
+            client.audio(60 * reserved - 65 - sent)
+            sent = 60 * reserved - 65
+            assert eventually(lambda wanted=reserved: books.left(key)[1] == wanted), "five seconds before it begins"
         billing.out.add("reserve")
-        client.audio(55)
+        client.audio(60 * minute - 5 - sent)
         assert eventually(lambda: billing.asked == 1)
         billing.out.clear()
         client.audio(30)
         messages, code = client.stop()
-    assert (messages[-1]["duration"], code, books.left(key)) == (85.0, 1000, (8, 0))
+    assert (messages[-1]["duration"], code, books.left(key)) == (60 * minute + 25, 1000, (9 - minute, 0))
 
 
 async def test_whatever_is_cut_off_at_whatever_moment_is_charged_and_holds_nothing(
