@@ -7,7 +7,7 @@ replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` 
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -31,7 +31,8 @@ def _inherited(settings: BaseModel, base: type[Base]) -> Base:
 
 
 def _without_password(url: str | None) -> str | None:
-    if url is not None and urlsplit(url).password is not None:
+    parts = urlsplit(url or "")
+    if parts.password is not None or "password" in parse_qs(parts.query):
         raise ValueError(
             "a database_url with a password belongs in the environment, as STT_AI_DATABASE_URL: "
             "Ray Serve writes these arguments to its log"

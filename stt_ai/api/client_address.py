@@ -31,7 +31,8 @@ class TrustedProxies:
 
 def caller_of(connection: HTTPConnection, trusted: TrustedProxies) -> str:
     """The caller's address, or `UNKNOWN` where the connection has none."""
-    return client_address(peer_of(connection.scope), connection.headers.getlist("x-forwarded-for"), trusted)
+    peer, certain = peer_of(connection.scope)
+    return client_address(peer, connection.headers.getlist("x-forwarded-for") if certain else (), trusted)
 
 
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: TrustedProxies) -> str:
@@ -68,20 +69,22 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def peer_of(scope: Mapping[str, Any]) -> str | None:
+def peer_of(scope: Mapping[str, Any]) -> tuple[str | None, bool]:
     """Who is at the other end of the connection, without what uvicorn made of `X-Forwarded-For` by itself.
 
     Unless `FORWARDED_ALLOW_IPS` is empty, uvicorn puts an address of that header in the place of a peer on this
-    machine. Where peer and header agree to the port, which no honest peer brings about, that is what happened.
+    machine. Where peer and header agree to the port, which no honest peer brings about, that is what happened, or
+    somebody elsewhere wrote his own address and port there. False: it cannot be told, and the header is not to be read.
+    Without a port there it can: uvicorn makes it 0, and nobody connects from that.
     """
     if PEER in scope:
-        return str(scope[PEER])
+        return str(scope[PEER]), True
     client = scope.get("client")
     if not client:
-        return None
+        return None, True
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     rewritten = any(tuple(client) == _host_and_port(entry) for line in lines for entry in line.split(","))
-    return LOOPBACK if rewritten else str(client[0])
+    return (LOOPBACK, client[1] == 0) if rewritten else (str(client[0]), True)
 
 
 def _host_and_port(entry: str) -> tuple[str, int]:

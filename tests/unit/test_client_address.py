@@ -95,6 +95,14 @@ def test_uvicorns_own_trust_in_this_machine_is_undone(forged: str) -> None:
     assert ask(trusting, "127.0.0.1", ("X-Forwarded-For", "192.0.2.77")) == "192.0.2.77"  # type: ignore[arg-type]
 
 
+def test_who_quotes_his_own_address_and_port_is_nobody_else() -> None:
+    """He looks like what uvicorn makes of the header; so he may pass for this machine, and for no address he likes."""
+    for beyond in ("", ", 192.0.2.77", ", 127.0.0.1, 192.0.2.77"):
+        header = ("X-Forwarded-For", f"198.51.100.1:40123{beyond}")
+        for trusted in (TrustedProxies(), TrustedProxies.of(["127.0.0.1", "198.51.100.0/24"])):
+            assert ask(app(trusted), "198.51.100.1", header) == "127.0.0.1"
+
+
 def test_what_haproxy_appended_last_is_the_peer_and_what_came_before_is_the_callers_word() -> None:
     cleaned = CleanHeaders(app(TrustedProxies()), "X-Peer-f00")
     lines = [("X-Peer-f00", "192.0.2.1"), ("x-peer-f00", "198.51.100.1"), ("X-Forwarded-For", "192.0.2.2")]
