@@ -48,6 +48,10 @@ MIDDLEWARES = {
 # which takes 0.7 ms a call.
 IN_ONE_LOOP = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
 
+# Between ingress and billing. An answer that is kept for an idempotency key has 22 bytes a word when it is packed, and
+# gRPC's own limit of 4 MB would be the words of half a day.
+MESSAGES = {"RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(256 << 20)}
+
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
 LIGHT = 0.1
@@ -71,7 +75,7 @@ def build(settings: Settings) -> Application:
             num_replicas=1,
             max_ongoing_requests=1000,  # it admits callers itself, and /health must never wait behind them
             max_surge_percent=SURGE,
-            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": MIDDLEWARES}},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": MIDDLEWARES | MESSAGES}},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
         )
@@ -173,7 +177,7 @@ def _billing(settings: BillingSettings) -> Application:
             num_replicas=1,  # more with PostgreSQL only; two for the time of a redeploy is well with SQLite too
             max_surge_percent=SURGE,
             max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
-            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": IN_ONE_LOOP}},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": IN_ONE_LOOP | MESSAGES}},
             graceful_shutdown_timeout_s=30,
             health_check_period_s=5,
             health_check_timeout_s=30,

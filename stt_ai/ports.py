@@ -224,8 +224,8 @@ class Billing(Protocol):
         """
         ...
 
-    async def release(self, lease: str) -> None:
-        """Ends the lease at no charge. Does nothing to one that has ended, or that never was."""
+    async def release(self, lease: str) -> Allowance | None:
+        """Ends the lease at no charge; what is left then. Does nothing to one that has ended, or that never was."""
         ...
 
     async def account(self, credential: str) -> Account:

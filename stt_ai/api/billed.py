@@ -109,7 +109,7 @@ class BilledGrant(Grant):
         if self._ended:
             return
         try:
-            await self._billing.release(self._lease)
+            self.headers |= allowance_headers(await self._billing.release(self._lease))
         except SttError as error:
             logger.warning("a lease could not be given back and will expire: %s", error.code)
 

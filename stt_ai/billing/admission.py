@@ -38,12 +38,16 @@ def identify(session: Session, asking: Asking, secret: bytes, now: float) -> Cal
     return accounts.at_address(session, asking.address, secret, now)
 
 
-def admit(session: Session, caller: Caller, asking: Asking, now: float, config: BillingConfig) -> Permit:
+def admit(
+    session: Session, caller: Caller, asking: Asking, now: float, config: BillingConfig, *, expiring: bool = True
+) -> Permit:
     """Raises `StillRunning`, `PaymentRequired` or `TooManyRequests`; `LeaseExpired` for a lease that ended before.
+
+    ``expiring``: the caller's leases that nobody renewed in time end first.
 
     A request whose answer is stored needs a slot, since it sends its body too, but no allowance.
     """
-    held = leases.expire(session, caller.id, now, config)
+    held = leases.expire(session, caller.id, now, config) if expiring else leases.holding(session, caller.id)
     if asking.lease in held.leases:
         lease = session.get_one(Lease, asking.lease)
         return _permit(lease.id, lease.plan, lease.replay, pool_of(session, lease, config), now, config)

@@ -57,8 +57,9 @@ class BillingClient:
         allowance: Allowance | None = await self._carry("settle", lease, seconds, small)
         return allowance
 
-    async def release(self, lease: str) -> None:
-        await self._carry("release", lease)
+    async def release(self, lease: str) -> Allowance | None:
+        allowance: Allowance | None = await self._carry("release", lease)
+        return allowance
 
     async def account(self, credential: str) -> Account:
         account: Account = await self._carry("account", credential)

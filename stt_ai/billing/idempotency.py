@@ -2,8 +2,8 @@
 
 import json
 
-from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlalchemy import delete, exists
+from sqlmodel import Session, col
 
 from stt_ai.accounts import StoredResponse
 from stt_ai.billing.tables import Claim, Lease, LeaseState
@@ -88,6 +88,6 @@ def _opened(found: Claim) -> StoredResponse:
 
 def forget_old(session: Session, now: float, kept_s: float) -> None:
     """Deletes answers that are kept no longer, and keys of requests that ended long ago without one."""
-    ended = select(Lease.id).where(col(Lease.ended_at) <= now - kept_s)
+    ended = exists().where(col(Lease.id) == Claim.lease_id, col(Lease.ended_at) <= now - kept_s)
     session.exec(delete(Claim).where(col(Claim.expires_at) <= now))
-    session.exec(delete(Claim).where(col(Claim.expires_at).is_(None), col(Claim.lease_id).in_(ended)))
+    session.exec(delete(Claim).where(col(Claim.expires_at).is_(None), ended))

@@ -139,7 +139,7 @@ def settle(session: Session, lease: Lease, seconds: float, now: float, config: B
     return pool.allowance(now) if pool else None
 
 
-def give_back(session: Session, lease: Lease, state: LeaseState, now: float, config: BillingConfig) -> None:
+def give_back(session: Session, lease: Lease, state: LeaseState, now: float, config: BillingConfig) -> Allowance | None:
     """Ends the lease as released or expired; what it holds is free again."""
     pool = pool_of(session, lease, config)
     if pool is not None and lease.held:
@@ -147,6 +147,7 @@ def give_back(session: Session, lease: Lease, state: LeaseState, now: float, con
         pool.post(kind, lease.id, now, held=-lease.held)
         lease.held = 0
     _end(session, lease, state, now)
+    return pool.allowance(now) if pool else None
 
 
 def _end(session: Session, lease: Lease, state: LeaseState, now: float) -> None:

@@ -35,12 +35,22 @@ DAY_S = 86_400.0
 
 
 class BillingService:
-    """Plain and synchronous, to be called from several threads. ``clock``: seconds since the epoch."""
+    """Plain and synchronous, to be called from several threads. ``clock``: seconds since the epoch.
 
-    def __init__(self, database: Database, config: BillingConfig, clock: Callable[[], float] = time.time) -> None:
+    ``could_renew``: whether lately whoever works has been able to renew. While not, no lease ends by a new request.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        config: BillingConfig,
+        clock: Callable[[], float] = time.time,
+        could_renew: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.database = database
         self.config = config
         self.clock = clock
+        self._could_renew = could_renew
         self._secret: bytes | None = None
         self._prune_at = 0.0
 
@@ -51,7 +61,7 @@ class BillingService:
         now, secret = self.clock(), self._address_secret()
         with self.database.transaction(durable=False) as session:
             caller = admission.identify(session, asking, secret, now)
-            return admission.admit(session, caller, asking, now, self.config)
+            return admission.admit(session, caller, asking, now, self.config, expiring=self._could_renew())
 
     def claim(self, lease: str, key: str, fingerprint: str) -> StoredResponse | None:
         """The stored answer comes `packed`."""
@@ -84,11 +94,13 @@ class BillingService:
                 idempotency.store(session, found, response, now + self.config.response_kept_s)
             return leases.settle(session, found, seconds, now, self.config)
 
-    def release(self, lease: str) -> None:
+    def release(self, lease: str) -> Allowance | None:
+        now = self.clock()
         with self.database.transaction(durable=False) as session:
             found = leases.find(session, lease)
-            if found is not None and found.state in (LeaseState.ACTIVE, LeaseState.EXPIRED):
-                leases.give_back(session, found, LeaseState.RELEASED, self.clock(), self.config)
+            if found is None or found.state not in (LeaseState.ACTIVE, LeaseState.EXPIRED):
+                return None
+            return leases.give_back(session, found, LeaseState.RELEASED, now, self.config)
 
     def expire_overdue(self) -> int:
         """Ends every lease that nobody renewed in time; how many. Forgets old answers and, now and then, addresses."""

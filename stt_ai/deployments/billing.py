@@ -34,7 +34,8 @@ class BillingDeployment:
         export_spans()
         database = Database(database_url or default_url(), threads=THREADS, meters=process_meters())
         database.migrate()
-        self._worker = BillingWorker(BillingService(database, config))
+        self._clock_set: float | None = None
+        self._worker = BillingWorker(BillingService(database, config, could_renew=self._could_renew))
         self._every = config.lease_s / EXPIRY_EVERY
         self._grace = config.lease_s
         self._expiring: asyncio.Task[None] | None = None
@@ -61,8 +62,9 @@ class BillingDeployment:
         while True:
             clock = _wall_ahead()
             await asyncio.sleep(self._grace)
+            self._clock_set = clock
             try:
-                while abs(_wall_ahead() - clock) < JUMP_S:
+                while self._could_renew():
                     ended = await self._worker.expire_overdue()
                     if ended:
                         logger.warning("%d requests were not renewed in time; what they held was given back", ended)
@@ -70,7 +72,12 @@ class BillingDeployment:
                 logger.warning("the clock was set by %.0f s", _wall_ahead() - clock)
             except Exception:
                 logger.exception("leases could not be expired")
+                self._clock_set = None
                 await self._until_it_answers()
+
+    def _could_renew(self) -> bool:
+        """Not for a lease's length after a time in which nobody could, and not where the clock has just been set."""
+        return self._clock_set is not None and abs(_wall_ahead() - self._clock_set) < JUMP_S
 
     async def _until_it_answers(self) -> None:
         """The time to renew in begins when the database is back, however long it was gone."""

@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlmodel import select
 
 from stt_ai.accounts import Allowance, PlanName, WorkKind
+from stt_ai.billing.tables import Caller
 from stt_ai.errors import BadParameter, NotFound, PaymentRequired, TooManyRequests, Unauthorized
 from tests.unit.billing_support import Books
 
@@ -191,3 +193,18 @@ def test_an_account_that_paid_once_is_not_made_free_by_spending_it_all(books: Bo
         books.admit(key)
     books.operators.set_plan(books.service.account(key).id, PlanName.FREE)
     assert books.admit(key).allowance == Allowance(600, 600, 8 * 86_400 + 43_200)
+
+
+def test_an_address_is_no_account_for_operators(books: Books) -> None:
+    """With a key or credits its days could not be forgotten, and whoever comes from there would be a paying caller."""
+    books.serve(address="192.0.2.9")
+    with books.database.reading() as session:
+        (address,) = session.exec(select(Caller.id).where(Caller.plan == PlanName.ANONYMOUS)).all()
+    for change in (
+        lambda: books.operators.grant(address, 10, "invoice 1"),
+        lambda: books.operators.create_key(address, "laptop"),
+        lambda: books.operators.set_plan(address, PlanName.PAID),
+    ):
+        with pytest.raises(NotFound):
+            change()
+    assert books.operators.entries(address, 9), "but its entries can be looked at"

@@ -116,10 +116,19 @@ async def test_who_could_not_renew_has_the_time_of_a_lease_to_do_so(
     await running.let_pass(LOOK_S)
     running.failing = False
     await running.let_pass(LEASE_S - LOOK_S)  # both are overdue, and a second is left
+    await running.admitted()  # whom the same caller's other requests must make room for
     assert not await ended(running, lease)
     await running.let_pass(LOOK_S + PING_EVERY_S)
     assert await ended(running, forgotten)
     assert not await ended(running, lease)
+
+
+async def test_a_new_request_ends_what_its_caller_did_not_renew(running: Running) -> None:
+    await running.let_pass(LEASE_S)
+    forgotten = await running.admitted()
+    running.now += LEASE_S  # before anybody looks
+    await running.admitted()
+    assert await ended(running, forgotten)
 
 
 async def test_after_a_long_outage_there_is_the_time_of_a_lease_as_well(running: Running) -> None:
