@@ -46,14 +46,18 @@ class BadRequest(SttError):
 
 
 class BadParameter(BadRequest):
-    """A parameter whose value is not accepted; the message names it and says what is."""
+    """A parameter whose value is not accepted; the message names it and says what is.
+
+    ``beside``: the other parameter without which, or with another value of which, it would be.
+    """
 
     code = "invalid_parameter"
 
-    def __init__(self, message: str, parameter: str = "") -> None:
+    def __init__(self, message: str, parameter: str = "", beside: str = "") -> None:
         super().__init__(message)
-        self.args = (message, parameter)
+        self.args = (message, parameter, beside)
         self.parameter = parameter
+        self.beside = beside
 
 
 class MalformedBody(BadRequest):

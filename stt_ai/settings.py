@@ -83,7 +83,11 @@ class TranscriberSettings(_Settings):
     )
     beam_size: int = Field(5, ge=1, le=10)
     max_batch: int = Field(0, ge=0, description="Windows decoded together. 0: 16 on a GPU, 8 on CPU.")
-    max_queued_s: float = Field(7200, gt=0, description="Seconds of audio that may wait at one replica.")
+    max_queued_s: float = Field(
+        10_800,
+        gt=0,
+        description="Seconds of audio that may wait at one replica: more than the windows that it is sent at once.",
+    )
     target_audio_s: float = Field(
         0, ge=0, description="Seconds of audio that wait and run at a full replica. 0: two full batches."
     )

@@ -19,7 +19,7 @@ from stt_ai.api.errors import failure_response
 from stt_ai.api.parameters import Wish
 from stt_ai.api.receiving import receive_form
 from stt_ai.api.services import Services
-from stt_ai.errors import SttError
+from stt_ai.errors import BadParameter, SttError
 from stt_ai.types import Transcript, Upload
 
 W = TypeVar("W", bound=Wish)
@@ -66,7 +66,16 @@ async def received(
 ) -> AsyncIterator[Received[W]]:
     """The file, which is deleted when the context is left, and what is asked of it. Raises as `receive_form`."""
     known, parse, refused = dialect.known, dialect.parse, dialect.refused
-    async with receive_form(request, arrival, grant, services.config, known, parse, refused, services.meters) as form:
+
+    def refuse_early(fields: Mapping[str, str]) -> None:
+        try:
+            parse(fields)
+        except BadParameter as error:
+            if not error.beside or error.beside in fields:  # else what it goes with may come after the file
+                raise
+
+    reading = receive_form(request, arrival, grant, services.config, known, refuse_early, refused, services.meters)
+    async with reading as form:
         wish = parse(form.fields)
         current_record().model = wish.request.model
         yield Received(form.upload, wish, await grant.claim(fingerprint(form.sha256, wish)))

@@ -116,7 +116,9 @@ def _granularities(value: str | None, form: AudioFormat) -> tuple[bool, bool]:
     if not asked <= {"word", "segment"}:
         raise BadParameter(f"`{GRANULARITIES}` is {quoted(value)}; it must be word, segment or both.", GRANULARITIES)
     if form is not AudioFormat.VERBOSE_JSON:
-        raise BadParameter(f"`{GRANULARITIES}` goes with the `response_format` verbose_json only.", GRANULARITIES)
+        raise BadParameter(
+            f"`{GRANULARITIES}` goes with the `response_format` verbose_json only.", GRANULARITIES, "response_format"
+        )
     return "word" in asked, "segment" in asked
 
 
@@ -133,5 +135,7 @@ def _temperature(value: str) -> float:
 def _stream(value: str, form: AudioFormat) -> bool:
     stream = boolean("stream", value)
     if stream and form not in STREAMED:
-        raise BadParameter(f"`stream` goes with the formats {', '.join(STREAMED)}, and not with {form}.", "stream")
+        raise BadParameter(
+            f"`stream` goes with the formats {', '.join(STREAMED)}, and not with {form}.", "stream", "response_format"
+        )
     return stream

@@ -73,6 +73,7 @@ def known_language(value: str, catalogue: Catalogue, model: str) -> str | None:
             f"`language` is {quoted(value)}, which the model {model} does not know; those that do are "
             f"{', '.join(able)}. Take one of them, another language or auto.",
             "language",
+            beside="model",
         )
     return found
 

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import mmap
+import os
 import tempfile
 import threading
 from dataclasses import replace
@@ -77,13 +78,13 @@ class DecoderDeployment:
     @traced("decoder decode")
     async def decode_bytes(self, upload: Upload, blocks: list[Any]) -> DecodedAudio:
         """The same from the file's bytes as object references, for a node that does not share the disk."""
-        with tempfile.NamedTemporaryFile(prefix="stt-ai-") as file:
+        with tempfile.TemporaryFile() as file:  # without a name, it is gone when this process is killed
             try:
                 for block in blocks:
                     await asyncio.to_thread(file.write, await block)
             except rex.ObjectLostError:
                 raise ReplicaLost("The server that took this upload failed. Please try again.") from None
             file.flush()
-            audio = await self.decode(replace(upload, path=Path(file.name)))
+            audio = await self.decode(replace(upload, path=Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")))
         assert audio is not None
         return audio

@@ -58,7 +58,7 @@ class TranscriberConfig:
     compute_type: str = "default"
     cpu_threads: int = 0
     max_batch: int = 8
-    max_queued_s: float = 7200.0
+    max_queued_s: float = 10_800.0
 
 
 class Kind(Enum):

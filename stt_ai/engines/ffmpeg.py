@@ -34,9 +34,13 @@ _PROBE_BYTES = 16 << 20
 """Containers without an index tell of a track only where it begins, which may be after much video."""
 _SAMPLE_BYTES = 2
 _LINE_BYTES = 500
-_DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)")
+_DURATION = re.compile(rb"  Duration: (\d+):(\d\d):(\d\d\.\d\d)(?:, start: (\d+\.\d+))?")
 _TRACK = re.compile(rb"  Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ")
 _LOWEST_RATE = 4000
+_TIMED = frozenset({"mov", "matroska", "mpegts", "mpeg", "flv"})
+"""Containers whose tracks have times of their own: an audio track may begin after the picture, and have gaps."""
+_UNSURE = frozenset({"mpegts", "mpeg"})
+"""Their duration is the difference of two times, of which recorders change the origin in the middle of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ def command(program: str, path: Path, demuxer: str, limits: DecoderLimits) -> li
         vn=None,
         sn=None,
         dn=None,
+        # Silence where nothing was recorded, so that what is said stays where it is in the recording.
+        **({"af": "aresample=async=1:first_pts=0"} if demuxer in _TIMED else {}),
     )
     switches = ["-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"]
     compiled: list[str] = ffmpeg.compile(sink, cmd=[program, *switches, "-max_alloc", str(_LARGEST_BLOCK)])
@@ -123,7 +129,7 @@ def decode(
     with ConfinedProcess(command(program, path, demuxer, limits), confinement) as process:
         for piece, lines in process.output():
             log.feed(lines)
-            if log.duration > limits.max_duration_s:
+            if log.duration > limits.max_duration_s and demuxer not in _UNSURE:
                 raise too_long(limits)
             if 0 < log.sample_rate < _LOWEST_RATE:
                 raise UnsupportedMedia(f"The audio's sample rate is below {_LOWEST_RATE} Hz, too low for speech.")
@@ -158,6 +164,8 @@ class _Log:
 
     def __init__(self) -> None:
         self.duration = 0.0
+        """What the file says of itself; 0 where it says nothing, and ffmpeg would only guess by its size."""
+        self._guessing = False
         self.sample_rate = SAMPLE_RATE
         """Of the first audio track. A low one turns few bytes into very much audio."""
         self.began = False
@@ -177,9 +185,10 @@ class _Log:
         self.began |= line.startswith(b"ffmpeg version")
         self._last.append(line)
         found = _DURATION.match(line)
-        if found:
-            hours, minutes, seconds = found.groups()
-            self.duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        if found and not self._guessing:
+            hours, minutes, seconds, start = found.groups()
+            self.duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds) - float(start or 0)
+        self._guessing |= b"Estimating duration from bitrate" in line
         track = _TRACK.match(line)
         if track:
             self._tracks += 1

@@ -1,7 +1,9 @@
 """Every documented format, and its neighbours, decodes to the sound that went into it, judged by content alone."""
 
 import struct
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +180,45 @@ def test_which_ffmpeg_is_the_operators_to_say(programs: Path, monkeypatch: pytes
     monkeypatch.setenv("STT_AI_FFMPEG", str(programs / "missing"))
     with pytest.raises(Unavailable, match="not where it was said"):
         find_ffmpeg.__wrapped__()
+
+
+PICTURE = ("-f", "lavfi", "-i", "color=s=16x16:r=5:d=4")
+GAP = "setts=ts=if(gte(TS*TB\\,1)\\,TS+5/TB\\,TS)"
+
+
+@pytest.mark.parametrize("name", ["late.mp4", "late.mkv", "late.mov"])
+def test_sound_that_begins_after_the_picture_stays_where_it_is(name: str, decoder: FileDecoder, tmp_path: Path) -> None:
+    made = run_ffmpeg(["-c:a", "flac"], tmp_path / "sound.flac")
+    video = [*PICTURE, "-itsoffset", "2", "-i", made, "-map", "0:v", "-map", "1:a", "-c:v", "mpeg4", "-c:a", "aac"]
+    subprocess.run([FFMPEG, "-v", "error", *video, tmp_path / name], check=True)
+    heard = samples_of(decoder.decode(Upload(tmp_path / name, 0)))
+    assert abs(len(heard) - len(sound()) - 32_000) < 2_000
+    assert np.abs(heard[:30_000]).max() < 100 < np.abs(heard[32_000:34_000]).max()
+    assert likeness(heard[31_000:], sound()) > 0.97
+
+
+def test_a_gap_in_a_recording_stays_a_gap(decoder: FileDecoder, tmp_path: Path) -> None:
+    made = run_ffmpeg(["-c:a", "libopus"], tmp_path / "whole.webm")
+    with_gap = ["-i", made, "-c", "copy", "-bsf:a", GAP, tmp_path / "gap.webm"]
+    subprocess.run([FFMPEG, "-v", "error", *with_gap], check=True)
+    heard = samples_of(decoder.decode(Upload(tmp_path / "gap.webm", 0)))
+    assert abs(len(heard) - len(sound()) - 80_000) < 2_000
+    assert np.abs(heard[18_000:94_000]).max() < 100
+    assert likeness(heard[:15_000], sound()[:15_000]) > 0.97
+    assert likeness(heard[97_000:], sound()[17_000:]) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("name", "making"),
+    [
+        ("guessed.aac", ["-af", "adelay=8000:all=1", "-b:a", "128k"]),  # by its first, silent frames: half an hour
+        ("started-late.mkv", ["-c:a", "aac", "-output_ts_offset", "60000"]),
+        ("started-late.ogg", ["-c:a", "libopus", "-output_ts_offset", "60000"]),
+    ],
+)
+def test_a_file_is_as_long_as_it_sounds_whatever_its_header_lets_guess(
+    name: str, making: list[str], decoder: FileDecoder, tmp_path: Path
+) -> None:
+    path = run_ffmpeg(making, tmp_path / name)
+    strict = FileDecoder(replace(PATIENT, max_duration_s=60.0), program=decoder._program)
+    assert likeness(samples_of(strict.decode(Upload(path, 0)))[-len(sound()) :], sound()) > 0.9
