@@ -1,5 +1,6 @@
 """OpenAI's audio routes: what they take, what they answer, and how they refuse."""
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -44,6 +45,16 @@ def test_json_is_the_text_and_what_it_cost(client: TestClient) -> None:
         "text": "Hello, welcome to the meeting.",
         "usage": {"type": "duration", "seconds": 3.0},
     }
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+def test_fields_that_go_together_may_come_in_any_order(client: TestClient, order: tuple[int, ...]) -> None:
+    words = ("timestamp_granularities[]", (None, "word"))
+    parts = [words, ("response_format", (None, "verbose_json")), ("file", ("a.mp3", b"\x00sound"))]
+    answer = client.post(TRANSCRIPTIONS, files=[parts[place] for place in order])
+    assert answer.status_code == 200 and answer.json()["words"], answer.text
+    alone = client.post(TRANSCRIPTIONS, files=[part for part in parts if part[0] != "response_format"])
+    assert alone.status_code == 400 and "verbose_json" in alone.json()["error"]["message"]
 
 
 def test_text_and_subtitles_are_plain(client: TestClient, service: Recorder) -> None:
