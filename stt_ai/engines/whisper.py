@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from stt_ai.engines.whisper_decode import Encoded, Job, decode
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_writing import Writer
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
-from stt_ai.speech.cleanup import Attempt, Guards
+from stt_ai.speech.cleanup import Attempt, Guards, is_loop
 from stt_ai.speech.quiet import trim_pauses
 from stt_ai.speech.windows import MAX_SAMPLES
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Samples, Task, WindowTranscript
@@ -19,6 +20,10 @@ from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess
 logger = logging.getLogger(__name__)
 
 ENGLISH = "en"
+UNSURE_WORDS = 3
+"""At the end of what was cut off: the aligner spreads them over the speech that has no text."""
+LEAST_PROGRESS_S = 1.5
+"""A window whose words up to the limit take less than that is not heard on: that is no speech."""
 
 Window = tuple[Samples, DecodingOptions]
 In = TypeVar("In")
@@ -115,8 +120,10 @@ class WhisperEngine:
 
     def _transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
         encoded, jobs, languages, attempts = self._decode(windows)
+        for job, attempt in zip(jobs, attempts, strict=True):
+            job.timed |= attempt.cut  # to know where the rest begins
         words = self._writer.words(encoded, jobs, attempts)
-        return [
+        heard = [
             WindowTranscript(
                 trim_pauses(words[job.row], samples) if job.timed else words[job.row],
                 *language,
@@ -125,6 +132,28 @@ class WhisperEngine:
             )
             for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
         ]
+        cut = [row for row, attempt in enumerate(attempts) if attempt.cut and not is_loop(attempt, self._guards)]
+        return self._with_rests(windows, heard, [row for row in cut if _rest(heard[row]) >= LEAST_PROGRESS_S])
+
+    def _with_rests(
+        self, windows: Sequence[Window], heard: list[WindowTranscript], cut: Sequence[int]
+    ) -> list[WindowTranscript]:
+        """Where the decoder had no room for all that was said, the rest is a window of its own."""
+        rests = []
+        for row in cut:
+            samples, options = windows[row]
+            begin = int(_rest(heard[row]) * SAMPLE_RATE)
+            rests.append((samples[begin:], replace(options, language=heard[row].language, prefix=())))
+        for row, rest in zip(cut, self.transcribe_batch(rests), strict=True):
+            if isinstance(rest, SttError):
+                raise rest
+            begin_s = _rest(heard[row])
+            later = tuple(replace(word, start=word.start + begin_s, end=word.end + begin_s) for word in rest.words)
+            *sure, first = heard[row].words[: 1 - UNSURE_WORDS]
+            if later and later[0].text.casefold() == first.text.casefold():  # a window begins as a sentence does
+                later = (replace(later[0], text=first.text), *later[1:])
+            heard[row] = replace(heard[row], words=(*sure, *later))
+        return heard
 
     def _guess(self, windows: Sequence[Window]) -> list[Hypothesis]:
         _, jobs, languages, attempts = self._decode(windows)
@@ -182,6 +211,11 @@ class WhisperEngine:
             return [(("en", 1.0),) for _ in rows]
         tables = self._model.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
+
+
+def _rest(heard: WindowTranscript) -> float:
+    """Seconds into the window from which it is to be heard again; 0 where nothing of it is sure."""
+    return heard.words[-UNSURE_WORDS].start if len(heard.words) > UNSURE_WORDS else 0.0
 
 
 def _alone_if_need_be(run: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]) -> list[Out | SttError]:

@@ -91,7 +91,10 @@ class Job:
 
 
 def token_limit(seconds: float) -> int:
-    """How many tokens a window may take: nobody speaks 25 tokens a second, but a loop would write 224."""
+    """How many tokens a window may take: a loop would always write 224.
+
+    Scripts of which the tokenizer has learnt little, as those of India, take more: those attempts are `cut`.
+    """
     return min(MAX_TOKENS, 50 + math.ceil(25 * seconds))
 
 
@@ -109,14 +112,14 @@ def decode(
     while pending:
         for group in _alike(pending):
             options = _search(group[0]) | {
-                "max_length": max(job.longest for job in group),
+                "max_length": (longest := max(job.longest for job in group)),
                 "suppress_tokens": suppress_tokens,
                 "return_scores": True,
                 "return_no_speech_prob": True,
             }
             results = model.generate(encoded.rows([job.row for job in group]), [job.prompt for job in group], **options)
             for job, result in zip(group, results, strict=True):
-                job.attempts.append(_attempt(result, job, text_of))
+                job.attempts.append(_attempt(result, job, text_of, longest))
         pending = [
             job
             for job in pending
@@ -145,8 +148,9 @@ def _search(job: Job) -> dict[str, Any]:
     return {"beam_size": job.beam_size, "patience": 1}
 
 
-def _attempt(result: Any, job: Job, text_of: Callable[[Sequence[int]], str]) -> Attempt:
+def _attempt(result: Any, job: Job, text_of: Callable[[Sequence[int]], str], longest: int) -> Attempt:
     tokens = tuple(result.sequences_ids[0])
     # The score is the mean over the tokens, those of the prefix at no cost; Whisper counts the end token, too.
     mean = result.scores[0] * len(tokens) / (max(0, len(tokens) - len(job.prefix)) + 1)
-    return Attempt(text_of(tokens), tokens, mean, result.no_speech_prob, job.temperature)
+    cut = len(tokens) >= min(longest // 2, longest - len(job.prompt) + len(job.prefix))
+    return Attempt(text_of(tokens), tokens, mean, result.no_speech_prob, job.temperature, cut)

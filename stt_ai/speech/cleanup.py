@@ -29,13 +29,17 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One decoding of a window: text, its tokens, their mean log-probability, the probability of no speech."""
+    """One decoding of a window: text, its tokens, their mean log-probability, the probability of no speech.
+
+    ``cut``: it may have been going on, when it had as many tokens as a window may have.
+    """
 
     text: str
     tokens: tuple[int, ...]
     log_probability: float
     no_speech_probability: float
     temperature: float = 0.0
+    cut: bool = False
 
     @property
     def compression_ratio(self) -> float:
@@ -53,22 +57,23 @@ def is_silence(attempt: Attempt, guards: Guards) -> bool:
     return attempt.no_speech_probability > guards.no_speech and attempt.log_probability < guards.log_probability
 
 
+def is_loop(attempt: Attempt, guards: Guards) -> bool:
+    """Whether it repeats itself: throughout, or at its end."""
+    return attempt.compression_ratio > guards.compression_ratio or tail_loop(attempt.tokens) > 0
+
+
 def is_doubtful(attempt: Attempt, guards: Guards) -> bool:
     """Whether to decode again at a higher temperature: text that loops or was guessed, unless it is silence."""
     if is_silence(attempt, guards):
         return False
-    return (
-        attempt.compression_ratio > guards.compression_ratio
-        or attempt.log_probability < guards.log_probability
-        or tail_loop(attempt.tokens) > 0
-    )
+    return is_loop(attempt, guards) or attempt.log_probability < guards.log_probability
 
 
 def best(attempts: Sequence[Attempt], guards: Guards) -> Attempt:
     """The last one if it is believed, else the likeliest of those that do not repeat themselves, else of all."""
     if not is_doubtful(attempts[-1], guards):
         return attempts[-1]
-    plain = [a for a in attempts if a.compression_ratio <= guards.compression_ratio and not tail_loop(a.tokens)]
+    plain = [attempt for attempt in attempts if not is_loop(attempt, guards)]
     return max(plain or attempts, key=lambda a: a.log_probability)
 
 

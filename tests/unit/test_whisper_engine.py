@@ -13,6 +13,7 @@ import pytest
 from faster_whisper import decode_audio
 
 import stt_ai.models
+from stt_ai.engines import whisper_decode
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.errors import BadParameter, InternalError, ModelUnavailable, SttError
 from stt_ai.speech.segments import split
@@ -116,6 +117,21 @@ def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict
     first = {_plain(word.word): word.start for word in reversed(heard.words)}
     errors = [abs(first[word] - starts[word]) for word in starts.keys() & first.keys()]
     assert np.median(errors) <= 0.15
+
+
+def test_what_the_decoder_has_no_room_for_is_heard_as_well(
+    engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a window's words are left, as in languages of which each letter is a token."""
+    windows = [(_audio(f"ten_seconds_{number:02}.flac")[: 9 * 16_000], DecodingOptions()) for number in (1, 2, 3, 5)]
+    whole = _heard(engine.transcribe_batch(windows))
+    monkeypatch.setattr(whisper_decode, "MAX_TOKENS", 20)
+    pieced = _heard(engine.transcribe_batch(windows))
+    for one, other in zip(whole, pieced, strict=True):
+        assert sum(word.tokens for word in other.words) > 20
+        assert jiwer.wer(_plain(_text(one)), _plain(_text(other))) < 0.2
+        assert all(before.start <= after.start for before, after in pairwise(other.words))
+        assert other.words[-1].end == pytest.approx(one.words[-1].end, abs=0.3)
 
 
 def test_the_words_spell_sentences(engine: WhisperEngine) -> None:
