@@ -28,22 +28,23 @@ class Writer:
         """Words by row, timed by one alignment for each start sequence. What was made up has none."""
         words: dict[int, tuple[Word, ...]] = {job.row: () for job in jobs}
         texts: dict[int, list[int]] = {}
-        groups: dict[tuple[int, ...], list[Job]] = {}
+        groups: dict[tuple[int, ...], list[tuple[Job, Attempt]]] = {}
         for job, attempt in zip(jobs, attempts, strict=True):
             texts[job.row] = text = self._text(job, attempt)
             if text and job.timed:
-                groups.setdefault(tuple(job.start[:-1]), []).append(job)
+                groups.setdefault(tuple(job.start[:-1]), []).append((job, attempt))
             elif text:
-                words[job.row] = self._spelt(job, text, Unaligned([math.exp(attempt.log_probability)] * len(text)))
+                even = Unaligned([math.exp(attempt.log_probability)] * len(text))
+                words[job.row] = self._spelt(job, attempt, text, even)
         for start_sequence, group in groups.items():
             alignments = self._model.ct2.align(
-                encoded.rows([job.row for job in group]),
+                encoded.rows([job.row for job, _ in group]),
                 list(start_sequence),
-                [texts[job.row] for job in group],
-                [max(SHORTEST_ALIGNED, round(job.seconds * FRAMES_PER_SECOND)) for job in group],
+                [texts[job.row] for job, _ in group],
+                [max(SHORTEST_ALIGNED, round(job.seconds * FRAMES_PER_SECOND)) for job, _ in group],
             )
-            for job, alignment in zip(group, alignments, strict=True):
-                words[job.row] = self._spelt(job, texts[job.row], alignment)
+            for (job, attempt), alignment in zip(group, alignments, strict=True):
+                words[job.row] = self._spelt(job, attempt, texts[job.row], alignment)
         return words
 
     def pieces(self, job: Job, attempt: Attempt) -> tuple[Piece, ...]:
@@ -61,9 +62,9 @@ class Writer:
             return []
         return [token for token in attempt.tokens if token < self._model.end_token]
 
-    def _spelt(self, job: Job, tokens: list[int], alignment: Any) -> tuple[Word, ...]:
+    def _spelt(self, job: Job, attempt: Attempt, tokens: list[int], alignment: Any) -> tuple[Word, ...]:
         """The words without what loops in those after the prefix."""
         split = self._model.tokenizer(job.language).split_to_word_tokens
         words = words_of(tokens, self._model.end_token, split, alignment, job.language, job.seconds)
         decided = bisect_left(list(accumulate(word.tokens for word in words)), len(job.prefix)) + 1 if job.prefix else 0
-        return (*words[:decided], *collapse_loops(words[decided:]))
+        return (*words[:decided], *collapse_loops(words[decided:], cut=attempt.cut))

@@ -97,6 +97,10 @@ def without_tail_loop(units: Sequence[Unit]) -> Sequence[Unit]:
     return units[: len(units) - size * (times - 1)]
 
 
+_FASTEST_S = 0.1
+"""Of a word, on the average of several."""
+
+
 def _many(size: int) -> int:
     """How often in a row an n-gram must stand before nobody says so: 8 single words, 5 pairs, 4 of three or more."""
     return {1: 8, 2: 5}.get(size, 4)
@@ -110,15 +114,21 @@ def _repeats(units: Sequence[Hashable], start: int, size: int) -> int:
     return count
 
 
-def collapse_loops(words: Sequence[Word], *, longest: int = 15) -> tuple[Word, ...]:
-    """The words with each loop, wherever it stands, left once. What people do repeat is kept."""
+def collapse_loops(words: Sequence[Word], *, cut: bool = False, longest: int = 15) -> tuple[Word, ...]:
+    """The words with each loop, wherever it stands, left once. What people do repeat is kept.
+
+    ``cut``: their decoding did not end by itself, as loops do not. Others are loops only where they are said faster
+    than anybody speaks, or twice as often.
+    """
     spelt = [_plain(word.text) for word in words]
     kept: list[int] = []
     at = 0
     while at < len(words):
         size, times = _loop_from(spelt, at, longest)
-        kept.extend(range(at, at + size))
-        at += size * times
+        run = words[at : at + size * times]
+        said = not cut and times < 2 * _many(size) and run[-1].end - run[0].start >= _FASTEST_S * len(run)
+        kept.extend(range(at, at + len(run) if said else at + size))
+        at += len(run)
     return tuple(words[index] for index in kept)
 
 

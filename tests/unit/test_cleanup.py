@@ -117,13 +117,23 @@ def test_what_people_repeat_is_kept(said: str) -> None:
     assert _text(collapse_loops(_words(said))) == said
 
 
+@pytest.mark.parametrize("said", ["let it be " * 4, "one two three " * 5, "no " * 12, "the green garden " * 7])
+def test_what_is_said_again_and_again_is_kept_where_the_model_ended_by_itself(said: str) -> None:
+    assert _text(collapse_loops(_words(said))) == said.strip()
+    assert len(collapse_loops(_words(said), cut=True)) < 4
+    hurried = [Word(word.text, word.start / 20, word.end / 20, 0.9) for word in _words(said)]
+    assert len(collapse_loops(hurried)) < 4, "nobody says twenty words a second"
+
+
 def test_a_loop_is_left_once_wherever_it_stands() -> None:
     assert _text(collapse_loops(_words("first " + "so it goes " * 9 + "last"))) == "first so it goes last"
     assert _text(collapse_loops(_words("and then " + "no " * 30))) == "and then no"
 
 
 def test_a_loop_is_found_whatever_its_case_and_punctuation() -> None:
-    assert _text(collapse_loops(_words("Thank you. thank you, THANK YOU! thank you thank you."))) == "Thank you."
+    assert (
+        _text(collapse_loops(_words("Thank you. thank you, THANK YOU! thank you thank you."), cut=True)) == "Thank you."
+    )
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=60))
