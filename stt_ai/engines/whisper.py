@@ -24,6 +24,7 @@ UNSURE_WORDS = 3
 """At the end of what was cut off: the aligner spreads them over the speech that has no text."""
 LEAST_PROGRESS_S = 1.5
 """A window whose words up to the limit take less than that is not heard on: that is no speech."""
+LEAST_REST_S = 0.1
 
 Window = tuple[Samples, DecodingOptions]
 In = TypeVar("In")
@@ -132,8 +133,14 @@ class WhisperEngine:
             )
             for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
         ]
-        cut = [row for row, attempt in enumerate(attempts) if attempt.cut and not is_loop(attempt, self._guards)]
-        return self._with_rests(windows, heard, [row for row in cut if _rest(heard[row]) >= LEAST_PROGRESS_S])
+        cut = [
+            row
+            for row, (attempt, (samples, _)) in enumerate(zip(attempts, windows, strict=True))
+            if attempt.cut
+            and not is_loop(attempt, self._guards)
+            and LEAST_PROGRESS_S <= _rest(heard[row]) < len(samples) / SAMPLE_RATE - LEAST_REST_S
+        ]
+        return self._with_rests(windows, heard, cut)
 
     def _with_rests(
         self, windows: Sequence[Window], heard: list[WindowTranscript], cut: Sequence[int]
