@@ -60,7 +60,7 @@ class BillingDeployment:
         machine slept: the books' clock is the wall's, for several machines keep them.
         """
         while True:
-            clock = _wall_ahead()
+            self._clock_set, clock = None, _wall_ahead()
             await asyncio.sleep(self._grace)
             self._clock_set = clock
             try:

@@ -39,6 +39,12 @@ _TRACK = re.compile(rb"  Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ")
 _LOWEST_RATE = 4000
 _TIMED = frozenset({"mov", "matroska", "mpegts", "mpeg", "flv"})
 """Containers whose tracks have times of their own: an audio track may begin after the picture, and have gaps."""
+_IN_PLACE = (
+    # Recordings that were joined begin their clock again: what follows then goes on where the one before ended.
+    "asetpts='st(0,if(lt(PTS+ld(0),ld(1)-SR),ld(1)-PTS,ld(0)));st(2,PTS+ld(0));st(1,ld(2)+NB_SAMPLES);ld(2)',"
+    # Silence where nothing was recorded, so that what is said stays where it is in the recording.
+    "aresample=async=1:first_pts=0"
+)
 _UNSURE = frozenset({"mpegts", "mpeg"})
 """Their duration is the difference of two times, of which recorders change the origin in the middle of a file."""
 
@@ -107,8 +113,7 @@ def command(program: str, path: Path, demuxer: str, limits: DecoderLimits) -> li
         vn=None,
         sn=None,
         dn=None,
-        # Silence where nothing was recorded, so that what is said stays where it is in the recording.
-        **({"af": "aresample=async=1:first_pts=0"} if demuxer in _TIMED else {}),
+        **({"af": _IN_PLACE} if demuxer in _TIMED else {}),
     )
     switches = ["-nostdin", "-nostats", "-loglevel", "info", "-filter_threads", "1"]
     compiled: list[str] = ffmpeg.compile(sink, cmd=[program, *switches, "-max_alloc", str(_LARGEST_BLOCK)])

@@ -153,13 +153,19 @@ class _Answer:
         text = self._text
         if not self._ended:
             end = max(text.rfind(mark) + 1 for mark in (".", "!", "?", "\n", "。", "！", "？"))
-            looped = " ".join(without_tail_loop(text.split()[:-1])) if self._loops else ""
-            text = text[:end] or looped or text
+            text = text[:end] or (self._said_once() if self._loops else text)
         return text.strip()
+
+    def _said_once(self) -> str:
+        words = self._text.split()[:-1]
+        return " ".join(without_tail_loop(words)) or self._spelt(without_tail_loop(self._tokens)).rstrip("\ufffd")
 
     @property
     def _text(self) -> str:
-        return str(self._tokenizer.decode(self._tokens, skip_special_tokens=True))
+        return self._spelt(self._tokens)
+
+    def _spelt(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
 
 
 def _is_loop(tokens: Sequence[int]) -> bool:

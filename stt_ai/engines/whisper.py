@@ -12,7 +12,7 @@ from stt_ai.engines.whisper_decode import Encoded, Job, decode
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_writing import Writer
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
-from stt_ai.speech.cleanup import Attempt, Guards, is_loop
+from stt_ai.speech.cleanup import Attempt, Guards, tail_loop
 from stt_ai.speech.quiet import trim_pauses
 from stt_ai.speech.windows import MAX_SAMPLES
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LanguageGuess, Samples, Task, WindowTranscript
@@ -137,7 +137,8 @@ class WhisperEngine:
             row
             for row, (attempt, (samples, _)) in enumerate(zip(attempts, windows, strict=True))
             if attempt.cut
-            and not is_loop(attempt, self._guards)
+            and not tail_loop(attempt.tokens)
+            and attempt.log_probability >= self._guards.log_probability
             and LEAST_PROGRESS_S <= _rest(heard[row]) < len(samples) / SAMPLE_RATE - LEAST_REST_S
         ]
         return self._with_rests(windows, heard, cut)
@@ -156,6 +157,8 @@ class WhisperEngine:
                 raise rest
             begin_s = _rest(heard[row])
             later = tuple(replace(word, start=word.start + begin_s, end=word.end + begin_s) for word in rest.words)
+            if not later:
+                continue
             *sure, first = heard[row].words[: 1 - UNSURE_WORDS]
             if later and later[0].text.casefold() == first.text.casefold():  # a window begins as a sentence does
                 later = (replace(later[0], text=first.text), *later[1:])

@@ -123,6 +123,17 @@ async def test_who_could_not_renew_has_the_time_of_a_lease_to_do_so(
     assert not await ended(running, lease)
 
 
+async def test_a_clock_that_is_set_back_and_put_right_ends_nobodys_work(running: Running) -> None:
+    await running.let_pass(LEASE_S)
+    lease = await running.admitted()
+    running.ahead -= 3600
+    await running.client.renew(lease)
+    await running.let_pass(2 * LOOK_S)
+    running.ahead += 3600
+    await running.admitted()
+    assert not await ended(running, lease)
+
+
 async def test_a_new_request_ends_what_its_caller_did_not_renew(running: Running) -> None:
     await running.let_pass(LEASE_S)
     forgotten = await running.admitted()

@@ -211,6 +211,26 @@ def test_a_gap_in_a_recording_stays_a_gap(decoder: FileDecoder, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "making"),
     [
+        ("joined.webm", ["-c:a", "libopus"]),
+        ("joined.mkv", ["-c:a", "aac"]),
+        ("joined.ts", ["-c:a", "aac"]),
+        ("joined.mpg", ["-c:a", "mp2"]),
+    ],
+)
+def test_recordings_that_were_joined_are_heard_to_their_end(
+    name: str, making: list[str], decoder: FileDecoder, tmp_path: Path
+) -> None:
+    path = run_ffmpeg(making, tmp_path / name)
+    path.write_bytes(path.read_bytes() * 2)
+    heard = samples_of(decoder.decode(Upload(path, 0)))
+    assert abs(len(heard) - 2 * len(sound())) < 8_000
+    half = len(heard) // 2
+    assert min(likeness(heard[:half], sound()), likeness(heard[half:], sound())) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "making"),
+    [
         ("guessed.aac", ["-af", "adelay=8000:all=1", "-b:a", "128k"]),  # by its first, silent frames: half an hour
         ("started-late.mkv", ["-c:a", "aac", "-output_ts_offset", "60000"]),
         ("started-late.ogg", ["-c:a", "libopus", "-output_ts_offset", "60000"]),

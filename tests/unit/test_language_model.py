@@ -118,6 +118,7 @@ def test_what_a_model_would_say_for_ever_it_says_once(model: LanguageModel) -> N
         ("detailed", "", "One. Two. ", "One. Two."),
         ("bullet_points", "- Read the plan.\n", "- Read the budget.\n", "- Read the plan.\n- Read the budget."),
         ("brief", "We met on Monday.", " practice", "We met on Monday."),
+        ("brief", "", "哈", "哈"),
     ],
 )
 def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
