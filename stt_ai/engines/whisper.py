@@ -160,7 +160,7 @@ class WhisperEngine:
             if not later:
                 continue
             *sure, first = heard[row].words[: 1 - UNSURE_WORDS]
-            if later and later[0].text.casefold() == first.text.casefold():  # a window begins as a sentence does
+            if later[0].text.casefold() == first.text.casefold():  # a window begins as a sentence does
                 later = (replace(later[0], text=first.text), *later[1:])
             heard[row] = replace(heard[row], words=(*sure, *later))
         return heard
