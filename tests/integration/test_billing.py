@@ -154,7 +154,7 @@ def test_a_bad_key_is_401_before_a_byte_of_two_gigabytes_is_read(service: Servic
         data = client.recv(65536).decode().lower()
     assert data.startswith("http/1.1 401 ")
     assert "\r\nwww-authenticate: bearer\r\n" in data
-    assert not service.upload_files()
+    wait_until(lambda: not service.upload_files())
 
 
 def test_a_revoked_key_is_refused_at_once(service: Service) -> None:

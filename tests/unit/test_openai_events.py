@@ -148,7 +148,7 @@ def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_told(
             assert books.left(key) == (10, 10)
         assert patient.cancelled.wait(PATIENCE)
         assert eventually(lambda: books.left(key) == (left, 0))
-        assert not list((tmp_path / "uploads").iterdir())
+        assert eventually(lambda: not list((tmp_path / "uploads").iterdir()))
 
 
 async def test_who_left_in_the_middle_may_ask_again_and_is_heard_for_another_charge(edge: Edge) -> None:
