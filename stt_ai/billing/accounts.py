@@ -40,11 +40,11 @@ def authenticate(session: Session, credential: str, *, locking: bool = False) ->
     return found[2]
 
 
-def locked(session: Session, caller_id: str) -> Caller:
-    """The caller, theirs alone until the transaction ends. Raises `NotFound`."""
-    caller = lock(session, caller_id)
-    if caller is None:
-        raise NotFound(f"There is no account {caller_id}.")
+def locked(session: Session, account_id: str) -> Caller:
+    """The account, theirs alone until the transaction ends. Raises `NotFound`, also for an address, which is none."""
+    caller = lock(session, account_id)
+    if caller is None or caller.plan is PlanName.ANONYMOUS:
+        raise NotFound(f"There is no account {account_id}.")
     return caller
 
 
@@ -62,7 +62,8 @@ def at_address(session: Session, address: str, secret: bytes, now: float) -> Cal
     caller = lock(session, caller_id)
     if caller is None:
         insert_new(session, Caller(id=caller_id, plan=PlanName.ANONYMOUS, created_at=now))
-        caller = locked(session, caller_id)
+        caller = lock(session, caller_id)
+    assert caller is not None
     return caller
 
 

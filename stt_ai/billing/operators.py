@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from stt_ai.accounts import Account, ApiKey, NewAccount, NewKey, PlanName
 from stt_ai.billing import accounts, keys, ledger, reconciliation
@@ -11,7 +11,6 @@ from stt_ai.billing.client import new_id
 from stt_ai.billing.plans import MeterName
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import Caller, EntryKind, LedgerEntry
-from stt_ai.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Operators:
     def set_plan(self, account_id: str, plan: PlanName) -> Account:
         """Work that runs stays on the plan that it began with."""
         with self._database.transaction() as session:
-            caller = _account(session, account_id)
+            caller = accounts.locked(session, account_id)
             caller.plan = _for_accounts(plan)
             session.add(caller)
             return accounts.account_value(session, caller, self._clock(), self._config)
@@ -75,12 +74,12 @@ class Operators:
         A negative number takes them back. Raises `BadParameter` when they are not there any more.
         """
         with self._database.transaction() as session:
-            caller = _account(session, account_id)
+            caller = accounts.locked(session, account_id)
             return ledger.grant(session, caller, credits, reference, self._clock(), self._config)
 
     def create_key(self, account_id: str, name: str) -> NewKey:
         with self._database.transaction() as session:
-            caller = _account(session, account_id)
+            caller = accounts.locked(session, account_id)
             return accounts.create_key(
                 session, caller, new_id("key"), keys.new_key(), name, self._clock(), self._config
             )
@@ -105,14 +104,6 @@ class Operators:
         """Every way in which the books do not agree with themselves; empty when they do."""
         with self._database.reading() as session:
             return tuple(reconciliation.findings(session))
-
-
-def _account(session: Session, account_id: str) -> Caller:
-    """Locked. Raises `NotFound`, also for an address: it can have neither keys nor credits."""
-    caller = accounts.locked(session, account_id)
-    if caller.plan is PlanName.ANONYMOUS:
-        raise NotFound(f"There is no account {account_id}.")
-    return caller
 
 
 def _for_accounts(plan: PlanName) -> PlanName:

@@ -1,7 +1,7 @@
 """Whisper by faster-whisper and CTranslate2: batches of windows -> words with times and confidences."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -133,30 +133,31 @@ class WhisperEngine:
             )
             for job, language, attempt, (samples, _) in zip(jobs, languages, attempts, windows, strict=True)
         ]
-        cut = [
-            row
-            for row, (attempt, (samples, _)) in enumerate(zip(attempts, windows, strict=True))
-            if attempt.cut
-            and not tail_loop(attempt.tokens)
-            and attempt.log_probability >= self._guards.log_probability
-            and LEAST_PROGRESS_S <= _rest(heard[row]) < len(samples) / SAMPLE_RATE - LEAST_REST_S
-        ]
+        cut = {
+            row: _rest(heard[row])
+            for row, attempt in enumerate(attempts)
+            if attempt.cut and not tail_loop(attempt.tokens) and attempt.log_probability >= self._guards.log_probability
+        }
         return self._with_rests(windows, heard, cut)
 
     def _with_rests(
-        self, windows: Sequence[Window], heard: list[WindowTranscript], cut: Sequence[int]
+        self, windows: Sequence[Window], heard: list[WindowTranscript], cut: Mapping[int, float]
     ) -> list[WindowTranscript]:
-        """Where the decoder had no room for all that was said, the rest is a window of its own."""
-        rests = []
-        for row in cut:
+        """Where the decoder had no room for all that was said, the rest is a window of its own.
+
+        ``cut``: by row, the seconds at which it begins.
+        """
+        rests: dict[int, Window] = {}
+        for row, begin in cut.items():
             samples, options = windows[row]
-            begin = int(_rest(heard[row]) * SAMPLE_RATE)
-            rests.append((samples[begin:], replace(options, language=heard[row].language, prefix=())))
-        for row, rest in zip(cut, self.transcribe_batch(rests), strict=True):
+            if LEAST_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - LEAST_REST_S:
+                options = replace(options, language=heard[row].language, prefix=())
+                rests[row] = samples[int(begin * SAMPLE_RATE) :], options
+        for row, rest in zip(rests, self.transcribe_batch([*rests.values()]), strict=True):
             if isinstance(rest, SttError):
                 raise rest
-            begin_s = _rest(heard[row])
-            later = tuple(replace(word, start=word.start + begin_s, end=word.end + begin_s) for word in rest.words)
+            begin = cut[row]
+            later = tuple(replace(word, start=word.start + begin, end=word.end + begin) for word in rest.words)
             if not later:
                 continue
             *sure, first = heard[row].words[: 1 - UNSURE_WORDS]

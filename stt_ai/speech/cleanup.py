@@ -57,7 +57,7 @@ def is_silence(attempt: Attempt, guards: Guards) -> bool:
     return attempt.no_speech_probability > guards.no_speech and attempt.log_probability < guards.log_probability
 
 
-def is_loop(attempt: Attempt, guards: Guards) -> bool:
+def _repeats_itself(attempt: Attempt, guards: Guards) -> bool:
     """Whether it repeats itself: throughout, or at its end."""
     return attempt.compression_ratio > guards.compression_ratio or tail_loop(attempt.tokens) > 0
 
@@ -66,14 +66,14 @@ def is_doubtful(attempt: Attempt, guards: Guards) -> bool:
     """Whether to decode again at a higher temperature: text that loops or was guessed, unless it is silence."""
     if is_silence(attempt, guards):
         return False
-    return is_loop(attempt, guards) or attempt.log_probability < guards.log_probability
+    return _repeats_itself(attempt, guards) or attempt.log_probability < guards.log_probability
 
 
 def best(attempts: Sequence[Attempt], guards: Guards) -> Attempt:
     """The last one if it is believed, else the likeliest of those that do not repeat themselves, else of all."""
     if not is_doubtful(attempts[-1], guards):
         return attempts[-1]
-    plain = [attempt for attempt in attempts if not is_loop(attempt, guards)]
+    plain = [attempt for attempt in attempts if not _repeats_itself(attempt, guards)]
     return max(plain or attempts, key=lambda a: a.log_probability)
 
 
