@@ -38,6 +38,9 @@ class Setting:
     both_doors: bool = False
 
 
+SHIPPED = Setting()
+
+
 @dataclass
 class Bench:
     """One run of the benchmarks. At most one service and one peer are alive at a time.
@@ -88,9 +91,8 @@ class Bench:
             self._peer.stop()
             self._peer = None
 
-    def service(self, setting: Setting | None = None) -> Service:
+    def service(self, setting: Setting = SHIPPED) -> Service:
         """The running service with this setting; one with another is stopped first."""
-        setting = setting or Setting()
         if self._service is None or self._setting != setting:
             self.prepare(setting)
             assert self._service is not None
@@ -99,10 +101,10 @@ class Bench:
         assert self._service is not None
         return self._service
 
-    def prepare(self, setting: Setting | None = None) -> Service:
+    def prepare(self, setting: Setting = SHIPPED) -> Service:
         """A service that is not started yet, in place of the one that runs."""
         self.stop_service()
-        self._setting = setting = setting or Setting()
+        self._setting = setting
         self._started += 1
         folder = self.folder / f"service_{self._started}"
         folder.mkdir()
