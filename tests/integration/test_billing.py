@@ -149,12 +149,13 @@ def test_a_bad_key_is_401_before_a_byte_of_two_gigabytes_is_read(service: Servic
         f"POST /v1/transcribe HTTP/1.1\r\nHost: x\r\nAuthorization: {value}\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000000\r\n\r\n"
     )
+    wait_until(lambda: not service.upload_files())  # of tests before
     with socket.create_connection(("127.0.0.1", service.port), timeout=60) as client:
         client.sendall(head.encode())
         data = client.recv(65536).decode().lower()
     assert data.startswith("http/1.1 401 ")
     assert "\r\nwww-authenticate: bearer\r\n" in data
-    wait_until(lambda: not service.upload_files())
+    assert not service.upload_files()
 
 
 def test_a_revoked_key_is_refused_at_once(service: Service) -> None:

@@ -66,5 +66,5 @@ def test_a_file_and_a_stream_go_on(
     assert (file.sent, stream.connections) == (1, 1) or victim in CUT
     paid, begun = charged(service, key, 50), charged(service, other, 50)
     assert paid == 10 and 1 <= begun <= stream.connections
-    wait_until(lambda: not service.upload_files())
+    assert not service.upload_files()
     fault.tell(f"{file.saw}; {stream.saw}", f"{paid}, once; {begun} of {stream.connections} begun minutes")

@@ -101,7 +101,7 @@ def test_the_documented_exchange_in_real_time(service: Service, manifest: dict[s
     assert word_error_rate([said], [texts(messages)]) <= 0.1
     finals = [message for message in messages if message.get("text")]
     partials = [message for message in messages if message.get("partial")]
-    assert partials
+    assert len(partials) >= 3
     assert all(final["language"] == "en" and final["words"] for final in finals)
     times = [time for final in finals for word in final["words"] for time in (word["start"], word["end"])]
     assert times == sorted(times) and times[-1] <= 10.0
