@@ -53,12 +53,29 @@ class Pcm:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptWarning:
+    """One way in which an answer is not all that the recording holds, or not from the model that was asked for.
+
+    ``code`` is stable snake_case, ``message`` one sentence for people. ``start`` and ``end`` are the seconds of the
+    recording that it concerns, None where it concerns the whole. ``about_audio``: it is about the recording, so a
+    caller who asked for ``strict`` gets an error instead; otherwise it is about the service.
+    """
+
+    code: str
+    message: str
+    start: float | None = None
+    end: float | None = None
+    about_audio: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedAudio:
-    """What the decoder makes of an upload: its audio and where the speech is."""
+    """The decoder's result for an upload: its audio, where the speech is, and what of the file is missing."""
 
     pcm: Pcm
     regions: tuple[SpeechRegion, ...]
     container: str
+    warnings: tuple[TranscriptWarning, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -283,7 +300,7 @@ class Transcript:
     duration: float
     model: str
     demo: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[TranscriptWarning, ...] = ()
     windows: tuple[WindowNote, ...] = ()
 
     @property

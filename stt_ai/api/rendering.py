@@ -7,7 +7,7 @@ from typing import Any
 
 from stt_ai.billing.pricing import credits_for
 from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
-from stt_ai.types import Segment, Transcript, Word
+from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 
 PLAIN = {
     "txt": ("text/plain; charset=utf-8", to_txt),
@@ -34,7 +34,7 @@ def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
         "request_id": request_id,
     }
     if transcript.warnings:
-        body["warnings"] = list(transcript.warnings)
+        body["warnings"] = [_warning(warning) for warning in transcript.warnings]
     return body
 
 
@@ -61,6 +61,13 @@ def _segment(segment: Segment, times: Iterator[tuple[float, float]]) -> dict[str
 def _word(word: Word, start: float, end: float) -> dict[str, Any]:
     body = {"word": word.word, "start": start, "end": end, "confidence": _confidence(word.confidence)}
     return body if word.speaker is None else body | {"speaker": word.speaker}
+
+
+def _warning(warning: TranscriptWarning) -> dict[str, Any]:
+    """`start` and `end` are left out where the warning concerns the whole recording."""
+    body: dict[str, Any] = {"code": warning.code, "message": warning.message}
+    times = {"start": warning.start, "end": warning.end}
+    return body | {name: round(value, 2) for name, value in times.items() if value is not None}
 
 
 def _confidence(value: float) -> float:

@@ -33,6 +33,13 @@ class UsageBody(Shape):
     credits: int = Field(ge=1, description="Minutes of audio, rounded up.")
 
 
+class WarningBody(Shape):
+    code: str = Field(description="Stable, in snake_case.", examples=["audio_missing"])
+    message: str = Field(description="One sentence for people.")
+    start: float | None = Field(None, ge=0, description="Seconds; absent where the whole recording is concerned.")
+    end: float | None = Field(None, ge=0, description="Seconds.")
+
+
 class TranscriptBody(Shape):
     text: str
     language: str = Field(description="Code of the language used.", examples=["en"])
@@ -43,7 +50,9 @@ class TranscriptBody(Shape):
     model: str = Field(description="The model that wrote it.")
     usage: UsageBody
     request_id: str
-    warnings: list[str] | None = Field(None, description="Only when there is something to say.")
+    warnings: list[WarningBody] | None = Field(
+        None, description="Present when the answer is not all of the recording, or not from the model asked for."
+    )
 
 
 class SummaryBody(Shape):

@@ -94,6 +94,7 @@ class Pipeline:
             duration=audio.duration,
             model=model,
             demo=hearing.model.demo or speakers.demo,
+            warnings=audio.warnings,
             windows=hearing.notes(),
         )
 

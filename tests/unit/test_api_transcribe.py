@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from stt_ai.api.schemas import ErrorBody, TranscriptBody
 from stt_ai.errors import UnsupportedMedia
-from stt_ai.types import SpeakerCount, TranscriptionRequest
+from stt_ai.types import SpeakerCount, TranscriptionRequest, TranscriptWarning
 from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, Recorder, form, make_app
 
 SOUND = ("file", "meeting.mp3", b"\x00sound\r\n" * 1000)
@@ -54,9 +54,9 @@ def test_speakers_are_named_when_there_are_any(client: TestClient, service: Reco
 
 
 def test_warnings_are_passed_on(client: TestClient, service: Recorder) -> None:
-    service.transcript = replace(HELLO, warnings=("Speakers are not told apart yet.",))
+    service.transcript = replace(HELLO, warnings=(TranscriptWarning("audio_missing", "Part is missing.", 1.0, 2.504),))
     body = client.post("/v1/transcribe", files={"file": b"sound"}).json()
-    assert body["warnings"] == ["Speakers are not told apart yet."]
+    assert body["warnings"] == [{"code": "audio_missing", "message": "Part is missing.", "start": 1.0, "end": 2.5}]
 
 
 def test_silence_is_an_empty_transcript_in_every_format(client: TestClient, service: Recorder) -> None:

@@ -67,7 +67,7 @@ export interface Transcript {
   model: string;
   usage: { seconds: number; credits: number };
   request_id: string;
-  warnings?: string[];
+  warnings?: { code: string; message: string; start?: number; end?: number }[];
 }
 
 export type SummaryStyle = "brief" | "detailed" | "action_items" | "bullet_points";
