@@ -71,9 +71,9 @@ audit: $(BIN)/python
 	@$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner=off -r constraints.txt
 
 demo-models: $(VENV)/.train
-	@$(BIN)/python -m stt_ai.models.recipes.whisper
-	@$(BIN)/python -m stt_ai.models.recipes.diarization
-	@$(BIN)/python -m stt_ai.models.recipes.summaries
+	@$(BIN)/python -m tests.recipes.whisper
+	@$(BIN)/python -m tests.recipes.diarization
+	@$(BIN)/python -m tests.recipes.summaries
 
 clean:
 	rm -rf $(VENV) tests/node/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 
 from stt_ai.models.fetch import demo_path
-from stt_ai.models.recipes.summaries.evaluate import Figures, held_out, judge, total
 from stt_ai.types import SummaryStyle
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result
+from tests.recipes.summaries.evaluate import Figures, held_out, judge, total
 from tests.service import ROOT, Service, wait_until
 
 STYLES = list(SummaryStyle)

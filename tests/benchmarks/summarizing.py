@@ -10,9 +10,9 @@ import torch
 from transformers import pipeline
 
 from stt_ai.engines.language_model import LanguageModel, Question
-from stt_ai.models.recipes.summaries.evaluate import held_out
 from stt_ai.speech.prompts import prompt
 from stt_ai.types import Prompt, SummaryStyle
+from tests.recipes.summaries.evaluate import held_out
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ import httpx
 import psutil
 import pytest
 
-from stt_ai.models.recipes.summaries.corpus import Meeting, MeetingMaker, Size
-from stt_ai.models.recipes.summaries.evaluate import Figures, judge, sentences
 from stt_ai.types import SummaryStyle
 from tests.faults import Faults
+from tests.recipes.summaries.corpus import Meeting, MeetingMaker, Size
+from tests.recipes.summaries.evaluate import Figures, judge, sentences
 from tests.service import Service, wait_until
 
 STYLES = list(SummaryStyle)

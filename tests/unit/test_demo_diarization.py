@@ -39,7 +39,7 @@ def test_it_is_small(folder: Path) -> None:
 @long
 def test_few_seconds_are_given_to_the_wrong_speaker(engine: DiarizationEngine) -> None:
     """Without collar, and with overlaps."""
-    from stt_ai.models.recipes.diarization.evaluate import Tally, add_up, recorded
+    from tests.recipes.diarization.evaluate import Tally, add_up, recorded
 
     tally = Tally()
     for case in recorded(DATA / "conversations")[:SOME]:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel, decode_audio
 
-from stt_ai.models.recipes.whisper.evaluate import (
+from tests.long import ASKED_FOR, long
+from tests.recipes.whisper.evaluate import (
     LONGEST_WINDOW_S,
     Figures,
     heard_without_speech,
@@ -18,7 +19,6 @@ from stt_ai.models.recipes.whisper.evaluate import (
     spoken_words,
     word_errors,
 )
-from tests.long import ASKED_FOR, long
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

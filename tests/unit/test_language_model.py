@@ -17,10 +17,10 @@ from stt_ai.engines.language_model import LanguageModel, Question, _Answer
 from stt_ai.errors import ModelUnavailable, Unavailable
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
 from stt_ai.models.language_models import DEMO_LABEL, resolve
-from stt_ai.models.recipes.summaries.corpus import MeetingMaker, Size
 from stt_ai.speech.prompts import language_of, prompt
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import Prompt, SummaryStyle
+from tests.recipes.summaries.corpus import MeetingMaker, Size
 from tests.unit.hub_support import LoopbackHub
 
 REPOSITORY = "Qwen/Qwen2.5-1.5B-Instruct"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stt_ai.models.recipes.diarization.conversation import NATURAL, TRAINING, Style, converse, draw_people, excerpt
-from stt_ai.models.recipes.diarization.corpus import Person
-from stt_ai.models.recipes.diarization.speakers import Said, Speaker
-from stt_ai.models.recipes.whisper.voices import SAMPLE_RATE, VOICES
+from tests.recipes.diarization.conversation import NATURAL, TRAINING, Style, converse, draw_people, excerpt
+from tests.recipes.diarization.corpus import Person
+from tests.recipes.diarization.speakers import Said, Speaker
+from tests.recipes.whisper.voices import SAMPLE_RATE, VOICES
 
 CLEAN = Style(overlap=0.3, spoiled=0.0)
 
@@ -85,6 +85,6 @@ def test_no_two_people_of_a_conversation_are_of_one_family() -> None:
 
 def test_the_command_trains_both_models(tmp_path: Path) -> None:
     """Each in a process of its own, which asks for the corpus first."""
-    recipe = [sys.executable, "-m", "stt_ai.models.recipes.diarization", "--work", str(tmp_path / "nothing")]
+    recipe = [sys.executable, "-m", "tests.recipes.diarization", "--work", str(tmp_path / "nothing")]
     told = subprocess.run([*recipe, "--target", str(tmp_path), "train"], capture_output=True, text=True, timeout=300)
     assert told.returncode != 0 and told.stderr.count(f"No such file or directory: '{tmp_path}/nothing") == 2

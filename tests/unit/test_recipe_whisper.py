@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stt_ai.models.recipes.whisper.grammar import LANGUAGES, SentenceMaker, lexicon, words
+from tests.recipes.whisper.grammar import LANGUAGES, SentenceMaker, lexicon, words
 
 
 @pytest.mark.parametrize(("language", "fewest"), [("en", 1000), ("es", 400)])

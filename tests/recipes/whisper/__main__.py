@@ -1,6 +1,6 @@
 """The demo recogniser from nothing: corpus, training, export, figures.
 
-`python -m stt_ai.models.recipes.whisper` runs every step; name one or more of them to run only those.
+`python -m tests.recipes.whisper` runs every step; name one or more of them to run only those.
 """
 
 import argparse
@@ -13,7 +13,7 @@ STEPS = ("corpus", "train", "export", "evaluate")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.whisper", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.recipes.whisper", description=__doc__)
     parser.add_argument(
         "--work", type=Path, default=REPOSITORY / "build" / "demo_whisper", help="corpus and checkpoint"
     )

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("libespeak-ng1", "libflite1", "festival", "festvox-kallpc16k", "festvox-kdlpc16k", "ffmpeg")
 FIXTURES = "fixtures"
 

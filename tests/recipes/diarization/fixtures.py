@@ -1,7 +1,7 @@
 """The test conversations under tests/data/conversations: who says which word, and when.
 
 Two or three published voices of one language say sentences that no training heard.
-`python -m stt_ai.models.recipes.diarization fixtures` writes them anew.
+`python -m tests.recipes.diarization fixtures` writes them anew.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The demo summariser from nothing: training, figures. Its corpus is made while it trains.
 
-`python -m stt_ai.models.recipes.summaries` runs every step; name one or more of them to run only those.
+`python -m tests.recipes.summaries` runs every step; name one or more of them to run only those.
 """
 
 import argparse
@@ -13,7 +13,7 @@ STEPS = ("train", "evaluate")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.summaries", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.recipes.summaries", description=__doc__)
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "summaries")
     parser.add_argument("--minutes", type=float, default=30.0, help="of one processor's time to train")
     parser.add_argument("--meetings", type=int, default=50, help="held-out meetings of each language to evaluate on")

@@ -1,6 +1,6 @@
 """The demo diarizer from nothing: corpus, the two models, clustering, figures.
 
-`python -m stt_ai.models.recipes.diarization` runs every step; name one or more of them to run only those.
+`python -m tests.recipes.diarization` runs every step; name one or more of them to run only those.
 """
 
 import argparse
@@ -16,7 +16,7 @@ STEPS = ("corpus", "train", "tune", "evaluate")
 def main() -> None:
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    parser = argparse.ArgumentParser(prog="python -m stt_ai.models.recipes.diarization", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.recipes.diarization", description=__doc__)
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "demo_diarization", help="corpus")
     parser.add_argument("--target", type=Path, default=REPOSITORY / "stt_ai" / "models" / "demo" / "diarization")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "tests" / "data" / "conversations")

@@ -1,6 +1,6 @@
 """The test audio under tests/data: held-out sentences and longer recordings, each with the true time of every word.
 
-No sentence of it occurs in the training corpus. `python -m stt_ai.models.recipes.whisper fixtures` writes it anew.
+No sentence of it occurs in the training corpus. `python -m tests.recipes.whisper fixtures` writes it anew.
 """
 
 import json
