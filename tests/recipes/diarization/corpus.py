@@ -1,6 +1,8 @@
 """The corpus: for every speaker of training and development a file of sentences, with the true times of the words."""
 
+import errno
 import json
+import os
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -40,6 +42,8 @@ def make_corpus(folder: Path, processes: int) -> None:
 
 def load(folder: Path, split: str) -> list[Person]:
     """The people of `train`, `development`, `test`, `published-development` or `published-test`."""
+    if not folder.is_dir():  # said before the voices are asked for, which few machines have
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
     result = []
     for index, speaker in enumerate(_speakers(split)):
         path = _path(folder, split, index)
