@@ -8,6 +8,7 @@
     │   ├── UnsupportedMedia        not audio or video, or a kind that is refused
     │   ├── NoAudioTrack
     │   ├── DamagedMedia
+    │   ├── IncompleteAudio         has a warning, and the caller asked for `strict`
     │   ├── SlowConsumer            does not read what a live session tells it
     │   ├── TooFast                 sends faster than a live session hears, where nothing can hold it back
     │   ├── ConfigTimeout, IdleTimeout, SessionTooLong
@@ -90,6 +91,17 @@ class NoAudioTrack(BadRequest):
 
 class DamagedMedia(BadRequest):
     code = "damaged_file"
+
+
+class IncompleteAudio(BadRequest):
+    """The caller asked for `strict`, and the recording has a warning, whose ``code`` this is."""
+
+    code = "incomplete_audio"
+
+    def __init__(self, message: str, code: str = code) -> None:
+        super().__init__(message)
+        self.args = (message, code)
+        self.code = code
 
 
 class SlowConsumer(BadRequest):

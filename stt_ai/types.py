@@ -223,6 +223,8 @@ class LoadedModel:
 
     ``window_s``: the longest window that it hears well, in seconds. ``translates``: it learnt to write English of
     what is said in other languages. ``variable_length``: a short window takes it less time than a long one.
+    ``origin``: where its weights came from. ``reason``: why it serves in place of the model that was asked for, as a
+    clause without a full stop; empty when it is that model.
     """
 
     label: str
@@ -231,6 +233,8 @@ class LoadedModel:
     gpu: GpuInfo = GpuInfo()
     translates: bool = False
     variable_length: bool = False
+    origin: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +340,7 @@ class TranscriptionRequest:
 
     ``speakers`` 0: find out how many, within ``min_speakers`` and ``max_speakers`` where these are not 0.
     ``prompt``: text that the model takes for what was said before. ``temperature``: at which decoding begins, 0 to 1.
+    ``strict``: a warning about the audio is to be an error.
     """
 
     model: str
@@ -347,6 +352,7 @@ class TranscriptionRequest:
     task: Task = Task.TRANSCRIBE
     prompt: str = ""
     temperature: float = 0.0
+    strict: bool = False
 
     @property
     def expected_speakers(self) -> SpeakerCount:
@@ -383,6 +389,7 @@ class Summary:
     style: SummaryStyle
     model: str
     demo: bool = False
+    warnings: tuple[TranscriptWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from stt_ai.accounts import StoredResponse
 from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.answer_headers import answer_headers
 from stt_ai.api.context import current_record, current_request_id
 from stt_ai.api.disconnect import run_until_disconnect
 from stt_ai.api.errors import failure_response
@@ -93,8 +94,8 @@ async def answer(
         current_record().audio_seconds = round(transcript.duration, 2)
         # Hours of words take a moment to spell.
         media_type, content = await asyncio.to_thread(dialect.render, transcript, asked.wish, current_request_id())
-        demo = (("x-stt-demo-model", "true"),) if transcript.demo else ()
-        return transcript.duration, StoredResponse(200, (("content-type", media_type), *demo), content.encode())
+        headers = answer_headers(transcript.model, transcript.demo, transcript.warnings)
+        return transcript.duration, StoredResponse(200, (("content-type", media_type), *headers), content.encode())
 
     seconds, made = await run_until_disconnect(request.receive, work())
     # From here on it is charged: who leaves before pays nothing, and who leaves while it is sent can have it again

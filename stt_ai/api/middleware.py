@@ -17,8 +17,8 @@ access_logger = logging.getLogger("stt_ai.access")
 
 METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 EXPOSED = (
-    "X-Request-ID, X-STT-Demo-Model, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
-    "Idempotency-Replayed"
+    "X-Request-ID, X-STT-Model, X-STT-Demo-Model, X-STT-Warnings, Retry-After, RateLimit-Limit, RateLimit-Remaining, "
+    "RateLimit-Reset, Idempotency-Replayed"
 )
 
 

@@ -14,6 +14,7 @@ from stt_ai.api.context import current_record
 from stt_ai.api.event_stream import HEADERS, EventStream, spelt
 from stt_ai.api.openai_parameters import AudioFormat, AudioWish
 from stt_ai.api.openai_rendering import spoken_segments, usage
+from stt_ai.api.rendering import warnings_of
 from stt_ai.api.services import Services
 from stt_ai.api.telling import tell
 from stt_ai.types import Transcript
@@ -68,13 +69,14 @@ def _delta(piece: str) -> dict[str, Any]:
 
 
 def _done(transcript: Transcript) -> dict[str, Any]:
-    """``model`` is ours: headers have gone out before it is known whether a demonstration model answers."""
-    return {
+    """``model`` and ``warnings`` are ours: headers have gone out before it is known what they would say."""
+    done = {
         "type": "transcript.text.done",
         "text": transcript.text,
         "usage": usage(transcript),
         "model": transcript.model,
     }
+    return done | warnings_of(transcript.warnings)
 
 
 def _stored(transcript: Transcript, segments: list[dict[str, Any]]) -> StoredResponse:

@@ -5,7 +5,7 @@ from typing import Any
 from stt_ai.api.openai_names import DIARIZING, NAMES, able_models, stands_for
 from stt_ai.api.openai_parameters import FORMATS, GRANULARITIES, STREAMED
 from stt_ai.api.openai_schemas import AudioErrorBody, AudioText, DiarizedText, VerboseText
-from stt_ai.api.openapi import IDEMPOTENCY_KEY, choice, failures, transcript_responses
+from stt_ai.api.openapi import IDEMPOTENCY_KEY, STRICT, choice, failures, transcript_responses
 from stt_ai.ports import Catalogue
 from stt_ai.types import Task
 
@@ -42,6 +42,7 @@ def audio_form(catalogue: Catalogue, default_model: str, task: Task) -> dict[str
         **_COMMON,
         "response_format": choice("Form of the answer.", list(forms), "json"),
         "stream": {"type": "boolean", "default": False, "description": stream},
+        "strict": STRICT,
         **(_OF_TRANSCRIPTIONS if task is Task.TRANSCRIBE else {}),
     }
     schema = {"type": "object", "required": ["file"], "properties": properties}

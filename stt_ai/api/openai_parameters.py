@@ -11,7 +11,7 @@ from stt_ai.ports import Catalogue
 from stt_ai.types import Task, TranscriptionRequest
 
 GRANULARITIES = "timestamp_granularities[]"
-_BOTH = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream"})
+_BOTH = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream", "strict"})
 KNOWN = {
     Task.TRANSCRIBE: _BOTH | {GRANULARITIES, "keywords[]", "chunking_strategy"},
     Task.TRANSLATE: _BOTH,
@@ -84,6 +84,7 @@ def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: 
         task=task,
         prompt=_prompt(given),
         temperature=_temperature(given.get("temperature", "0")),
+        strict=boolean("strict", given.get("strict", "false")),
     )
     return AudioWish(request, form, words, segments, _stream(given.get("stream", "false"), form))
 

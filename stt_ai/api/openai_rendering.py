@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stt_ai.api.openai_parameters import AudioFormat, AudioWish
-from stt_ai.api.rendering import PLAIN, settled_times
+from stt_ai.api.rendering import PLAIN, settled_times, warnings_of
 from stt_ai.speech.cleanup import compression_ratio
 from stt_ai.types import Segment, Task, Transcript, WindowNote
 
@@ -26,7 +26,7 @@ def render(transcript: Transcript, wish: AudioWish, languages: Mapping[str, str]
         body = _verbose(transcript, wish, languages)
     elif wish.response_format is AudioFormat.DIARIZED_JSON:
         body = _diarized(transcript)
-    return "application/json", json.dumps(body, ensure_ascii=False, allow_nan=False)
+    return "application/json", json.dumps(body | warnings_of(transcript.warnings), ensure_ascii=False, allow_nan=False)
 
 
 def usage(transcript: Transcript) -> dict[str, Any]:

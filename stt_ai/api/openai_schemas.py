@@ -4,9 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from stt_ai.api.schemas import Shape
+from stt_ai.api.schemas import Shape, WarningBody
 
 Seconds = Field(ge=0, description="Seconds.")
+Warnings = Field(None, description="Ours, as in the answers of POST /v1/transcribe; only where there are any.")
 
 
 class DurationUsage(Shape):
@@ -17,6 +18,7 @@ class DurationUsage(Shape):
 class AudioText(Shape):
     text: str
     usage: DurationUsage
+    warnings: list[WarningBody] | None = Warnings
 
 
 class AudioSegment(Shape):
@@ -46,6 +48,7 @@ class VerboseText(Shape):
     segments: list[AudioSegment] | None = Field(None, description="Unless only words are asked for.")
     words: list[AudioWord] | None = Field(None, description="If asked for.")
     usage: DurationUsage
+    warnings: list[WarningBody] | None = Warnings
 
 
 class SpokenSegment(Shape):
@@ -63,6 +66,7 @@ class DiarizedText(Shape):
     text: str
     segments: list[SpokenSegment]
     usage: DurationUsage
+    warnings: list[WarningBody] | None = Warnings
 
 
 class ErrorDetail(Shape):

@@ -59,10 +59,27 @@ IDEMPOTENCY_KEY = {
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
-_DEMO = {
-    "X-STT-Demo-Model": {"description": "`true` when a demonstration model answered.", "schema": {"type": "string"}}
+_LABELS = {
+    "X-STT-Model": {"description": "The model that wrote the answer.", "schema": {"type": "string"}},
+    "X-STT-Demo-Model": {"description": "`true` when a demo model had a part in it.", "schema": {"type": "string"}},
+    "X-STT-Warnings": {
+        "description": (
+            "The warnings of the answer, also where its form has no place for them: a list of RFC 9651, each item a "
+            "code with `start` and `end` in seconds where it concerns a part of the recording, and `message`. When "
+            "there are many, those of one code are one item with their `count`. Example: "
+            '`audio_missing;start=1.40;end=3.00;message="…", quiet;message="…"`.'
+        ),
+        "schema": {"type": "string"},
+    },
 }
-
+STRICT = {
+    "type": "boolean",
+    "default": False,
+    "description": (
+        "Refuse a recording that would have warnings about its audio: 400 with the warning's `code`, and nothing is "
+        "charged. Warnings about the service, such as `model_substituted`, refuse nothing."
+    ),
+}
 
 _EVENT = {
     "description": "`delta` with a piece of the text, `summary` with the whole body, or `error` with a failure's.",
@@ -94,7 +111,7 @@ def transcript_responses() -> dict[int | str, dict[str, Any]]:
     success: dict[str, Any] = {
         "model": TranscriptBody,
         "description": "The transcript, in the format asked for.",
-        "headers": _REQUEST_ID | _DEMO | _ALLOWANCE | _REPLAYED,
+        "headers": _REQUEST_ID | _LABELS | _ALLOWANCE | _REPLAYED,
         "content": {"text/plain": text, "application/x-subrip": text, "text/vtt": text},
     }
     return {200: success, **failures(400, 401, 402, 409, 413, 429, 500, 503)}
@@ -104,7 +121,7 @@ def summary_responses() -> dict[int | str, dict[str, Any]]:
     success: dict[str, Any] = {
         "model": SummaryBody,
         "description": "The summary; with `stream`, events that tell it.",
-        "headers": _REQUEST_ID | _DEMO | _REPLAYED,
+        "headers": _REQUEST_ID | _LABELS | _REPLAYED,
         "content": {"text/event-stream": {"schema": _EVENT}},
     }
     return {200: success, **failures(400, 401, 409, 429, 500, 503)}
@@ -166,6 +183,7 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
             "description": "Find out, but expect at most so many speakers.",
         },
         "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
+        "strict": STRICT,
     }
     schema = {"type": "object", "required": ["file"], "properties": properties}
     return {

@@ -9,7 +9,9 @@ from stt_ai.models.languages import ALIASES
 from stt_ai.ports import Catalogue
 from stt_ai.types import MAX_SPEAKERS, TranscriptionRequest
 
-KNOWN = frozenset({"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format"})
+KNOWN = frozenset(
+    {"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format", "strict"}
+)
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 
@@ -45,6 +47,7 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         speakers=exactly,
         min_speakers=least,
         max_speakers=most,
+        strict=boolean("strict", given.get("strict", "false")),
     )
     return Asked(request, _response_format(given.get("response_format", "json")))
 

@@ -1,7 +1,7 @@
 """Transcripts as the API gives them."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -33,9 +33,12 @@ def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
         "usage": {"seconds": duration, "credits": credits_for(duration)},
         "request_id": request_id,
     }
-    if transcript.warnings:
-        body["warnings"] = [_warning(warning) for warning in transcript.warnings]
-    return body
+    return body | warnings_of(transcript.warnings)
+
+
+def warnings_of(warnings: Sequence[TranscriptWarning]) -> dict[str, Any]:
+    """The `warnings` of a JSON answer; nothing when there are none."""
+    return {"warnings": [_warning(warning) for warning in warnings]} if warnings else {}
 
 
 def settled_times(words: Iterable[Word], duration: float) -> Iterator[tuple[float, float]]:

@@ -59,6 +59,7 @@ class SummaryBody(Shape):
     summary: str
     style: SummaryStyle
     model: str = Field(description="The model that wrote it.", examples=["qwen2.5-1.5b-instruct"])
+    warnings: list[WarningBody] | None = Field(None, description="Present when it is not the model configured.")
 
 
 class ModelBody(Shape):

@@ -49,6 +49,7 @@ _ACTIONS = [
 ]
 _MESSAGES = [
     ("status", "`ready`, with `session_id`, `resumed`, `offset` and the config in effect."),
+    ("model, warnings", "With it: the model that serves; warnings where it is not the one asked for, or a demo model."),
     ("partial, start, seq, stable_chars", "What is being said. Its first `stable_chars` characters stay."),
     ("text, start, end, words, segment_id", "An utterance, with its times in seconds of the stream."),
     ("language, speech_final, from_finalize", "With it: false `speech_final` means that it was cut, not paused after."),

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from stt_ai.api.rendering import warnings_of
 from stt_ai.api.stream_config import Asked
+from stt_ai.pipeline.labels import transcriber_warnings
 from stt_ai.streaming.events import Event, Final, Partial, SpeechStarted, SpeechStopped, UtteranceEnd
 from stt_ai.types import LoadedModel, Word
 
@@ -62,6 +64,7 @@ def ready_message(asked: Asked, model: LoadedModel, session_id: str, resumed: bo
         "prompt": config.prompt,
         "hotwords": config.hotwords,
         **({"demo_model": True} if model.demo else {}),
+        **warnings_of(transcriber_warnings(config.model, model)),
     }
 
 

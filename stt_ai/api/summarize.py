@@ -12,12 +12,13 @@ from starlette.types import Send
 
 from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.answer_headers import answer_headers
 from stt_ai.api.answering import admitted, replayed
 from stt_ai.api.context import current_record
 from stt_ai.api.disconnect import run_until_disconnect
 from stt_ai.api.event_stream import HEADERS, Deferred, EventStream, spelt
 from stt_ai.api.openapi import summary_request, summary_responses
-from stt_ai.api.schemas import SummaryBody
+from stt_ai.api.rendering import warnings_of
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.api.summary_body import Wanted, read_wanted
 from stt_ai.api.telling import tell
@@ -67,8 +68,7 @@ async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig
 async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request) -> Response:
     await grant.reserve(0)
     summary = await run_until_disconnect(request.receive, summarizer.summarize(wanted.text, wanted.style))
-    demo = (("x-stt-demo-model", "true"),) if summary.demo else ()
-    headers = (("content-type", "application/json"), *demo)
+    headers = (("content-type", "application/json"), *answer_headers(summary.model, summary.demo, summary.warnings))
     answer = StoredResponse(200, headers, json.dumps(_body(summary), ensure_ascii=False).encode())
     await grant.settle(0, answer)
     return Response(answer.body, answer.status, dict(answer.headers))
@@ -121,4 +121,5 @@ def _stored(body: dict[str, Any]) -> StoredResponse:
 
 def _body(summary: Summary) -> dict[str, Any]:
     current_record().model = summary.model
-    return SummaryBody(summary=summary.text, style=summary.style, model=summary.model).model_dump(mode="json")
+    written = {"summary": summary.text, "style": summary.style, "model": summary.model}
+    return written | warnings_of(summary.warnings)

@@ -146,7 +146,15 @@ def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine,
         workers=cores.at_once,
         variable_length=model.variable_length,
     )
-    return engine, LoadedModel(model.label, model.demo, model.window_s, variable_length=model.variable_length)
+    loaded = LoadedModel(
+        model.label,
+        model.demo,
+        model.window_s,
+        variable_length=model.variable_length,
+        origin=model.origin,
+        reason=model.reason,
+    )
+    return engine, loaded
 
 
 def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:
@@ -159,4 +167,4 @@ def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:
         threads=chosen.cpu_threads,
         chunks_a_batch=chosen.chunks_a_batch,
     )
-    return engine, LoadedModel(found.label, found.demo)
+    return engine, LoadedModel(found.label, found.demo, origin=found.origin)

@@ -10,10 +10,12 @@ from typing import Any, Self
 from stt_ai.api.parameters import parse_parameters
 from stt_ai.api.rendering import PLAIN, transcript_body
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
+from stt_ai.cli.outputs import Transcribed
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import DecoderLimits
 from stt_ai.errors import EmptyFile
 from stt_ai.pipeline import Pipeline
+from stt_ai.sdk import TranscriptWarning
 from stt_ai.sdk.calls import Format
 from stt_ai.sdk.uploads import Progress
 from stt_ai.settings import Settings
@@ -38,7 +40,7 @@ class Local:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> str:
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> Transcribed:
         """The text in the format. Raises `SttError` or `OSError`."""
         size = path.stat().st_size
         if not path.is_file():
@@ -49,7 +51,9 @@ class Local:
         fields = {name: str(value).lower() for name, value in asked.items() if value is not None}
         wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)
         work = self._made().transcribe(Upload(path, size, path.name), wanted.request)
-        return _spelt(asyncio.run_coroutine_threadsafe(work, self._loop).result(), form)
+        transcript = asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        warnings = [TranscriptWarning(one.code, one.message, one.start, one.end) for one in transcript.warnings]
+        return Transcribed(_spelt(transcript, form), warnings)
 
     async def _close(self) -> None:
         for transcriber in self._transcribers.values():

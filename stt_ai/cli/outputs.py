@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,15 @@ import click
 
 from stt_ai.cli.bars import Bars
 from stt_ai.cli.service import failure_row, reason
+from stt_ai.sdk import TranscriptWarning
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """``text``: the transcript in the format that was asked for."""
+
+    text: str
+    warnings: Sequence[TranscriptWarning]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class Outcome:
     path: Path
     text: str = ""
     failure: Exception | None = None
+    warnings: Sequence[TranscriptWarning] = ()
 
 
 def targets_of(files: Sequence[Path], out: Path | None, form: str) -> dict[Path, Path]:
@@ -54,7 +64,10 @@ def written(outcome: Outcome, target: Path | None) -> Exception | None:
 def tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: bool, bars: Bars) -> None:
     if as_json:
         bars.say(json.dumps(_row(outcome, target, form), ensure_ascii=False))
-    elif outcome.failure is not None:
+        return
+    for warning in outcome.warnings:
+        bars.say(warning_line(warning, str(outcome.path) if many else ""), error=True)
+    if outcome.failure is not None:
         bars.say(f"stt-ai: {outcome.path}: {reason(outcome.failure)}", error=True)
     elif target is not None:
         bars.say(f"{outcome.path} -> {target}", error=True)
@@ -63,8 +76,28 @@ def tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: 
         bars.say(head + outcome.text.rstrip("\n"))
 
 
+def warning_line(warning: TranscriptWarning, subject: str = "") -> str:
+    """One line for people. ``subject``: the file that it is about, where there are several."""
+    times = [_clock(time) for time in (warning.start, warning.end) if time is not None]
+    place = f" ({' to '.join(times)})" if times else ""
+    return f"warning: {f'{subject}: ' if subject else ''}{warning.message or warning.code}{place}"
+
+
+def warning_row(warning: TranscriptWarning) -> dict[str, Any]:
+    """As the service's JSON has it."""
+    return {name: value for name, value in asdict(warning).items() if value is not None}
+
+
+def _clock(seconds: float) -> str:
+    """75.4 -> 1:15.40"""
+    minutes, rest = divmod(round(seconds * 100), 6000)
+    return f"{minutes}:{rest // 100:02d}.{rest % 100:02d}"
+
+
 def _row(outcome: Outcome, target: Path | None, form: str) -> dict[str, Any]:
     row: dict[str, Any] = {"file": str(outcome.path), "ok": outcome.failure is None}
+    if outcome.warnings:
+        row["warnings"] = [warning_row(warning) for warning in outcome.warnings]
     if outcome.failure is not None:
         return row | failure_row(outcome.failure)
     if target is not None:

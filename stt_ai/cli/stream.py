@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from stt_ai.cli.exits import EXIT_CODES
+from stt_ai.cli.outputs import warning_line
 from stt_ai.cli.service import Service, asks_service
-from stt_ai.sdk import Ended, Event, Final, Microphone, MicrophoneUnavailable, Partial, Stream
+from stt_ai.sdk import Ended, Event, Final, Microphone, MicrophoneUnavailable, Partial, Ready, Stream
 
 EXAMPLES = """\
 \b
@@ -57,10 +58,16 @@ def stream(
 
 
 def _print(told: Stream, as_json: bool) -> None:
-    screen = _Screen()
+    screen, warned = _Screen(), set[str]()
     for event in told:
         if as_json:
             click.echo(_line(event))
+        elif isinstance(event, Ready):
+            # Each connection has its own `Ready`.
+            for line in map(warning_line, event.warnings):
+                if line not in warned:
+                    warned.add(line)
+                    click.echo(line, err=True)
         elif isinstance(event, Partial):
             screen.partial(event.text)
         elif isinstance(event, Final) and event.text:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import click
 
 from stt_ai.cli.bars import Bars
 from stt_ai.cli.exits import EXIT_CODES, exit_code_of_all, server_parts
-from stt_ai.cli.outputs import Outcome, targets_of, tell, written
+from stt_ai.cli.outputs import Outcome, Transcribed, targets_of, tell, written
 from stt_ai.cli.service import Service, asks_service
 from stt_ai.errors import SttError
 from stt_ai.sdk import Client, SttAiError
@@ -34,7 +35,7 @@ Examples:
 class Worker(Protocol):
     """Who transcribes: a service, or this machine."""
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> str: ...
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> Transcribed: ...
 
 
 class Remote:
@@ -47,11 +48,12 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> str:
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> Transcribed:
         if form != "json":
-            return self._client.transcribe(path, response_format=form, progress=progress, **asked)
+            text = self._client.transcribe(path, response_format=form, progress=progress, **asked)
+            return Transcribed(text, text.warnings)
         made = self._client.transcribe(path, progress=progress, **asked)
-        return json.dumps(made.raw, ensure_ascii=False, indent=2)
+        return Transcribed(json.dumps(made.raw, ensure_ascii=False, indent=2), made.warnings)
 
 
 @click.command(epilog=f"{EXAMPLES}\n{EXIT_CODES}")
@@ -64,6 +66,7 @@ class Remote:
 @click.option("--speakers", type=int, help="How many speak. Default: found out.")
 @click.option("--min-speakers", type=int, help="At least so many speak.")
 @click.option("--max-speakers", type=int, help="At most so many speak.")
+@click.option("--strict", is_flag=True, default=None, help="Fail where a part of the audio is missing or damaged.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Files at once.")
 @click.option("--local", is_flag=True, help="On this machine, without a service.")
 @asks_service
@@ -78,7 +81,8 @@ def transcribe(
 ) -> None:
     """Transcribe audio and video files.
 
-    Texts are printed, or written to a folder with --out. With --json there is one line of JSON for each file.
+    Texts are printed, or written to a folder with --out, and warnings on standard error. With --json there is one line
+    of JSON for each file.
     """
     targets = targets_of(files, out, form)
     failures = []
@@ -90,7 +94,7 @@ def transcribe(
                 failure = outcome.failure or written(outcome, target)
                 if failure is not None:
                     failures.append(failure)
-                tell(Outcome(outcome.path, outcome.text, failure), target, form, service.json, len(files) > 1, bars)
+                tell(replace(outcome, failure=failure), target, form, service.json, len(files) > 1, bars)
     finally:
         bars.close()
     if code := exit_code_of_all(failures, len(files)):
@@ -114,7 +118,8 @@ def _outcomes(
     def one(path: Path) -> Outcome:
         with bars.file(path.name) as progress:
             try:
-                return Outcome(path, worker.transcribe(path, form, asked, progress))
+                made = worker.transcribe(path, form, asked, progress)
+                return Outcome(path, made.text, warnings=made.warnings)
             except (SttAiError, SttError, OSError) as error:
                 return Outcome(path, failure=error)
 

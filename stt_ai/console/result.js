@@ -19,7 +19,7 @@ export function startResults() {
 
 export function show(file, body) {
   $("result-name").textContent = file.name;
-  $("warnings").replaceChildren(...(body.warnings ?? []).map((text) => h("p", { class: "card" }, text)));
+  $("warnings").replaceChildren(...(body.warnings ?? []).map(({ message }) => h("p", { class: "card" }, message)));
   transcript.render(body);
   player.load(file, body);
   $("exports").replaceChildren(...exportButtons(body, file.name));

@@ -18,7 +18,15 @@ export function toVtt(body) {
     const voice = cue.speaker ? `<v ${escaped(cue.speaker)}>` : "";
     return `${stamp(cue.start, ".")} --> ${stamp(cue.end, ".")}\n${voice}${cue.lines.map(escaped).join("\n")}\n`;
   });
-  return ["WEBVTT\n", ...blocks].join("\n");
+  const notes = (body.warnings ?? []).map((warning) => `${note(warning)}\n`).join("");
+  return ["WEBVTT\n", ...(notes ? [`NOTE\n${notes}`] : []), ...blocks].join("\n");
+}
+
+/** One line of a NOTE, in which neither a line break nor an arrow may stand. */
+function note({ code, message, start, end }) {
+  const times = [start, end].filter((time) => time !== undefined).map((time) => stamp(Math.round(time * 1000), "."));
+  const place = times.length ? ` (${times.join(" to ")})` : "";
+  return `Warning${place}: ${split(message).join(" ")} [${code}]`.replace(/-{2,}>/g, "->");
 }
 
 /** One paragraph a speaker turn. */

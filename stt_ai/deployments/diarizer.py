@@ -92,7 +92,7 @@ class DiarizerDeployment:
             threads=config.cpu_threads,
             chunks_a_batch=config.chunks_a_batch,
         )
-        return engine, LoadedModel(found.label, found.demo)
+        return engine, LoadedModel(found.label, found.demo, origin=found.origin)
 
 
 def _step_back() -> None:

@@ -15,6 +15,7 @@ from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
+from stt_ai.pipeline.labels import summarizer_warnings
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import LoadedModel, Prompt, Summary, SummaryStyle
 
@@ -112,7 +113,8 @@ class SummarizerDeployment:
 
             written = await summarize(text, style, Asking(model.count, ask, model.context, model.size), tell)
             loaded = self._loading.description
-            return Summary(written, style, loaded.label, loaded.demo)
+            asked = self._config.repository.rsplit("/", 1)[-1].lower()
+            return Summary(written, style, loaded.label, loaded.demo, summarizer_warnings(asked, loaded))
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -134,7 +136,7 @@ class SummarizerDeployment:
             threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
             context=config.context,
         )
-        return model, LoadedModel(found.label, found.demo)
+        return model, LoadedModel(found.label, found.demo, origin=found.origin)
 
     def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:
         """One batch, in the scheduler's thread."""

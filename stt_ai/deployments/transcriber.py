@@ -205,6 +205,8 @@ class TranscriberDeployment:
             find_gpu(),
             translates=config.entry.translates and not model.demo,
             variable_length=model.variable_length,
+            origin=model.origin,
+            reason=model.reason,
         )
         return engine, loaded
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stt_ai.ports import Diarizer
 from stt_ai.speech import attribution
-from stt_ai.types import DecodedAudio, SpeakerTurn, TranscriptionRequest, Word
+from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, TranscriptionRequest, Word
 
 
 class Speakers:
@@ -15,7 +15,7 @@ class Speakers:
         self._wanted = request.diarize
         self._count = request.expected_speakers
         self._turns: tuple[SpeakerTurn, ...] | None = None
-        self.demo = False
+        self.model: LoadedModel | None = None  # what identified them, once it has
 
     def asked_for(self, audio: DecodedAudio) -> bool:
         """Whether the diarizer must hear it."""
@@ -23,8 +23,9 @@ class Speakers:
 
     async def find(self, audio: DecodedAudio) -> None:
         if self.asked_for(audio):
-            self.demo = (await self._diarizer.describe()).demo
+            model = await self._diarizer.describe()
             self._turns = await self._diarizer.diarize(audio.pcm, self._count)
+            self.model = model
 
     def name(self, words: Sequence[Word]) -> Sequence[Word]:
         """The words with their speakers, where these are wanted. Where no voices were told apart, it is one."""

@@ -9,13 +9,23 @@ from dataclasses import replace
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.meters import AUDIO, NO_METERS, REALTIME_FACTOR, Meters
 from stt_ai.pipeline.hearing import Heard, Hearing
+from stt_ai.pipeline.labels import diarizer_warnings, transcriber_warnings
 from stt_ai.pipeline.speakers import Speakers
+from stt_ai.pipeline.strict import refuse_if_strict
 from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import together
 from stt_ai.ports import Decoder, Diarizer, OnDuration, OnText, Transcriber
 from stt_ai.speech import segments
 from stt_ai.stages import stage
-from stt_ai.types import DecodedAudio, DecodingOptions, Transcript, TranscriptionRequest, Upload
+from stt_ai.types import (
+    DecodedAudio,
+    DecodingOptions,
+    LoadedModel,
+    Transcript,
+    TranscriptionRequest,
+    TranscriptWarning,
+    Upload,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +65,8 @@ class Pipeline:
     ) -> Transcript:
         """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind.
 
-        A model that cannot do the task is a `BadParameter`.
+        A model that cannot do the task is a `BadParameter`; with ``strict``, a warning about the audio is an
+        `IncompleteAudio`, which comes before ``on_duration`` when the decoder gave it.
         """
         transcriber = self._transcribers.get(request.model)
         if transcriber is None:
@@ -68,6 +79,7 @@ class Pipeline:
         for attempt in range(1, self._decode_attempts + 1):
             with stage(self._meters, "decode"):
                 audio = await self._decoder.decode(upload)
+            refuse_if_strict(request, audio.warnings)
             hearing = Hearing(audio, transcriber, options, self._windows_in_flight, heard, told)
             try:
                 async with together() as group:
@@ -83,6 +95,8 @@ class Pipeline:
         with stage(self._meters, "attribute"):
             # Hours of words take seconds, in which the loop serves others.
             told_apart = await asyncio.to_thread(lambda: segments.split(speakers.name(hearing.words()), audio.duration))
+        warnings = (*audio.warnings, *_labels(request, hearing.model, speakers.model))
+        refuse_if_strict(request, warnings)
         model = hearing.model.label
         self._meters.add(AUDIO, audio.duration, model=model, kind="file")
         if audio.duration:
@@ -93,8 +107,8 @@ class Pipeline:
             language_probability=probability,
             duration=audio.duration,
             model=model,
-            demo=hearing.model.demo or speakers.demo,
-            warnings=audio.warnings,
+            demo=hearing.model.demo or (speakers.model is not None and speakers.model.demo),
+            warnings=warnings,
             windows=hearing.notes(),
         )
 
@@ -106,6 +120,12 @@ class Pipeline:
         if speakers.asked_for(audio):
             with stage(self._meters, "diarize"):
                 await speakers.find(audio)
+
+
+def _labels(
+    request: TranscriptionRequest, transcriber: LoadedModel, diarizer: LoadedModel | None
+) -> tuple[TranscriptWarning, ...]:
+    return (*transcriber_warnings(request.model, transcriber), *(diarizer_warnings(diarizer) if diarizer else ()))
 
 
 def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:

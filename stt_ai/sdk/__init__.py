@@ -35,7 +35,17 @@ from stt_ai.sdk.events import (
     UtteranceEnd,
 )
 from stt_ai.sdk.microphone import Microphone, MicrophoneUnavailable
-from stt_ai.sdk.results import Health, Language, Model, Segment, Summary, Transcription, Word
+from stt_ai.sdk.results import (
+    Health,
+    Language,
+    Model,
+    Segment,
+    Summary,
+    Transcription,
+    TranscriptText,
+    TranscriptWarning,
+    Word,
+)
 from stt_ai.sdk.stream import Stream
 
 __all__ = [
@@ -73,6 +83,8 @@ __all__ = [
     "SttAiError",
     "Summary",
     "TooLarge",
+    "TranscriptText",
+    "TranscriptWarning",
     "Transcription",
     "Unavailable",
     "Usage",

@@ -16,7 +16,7 @@ from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
 from stt_ai.sdk.live import LiveOptions
-from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription
+from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import AsyncAudio
 from stt_ai.sdk.told import SummaryReader
@@ -61,7 +61,7 @@ class AsyncClient:
         progress: Progress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
-    ) -> str: ...
+    ) -> TranscriptText: ...
     async def transcribe(
         self,
         file: File,
@@ -70,7 +70,7 @@ class AsyncClient:
         progress: Progress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
-    ) -> Transcription | str:
+    ) -> Transcription | TranscriptText:
         """As `Client.transcribe`. The file is read in the event loop's thread."""
         with Upload(file, progress) as upload:
             return await self._do(calls.transcribe(upload, response_format, asked, idempotency_key))

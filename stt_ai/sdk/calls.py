@@ -11,8 +11,9 @@ import httpx
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
 from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
 from stt_ai.sdk.reading import read
-from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription
+from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.uploads import Upload
+from stt_ai.sdk.warning_header import read_warnings
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -24,7 +25,7 @@ class Asked(TypedDict, total=False):
     """What may be asked of a file's transcript. None: as the service thinks best.
 
     ``speakers``: how many speak, 0 to find out, then within ``min_speakers`` and ``max_speakers``. ``diarize`` False:
-    nobody is named.
+    nobody is named. ``strict``: a recording with a warning about its audio is refused, and costs nothing.
     """
 
     model: str | None
@@ -33,6 +34,7 @@ class Asked(TypedDict, total=False):
     speakers: int | None
     min_speakers: int | None
     max_speakers: int | None
+    strict: bool | None
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,13 @@ class Call(Generic[T]):
 
 def transcribe(
     file: Upload, response_format: Format, asked: Mapping[str, Any], key: str | None
-) -> "Call[Transcription | str]":
+) -> "Call[Transcription | TranscriptText]":
     """Raises `TypeError` for what is no parameter: the service would not look at it."""
     check_names(asked, Asked)
     form = {name: _spelled(value) for name, value in asked.items() if value is not None}
-    parse: Callable[[httpx.Response], Transcription | str] = _transcription if response_format == "json" else _text
+    parse: Callable[[httpx.Response], Transcription | TranscriptText] = (
+        _transcription if response_format == "json" else _text
+    )
     form["response_format"] = response_format
     return Call("POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key())
 
@@ -169,8 +173,11 @@ def _transcription(response: httpx.Response) -> Transcription:
     return read(Transcription, {**told, "raw": told, "demo": demo})
 
 
-def _text(response: httpx.Response) -> str:
-    return response.text
+def _text(response: httpx.Response) -> TranscriptText:
+    text = TranscriptText(response.text)
+    text.warnings = read_warnings(response.headers.get("x-stt-warnings", ""))
+    text.model = response.headers.get("x-stt-model", "")
+    return text
 
 
 def _spelled(value: Any) -> str:

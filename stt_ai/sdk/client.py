@@ -14,7 +14,7 @@ from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
 from stt_ai.sdk.live import LiveOptions
-from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription
+from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import Audio
 from stt_ai.sdk.stream import Stream
@@ -66,7 +66,7 @@ class Client:
         progress: Progress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
-    ) -> str: ...
+    ) -> TranscriptText: ...
     def transcribe(
         self,
         file: File,
@@ -75,7 +75,7 @@ class Client:
         progress: Progress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
-    ) -> Transcription | str:
+    ) -> Transcription | TranscriptText:
         """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
 
         ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.

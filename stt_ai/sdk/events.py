@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from stt_ai.sdk.reading import read
-from stt_ai.sdk.results import Word
+from stt_ai.sdk.results import TranscriptWarning, Word
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Audio is heard from ``offset`` on. There is one for each connection; ``resumed``: the service knew the stream."""
+    """Audio is heard from ``offset`` on. There is one for each connection; ``resumed``: the service knew the stream.
+
+    ``warnings``: of the model, such as that another one serves than was asked for.
+    """
 
     session_id: str = ""
     resumed: bool = False
@@ -20,6 +23,7 @@ class Ready:
     encoding: str = ""
     sample_rate: int = 0
     demo_model: bool = False
+    warnings: tuple[TranscriptWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

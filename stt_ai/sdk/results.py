@@ -37,8 +37,29 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptWarning:
+    """One way in which an answer is not all of the recording, or not from the model asked for.
+
+    ``code`` is for programs, ``message`` a sentence for people. ``start`` and ``end``: the part of the recording that
+    it concerns; None: all of it.
+    """
+
+    code: str
+    message: str = ""
+    start: float | None = None
+    end: float | None = None
+
+
+class TranscriptText(str):
+    """A transcript as text, SRT or VTT: a string, with the answer's ``warnings`` and the ``model`` that wrote it."""
+
+    warnings: tuple[TranscriptWarning, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcription:
-    """A file's transcript. ``demo``: a demonstration model wrote it. ``raw``: the answer as it came."""
+    """A file's transcript. ``demo``: a demo model had a part in it. ``raw``: the answer as it came."""
 
     text: str
     language: str = ""
@@ -49,7 +70,7 @@ class Transcription:
     model: str = ""
     usage: Charge = Charge()
     request_id: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[TranscriptWarning, ...] = ()
     demo: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -61,19 +82,27 @@ class Transcription:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
+    """``model``: the one that wrote it; ``warnings`` say so when it is not the one that the service is set to use."""
+
     summary: str
     style: str = ""
     model: str = ""
+    warnings: tuple[TranscriptWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """``languages``: how many it knows."""
+    """``languages``: how many it knows. ``available``: it serves itself when it is asked for; None: not known yet.
+
+    ``served_by``: the model that serves in its place, or itself; None: not known yet, or nothing serves.
+    """
 
     id: str
     name: str = ""
     languages: int = 0
     speed: str = ""
+    available: bool | None = None
+    served_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +113,14 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Part:
+    """``served_by``: the model that serves this part, from ``origin``; None: it needs none, or none is loaded yet."""
+
     name: str
     ok: bool
     detail: str = ""
+    served_by: str | None = None
+    origin: str | None = None
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Transcripts as SubRip, WebVTT and plain text."""
 
 import html
+import re
 from itertools import groupby
 
 from stt_ai.speech.cues import LINE_WIDTH, Cue, clean, group, settle_times, to_cue, tokens_of
-from stt_ai.types import Transcript
+from stt_ai.types import Transcript, TranscriptWarning
 
 # SubRip has no escapes: what players read as tags or as an arrow becomes a look-alike.
 _SRT_SAFE = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "⧵"})
@@ -21,8 +22,10 @@ def to_srt(transcript: Transcript) -> str:
 
 
 def to_vtt(transcript: Transcript) -> str:
-    """WebVTT: `<v Speaker 1>` opens each cue when speakers are known."""
+    """WebVTT: `<v Speaker 1>` opens each cue when speakers are known. A NOTE at the top has the warnings."""
     blocks = ["WEBVTT\n"]
+    if transcript.warnings:
+        blocks.append("".join(f"{line}\n" for line in ("NOTE", *map(_note, transcript.warnings))))
     for cue in _cues(transcript, named=False):
         voice = f"<v {_escape(cue.speaker)}>" if cue.speaker else ""
         text = voice + "\n".join(_escape(line) for line in cue.lines)
@@ -38,6 +41,13 @@ def to_txt(transcript: Transcript) -> str:
         if text:
             paragraphs.append((f"{speaker}: " if speaker else "") + text)
     return "\n\n".join(paragraphs) + "\n" if paragraphs else ""
+
+
+def _note(warning: TranscriptWarning) -> str:
+    """One line of a NOTE, in which neither a line break nor an arrow may stand."""
+    times = [_clock(round(round(time, 2) * 1000), ".") for time in (warning.start, warning.end) if time is not None]
+    place = f" ({' to '.join(times)})" if times else ""
+    return re.sub("-{2,}>", "->", f"Warning{place}: {' '.join(warning.message.split())} [{warning.code}]")
 
 
 def _cues(transcript: Transcript, named: bool) -> list[Cue]:

@@ -36,6 +36,24 @@ test("a refused upload comes again, the same and under the same key, when the se
   assert.ok(sent.length > 9, "it is told on the way");
 });
 
+test("warnings are told in every form, and strict is asked for", async (t) => {
+  const warning = { code: "audio_missing", message: 'A "part", missing.', start: 1.4, end: 3 };
+  const header = 'audio_missing;start=1.40;end=3.00;message="A \\"part\\", missing.", quiet;message="Quiet."';
+  const { url, requests } = await serving(t, (_, response, count) =>
+    count === 1 ? answer(response, { text: "Hello", warnings: [warning] })
+      : answer(response, { text: "Hello" }, count === 2 ? { "X-STT-Warnings": header } : {}),
+  );
+  const client = new sdk.Client({ baseUrl: url });
+  const told = [];
+  const options = { strict: true, onWarnings: (warnings) => told.push(warnings) };
+  assert.deepEqual((await client.transcribe(SOUND, options)).warnings, [warning]);
+  await client.transcribe(SOUND, { ...options, responseFormat: "srt" });
+  await client.transcribe(SOUND, { responseFormat: "srt", onWarnings: options.onWarnings });
+  assert.deepEqual(told, [[warning], [warning, { code: "quiet", message: "Quiet." }]]);
+  assert.match(requests[1].body, /name="strict"\r\n\r\ntrue\r\n/);
+  assert.doesNotMatch(requests[2].body, /name="strict"/);
+});
+
 test("a page that did not come over HTTPS can send what others can", async (t) => {
   const whole = Object.getOwnPropertyDescriptor(Crypto.prototype, "randomUUID");
   delete Crypto.prototype.randomUUID;

@@ -12,6 +12,7 @@ export async function files(chosen: File): Promise<Transcript> {
   client.transcribe(chosen, { responseFormat: "docx" });
   // @ts-expect-error: a number is no file
   client.transcribe(7);
+  await client.transcribe(chosen, { strict: true, onWarnings: ([first]) => console.log(first?.code, first?.start) });
   return client.transcribe(chosen, { onProgress: (sent, total) => console.log(sent / (total ?? 1)) });
 }
 

@@ -51,7 +51,7 @@ class EverySecond:
     async def start(self) -> LoadedModel:
         if self.made.unready:
             raise self.made.unready
-        return LoadedModel(f"fake-{self.config.model}", demo=True)
+        return self.made.model or LoadedModel(f"fake-{self.config.model}", demo=True)
 
     async def feed(self, samples: Samples) -> None:
         assert samples.dtype == np.int16 and samples.ndim == 1 and not self.closed
@@ -111,6 +111,7 @@ class Sessions:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     fails: tuple[int, Exception] | None = None
     unready: SttError | None = None
+    model: LoadedModel | None = None
 
     def __post_init__(self) -> None:
         self.gate.set()

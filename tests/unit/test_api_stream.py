@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from stt_ai.api.stream_closing import CODES
 from stt_ai.api.stream_config import Asked
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
+from stt_ai.types import LoadedModel
 from tests.unit.api_support import PATIENCE, eventually
 from tests.unit.stream_support import SECOND, Client, Sessions, connected, connection_of, live_app, said, serving, texts
 from tests.unit.streaming_support import in_virtual_time, now
@@ -80,6 +81,7 @@ def test_ready_says_what_is_in_effect(client: Client, sessions: Sessions) -> Non
         colour="blue",
     )
     assert len(ready.pop("session_id")) >= 16
+    assert [warning["code"] for warning in ready.pop("warnings")] == ["demo_model"]
     assert ready == {
         **{"status": "ready", "resumed": False, "offset": 0.0, "model": "fake-small", "demo_model": True},
         **{"language": "es", "encoding": "pcm_s16le", "sample_rate": 8000, "interim_results": False},
@@ -93,6 +95,23 @@ def test_ready_says_what_is_in_effect(client: Client, sessions: Sessions) -> Non
     messages, _ = client.stop()
     assert [message["words"] for message in messages if message.get("text")] == [[], []]
     assert not any(message.get("partial") for message in messages)
+
+
+def test_ready_warns_of_a_model_that_serves_in_place_of_another(
+    client: Client, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "model", LoadedModel("whisper-base", reason="the model hub cannot be reached"))
+    ready = client.ready(model="small")
+    assert ready["model"] == "whisper-base" and "demo_model" not in ready
+    message = "whisper-base transcribes in place of small: the model hub cannot be reached."
+    assert ready["warnings"] == [{"code": "model_substituted", "message": message}]
+
+
+def test_ready_has_no_warnings_of_the_model_that_was_asked_for(
+    client: Client, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "model", LoadedModel("small", origin="hub"))
+    assert "warnings" not in client.ready(model="small")
 
 
 def test_an_empty_config_means_the_defaults(client: Client) -> None:

@@ -15,12 +15,14 @@ from fastapi import FastAPI
 
 from stt_ai.accounts import WorkKind
 from stt_ai.api.app import create_app
+from stt_ai.api.schemas import SummaryBody
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.billing.database import Database
 from stt_ai.billing.plans import AnonymousPlan
 from stt_ai.errors import ModelLoading, Overloaded, SttError, TooManyRequests
+from stt_ai.pipeline.labels import summarizer_warnings
 from stt_ai.ports import Billing, Summarizer
-from stt_ai.types import Summary, SummaryStyle
+from stt_ai.types import LoadedModel, Summary, SummaryStyle, TranscriptWarning
 from tests.unit.api_support import PATIENCE, Fixed, FourModels, Recorder, eventually, serving
 from tests.unit.billing_support import Books, new_database
 
@@ -34,13 +36,14 @@ class Scribe:
 
     failure: SttError | None = None
     late: bool = False
+    warnings: tuple[TranscriptWarning, ...] = ()
     asked: list[tuple[str, SummaryStyle]] = field(default_factory=list)
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
         self.asked.append((text, style))
         if self.failure:
             raise self.failure
-        return Summary(text[:20], style, "demo-qwen2", demo=True)
+        return Summary(text[:20], style, "demo-qwen2", demo=True, warnings=self.warnings)
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
         if self.late:
@@ -107,6 +110,19 @@ async def test_the_answer_is_as_documented(tmp_path: Path, style: SummaryStyle |
     assert answer.json() == {"summary": TEXT[:20], "style": style or "brief", "model": "demo-qwen2"}
     assert answer.headers["X-STT-Demo-Model"] == "true"
     assert scribe.asked == [(TEXT, style or SummaryStyle.BRIEF)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_summary_of_another_model_says_so(tmp_path: Path, stream: bool) -> None:
+    warnings = summarizer_warnings("qwen2.5-1.5b-instruct", LoadedModel("qwen-0.5b", reason="there is no hub"))
+    async with client_of(app_of(tmp_path, Scribe(warnings=warnings))) as client:
+        answer = await client.post("/v1/summarize", json={"text": TEXT, "stream": stream})
+    body = events_of(answer.text)[-1][1] if stream else answer.json()
+    message = "qwen-0.5b summarizes in place of qwen2.5-1.5b-instruct: there is no hub."
+    assert body["warnings"] == [{"code": "model_substituted", "message": message}]
+    SummaryBody.model_validate(body)
+    if not stream:
+        assert answer.headers["X-STT-Warnings"] == f'model_substituted;message="{message}"'
 
 
 @pytest.mark.parametrize(

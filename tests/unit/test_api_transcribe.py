@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from stt_ai.api.schemas import ErrorBody, TranscriptBody
 from stt_ai.errors import UnsupportedMedia
+from stt_ai.sdk.warning_header import read_warnings
 from stt_ai.types import SpeakerCount, TranscriptionRequest, TranscriptWarning
 from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, Recorder, form, make_app
 
@@ -57,6 +58,44 @@ def test_warnings_are_passed_on(client: TestClient, service: Recorder) -> None:
     service.transcript = replace(HELLO, warnings=(TranscriptWarning("audio_missing", "Part is missing.", 1.0, 2.504),))
     body = client.post("/v1/transcribe", files={"file": b"sound"}).json()
     assert body["warnings"] == [{"code": "audio_missing", "message": "Part is missing.", "start": 1.0, "end": 2.5}]
+
+
+WARNED = (
+    TranscriptWarning("audio_missing", "A part --> is\nmissing.", 1.4, 3.0),
+    TranscriptWarning("quiet", "It is quiet."),
+)
+
+
+@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt"])
+def test_every_form_has_the_model_and_the_warnings_in_its_headers(
+    form: str, client: TestClient, service: Recorder
+) -> None:
+    service.transcript = replace(HELLO, model="whisper-base", warnings=WARNED)
+    answer = client.post("/v1/transcribe", files={"file": b"sound"}, data={"response_format": form})
+    assert answer.headers["X-STT-Model"] == "whisper-base"
+    warnings = [(one.code, one.start, one.end) for one in read_warnings(answer.headers["X-STT-Warnings"])]
+    assert warnings == [("audio_missing", 1.4, 3.0), ("quiet", None, None)]
+    service.transcript = HELLO
+    answer = client.post("/v1/transcribe", files={"file": b"sound"}, data={"response_format": form})
+    assert "X-STT-Warnings" not in answer.headers and "NOTE" not in answer.text
+
+
+def test_vtt_has_the_warnings_in_a_note_that_players_pass_over(client: TestClient, service: Recorder) -> None:
+    service.transcript = replace(HELLO, warnings=WARNED)
+    vtt = client.post("/v1/transcribe", files={"file": b"sound"}, data={"response_format": "vtt"}).text
+    assert vtt.startswith(
+        "WEBVTT\n\nNOTE\nWarning (00:00:01.400 to 00:00:03.000): A part -> is missing. [audio_missing]\n"
+        "Warning: It is quiet. [quiet]\n\n00:00:00.000 --> "
+    )
+    assert [caption.text for caption in webvtt.from_string(vtt)] == ["Hello, welcome to the meeting."]
+
+
+def test_strict_is_passed_on(client: TestClient, service: Recorder) -> None:
+    for value in (b"true", b"0", b""):
+        post(client, SOUND, ("strict", None, value))
+    assert [request.strict for request in service.requests] == [True, False, False]
+    answer = post(client, SOUND, ("strict", None, b"very"))
+    assert answer.status_code == 400 and "`strict`" in answer.json()["error"]  # type: ignore[attr-defined]
 
 
 def test_silence_is_an_empty_transcript_in_every_format(client: TestClient, service: Recorder) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stt_ai.cli.exits import exit_code, exit_code_of_all
 from stt_ai.cli.main import main
 from stt_ai.errors import BadParameter, ModelUnavailable
 from stt_ai.sdk import errors
+from stt_ai.types import TranscriptWarning
 from tests.unit.api_support import MODELS, TALK, Recorder, make_app, serving
 from tests.unit.sdk_support import Script, answer, failure, scripted
 from tests.unit.stream_support import SECOND, Sessions, live_app, said
@@ -75,6 +77,24 @@ def test_some_that_fail_are_told_and_the_others_are_done(scripted: Script, files
         "code": "damaged_file",
         "request_id": "r1",
     }
+
+
+@pytest.mark.parametrize("form", ["txt", "json", "srt"])
+def test_warnings_are_lines_of_standard_error_and_rows_of_json(form: str, files: list[Path], tmp_path: Path) -> None:
+    missing = TranscriptWarning("audio_missing", "A part is missing.", 75.4, 3600.0)
+    other = TranscriptWarning("model_substituted", "m serves.", about_audio=False)
+    service = Recorder(replace(TALK, warnings=(missing, other)))
+    with serving(make_app(tmp_path / "uploads", service)) as port:
+        url = f"http://127.0.0.1:{port}"
+        done = call(url, "transcribe", str(files[0]), "--format", form)
+        both = call(url, "transcribe", *map(str, files[:2]), "--format", form)
+        row = json.loads(call(url, "transcribe", str(files[0]), "--format", form, "--json", "--strict").stdout)
+    lines = ["warning: A part is missing. (1:15.40 to 60:00.00)", "warning: m serves."]
+    assert done.stderr.splitlines() == lines and "warning:" not in done.stdout
+    assert f"warning: {files[1]}: m serves." in both.stderr.splitlines()
+    rows = [{"code": "audio_missing", "message": "A part is missing.", "start": 75.4, "end": 3600.0}]
+    assert row["warnings"] == [*rows, {"code": "model_substituted", "message": "m serves."}]
+    assert [request.strict for request in service.requests] == [False] * 3 + [True]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +165,10 @@ def test_a_summary_is_printed_while_it_is_written(scripted: Script) -> None:
         done = call(url, "summarize", "-", "--style", "detailed", given="Ein Gespräch.")
     assert done.stdout == "One two.\n"
     assert json.loads(server.asked[0].body) == {"text": "Ein Gespräch.", "style": "detailed", "stream": True}
+    warned = {"summary": "One two.", "style": "brief", "model": "m", "warnings": [{"code": "c", "message": "M."}]}
+    with scripted((200, {}, f"event: summary\ndata: {json.dumps(warned)}\n\n".encode()), answer(warned)) as (_, url):
+        assert call(url, "summarize", "-", given="A talk.").stderr == "warning: M.\n"
+        assert json.loads(call(url, "summarize", "-", "--json", given="A talk.").stdout) == warned
     with scripted(answer({"summary": "One two.", "style": "brief", "model": "m"})) as (_, url):
         done = call(url, "summarize", "-", "--json", given="A talk.")
     assert json.loads(done.stdout) == {"summary": "One two.", "style": "brief", "model": "m"}
@@ -186,6 +210,7 @@ def test_a_file_is_streamed(as_json: bool, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     if not as_json:
         assert done.stdout == "w0 w1 w2\nw3\n"
+        assert done.stderr.startswith("warning: A demo model wrote this text.") and done.stderr.count("\n") == 1
         return
     events: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     assert (events[0]["type"], events[0]["language"]) == ("ready", "en")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stt_ai.api.rendering import transcript_body
 from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
-from stt_ai.types import Segment, Transcript, Word
+from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 from tests import node
 from tests.unit.api_support import TALK
 
@@ -35,6 +35,9 @@ SPELT = [
     ),
     *("日本語", "です。", "ภาษาไทย", "“quoted”", "x" * 50, "👩\u200d🚀👩\u200d🚀", "New York", "\x07bell", "ﬁn\ufeff"),
 ]
+MESSAGES = ["A part is missing.", "One --->\n\n two-->three.", " Much\t room "]
+HUNDREDTHS = st.none() | st.integers(0, 1_000_000).map(lambda n: n / 100)
+WARNINGS = st.builds(TranscriptWarning, st.just("audio_missing"), st.sampled_from(MESSAGES), HUNDREDTHS, HUNDREDTHS)
 SPEAKERS = [None, "Speaker 1", "Speaker 2", "Speaker 2 who has a long name"]
 
 
@@ -50,7 +53,8 @@ def transcripts(draw: st.DrawFn) -> Transcript:
             text = draw(st.sampled_from(["", " ", " ", " "])) + draw(st.sampled_from(SPELT))
             words.append(Word(text, start / 100, now / 100, 0.9, 1, speaker))
         segments.append(Segment(tuple(words), speaker))
-    return Transcript(tuple(segments), "en", 0.9, (now + draw(st.integers(0, 200))) / 100, "small")
+    duration, warnings = (now + draw(st.integers(0, 200))) / 100, tuple(draw(st.lists(WARNINGS, max_size=2)))
+    return Transcript(tuple(segments), "en", 0.9, duration, "small", warnings=warnings)
 
 
 def saved(transcripts: list[Transcript]) -> list[dict[str, str]]:

@@ -12,14 +12,22 @@ import pytest
 import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
+from openai.types.audio import Transcription, TranscriptionDiarized, TranscriptionVerbose
 from starlette.testclient import TestClient
 
 from stt_ai.api.openai_names import NAMES
 from stt_ai.api.openai_parameters import AudioFormat, AudioWish, parse_audio
 from stt_ai.api.openai_rendering import render
-from stt_ai.errors import BadParameter, Overloaded, PaymentRequired, TooManyRequests, Unauthorized, UnsupportedMedia
-from stt_ai.types import ModelInfo, Segment, Task, Transcript, TranscriptionRequest, WindowNote, Word
+from stt_ai.errors import (
+    BadParameter,
+    IncompleteAudio,
+    Overloaded,
+    PaymentRequired,
+    TooManyRequests,
+    Unauthorized,
+    UnsupportedMedia,
+)
+from stt_ai.types import ModelInfo, Segment, Task, Transcript, TranscriptionRequest, TranscriptWarning, WindowNote, Word
 from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, FourModels, Recorder, form, make_app
 
 SOUND = ("file", "meeting.mp3", b"\x00sound\r\n" * 1000)
@@ -45,6 +53,37 @@ def test_json_is_the_text_and_what_it_cost(client: TestClient) -> None:
         "text": "Hello, welcome to the meeting.",
         "usage": {"type": "duration", "seconds": 3.0},
     }
+
+
+@pytest.mark.parametrize("form", ["json", "verbose_json", "diarized_json", "text", "srt", "vtt"])
+def test_warnings_have_a_place_in_every_form(form: str, client: TestClient, service: Recorder) -> None:
+    warning = TranscriptWarning(
+        "model_substituted", "whisper-base transcribes in place of m: no hub.", about_audio=False
+    )
+    service.transcript = replace(TALK, model="whisper-base", warnings=(warning,))
+    answer = post(client, response_format=form)
+    assert answer.headers["X-STT-Model"] == "whisper-base"
+    assert answer.headers["X-STT-Warnings"].startswith("model_substituted;message=")
+    body = answer.json() if form.endswith("json") else {}
+    if body:
+        assert body["warnings"] == [{"code": warning.code, "message": warning.message}]
+        shape = {"verbose_json": TranscriptionVerbose, "diarized_json": TranscriptionDiarized}.get(form, Transcription)
+        assert shape.model_validate(body).text == TALK.text
+    assert ("NOTE\nWarning" in answer.text) is (form == "vtt")
+
+
+def test_strict_is_taken_in_the_form_too(client: TestClient, service: Recorder) -> None:
+    for path in (TRANSCRIPTIONS, TRANSLATIONS):
+        post(client, path, strict="true")
+        post(client, path)
+    assert [request.strict for request in service.requests] == [True, False, True, False]
+    assert post(client, strict="perhaps").json()["error"]["param"] == "strict"
+
+
+def test_a_strict_refusal_has_the_warnings_code(tmp_path: Path) -> None:
+    client = TestClient(make_app(tmp_path, Failing(IncompleteAudio("A part is missing.", "audio_missing"))))
+    answer = post(client, strict="true")
+    assert (answer.status_code, answer.json()["code"], answer.json()["error"]["code"]) == (400, *["audio_missing"] * 2)
 
 
 @pytest.mark.parametrize("order", itertools.permutations(range(3)))

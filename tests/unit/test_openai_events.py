@@ -11,11 +11,13 @@ import pytest
 
 from stt_ai.api import event_stream
 from stt_ai.errors import Overloaded, PaymentRequired, ReplicaLost
+from stt_ai.pipeline import Pipeline
 from stt_ai.ports import OnDuration, OnText
-from stt_ai.types import Transcript, TranscriptionRequest, Upload
+from stt_ai.types import Transcript, TranscriptionRequest, TranscriptWarning, Upload
 from tests.unit.api_support import HELLO, PATIENCE, TALK, Failing, Patient, Recorder, eventually, serving
 from tests.unit.billing_support import Books
 from tests.unit.edge_support import FILE, Edge, books, edge
+from tests.unit.test_pipeline import SpeakingClock, Voices, spoken
 
 __all__ = ["books", "edge"]
 
@@ -52,6 +54,27 @@ async def test_the_pieces_joined_are_the_text_that_the_last_event_tells(edge: Ed
         "usage": {"type": "duration", "seconds": transcript.duration},
         "model": "large-v3-turbo",
     }
+
+
+async def test_the_last_event_has_the_warnings(edge: Edge) -> None:
+    warning = TranscriptWarning("audio_missing", "A part is missing.", 1.0, 2.0)
+    edge.transcription = Recorder(replace(HELLO, warnings=(warning,)))
+    *_, done = events_of((await ask(edge)).text)
+    row = {"code": "audio_missing", "message": "A part is missing.", "start": 1.0, "end": 2.0}
+    assert done["warnings"] == [row]
+
+
+async def test_a_strict_stream_is_refused_with_its_status_and_costs_nothing(edge: Edge) -> None:
+    decoder = spoken(windows=1)
+    decoder.audio = replace(decoder.audio, warnings=(TranscriptWarning("audio_missing", "A part is missing."),))
+    edge.transcription = Pipeline(decoder, {"large-v3-turbo": SpeakingClock()}, Voices())
+    key = edge.books.account(credits=5)
+    refused = [await ask(edge, key, strict="true"), await edge.transcribe(key, strict="true")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(400, "audio_missing")] * 2
+    assert edge.books.left(key) == (5, 0)
+    assert "Nothing was charged." in refused[1].json()["error"]
+    assert (await edge.transcribe(key)).json()["warnings"][0]["code"] == "audio_missing"
+    assert edge.books.left(key) == (4, 0)
 
 
 async def test_who_says_what_comes_as_segments(edge: Edge) -> None:

@@ -1,6 +1,7 @@
 """The whole job over parts that are made of plain Python: what happens in which order, and when parts fail."""
 
 import asyncio
+import pickle
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stt_ai.errors import AudioLost, BadParameter, ModelUnavailable, Overloaded, PaymentRequired, ReplicaLost
+from stt_ai.errors import (
+    AudioLost,
+    BadParameter,
+    IncompleteAudio,
+    ModelUnavailable,
+    Overloaded,
+    PaymentRequired,
+    ReplicaLost,
+)
 from stt_ai.pipeline import Pipeline
 from stt_ai.types import (
     SAMPLE_RATE,
@@ -24,6 +33,7 @@ from stt_ai.types import (
     SpeechRegion,
     Task,
     TranscriptionRequest,
+    TranscriptWarning,
     Upload,
     Window,
     WindowNote,
@@ -90,17 +100,19 @@ class SpeakingClock:
 class Voices:
     """Hears ``turns`` (start, end, voice) in every file; ``fails`` are raised first, one a call."""
 
-    def __init__(self, *turns: tuple[float, float, str], fails: Sequence[Exception] = (), demo: bool = False) -> None:
+    def __init__(
+        self, *turns: tuple[float, float, str], fails: Sequence[Exception] = (), demo: bool = False, reason: str = ""
+    ) -> None:
         self.turns = tuple(SpeakerTurn(*turn) for turn in turns)
         self.fails = list(fails)
-        self.demo = demo
+        self.demo, self.reason = demo, reason
         self.asked: list[SpeakerCount] = []
         self.cancelled = 0
         self.gate: asyncio.Event | None = None
         self.begun = asyncio.Event()
 
     async def describe(self) -> LoadedModel:
-        return LoadedModel("voices", self.demo)
+        return LoadedModel("voices", self.demo, reason=self.reason)
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         self.asked.append(speakers)
@@ -293,7 +305,6 @@ async def test_each_window_goes_to_the_voice_that_holds_it_named_by_first_speech
     assert [segment.speaker for segment in transcript.segments] == ["Speaker 1", "Speaker 2", "Speaker 1"]
     assert transcript.speakers == ("Speaker 1", "Speaker 2")
     assert all(word.speaker == segment.speaker for segment in transcript.segments for word in segment.words)
-    assert not transcript.warnings
 
 
 async def test_without_diarization_nobody_is_asked_and_nobody_named() -> None:
@@ -410,6 +421,110 @@ async def test_a_demo_diarizer_makes_the_answer_a_demos(diarize: bool, demo: boo
         UPLOAD, TranscriptionRequest("m", diarize=diarize)
     )
     assert transcript.demo is demo
+
+
+# Warnings, and whoever wants none about the audio
+
+
+class Served(SpeakingClock):
+    """Transcribes with ``model`` behind it."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    async def describe(self) -> LoadedModel:
+        return self.model
+
+
+MISSING = TranscriptWarning("audio_missing", "A part of the audio is missing.", 1.0, 2.0)
+QUIET = TranscriptWarning("quiet", "The audio is very quiet.")
+BASE = LoadedModel("whisper-base", origin="packages", reason="the model hub cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("model", "codes"),
+    [
+        (LoadedModel("m", origin="hub"), []),
+        (BASE, ["model_substituted"]),
+        (LoadedModel("demo", True, origin="demo", reason="models.source is demo"), ["model_substituted", "demo_model"]),
+    ],
+)
+async def test_the_answer_says_which_model_served_in_place_of_another(model: LoadedModel, codes: list[str]) -> None:
+    transcript = await Pipeline(spoken(windows=1), {"m": Served(model)}, Voices((0.0, 30.0, "A"))).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
+    assert [warning.code for warning in transcript.warnings] == codes
+    assert transcript.model == model.label and transcript.demo is model.demo
+    assert not any(warning.about_audio for warning in transcript.warnings)
+
+
+async def test_a_substitution_names_both_models_and_why() -> None:
+    (warning,) = (
+        await Pipeline(spoken(windows=1), {"m": Served(BASE)}, Voices()).transcribe(
+            UPLOAD, TranscriptionRequest("m", diarize=False)
+        )
+    ).warnings
+    assert warning.message == "whisper-base transcribes in place of m: the model hub cannot be reached."
+
+
+@pytest.mark.parametrize("reason", ["https://hub.internal cannot be reached", "C:\\models is empty", "/srv/m is empty"])
+async def test_callers_are_not_told_folders_and_addresses(reason: str) -> None:
+    served = Served(replace(BASE, reason=reason))
+    transcript = await Pipeline(spoken(windows=1), {"m": served}, Voices()).transcribe(
+        UPLOAD, TranscriptionRequest("m", diarize=False)
+    )
+    assert "/" not in transcript.warnings[0].message and "\\" not in transcript.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("demo", "reason", "diarize", "codes"),
+    [
+        (True, "models.source is demo", True, ["demo_diarization"]),
+        (False, "the model hub cannot be reached", True, ["diarization_substituted"]),
+        (False, "", True, []),
+        (True, "", False, []),
+    ],
+)
+async def test_who_named_the_speakers_is_said_where_they_are_named(
+    demo: bool, reason: str, diarize: bool, codes: list[str]
+) -> None:
+    voices = Voices((0.0, 30.0, "A"), demo=demo, reason=reason)
+    transcript = await Pipeline(spoken(windows=1), {"m": Served(LoadedModel("m"))}, voices).transcribe(
+        UPLOAD, TranscriptionRequest("m", diarize=diarize)
+    )
+    assert [warning.code for warning in transcript.warnings] == codes
+
+
+async def test_what_the_decoder_warns_of_comes_first() -> None:
+    decoder = spoken(windows=1)
+    decoder.audio = replace(decoder.audio, warnings=(QUIET, MISSING))
+    transcript = await Pipeline(decoder, {"m": Served(BASE)}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
+    assert transcript.warnings[:2] == (QUIET, MISSING)
+    assert [warning.code for warning in transcript.warnings[2:]] == ["model_substituted"]
+
+
+async def test_a_strict_request_is_refused_for_the_worst_warning_before_anything_is_done() -> None:
+    decoder, clock, lengths = spoken(windows=1), SpeakingClock(), []
+    decoder.audio = replace(decoder.audio, warnings=(QUIET, MISSING))
+
+    async def on_duration(seconds: float) -> None:
+        lengths.append(seconds)
+
+    with pytest.raises(IncompleteAudio, match="A part of the audio is missing") as refusal:
+        await Pipeline(decoder, {"m": clock}, Voices()).transcribe(
+            UPLOAD, TranscriptionRequest("m", strict=True), on_duration
+        )
+    assert refusal.value.code == "audio_missing"
+    assert not lengths and not clock.heard
+    assert pickle.loads(pickle.dumps(refusal.value)).code == "audio_missing"
+
+
+async def test_a_strict_request_is_not_refused_for_the_service() -> None:
+    transcript = await Pipeline(spoken(windows=1), {"m": Served(BASE)}, Voices()).transcribe(
+        UPLOAD, TranscriptionRequest("m", strict=True)
+    )
+    assert [warning.code for warning in transcript.warnings] == ["model_substituted"]
 
 
 # What is asked of the model, and what is told meanwhile

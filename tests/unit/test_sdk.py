@@ -3,11 +3,13 @@
 import asyncio
 import dataclasses
 import io
+import json
 import pickle
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from stt_ai.sdk import errors
 from stt_ai.sdk.reading import read
 from stt_ai.sdk.results import Transcription
 from stt_ai.sdk.retries import LONGEST_WAIT_S, Attempts
+from stt_ai.types import TranscriptWarning
 from tests.unit.api_support import LANGUAGES, MODELS, TALK, Recorder, make_app, serving
 from tests.unit.billing_support import Books
 from tests.unit.edge_support import Edge, books, edge
@@ -99,6 +102,22 @@ def test_a_file_is_sent_and_its_transcript_is_typed(kind: str, house: tuple[Reco
 )
 def test_other_formats_are_text(kind: str, house: tuple[Recorder, str], form: str, beginning: str) -> None:
     assert Called(kind, house[1])("transcribe", b"sound", response_format=form).startswith(beginning)
+
+
+@pytest.mark.parametrize("form", ["json", "txt", "srt", "vtt"])
+def test_warnings_are_typed_in_every_form(kind: str, house: tuple[Recorder, str], form: str) -> None:
+    service, url = house
+    warning = TranscriptWarning("audio_missing", "A part is missing.", 1.4, 3.0)
+    service.transcript = replace(TALK, model="whisper-base", warnings=(warning,))
+    made = Called(kind, url)("transcribe", b"sound", response_format=form, strict=True)
+    assert made.warnings == (sdk.TranscriptWarning("audio_missing", "A part is missing.", 1.4, 3.0),)
+    assert made.model == "whisper-base" and service.requests[-1].strict
+
+
+def test_a_strict_refusal_is_a_bad_request_with_the_warnings_code(scripted: Script, kind: str) -> None:
+    with scripted(failure(400, "audio_missing")) as (_, url), pytest.raises(errors.BadRequest) as refused:
+        Called(kind, url)("transcribe", b"sound", strict=True)
+    assert refused.value.code == "audio_missing"
 
 
 class Pipe(io.RawIOBase):
@@ -292,6 +311,14 @@ def test_a_summary_is_told_while_it_is_written(scripted: Script, kind: str) -> N
         *pieces, whole = Called(kind, url).told("A talk.")
     assert pieces == ["One ", "two."] and whole == sdk.Summary("One two.", "brief", "m")
     assert b'"stream":true' in server.asked[0].body.replace(b" ", b"")
+
+
+def test_a_summary_has_its_warnings(scripted: Script, kind: str) -> None:
+    body = {"summary": "A.", "style": "brief", "model": "m", "warnings": [{"code": "demo_model", "message": "No."}]}
+    events = f"event: summary\ndata: {json.dumps(body)}\n\n".encode()
+    with scripted((200, STREAM, events), answer(body)) as (_, url):
+        found = [*Called(kind, url).told("A talk."), Called(kind, url)("summarize", "A talk.")]
+    assert [summary.warnings for summary in found] == [(sdk.TranscriptWarning("demo_model", "No."),)] * 2
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_a_stream_is_told_from_ready_to_its_end(kind: str, tmp_path: Path) -> No
         events = hear(kind, f"http://127.0.0.1:{port}", SECOND * 7, language="es", model="small")
     check(events, 7)
     assert events[0].language == "es" and events[0].model == "fake-small" and events[0].session_id
+    assert [warning.code for warning in events[0].warnings] == ["demo_model"]
     assert any(isinstance(event, Partial) and event.text == "w0" for event in events)
     assert [word.word for word in finals(events)[0].words] == ["w0", "w1", "w2"]
 

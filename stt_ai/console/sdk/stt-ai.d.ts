@@ -29,6 +29,10 @@ export interface TranscribeOptions extends CallOptions {
   minSpeakers?: number;
   maxSpeakers?: number;
   responseFormat?: ResponseFormat;
+  /** Refuse a recording with a warning about its audio, as a `BadRequest` with the warning's code that costs nothing. */
+  strict?: boolean;
+  /** Called once, before the transcript is returned, when there are any: text, SRT and VTT have no other place. */
+  onWarnings?: (warnings: TranscriptWarning[]) => void;
   /** For sources that have no name. */
   filename?: string;
   /** In bytes; `total` null: not known. All sent is not yet all heard. */
@@ -67,7 +71,19 @@ export interface Transcript {
   model: string;
   usage: { seconds: number; credits: number };
   request_id: string;
-  warnings?: { code: string; message: string; start?: number; end?: number }[];
+  /** Only where there are any. */
+  warnings?: TranscriptWarning[];
+}
+
+/** One way in which an answer is not all of the recording, or not from the model asked for. */
+export interface TranscriptWarning {
+  /** For programs: `audio_missing`, `model_substituted`, … */
+  code: string;
+  /** A sentence for people. */
+  message: string;
+  /** Seconds: the part of the recording that it concerns; all of it where they are left out. */
+  start?: number;
+  end?: number;
 }
 
 export type SummaryStyle = "brief" | "detailed" | "action_items" | "bullet_points";
@@ -81,6 +97,8 @@ export interface Summary {
   summary: string;
   style: SummaryStyle;
   model: string;
+  /** Only where the model is not the one that the service is set to use. */
+  warnings?: TranscriptWarning[];
 }
 
 export type SummaryEvent = { type: "delta"; text: string } | ({ type: "summary" } & Summary);
@@ -107,7 +125,16 @@ export interface StreamOptions extends CallOptions {
 }
 
 export type StreamEvent =
-  | { type: "ready"; session_id: string; resumed: boolean; offset: number; model: string; language: string; demo_model?: boolean }
+  | {
+      type: "ready";
+      session_id: string;
+      resumed: boolean;
+      offset: number;
+      model: string;
+      language: string;
+      demo_model?: boolean;
+      warnings?: TranscriptWarning[];
+    }
   /** Takes the place of the partial before; its first `stable_chars` characters stay. */
   | { type: "partial"; text: string; start: number; seq: number; stable_chars: number }
   /** Never taken back; all of them joined by blanks are the transcript. */
@@ -162,6 +189,10 @@ export interface Model {
   name: string;
   languages: number;
   speed: string;
+  /** Whether it serves itself when it is asked for; null: not known yet. */
+  available: boolean | null;
+  /** The model that serves in its place, or itself; null: not known yet, or nothing serves. */
+  served_by: string | null;
 }
 
 export interface Language {
@@ -169,14 +200,25 @@ export interface Language {
   name: string;
 }
 
+export interface Part {
+  name: string;
+  ok: boolean;
+  detail: string;
+  /** The model that serves this part, and where its weights came from; null: it needs none, or none is loaded yet. */
+  served_by: string | null;
+  origin: string | null;
+  demo: boolean;
+}
+
 export interface Health {
   status: "ok" | "degraded";
   gpu_available: boolean;
   gpu_name: string | null;
   gpu_memory_mb: number;
+  /** Whether a demo model serves a part; `parts` say which. */
   demo_models: boolean;
   version: string;
-  parts: { name: string; ok: boolean; detail: string }[];
+  parts: Part[];
 }
 
 export interface Account {

@@ -3,6 +3,7 @@ import { ConnectionFailed, errorOfMessage } from "./errors.js";
 import { LiveStream } from "./live.js";
 import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
 import { openedFile, patient, uploaded } from "./uploads.js";
+import { warningsOf } from "./warnings.js";
 
 export * from "./errors.js";
 export { Microphone } from "./microphone.js";
@@ -30,7 +31,7 @@ export class Client {
   }
 
   async transcribe(source, options = {}) {
-    const { onProgress, signal, idempotencyKey = randomName() } = options;
+    const { onProgress, onWarnings, signal, idempotencyKey = randomName() } = options;
     const file = await openedFile(source, options.filename);
     const headers = this.#headers({ "Idempotency-Key": idempotencyKey });
     const body = { headers, fields: fieldsOf(options), file, onProgress, signal };
@@ -38,7 +39,10 @@ export class Client {
     const answer = await repeated(send, { again: file.again ? this.maxRetries : 0, signal });
     this.#noteAllowance(answer);
     const text = await answer.text();
-    return (options.responseFormat ?? "json") === "json" ? JSON.parse(text) : text;
+    const result = (options.responseFormat ?? "json") === "json" ? JSON.parse(text) : text;
+    const warnings = result.warnings ?? warningsOf(answer.header("x-stt-warnings"));
+    if (warnings.length) onWarnings?.(warnings);
+    return result;
   }
 
   /** A promise of the summary; with `stream`, an async iterable of its pieces and then the summary. */
@@ -139,8 +143,8 @@ export class Client {
   }
 }
 
-function fieldsOf({ model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat }) {
-  const given = { model, language, diarize, speakers };
+function fieldsOf({ model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat, strict }) {
+  const given = { model, language, diarize, speakers, strict };
   const renamed = { min_speakers: minSpeakers, max_speakers: maxSpeakers, response_format: responseFormat };
   return Object.fromEntries(
     Object.entries({ ...given, ...renamed })
