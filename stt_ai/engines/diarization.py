@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PACKAGED = "stt_ai.engines.packaged_diarization.PackagedDiarization"
+"""The pipeline's name in the `config.yaml` of the packaged models. Any other pipeline is pyannote's own."""
+
 CHUNKS_A_BATCH = {"cpu": 8, "cuda": 64}
 """Chunks of ten seconds that a model hears at once: more cost memory and bring nothing on a CPU."""
 
@@ -102,6 +105,7 @@ def _load(config: Path, parts: Mapping[str, Path], device: str) -> "LongFileDiar
     import torch
     from pyannote.audio.core.plda import PLDA
 
+    from stt_ai.engines.packaged_diarization import PackagedDiarization
     from stt_ai.engines.speaker_diarization import LongFileDiarization
 
     # Cores are used by a batch each. Threads within a batch wait for each other at every layer, spinning: beside a
@@ -109,13 +113,17 @@ def _load(config: Path, parts: Mapping[str, Path], device: str) -> "LongFileDiar
     torch.set_num_threads(1)
     content = yaml.safe_load(config.read_text(encoding="utf-8"))
     params = {name: _located(value, config.parent, parts) for name, value in content["pipeline"]["params"].items()}
-    params.pop("legacy", None)
-    if params.setdefault("clustering", "VBxClustering") != "VBxClustering":
-        params["plda"] = PLDA.__new__(PLDA)  # not used, and by default fetched from the hub
-    pipeline = LongFileDiarization(**params)
-    if "freeze" in content:
-        pipeline.freeze(content["freeze"])
-    pipeline.instantiate(content["params"])
+    if content["pipeline"].get("name") == PACKAGED:
+        pipeline = PackagedDiarization(**params)
+        pipeline.instantiate(pipeline.default_parameters())
+    else:
+        params.pop("legacy", None)
+        if params.setdefault("clustering", "VBxClustering") != "VBxClustering":
+            params["plda"] = PLDA.__new__(PLDA)  # not used, and by default fetched from the hub
+        pipeline = LongFileDiarization(**params)
+        if "freeze" in content:
+            pipeline.freeze(content["freeze"])
+        pipeline.instantiate(content["params"])
     pipeline.to(torch.device(device))
     return pipeline
 

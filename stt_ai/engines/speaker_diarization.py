@@ -26,6 +26,7 @@ from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
 from pyannote.audio.pipelines import SpeakerDiarization, clustering
 from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeature
 
+from stt_ai.engines.ge2e import Ge2eEmbedding
 from stt_ai.engines.linkage import linkage
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.engines.vbx import BoundedVBx, cluster_vbx
@@ -155,7 +156,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
     @property
     def _shares_trunk(self) -> bool:
         """Whether the embedding model takes the weights of several speakers of one wave."""
-        return isinstance(getattr(self._embedding, "model_", None), BaseWeSpeakerResNet)
+        return isinstance(getattr(self._embedding, "model_", None), BaseWeSpeakerResNet | Ge2eEmbedding)
 
     def _embed(self, waves: torch.Tensor, masks: torch.Tensor) -> npt.NDArray[np.float32]:
         """Waves [chunks, 1, samples] and masks [chunks, speakers, frames] to [chunks, speakers, dimension]."""
