@@ -5,7 +5,7 @@ seconds wherever a reader sees them. Samples are int16, mono.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -223,8 +223,8 @@ class LoadedModel:
 
     ``window_s``: the longest window that it hears well, in seconds. ``translates``: it learnt to write English of
     what is said in other languages. ``variable_length``: a short window takes it less time than a long one.
-    ``origin``: where its weights came from. ``reason``: why it serves in place of the model that was asked for, as a
-    clause without a full stop; empty when it is that model.
+    ``origin``: where its weights came from. ``reason``: why it serves in place of the model that was asked for, one
+    sentence for callers; empty when it is that model.
     """
 
     label: str
@@ -406,6 +406,7 @@ class PartHealth:
     """How one part of the service is. ``detail`` says what is wrong or noteworthy, empty when nothing is.
 
     ``needed``: nothing is transcribed without it. ``ready``: it serves now, which what is loaded on first use need not.
+    ``model``: what serves it; None where it needs none, or where none has been loaded yet.
     """
 
     name: str
@@ -413,15 +414,25 @@ class PartHealth:
     detail: str = ""
     needed: bool = False
     ready: bool = True
+    model: LoadedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """The whole service's health."""
+    """The whole service's health.
+
+    ``models``: by the id of the speech model that callers ask for, what serves then; None where nothing can be loaded,
+    and without those of which it is not known yet.
+    """
 
     gpu: GpuInfo
     parts: Sequence[PartHealth] = field(default_factory=tuple)
-    demo_models: bool = False
+    models: Mapping[str, LoadedModel | None] = field(default_factory=dict)
+
+    @property
+    def demo_models(self) -> bool:
+        """Whether a demo model serves a part."""
+        return any(part.model is not None and part.model.demo for part in self.parts)
 
     @property
     def ok(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from fastapi import APIRouter
 
@@ -10,7 +11,7 @@ from stt_ai.api.openapi import failures
 from stt_ai.api.schemas import HealthBody, LanguageBody, LanguagesBody, ModelBody, ModelsBody, OpenAiModel, PartBody
 from stt_ai.api.services import Services
 from stt_ai.errors import NotFound
-from stt_ai.types import GpuInfo, PartHealth, ServiceHealth
+from stt_ai.types import GpuInfo, LoadedModel, ModelInfo, PartHealth, ServiceHealth
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +21,15 @@ def catalogue_routes(services: Services) -> APIRouter:
 
     @router.get("/v1/models", summary="List models", responses=failures(500))
     async def models() -> ModelsBody:
-        """The models on offer; `object` and `data` are what OpenAI's clients read."""
+        """The models on offer; `object` and `data` are what OpenAI's clients read.
+
+        `available` is true where a model serves itself when it is asked for, and false where another one serves, which
+        `served_by` names, or none can. Both are null as long as that is not known: a model is not loaded to find out.
+        """
         found = services.catalogue.models()
+        serving = (await probe(services)).models
         return ModelsBody(
-            models=[ModelBody(id=m.id, name=m.name, languages=m.languages, speed=m.speed) for m in found],
+            models=[_model(model, serving) for model in found],
             object="list",
             data=[OpenAiModel.of(model.id) for model in found],
         )
@@ -53,10 +59,35 @@ def catalogue_routes(services: Services) -> APIRouter:
             gpu_memory_mb=found.gpu.memory_mb,
             demo_models=found.demo_models,
             version=services.config.version,
-            parts=[PartBody(name=part.name, ok=part.ok, detail=part.detail) for part in found.parts],
+            parts=[_part(part) for part in found.parts],
         )
 
     return router
+
+
+def _model(model: ModelInfo, serving: Mapping[str, LoadedModel | None]) -> ModelBody:
+    served_by = serving.get(model.id)
+    available = None if model.id not in serving else served_by is not None and not (served_by.reason or served_by.demo)
+    return ModelBody(
+        id=model.id,
+        name=model.name,
+        languages=model.languages,
+        speed=model.speed,
+        available=available,
+        served_by=served_by.label if served_by else None,
+    )
+
+
+def _part(part: PartHealth) -> PartBody:
+    model = part.model
+    return PartBody(
+        name=part.name,
+        ok=part.ok,
+        detail=part.detail,
+        served_by=model.label if model else None,
+        origin=(model.origin or None) if model else None,
+        demo=model is not None and model.demo,
+    )
 
 
 async def probe(services: Services) -> ServiceHealth:

@@ -67,6 +67,11 @@ class ModelBody(Shape):
     name: str
     languages: int
     speed: str
+    available: bool | None = Field(description="Whether it serves itself when asked for; null: not known yet.")
+    served_by: str | None = Field(
+        description="The model that serves when it is asked for; null: not known yet, or none can.",
+        examples=["whisper-base"],
+    )
 
 
 class OpenAiModel(Shape):
@@ -98,7 +103,15 @@ class LanguagesBody(Shape):
 class PartBody(Shape):
     name: str
     ok: bool
-    detail: str
+    detail: str = Field(description="What is wrong, or why another model serves than is set; else empty.")
+    served_by: str | None = Field(
+        description="The model that serves this part; null where it needs none, or none has been loaded yet.",
+        examples=["whisper-base"],
+    )
+    origin: str | None = Field(
+        description="Where its weights came from: folder, cache, hub, packages or demo.", examples=["packages"]
+    )
+    demo: bool = Field(description="A demo model serves it.")
 
 
 class HealthBody(Shape):
@@ -106,7 +119,7 @@ class HealthBody(Shape):
     gpu_available: bool
     gpu_name: str | None
     gpu_memory_mb: int
-    demo_models: bool = Field(description="Small demonstration models are in use.")
+    demo_models: bool = Field(description="A demo model serves a part; `parts` say which.")
     version: str
     parts: list[PartBody]
 

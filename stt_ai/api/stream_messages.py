@@ -64,7 +64,7 @@ def ready_message(asked: Asked, model: LoadedModel, session_id: str, resumed: bo
         "prompt": config.prompt,
         "hotwords": config.hotwords,
         **({"demo_model": True} if model.demo else {}),
-        **warnings_of(transcriber_warnings(config.model, model)),
+        **warnings_of(transcriber_warnings(model)),
     }
 
 

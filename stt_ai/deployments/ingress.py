@@ -6,7 +6,7 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from stt_ai.deployments.health import ClusterHealth, Described
+from stt_ai.deployments.health import ClusterHealth
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
@@ -53,9 +53,13 @@ class IngressDeployment:
         pipeline = Pipeline(
             RemoteDecoder(decoder), remote, voices, options=options, windows_in_flight=windows_in_flight, meters=meters
         )
-        models: dict[str, Described] = {**{f"transcriber-{name}": remote[name] for name in kept}, "diarizer": voices}
-        health = ClusterHealth(models, needed={"decoder", "billing", f"transcriber-{kept[0]}"})
         summaries = RemoteSummarizer(summarizer, load_wait_s, meters)
+        health = ClusterHealth(
+            {name: one.description for name, one in remote.items()},
+            {"diarizer": voices.description, "summarizer": summaries.description},
+            kept={"diarizer", *(f"transcriber-{name}" for name in kept)},
+            needed={"decoder", "billing", f"transcriber-{kept[0]}"},
+        )
         streams = LiveTranscription(remote, live, meters)
         self._app = make_app(pipeline, health, RemoteBilling(billing, meters), streams, summaries)
 

@@ -15,7 +15,7 @@ from ray.serve import exceptions as sex
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from stt_ai.deployments.tracing import carried
-from stt_ai.errors import AudioLost, InternalError, ModelLoading, Overloaded, ReplicaLost, SttError
+from stt_ai.errors import AudioLost, InternalError, ModelLoading, ModelUnavailable, Overloaded, ReplicaLost, SttError
 from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
     DecodedAudio,
@@ -122,20 +122,27 @@ class Description:
     """What a deployment has in memory, asked of a replica at most every `DESCRIBED_S`: every request needs it.
 
     ``wait_s``: how long to wait for a replica that is being started; then it is `ModelLoading` with ``loading``.
+    ``known``: the last answer. ``failed``: the last one was that its model cannot be loaded.
     """
 
     def __init__(self, handle: DeploymentHandle, wait_s: float, loading: str) -> None:
+        self.known: LoadedModel | None = None
+        self.failed = False
         self._handle = handle
         self._wait_s = wait_s
         self._loading = loading
-        self._known: LoadedModel | None = None
         self._asked_at = 0.0
 
     async def get(self) -> LoadedModel:
-        if self._known is None or time.monotonic() - self._asked_at > DESCRIBED_S:
-            self._known = await self._ask()
+        if self.known is None or time.monotonic() - self._asked_at > DESCRIBED_S:
+            try:
+                self.known = await self._ask()
+            except ModelUnavailable:
+                self.failed = True
+                raise
+            self.failed = False
             self._asked_at = time.monotonic()
-        return self._known
+        return self.known
 
     async def _ask(self) -> LoadedModel:
         try:
@@ -155,10 +162,10 @@ class RemoteTranscriber:
     def __init__(self, handle: DeploymentHandle, model: str, wait_s: float) -> None:
         self._handle = handle
         loading = f"The model {model} is being loaded. Please try again shortly."
-        self._description = Description(handle, wait_s, loading)
+        self.description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:
-        return await self._description.get()
+        return await self.description.get()
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         part = _only_needed(pcm, window)

@@ -13,10 +13,10 @@ class RemoteDiarizer:
     def __init__(self, handle: DeploymentHandle, wait_s: float) -> None:
         self._handle = handle
         loading = "The part that tells speakers apart is starting. Please try again."
-        self._description = Description(handle, wait_s, loading)
+        self.description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:
-        return await self._description.get()
+        return await self.description.get()
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         turns: tuple[SpeakerTurn, ...] = await call(lambda: self._handle.diarize.remote(pcm, speakers, **carried()))

@@ -24,18 +24,18 @@ class RemoteSummarizer:
         self._meters = meters
         self._streaming = handle.options(stream=True)
         loading = "The model that writes summaries is being loaded. Please try again shortly."
-        self._description = Description(handle, wait_s, loading)
+        self.description = Description(handle, wait_s, loading)
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
         with stage(self._meters, _STAGE):
-            await self._description.get()
+            await self.description.get()
             summary: Summary = await call(lambda: self._handle.summarize.remote(text, style, **carried()))
             return summary
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
         """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
         begun = time.perf_counter()
-        await self._description.get()
+        await self.description.get()
         response = self._streaming.stream.remote(text, style, **carried())
         try:
             async for told in response:

@@ -113,8 +113,7 @@ class SummarizerDeployment:
 
             written = await summarize(text, style, Asking(model.count, ask, model.context, model.size), tell)
             loaded = self._loading.description
-            asked = self._config.repository.rsplit("/", 1)[-1].lower()
-            return Summary(written, style, loaded.label, loaded.demo, summarizer_warnings(asked, loaded))
+            return Summary(written, style, loaded.label, loaded.demo, summarizer_warnings(loaded))
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

@@ -5,44 +5,28 @@ None of these warnings is about the recording, so none refuses a strict request.
 
 from stt_ai.types import LoadedModel, TranscriptWarning
 
-_UNKNOWN = "its own weights are not available on this server"
+_DEMO_TEXT = "A demo model wrote this text. It knows few words, and real speech comes out wrong."
+_DEMO_SPEAKERS = "Speaker names come from a demo model and may be wrong."
+_DEMO_SUMMARY = "A demo model wrote this summary. What it makes of real transcripts is wrong."
 
 
-def transcriber_warnings(asked: str, model: LoadedModel) -> tuple[TranscriptWarning, ...]:
-    """Return what to say when ``model`` transcribes for who asked for the model ``asked``."""
-    warnings = []
-    if model.reason:
-        message = f"{model.label} transcribes in place of {asked}: {clause(model.reason)}."
-        warnings.append(TranscriptWarning("model_substituted", message, about_audio=False))
-    if model.demo:
-        message = "A demo model wrote this text. It knows few words, and real speech comes out wrong."
-        warnings.append(TranscriptWarning("demo_model", message, about_audio=False))
-    return tuple(warnings)
+def transcriber_warnings(model: LoadedModel) -> tuple[TranscriptWarning, ...]:
+    """Return what to say of the ``model`` that transcribed."""
+    return _warnings(model, ("demo_model", model.reason or _DEMO_TEXT), "model_substituted")
 
 
 def diarizer_warnings(model: LoadedModel) -> tuple[TranscriptWarning, ...]:
-    """Return what to say when ``model`` identified the speakers."""
+    """Return what to say of the ``model`` that identified the speakers."""
+    return _warnings(model, ("demo_diarization", _DEMO_SPEAKERS), "diarization_substituted")
+
+
+def summarizer_warnings(model: LoadedModel) -> tuple[TranscriptWarning, ...]:
+    """Return what to say of the ``model`` that wrote a summary."""
+    return _warnings(model, ("demo_model", model.reason or _DEMO_SUMMARY), "model_substituted")
+
+
+def _warnings(model: LoadedModel, demo: tuple[str, str], substituted: str) -> tuple[TranscriptWarning, ...]:
+    """Return at most one. ``demo``: code and sentence for a demo model, which serves in place of another one too."""
     if model.demo:
-        message = "Speaker names come from a demo model and may be wrong."
-        return (TranscriptWarning("demo_diarization", message, about_audio=False),)
-    if model.reason:
-        message = f"Speakers were identified by {model.label}: {clause(model.reason)}."
-        return (TranscriptWarning("diarization_substituted", message, about_audio=False),)
-    return ()
-
-
-def summarizer_warnings(asked: str, model: LoadedModel) -> tuple[TranscriptWarning, ...]:
-    """Return what to say when ``model`` wrote a summary on a service whose settings name ``asked``."""
-    warnings = []
-    if model.reason:
-        message = f"{model.label} summarizes in place of {asked}: {clause(model.reason)}."
-        warnings.append(TranscriptWarning("model_substituted", message, about_audio=False))
-    if model.demo:
-        message = "A demo model wrote this summary. Of real transcripts, its summaries are useless."
-        warnings.append(TranscriptWarning("demo_model", message, about_audio=False))
-    return tuple(warnings)
-
-
-def clause(reason: str) -> str:
-    """Return ``reason`` unless it quotes a folder or an address, which are nobody's business outside."""
-    return _UNKNOWN if "/" in reason or "\\" in reason else reason.rstrip(".")
+        return (TranscriptWarning(*demo, about_audio=False),)
+    return (TranscriptWarning(substituted, model.reason, about_audio=False),) if model.reason else ()

@@ -95,7 +95,7 @@ class Pipeline:
         with stage(self._meters, "attribute"):
             # Hours of words take seconds, in which the loop serves others.
             told_apart = await asyncio.to_thread(lambda: segments.split(speakers.name(hearing.words()), audio.duration))
-        warnings = (*audio.warnings, *_labels(request, hearing.model, speakers.model))
+        warnings = (*audio.warnings, *_labels(hearing.model, speakers.model))
         refuse_if_strict(request, warnings)
         model = hearing.model.label
         self._meters.add(AUDIO, audio.duration, model=model, kind="file")
@@ -122,10 +122,8 @@ class Pipeline:
                 await speakers.find(audio)
 
 
-def _labels(
-    request: TranscriptionRequest, transcriber: LoadedModel, diarizer: LoadedModel | None
-) -> tuple[TranscriptWarning, ...]:
-    return (*transcriber_warnings(request.model, transcriber), *(diarizer_warnings(diarizer) if diarizer else ()))
+def _labels(transcriber: LoadedModel, diarizer: LoadedModel | None) -> tuple[TranscriptWarning, ...]:
+    return (*transcriber_warnings(transcriber), *(diarizer_warnings(diarizer) if diarizer else ()))
 
 
 def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:

@@ -85,7 +85,7 @@ def test_names_are_given_by_first_speech_and_a_segment_holds_one_speaker(answers
         assert list(dict.fromkeys(word["speaker"] for word in words)) == answer["speakers"]
         for segment in answer["segments"]:
             assert {word["speaker"] for word in segment["words"]} == {segment["speaker"]}
-        assert "warnings" not in answer
+        assert [warning["code"] for warning in answer["warnings"]] == ["demo_model", "demo_diarization"]
 
 
 def test_text_has_a_paragraph_for_each_turn(service: Service, two: dict[str, Any]) -> None:

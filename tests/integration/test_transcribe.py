@@ -101,9 +101,20 @@ def test_the_answer_holds_what_is_documented(meeting: dict[str, Any], manifest: 
 
 
 def test_demo_models_cannot_be_mistaken_for_real_ones(service: Service) -> None:
+    """Not in any form of the answer, nor in what the service says of itself."""
     answer = send(service, DATA / "hello_3s.flac")
-    assert answer.headers["x-stt-demo-model"] == "true"
-    assert httpx.get(f"{service.url}/health", timeout=60).json()["demo_models"] is True
+    assert (answer.headers["x-stt-demo-model"], answer.headers["x-stt-model"]) == ("true", "demo-whisper")
+    codes = [warning["code"] for warning in answer.json()["warnings"]]
+    assert codes == ["demo_model", "demo_diarization"]
+    text = send(service, DATA / "hello_3s.flac", response_format="vtt", diarize="false")
+    assert text.headers["x-stt-warnings"].startswith("demo_model;message=") and "[demo_model]" in text.text
+    health = httpx.get(f"{service.url}/health", timeout=60).json()
+    served = {part["name"]: part["served_by"] for part in health["parts"] if part["demo"]}
+    assert served["transcriber-large-v3-turbo"] == "demo-whisper" and served["diarizer"] == "demo-diarization"
+    assert health["demo_models"] is True
+    rows = httpx.get(f"{service.url}/v1/models", timeout=60).json()["models"]
+    default = next(row for row in rows if row["id"] == "large-v3-turbo")
+    assert (default["available"], default["served_by"]) == (False, "demo-whisper")
 
 
 def test_text_formats(service: Service, meeting: dict[str, Any]) -> None:

@@ -114,11 +114,11 @@ async def test_the_answer_is_as_documented(tmp_path: Path, style: SummaryStyle |
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_summary_of_another_model_says_so(tmp_path: Path, stream: bool) -> None:
-    warnings = summarizer_warnings("qwen2.5-1.5b-instruct", LoadedModel("qwen-0.5b", reason="there is no hub"))
+    message = "qwen2.5-1.5b-instruct is not here: qwen-0.5b serves in its place."
+    warnings = summarizer_warnings(LoadedModel("qwen-0.5b", reason=message))
     async with client_of(app_of(tmp_path, Scribe(warnings=warnings))) as client:
         answer = await client.post("/v1/summarize", json={"text": TEXT, "stream": stream})
     body = events_of(answer.text)[-1][1] if stream else answer.json()
-    message = "qwen-0.5b summarizes in place of qwen2.5-1.5b-instruct: there is no hub."
     assert body["warnings"] == [{"code": "model_substituted", "message": message}]
     SummaryBody.model_validate(body)
     if not stream:
