@@ -29,7 +29,7 @@ def catalogue_routes(services: Services) -> APIRouter:
         found = services.catalogue.models()
         serving = (await probe(services)).models
         return ModelsBody(
-            models=[_model(model, serving) for model in found],
+            models=[_model(model, services.config.default_model, serving) for model in found],
             object="list",
             data=[OpenAiModel.of(model.id) for model in found],
         )
@@ -65,7 +65,7 @@ def catalogue_routes(services: Services) -> APIRouter:
     return router
 
 
-def _model(model: ModelInfo, serving: Mapping[str, LoadedModel | None]) -> ModelBody:
+def _model(model: ModelInfo, default: str, serving: Mapping[str, LoadedModel | None]) -> ModelBody:
     served_by = serving.get(model.id)
     available = None if model.id not in serving else served_by is not None and not (served_by.reason or served_by.demo)
     return ModelBody(
@@ -73,6 +73,7 @@ def _model(model: ModelInfo, serving: Mapping[str, LoadedModel | None]) -> Model
         name=model.name,
         languages=model.languages,
         speed=model.speed,
+        default=model.id == default,
         available=available,
         served_by=served_by.label if served_by else None,
     )

@@ -67,6 +67,7 @@ class ModelBody(Shape):
     name: str
     languages: int
     speed: str
+    default: bool = Field(description="It is the one when a request names none.")
     available: bool | None = Field(description="Whether it serves itself when asked for; null: not known yet.")
     served_by: str | None = Field(
         description="The model that serves when it is asked for; null: not known yet, or none can.",

@@ -34,7 +34,7 @@ def models() -> None:
 @click.option("--local", is_flag=True, help="Those that this installation knows, without a service.")
 @asks_service
 def list_models(service: Service, local: bool) -> None:
-    """The models that a service offers."""
+    """The models that a service offers, and what serves when they are asked for, as far as it is known."""
     if local:
         found = [dataclasses.asdict(model) for model in service.session.settings.models.catalogue.models()]
     else:
@@ -43,7 +43,8 @@ def list_models(service: Service, local: bool) -> None:
     if service.json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    click.echo(table("id languages speed name", [(m["id"], m["languages"], m["speed"], m["name"]) for m in found]))
+    rows = [(m["id"], m["languages"], m["speed"], m.get("served_by") or "-", m["name"]) for m in found]
+    click.echo(table("id languages speed served_by name", rows))
 
 
 @models.command("check")

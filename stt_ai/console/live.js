@@ -37,6 +37,7 @@ async function talk() {
         running.begun ||= Date.now();
         running.lost = false;
         elapsed();
+        if (event.warnings) $("live-serving").textContent = event.warnings.map(({ message }) => message).join(" ");
       } else if (event.type === "reconnecting") {
         running.lost = true;
         state("The connection broke. Connecting again…");

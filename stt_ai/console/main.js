@@ -4,6 +4,7 @@ import { openAccount, startAccount } from "./account.js";
 import { $, announce, count, h, notice } from "./dom.js";
 import { startLive } from "./live.js";
 import { languageName, startResults } from "./result.js";
+import { menuName, speakersNote, transcriptionNote } from "./serving.js";
 import { client, filesLeft, session, signedIn } from "./session.js";
 import { startUploads } from "./upload.js";
 
@@ -41,12 +42,18 @@ function nextTheme() {
 async function offer() {
   try {
     const [models, languages, health] = await Promise.all([client.models(), client.languages(), client.health()]);
-    for (const form of [$("wanted"), $("live-wanted")]) {
-      fill(form.elements.model, models.map(({ id, name }) => [id, name]));
-      fill(form.elements.language, languages.map(({ code }) => [code, languageName(code)]).sort(byName));
+    for (const [form, note] of [["wanted", "serving"], ["live-wanted", "live-serving"]]) {
+      const { model, language } = $(form).elements;
+      fill(model, models.map((one) => [one.id, menuName(one, models)]));
+      fill(language, languages.map(({ code }) => [code, languageName(code)]).sort(byName));
+      const tell = () => {
+        const notes = [transcriptionNote(model.value, models, health.parts)];
+        if (form === "wanted" && $(form).elements.speakers.value !== "none") notes.unshift(speakersNote(health.parts));
+        $(note).textContent = notes.filter(Boolean).join(" ");
+      };
+      $(form).addEventListener("change", tell);
+      tell();
     }
-    const demo = "Demonstration models are in use here: they know synthetic voices and some 1,500 words, and not real speech.";
-    notice("demo", health.demo_models ? demo : null);
     const ill = health.parts.filter((part) => !part.ok).map((part) => part.name);
     notice("health", ill.length ? `Not all is well with the service: ${ill.join(", ")}.` : null);
   } catch (error) {

@@ -3,6 +3,7 @@
 import { $, announce, clock, count, h } from "./dom.js";
 import { exportButtons } from "./export.js";
 import { Player } from "./player.js";
+import { placed } from "./serving.js";
 import { startSummary } from "./summary.js";
 import { Transcript, voice } from "./transcript.js";
 
@@ -19,15 +20,26 @@ export function startResults() {
 
 export function show(file, body) {
   $("result-name").textContent = file.name;
-  $("warnings").replaceChildren(...(body.warnings ?? []).map(({ message }) => h("p", { class: "card" }, message)));
+  const warnings = placed(body.warnings);
+  $("warnings").hidden = !warnings.text.length;
+  $("warnings").replaceChildren(...warnings.text.map(warning));
+  $("speakers").querySelector(".serving").textContent = warnings.speakers.map(({ message }) => message).join(" ");
   transcript.render(body);
   player.load(file, body);
   $("exports").replaceChildren(...exportButtons(body, file.name));
   speakers(body);
-  $("details").replaceChildren(...details(body));
+  $("details").replaceChildren(...details(body, warnings.model));
   summary.offer(body.text);
   $("result-name").focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+/** A sentence, and the place in the recording that it is about. */
+function warning({ message, start, end }) {
+  if (start === undefined) return h("li", {}, message);
+  const name = end === undefined ? clock(start) : `${clock(start)} to ${clock(end)}`;
+  const jump = { type: "button", class: "at", "aria-label": `Play from ${clock(start)}`, onclick: () => player.seek(start, true) };
+  return h("li", {}, message, " ", h("button", jump, name));
 }
 
 /** Lets go of the file and its sound. */
@@ -74,7 +86,7 @@ function rename(body, from, to) {
   announce(`${from} is ${to} now.`);
 }
 
-function details(body) {
+function details(body, substituted) {
   const rows = {
     Language: `${languageName(body.language)}, ${Math.round(body.language_confidence * 100)} %`,
     Length: clock(body.duration),
@@ -83,7 +95,11 @@ function details(body) {
     "Counts as": count(body.usage.credits, "minute"),
   };
   const request = [h("dt", {}, "Request"), h("dd", { class: "mono" }, body.request_id)];
-  return [...Object.entries(rows).flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, String(text))]), ...request];
+  const notes = substituted.map(({ message }) => h("dd", { class: "note" }, message));
+  const entries = Object.entries(rows).flatMap(([term, text]) => {
+    return [h("dt", {}, term), h("dd", {}, String(text)), ...(term === "Model" ? notes : [])];
+  });
+  return [...entries, ...request];
 }
 
 export function languageName(code) {

@@ -31,10 +31,11 @@ export function startSummary(form, output) {
     }
   }
 
-  function finish(told, { summary, model }) {
+  function finish(told, { summary, model, warnings = [] }) {
     told.textContent = summary;
     const button = h("button", { type: "button", class: "small", onclick: () => copy(button, summary) }, "Copy");
     output.append(h("p", { class: "row by-model" }, button, h("small", { class: "muted" }, `By ${model}`)));
+    if (warnings.length) output.append(h("p", { class: "serving" }, warnings.map(({ message }) => message).join(" ")));
   }
 
   return {

@@ -92,15 +92,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """``languages``: how many it knows. ``available``: it serves itself when it is asked for; None: not known yet.
+    """``languages``: how many it knows. ``default``: it is the one when a request names none.
 
-    ``served_by``: the model that serves in its place, or itself; None: not known yet, or nothing serves.
+    ``available``: it serves itself when it is asked for; None: not known yet. ``served_by``: the model that serves in
+    its place, or itself; None: not known yet, or nothing serves.
     """
 
     id: str
     name: str = ""
     languages: int = 0
     speed: str = ""
+    default: bool = False
     available: bool | None = None
     served_by: str | None = None
 

@@ -54,7 +54,7 @@ def page(tab: Page, service: Service) -> Iterator[Page]:
     tab.evaluate("sessionStorage.clear(), localStorage.clear()")
     tab.call("Page.navigate", url="about:blank")
     tab.go(f"{service.url}/")
-    tab.wait("document.querySelector('[data-kind=demo]')")  # it comes late, and moves what is below it
+    tab.wait("document.querySelector('#serving').textContent")  # it comes late, and moves what is below it
     tab.problems.clear()
     yield tab
     tab.look()

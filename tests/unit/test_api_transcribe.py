@@ -381,6 +381,7 @@ def test_models_and_languages_are_the_catalogues(client: TestClient) -> None:
         "name": "Whisper Large V3 Turbo",
         "languages": 99,
         "speed": "fast",
+        "default": True,
         "available": None,
         "served_by": None,
     }

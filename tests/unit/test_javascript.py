@@ -27,6 +27,10 @@ def test_requests_come_again_and_fail_as_documented() -> None:
     assert "fail 0" in node.run("requests.test.mjs").stdout
 
 
+def test_the_console_says_what_serves() -> None:
+    assert "fail 0" in node.run("serving.test.mjs").stdout
+
+
 def test_live_streams_are_whole_over_cuts(books: Books, digests: str, tmp_path: Path) -> None:
     with (
         serving(live_app(tmp_path / "a", Sessions())) as service,

@@ -189,6 +189,8 @@ export interface Model {
   name: string;
   languages: number;
   speed: string;
+  /** It is the one when a request names none. */
+  default: boolean;
   /** Whether it serves itself when it is asked for; null: not known yet. */
   available: boolean | null;
   /** The model that serves in its place, or itself; null: not known yet, or nothing serves. */
