@@ -20,7 +20,6 @@ from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
     Hypothesis,
-    LanguageGuess,
     LoadedModel,
     ModelInfo,
     Pcm,
@@ -62,10 +61,6 @@ class Transcriber(Protocol):
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         """Words of one window. Raises `Unavailable`, or `AudioLost` when the samples are gone."""
-        ...
-
-    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
-        """Raises as `transcribe` does."""
         ...
 
 

@@ -181,7 +181,8 @@ class SpeakerTurn:
 class WindowTranscript:
     """What the model heard in one window. Word times are seconds from the window's own start.
 
-    ``temperature``: at which the text that was kept was decoded.
+    ``temperature``: at which the text that was kept was decoded. ``languages``: (code, probability) of the likeliest,
+    its own first, where nobody had named one.
     """
 
     words: tuple[Word, ...]
@@ -189,6 +190,7 @@ class WindowTranscript:
     language_probability: float
     no_speech_probability: float = 0.0
     temperature: float = 0.0
+    languages: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """The parts of the pipeline in this process: each loads its model when it is first wanted."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -13,7 +12,6 @@ from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.engines.whisper import WhisperEngine
-from stt_ai.errors import SttError
 from stt_ai.models import diarization
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.settings import Settings
@@ -21,7 +19,6 @@ from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
-    LanguageGuess,
     LoadedModel,
     Pcm,
     Samples,
@@ -33,6 +30,8 @@ from stt_ai.types import (
 )
 
 Engine = TypeVar("Engine")
+Job = tuple[Samples, DecodingOptions]
+"""One window."""
 
 
 class Once(Generic[Engine]):
@@ -56,48 +55,32 @@ class LocalDecoder:
         return await asyncio.to_thread(self._decoder.decode, upload)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One window. ``options`` None: only its language is wanted."""
-
-    samples: Samples
-    options: DecodingOptions | None
-
-
 class LocalTranscriber:
     """Windows of all files go through one queue, in batches."""
 
     def __init__(self, entry: ModelEntry, settings: Settings) -> None:
         self._engine = Once(partial(_load_whisper, entry, settings))
-        self._scheduler: BatchScheduler[Job, WindowTranscript | LanguageGuess] | None = None
+        self._scheduler: BatchScheduler[Job, WindowTranscript] | None = None
         self._max_batch = settings.transcriber.max_batch or (16 if _on_gpu(settings.transcriber.device) else 8)
 
     async def describe(self) -> LoadedModel:
         return (await self._engine.get())[1]
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-        heard = await (await self._queue()).submit(Job(_samples(pcm, window), options))
-        assert isinstance(heard, WindowTranscript)
-        return heard
-
-    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
-        guessed = await (await self._queue()).submit(Job(_samples(pcm, window), None))
-        assert isinstance(guessed, LanguageGuess)
-        return guessed
+        return await (await self._queue()).submit((_samples(pcm, window), options))
 
     async def close(self) -> None:
         if self._scheduler is not None:
             await self._scheduler.close()
 
-    async def _queue(self) -> "BatchScheduler[Job, WindowTranscript | LanguageGuess]":
+    async def _queue(self) -> "BatchScheduler[Job, WindowTranscript]":
         engine = (await self._engine.get())[0]
         if self._scheduler is None:
             self._scheduler = BatchScheduler(
-                partial(_run, engine),
+                engine.transcribe_batch,
                 max_batch=self._max_batch,
                 at_once=engine.workers,
                 max_queued=100_000,  # each file brings only so many at once
-                bucket=lambda job: job.options is None,
             )
         return self._scheduler
 
@@ -116,14 +99,6 @@ class LocalDiarizer:
         engine, _ = await self._engine.get()
         async with self._turn:
             return await asyncio.to_thread(engine.diarize, PcmReader(pcm), speakers)
-
-
-def _run(engine: WhisperEngine, jobs: Sequence[Job]) -> "list[WindowTranscript | LanguageGuess | SttError]":
-    """One batch, all of one kind."""
-    windows = [(job.samples, job.options) for job in jobs if job.options is not None]
-    if windows:
-        return list(engine.transcribe_batch(windows))
-    return list(engine.detect_batch([job.samples for job in jobs]))
 
 
 def _samples(pcm: Pcm, window: Window) -> Samples:

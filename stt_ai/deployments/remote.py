@@ -21,7 +21,6 @@ from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
     Hypothesis,
-    LanguageGuess,
     LoadedModel,
     Pcm,
     Samples,
@@ -172,11 +171,6 @@ class RemoteTranscriber:
         result: WindowTranscript = await call(
             lambda: self._handle.transcribe.remote(part, window, options, **carried())
         )
-        return result
-
-    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
-        part = _only_needed(pcm, window)
-        result: LanguageGuess = await call(lambda: self._handle.detect_language.remote(part, window, **carried()))
         return result
 
     async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:

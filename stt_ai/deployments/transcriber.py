@@ -25,7 +25,6 @@ from stt_ai.types import (
     SAMPLE_RATE,
     DecodingOptions,
     Hypothesis,
-    LanguageGuess,
     LoadedModel,
     Pcm,
     Priority,
@@ -66,7 +65,6 @@ class Kind(Enum):
 
     TRANSCRIBE = auto()
     GUESS = auto()
-    DETECT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def _span(job: Job) -> SpanContext:
     return job.span
 
 
-Answer = WindowTranscript | Hypothesis | LanguageGuess
+Answer = WindowTranscript | Hypothesis
 
 
 class TranscriberDeployment:
@@ -136,14 +134,6 @@ class TranscriberDeployment:
         job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options, span=current_span())
         result = await self._scheduler.submit(job, priority=options.priority)
         assert isinstance(result, WindowTranscript)
-        return result
-
-    @traced("transcriber detect_language")
-    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
-        await self._loading.ready()
-        job = Job(Kind.DETECT, await fetch_samples(pcm, window), DecodingOptions(), span=current_span())
-        result = await self._scheduler.submit(job, priority=Priority.FINAL)
-        assert isinstance(result, LanguageGuess)
         return result
 
     async def guess(self, samples: Samples, options: DecodingOptions, key: str, within: float) -> Hypothesis | None:
@@ -194,6 +184,7 @@ class TranscriberDeployment:
             cpu_threads=cores.threads,
             workers=cores.at_once,
             variable_length=model.variable_length,
+            silence_s=None if model.demo else config.entry.silence_s,
         )
         for share_of_time in (self._busy, self._busy_with_live):
             share_of_time.places = cores.at_once
@@ -225,7 +216,5 @@ class TranscriberDeployment:
     def _ask(self, kind: Kind, jobs: Sequence[Job]) -> Sequence[Answer | SttError]:
         engine = self._loading.engine
         assert engine is not None
-        if kind is Kind.DETECT:
-            return engine.detect_batch([job.samples for job in jobs])
         windows = [(job.samples, job.options) for job in jobs]
         return engine.guess_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)

@@ -47,10 +47,16 @@ def _on_host(view: Any) -> Any:
     return np.array(view)
 
 
-class Generator(Protocol):
-    """What is used of `ctranslate2.models.Whisper`."""
+class DecodingModel(Protocol):
+    """What is used of `stt_ai.engines.whisper_model.LoadedWhisper`. ``ct2``: a `ctranslate2.models.Whisper`."""
 
-    def generate(self, features: Any, prompts: list[list[int]], **options: Any) -> list[Any]: ...
+    @property
+    def ct2(self) -> Any: ...
+
+    @property
+    def suppressed_tokens(self) -> list[int]: ...
+
+    def text_of(self, tokens: Sequence[int]) -> str: ...
 
 
 @dataclass(slots=True)
@@ -58,7 +64,8 @@ class Job:
     """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed.
 
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
-    the window's text begins. ``language`` is that of the text. ``timed``: its words are to be aligned.
+    the window's text begins. ``spoken`` is the language of the speech, ``language`` that of the text. ``timed``: its
+    words are to be aligned.
     """
 
     row: int
@@ -70,6 +77,7 @@ class Job:
     before: tuple[int, ...] = ()
     prefix: tuple[int, ...] = ()
     timed: bool = True
+    spoken: str = ""
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -98,34 +106,36 @@ def token_limit(seconds: float) -> int:
     return min(MAX_TOKENS, 50 + math.ceil(25 * seconds))
 
 
-def decode(
-    model: Generator,
-    encoded: Encoded,
-    jobs: Sequence[Job],
-    *,
-    suppress_tokens: list[int],
-    text_of: Callable[[Sequence[int]], str],
-    guards: Guards,
-) -> list[Attempt]:
-    """The attempt to keep for each job. Only windows whose text is in doubt are decoded again."""
-    pending = list(jobs)
+def decode(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job], guards: Guards) -> list[Attempt]:
+    """Return the attempt to keep for each job. Only windows whose text is in doubt are decoded again."""
+    pending = [job for job in jobs if _needs_another(job, guards)]
     while pending:
-        for group in _alike(pending):
-            options = _search(group[0]) | {
-                "max_length": (longest := max(job.longest for job in group)),
-                "suppress_tokens": suppress_tokens,
-                "return_scores": True,
-                "return_no_speech_prob": True,
-            }
-            results = model.generate(encoded.rows([job.row for job in group]), [job.prompt for job in group], **options)
-            for job, result in zip(group, results, strict=True):
-                job.attempts.append(_attempt(result, job, text_of, longest))
-        pending = [
-            job
-            for job in pending
-            if len(job.attempts) < len(job.temperatures) and is_doubtful(job.attempts[-1], guards)
-        ]
+        attempt_each(model, encoded, pending)
+        pending = [job for job in pending if _needs_another(job, guards)]
     return [best(job.attempts, guards) for job in jobs]
+
+
+def attempt_each(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job]) -> None:
+    """Decode each job once more, at the next of its temperatures."""
+    for group in _alike(jobs):
+        longest = max(job.longest for job in group)
+        results = model.ct2.generate(
+            encoded.rows([job.row for job in group]),
+            [job.prompt for job in group],
+            max_length=longest,
+            suppress_tokens=model.suppressed_tokens,
+            return_scores=True,
+            return_no_speech_prob=True,
+            **_search(group[0]),
+        )
+        for job, result in zip(group, results, strict=True):
+            job.attempts.append(_attempt(result, job, model.text_of, longest))
+
+
+def _needs_another(job: Job, guards: Guards) -> bool:
+    if not job.attempts:
+        return True
+    return len(job.attempts) < len(job.temperatures) and is_doubtful(job.attempts[-1], guards)
 
 
 def _alike(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -14,34 +13,39 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from stt_ai.engines.cores import available
-from stt_ai.engines.features import FRAMES_PER_SECOND, MAX_FRAMES, LogMel
+from stt_ai.engines.features import LogMel
 from stt_ai.engines.gpu import load_cuda_libraries
 from stt_ai.engines.malloc import keep_freed_memory
 from stt_ai.engines.whisper_decode import Encoded
+from stt_ai.engines.whisper_lengths import ENGLISH, lengths_of
 from stt_ai.errors import ModelUnavailable
-from stt_ai.types import SAMPLE_RATE, Samples
+from stt_ai.types import Samples
 
 logger = logging.getLogger(__name__)
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
-FRAMES_AFTER = 1 * FRAMES_PER_SECOND
 LONGEST_BEFORE = 223
 """Tokens. With its own sign before it, half of what the decoder can hold."""
-LENGTHS = (200, 400, 600, 800, 1200, 1600, 2000, 2400, MAX_FRAMES)
-"""Frames that a window may be heard for. Few, so that batches fill; its own, so that no neighbour changes its text."""
 
 
 class LoadedWhisper:
     """faster-whisper's `WhisperModel` with what the engine needs around it."""
 
     def __init__(
-        self, path: Path, *, device: str, compute_type: str, cpu_threads: int, workers: int, variable_length: bool
+        self,
+        path: Path,
+        *,
+        device: str,
+        compute_type: str,
+        cpu_threads: int,
+        workers: int,
+        variable_length: bool,
+        silence_s: float | None = None,
     ) -> None:
         missing = [file for file in FILES if not (path / file).is_file()]
         if missing:
             raise ModelUnavailable(f"The model {path.name} is incomplete: {', '.join(missing)} is missing.")
         self._path = path
-        self._variable_length = variable_length
         self.device = _device(device)
         if self.device == "cpu":
             keep_freed_memory()
@@ -62,6 +66,7 @@ class LoadedWhisper:
         self.ct2: ctranslate2.models.Whisper = self._whisper.model
         self._mel = LogMel(self._whisper.feature_extractor.mel_filters)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+        self.lengths = lengths_of(self._width(), self.device, variable_length, silence_s)
 
     @property
     def multilingual(self) -> bool:
@@ -109,22 +114,28 @@ class LoadedWhisper:
         tokens = self.tokenizer().encode(" " + plain)[-LONGEST_BEFORE:] if plain else []
         return (self.tokenizer().sot_prev, *tokens) if tokens else ()
 
-    def frames(self, samples: Samples) -> int:
-        """What must be heard of a window: it and a little silence if the model bears that, else 30 s."""
-        if not self._variable_length:
-            return MAX_FRAMES
-        needed = len(samples) * FRAMES_PER_SECOND // SAMPLE_RATE + FRAMES_AFTER
-        return next((length for length in LENGTHS if length >= needed), MAX_FRAMES)
+    def frames(self, samples: Samples, language: str | None) -> int:
+        """Return the length at which a window is decoded first. ``language`` None: it is still to be detected."""
+        return self.lengths.frames(len(samples), language if self.multilingual else ENGLISH)
 
-    def features(self, samples: Sequence[Samples]) -> Any:
-        """float32 [windows, n_mels, frames] of windows that must all be heard for as long."""
-        frames = self.frames(samples[0])
-        return np.stack([self._mel(audio, frames) for audio in samples])
+    def encode(self, windows: Sequence[Samples], frames: int) -> Encoded:
+        """Encode windows, each cut or filled up with silence to so many frames.
 
-    def encode(self, features: Any) -> Encoded:
-        """A CPU encodes windows one by one: together they leave its caches and save it nothing."""
+        A CPU encodes them one by one: together they leave its caches, which saves it nothing.
+        """
+        features = np.stack([self._mel(samples, frames) for samples in windows])
         calls = [features] if self.device != "cpu" else [features[row : row + 1] for row in range(len(features))]
         return Encoded([self.ct2.encode(ctranslate2.StorageView.from_array(call)) for call in calls])
+
+    def detect(self, encoded: Encoded, rows: Sequence[int]) -> list[tuple[tuple[str, float], ...]]:
+        """Return (code, probability) of all languages, the likeliest first, for each of the rows."""
+        tables = self.ct2.detect_language(encoded.rows(rows))
+        return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
+
+    def _width(self) -> int:
+        """The dimensions of the encoder's output, which tell Whisper's sizes apart."""
+        least = np.zeros((1, self._mel.n_mels, 2), np.float32)
+        return int(self.ct2.encode(ctranslate2.StorageView.from_array(least)).shape[-1])
 
     def close(self) -> None:
         self.ct2.unload_model()

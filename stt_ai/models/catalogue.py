@@ -36,6 +36,9 @@ class ModelEntry(BaseModel):
     """What the weights must have; None: whatever they have."""
     variable_length: bool = False
     """The encoder was trained on windows shorter than 30 s too, so short ones need not be padded."""
+    silence_s: float | None = Field(default=None, gt=0, le=30)
+    """Seconds of silence that must follow a window's speech where it is not filled up to 30 s; None: what was measured
+    for a model of its size, else 30 s."""
     parameters_millions: float | None = Field(default=None, gt=0)
     translates: bool = False
     """It was trained to write English of what is said in its other languages."""

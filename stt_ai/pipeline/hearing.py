@@ -21,8 +21,11 @@ from stt_ai.types import (
     Word,
 )
 
-SENTENCES_APART = SAMPLE_RATE // 2
-"""Samples between the regions of two sentences; each region has some of the pause in it."""
+MAX_PAUSE = SAMPLE_RATE // 2
+"""Samples between two regions that one window holds, as they are; each region has some of the pause in it, too. What
+stands further apart is heard alone, so that no word can be placed in another region, across music or noise."""
+MAX_PAUSE_OF_LONG_WINDOWS = 3 * SAMPLE_RATE
+"""The same for models that take as long for a short window as for one of 30 s, so theirs are filled up."""
 SILENT_LANGUAGE = "en"  # what `language` says of a file in which nobody speaks
 
 
@@ -67,7 +70,8 @@ class Hearing:
         self._windows = windows.pack(
             self._audio.regions,
             max_samples=round(self.model.window_s * SAMPLE_RATE),
-            longest_pause=SENTENCES_APART if self.model.variable_length else None,
+            kept_pause=MAX_PAUSE,
+            longest_pause=MAX_PAUSE if self.model.variable_length else MAX_PAUSE_OF_LONG_WINDOWS,
         )
         if not self._windows:
             return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
@@ -91,20 +95,20 @@ class Hearing:
     async def _find_language(self) -> tuple[str, float]:
         """The file's language, from its first window alone when that is enough, else from several.
 
-        The first window is transcribed in the same pass that detects its language: a clip of one window,
-        the most frequent request, is encoded once.
+        They are transcribed in the same pass that detects their languages, so each is encoded once. Those that were
+        taken for another language than the file's are transcribed again in the file's.
         """
         first = self._windows[0]
         result = await self._hear(first, None)
         if language.is_enough(result.language_probability, first.duration, len(self._windows)):
             return result.language, result.language_probability
         sample = self._windows[: language.SAMPLE_WINDOWS]
-        guesses: list[LanguageGuess] = await each(
-            lambda window: self._transcriber.detect_language(self._audio.pcm, window), sample, self._in_flight
-        )
+        results = await each(lambda window: self._hear(window, None), sample, self._in_flight)
+        guesses = [LanguageGuess(r.languages, w.duration) for r, w in zip(results, sample, strict=True)]
         code, probability = language.combine(guesses)
-        if code != result.language:
-            del self._heard.windows[first.index]
+        for window, heard in zip(sample, results, strict=True):
+            if heard.language != code:
+                del self._heard.windows[window.index]
         return code, probability
 
     async def _hear_and_tell(self, window: Window, code: str) -> None:

@@ -4,9 +4,28 @@ from collections.abc import Sequence
 
 from stt_ai.types import LanguageGuess
 
+Languages = tuple[tuple[str, float], ...]
+"""(code, probability), the likeliest first."""
+
+CLEAR_PROBABILITY = 0.7
+RIVAL_RATIO = 0.1
+MAX_CANDIDATES = 3
 ENOUGH_SECONDS = 10.0
 ENOUGH_PROBABILITY = 0.8
 SAMPLE_WINDOWS = 4
+
+
+def candidates(table: Languages) -> tuple[str, ...]:
+    """Return the languages that a window may be in, the likeliest first: one, unless the model is unsure."""
+    top = table[0][1]
+    if top >= CLEAR_PROBABILITY:
+        return (table[0][0],)
+    return tuple(code for code, probability in table[:MAX_CANDIDATES] if probability >= RIVAL_RATIO * top)
+
+
+def choose(log_probabilities: Sequence[float]) -> int:
+    """Return which of the candidates' texts, by the means over their tokens, is the likeliest."""
+    return max(range(len(log_probabilities)), key=lambda index: log_probabilities[index])
 
 
 def is_enough(probability: float, seconds: float, windows: int) -> bool:

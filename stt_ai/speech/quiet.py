@@ -12,6 +12,7 @@ FRAME = SAMPLE_RATE // 100
 SHORTEST_PAUSE = 0.1
 """Seconds. Shorter silences are the closures of consonants such as p, t and k."""
 SHORTEST_WORD = 0.05
+LONGEST_WORD = 2.0
 LONGEST_REST = 0.3
 BELOW_SPEECH_DB = 35.0
 ABOVE_NOISE_DB = 6.0
@@ -30,6 +31,19 @@ def trim_pauses(words: Sequence[Word], samples: Samples) -> tuple[Word, ...]:
     trimmed = [_trimmed(word, quiet) for word in words]
     nexts = [word.start for word in trimmed[1:]] + [len(samples) / SAMPLE_RATE]
     return tuple(_sounded_out(word, quiet, until) for word, until in zip(trimmed, nexts, strict=True))
+
+
+def longest_unspoken(words: Sequence[Word], samples: Samples) -> float:
+    """Return the most seconds of sound in a row that no word of the window covers, or that one word stretches over."""
+    spoken = ~_quiet(samples)
+    if not len(spoken):
+        return 0.0
+    rate = SAMPLE_RATE / FRAME
+    for word in words:
+        if word.end - word.start <= LONGEST_WORD:
+            spoken[int(word.start * rate) : int(np.ceil(word.end * rate))] = False
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], spoken, [False]))))
+    return float((edges[1::2] - edges[::2]).max(initial=0)) / rate
 
 
 def _quiet(samples: Samples) -> npt.NDArray[np.bool_]:

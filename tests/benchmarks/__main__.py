@@ -1,4 +1,6 @@
-"""`python -m tests.benchmarks [NAME …] [--json FILE] [--quick] [--model-folder DIR] [--threads N] [--minutes N]`."""
+"""`python -m tests.benchmarks [NAME …] [--json FILE] [--quick] [--model-folder DIR] [--speech DIR] [--threads N]
+[--minutes N]`.
+"""
 
 import argparse
 import os
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from stt_ai.models.fetch import DEMO_WINDOW_S, demo_path
 from tests.benchmarks import (
+    accuracy,
     admission,
     diarization,
     load,
@@ -18,6 +21,7 @@ from tests.benchmarks import (
     machine,
     malloc,
     many_clips,
+    real_speech,
     report,
     scaling,
     short_clip,
@@ -28,6 +32,7 @@ from tests.benchmarks import (
     upload,
 )
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.recordings import FOLDER
 from tests.benchmarks.report import Result
 
 # In the order in which they run: what can share a running service stands together.
@@ -37,6 +42,8 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "long_file": long_file.run,
     "short_clip": short_clip.run,
     "many_clips": many_clips.run,
+    "real_speech": real_speech.run,
+    "accuracy": accuracy.run,
     "upload": upload.run,
     "diarization": diarization.run,
     "admission": admission.run,
@@ -103,6 +110,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--quick", action="store_true", help="few rounds: shows that it works, proves nothing")
     parser.add_argument("--model-folder", type=Path, metavar="DIR", help="a CTranslate2 Whisper instead of the demo's")
+    parser.add_argument(
+        "--speech",
+        type=Path,
+        metavar="DIR",
+        default=FOLDER if FOLDER.is_dir() else None,
+        help="recordings of people, with a manifest.jsonl; without: ../shared/speech beside the repository",
+    )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the model; without: all cores")
     parser.add_argument("--minutes", type=float, default=30, metavar="N", help="of soak")
     asked = parser.parse_args()
@@ -122,6 +136,7 @@ def _bench(asked: argparse.Namespace, folder: Path) -> Bench:
         service_threads=asked.threads,
         quick=asked.quick,
         minutes=asked.minutes,
+        speech=asked.speech.resolve() if asked.speech else None,
     )
 
 

@@ -12,6 +12,7 @@ import httpx
 
 from tests.benchmarks.both_doors import BOTH
 from tests.benchmarks.peer import Peer
+from tests.benchmarks.report import Result
 from tests.service import Service
 from tests.speech import DATA, word_error_rate
 from tests.watching import ENVIRONMENT
@@ -47,6 +48,7 @@ class Bench:
 
     ``window_s``: the longest window that the service gives to the model. ``threads`` are the peer's;
     ``service_threads`` 0: the service shares the cores out as it is shipped. ``minutes``: how long the soak takes.
+    ``speech``: the folder with recordings of people, if there is one.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Bench:
     quick: bool
     minutes: float = 30.0
     compute_type: str = "int8"
+    speech: Path | None = None
     _service: Service | None = None
     _setting: Setting | None = None
     _peer: Peer | None = None
@@ -76,6 +79,16 @@ class Bench:
     def word_error_rate(self, files: list[str], texts: list[str]) -> float:
         """In percent, of files by their names in the manifest."""
         return 100 * word_error_rate([self.manifest[file]["text"] for file in files], texts)
+
+    def real_speech(self, result: Result) -> Path | None:
+        """The recordings of people; where they or a model that knows real speech are missing, a note says so."""
+        if self.speech is None:
+            result.notes.append("SKIPPED: there are no recordings of people; --speech DIR names a folder of them.")
+            return None
+        if self.demo:
+            result.notes.append("SKIPPED: the demo model knows no real speech; --model-folder DIR names a Whisper.")
+            return None
+        return self.speech
 
     def peer(self) -> Peer:
         """The process that holds faster-whisper and our bare engine; started at the first call."""
@@ -127,6 +140,7 @@ class Bench:
                 "name": "Benchmark",
                 "folder": str(self.model),
                 "variable_length": self.variable_length and not padded,
+                "translates": not self.demo,
             }
             catalogue = {"default": "benchmark", "offer": ["benchmark"], "extra": [entry]}
             arguments["models"] = {"source": "hub", "catalogue": catalogue}

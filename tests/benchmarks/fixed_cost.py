@@ -13,7 +13,7 @@ from typing import Any
 import stt_ai.app
 from stt_ai.deployments.transcriber import Job, TranscriberDeployment
 from stt_ai.settings import Settings
-from stt_ai.types import Hypothesis, LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
+from stt_ai.types import Hypothesis, LoadedModel, Samples, WindowTranscript, Word
 
 COST_S = 3.0
 """A window of thirty seconds at ten times the speed of speech: much, beside the 10 s of a core that decode an hour."""
@@ -30,10 +30,6 @@ class Sleeper:
     def guess_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[Hypothesis]:
         time.sleep(COST_S * len(windows))
         return [Hypothesis((), "en", 1.0) for _ in windows]
-
-    def detect_batch(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
-        time.sleep(COST_S * len(windows))
-        return [LanguageGuess((("en", 1.0),), 30.0) for _ in windows]
 
 
 class FixedCost(TranscriberDeployment):

@@ -10,7 +10,7 @@ from typing import Any
 import stt_ai.app
 from stt_ai.deployments.transcriber import TranscriberDeployment
 from stt_ai.settings import Settings
-from stt_ai.types import SAMPLE_RATE, LanguageGuess, LoadedModel, Samples, WindowTranscript, Word
+from stt_ai.types import SAMPLE_RATE, LoadedModel, Samples, WindowTranscript, Word
 
 SPEED = 20.0
 NAME = "sleeper"
@@ -23,10 +23,6 @@ class Sleeper:
     def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
         _sleep([samples for samples, _ in windows])
         return [WindowTranscript((Word(" word.", 0.0, 1.0, 1.0),), "en", 1.0) for _ in windows]
-
-    def detect_batch(self, windows: Sequence[Samples]) -> list[LanguageGuess]:
-        _sleep(windows)
-        return [LanguageGuess((("en", 1.0),), 30.0) for _ in windows]
 
     def guess_batch(self, windows: Sequence[Any]) -> list[Any]:
         assert not windows, "it is for files"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.language import combine, is_enough
+from stt_ai.speech.language import candidates, choose, combine, is_enough
 from stt_ai.types import LanguageGuess
 
 CODES = ["en", "es", "gl", "de"]
@@ -63,3 +63,22 @@ def test_a_long_clear_window_is_enough_and_so_is_the_only_one(
     probability: float, seconds: float, windows: int, enough: bool
 ) -> None:
     assert is_enough(probability, seconds, windows) is enough
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ((("en", 0.99), ("de", 0.01)), ("en",)),
+        ((("it", 0.58), ("ca", 0.12), ("es", 0.11), ("pt", 0.1)), ("it", "ca", "es")),
+        ((("la", 0.45), ("es", 0.39), ("it", 0.03)), ("la", "es")),
+        ((("fr", 0.6), ("it", 0.01)), ("fr",)),
+        ((("en", 1.0),), ("en",)),
+    ],
+)
+def test_only_a_doubtful_language_has_rivals(table: tuple[tuple[str, float], ...], expected: tuple[str, ...]) -> None:
+    assert candidates(table) == expected
+
+
+def test_the_likeliest_text_tells_the_language() -> None:
+    assert choose([-0.63, -0.45, -0.66]) == 1
+    assert choose([-0.5, -0.5]) == 0

@@ -12,7 +12,7 @@ import pytest
 from faster_whisper import decode_audio
 
 import stt_ai.models
-from stt_ai.engines import whisper
+from stt_ai.engines import whisper_windows
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.engines.whisper_decode import Job
 from stt_ai.types import DecodingOptions, Samples, Task, WindowTranscript
@@ -38,13 +38,13 @@ def hello() -> Samples:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """All that is decoded from here on."""
     seen: list[Job] = []
-    real = whisper.decode
+    real = whisper_windows.decode
 
-    def remember(model: Any, encoded: Any, jobs: Any, **options: Any) -> Any:
+    def remember(model: Any, encoded: Any, jobs: Any, guards: Any) -> Any:
         seen.extend(jobs)
-        return real(model, encoded, jobs, **options)
+        return real(model, encoded, jobs, guards)
 
-    monkeypatch.setattr(whisper, "decode", remember)
+    monkeypatch.setattr(whisper_windows, "decode", remember)
     return seen
 
 

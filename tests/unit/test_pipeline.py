@@ -25,7 +25,6 @@ from stt_ai.types import (
     SAMPLE_RATE,
     DecodedAudio,
     DecodingOptions,
-    LanguageGuess,
     LoadedModel,
     Pcm,
     SpeakerCount,
@@ -90,11 +89,8 @@ class SpeakingClock:
             self.active -= 1
         code, probability = self.languages[min(window.index, len(self.languages) - 1)]
         code = options.language or code
-        return WindowTranscript((Word(f" w{window.index}.", 0.1, 0.5, 0.9),), code, probability)
-
-    async def detect_language(self, pcm: Pcm, window: Window) -> LanguageGuess:
-        code, probability = self.languages[min(window.index, len(self.languages) - 1)]
-        return LanguageGuess(((code, probability),), window.duration)
+        words = (Word(f" w{window.index}.", 0.1, 0.5, 0.9),)
+        return WindowTranscript(words, code, probability, languages=((code, probability),))
 
 
 class Voices:
@@ -212,7 +208,7 @@ async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_oth
     clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
     transcript = await Pipeline(spoken(windows=3), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
     assert transcript.language == "es"
-    assert clock.heard == {(0, None): 1, (0, "es"): 1, (1, "es"): 1, (2, "es"): 1}
+    assert clock.heard == {(0, None): 1, (1, None): 1, (2, None): 1, (0, "es"): 1}
 
 
 async def test_a_language_that_the_caller_names_is_not_questioned() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stt_ai.speech.quiet import SHORTEST_PAUSE, trim_pauses
+from stt_ai.speech.quiet import LONGEST_WORD, SHORTEST_PAUSE, longest_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, Samples, Word
 
 NOISE = np.random.default_rng(0).normal(size=5 * SAMPLE_RATE)
@@ -75,3 +75,21 @@ def test_times_stay_in_order_and_words_out_of_each_other(times: list[float], ton
         assert after.start == before.start or after.start - before.start >= SHORTEST_PAUSE - 1e-9
         assert after.end <= 5.0
     assert all(a.start <= b.start and a.end <= b.start for a, b in pairwise(trimmed))
+
+
+def test_sound_without_a_word_is_found_wherever_it_is() -> None:
+    audio = _sound((0.2, 1.0), (1.5, 3.5))
+    assert longest_unspoken([Word(" one", 0.2, 1.0, 0.9)], audio) == pytest.approx(2.0, abs=0.03)
+    assert longest_unspoken([Word(" one", 0.2, 1.0, 0.9), Word(" two", 1.5, 2.0, 0.9)], audio) == pytest.approx(
+        1.5, abs=0.03
+    )
+    assert longest_unspoken([Word(" one", 0.2, 1.0, 0.9), Word(" two", 1.5, 3.5, 0.9)], audio) < 0.1
+
+
+def test_a_word_does_not_stand_for_more_sound_than_it_can_last() -> None:
+    audio = _sound((0.2, 3.8))
+    assert longest_unspoken([Word(" one", 0.2, 0.3 + LONGEST_WORD, 0.9)], audio) == pytest.approx(3.6, abs=0.03)
+
+
+def test_where_noise_hides_the_pauses_nothing_is_unspoken() -> None:
+    assert longest_unspoken([], _sound((0.2, 3.8), noise=8000.0)) == 0.0

@@ -18,7 +18,7 @@ from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.errors import BadParameter, InternalError, ModelUnavailable, SttError
 from stt_ai.speech.segments import split
 from stt_ai.speech.windows import MAX_SAMPLES
-from stt_ai.types import DecodingOptions, LanguageGuess, Samples, WindowTranscript
+from stt_ai.types import DecodingOptions, Samples, WindowTranscript
 
 MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
 DATA = Path(__file__).parents[1] / "data"
@@ -74,12 +74,10 @@ def test_it_hears_what_was_said_in_either_language(engine: WhisperEngine, truth:
 def test_it_finds_the_language_by_itself(engine: WhisperEngine) -> None:
     audio = [_audio("meeting_en.flac"), _audio("meeting_es.flac")]
     heard = _heard(engine.transcribe_batch([(samples, DETECT) for samples in audio]))
-    guesses = engine.detect_batch(audio)
-    for language, result, guess in zip(("en", "es"), heard, guesses, strict=True):
-        assert isinstance(guess, LanguageGuess)
-        assert (result.language, guess.language) == (language, language)
-        assert result.language_probability == pytest.approx(guess.probability, abs=0.05)
-        assert sum(p for _, p in guess.probabilities) == pytest.approx(1.0, abs=0.01)
+    for language, result in zip(("en", "es"), heard, strict=True):
+        assert result.language == language
+        assert result.languages[0] == (result.language, result.language_probability)
+        assert sum(p for _, p in result.languages) == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_batch_of_different_lengths_and_languages_is_heard_as_its_windows_are_alone(

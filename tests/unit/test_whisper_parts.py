@@ -60,6 +60,15 @@ class ScriptedModel:
     calls: list[tuple[float, list[int]]] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
 
+    suppressed_tokens: list[int] = field(default_factory=list)
+
+    @property
+    def ct2(self) -> "ScriptedModel":
+        return self
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        return " ".join(f"w{token}" for token in tokens)
+
     def generate(self, features: Any, prompts: list[list[int]], **options: Any) -> list[Any]:
         temperature = options.get("sampling_temperature", 0.0)
         assert (options["beam_size"] == 1) == (temperature > 0)
@@ -78,14 +87,7 @@ def _decode(model: ScriptedModel, temperatures: Sequence[float] = (0.0, 0.4, 0.8
     rows = sorted(model.script)
     array = np.array(rows, dtype=np.float32).reshape(-1, 1, 1)
     jobs = [Job(n, [row], "en", seconds, 5, tuple(temperatures)) for n, row in enumerate(rows)]
-    return decode(
-        model,
-        Encoded([ctranslate2.StorageView.from_array(array)]),
-        jobs,
-        suppress_tokens=[],
-        text_of=lambda tokens: " ".join(f"w{token}" for token in tokens),
-        guards=Guards(),
-    )
+    return decode(model, Encoded([ctranslate2.StorageView.from_array(array)]), jobs, Guards())
 
 
 GOOD = ([1, 2, 3, 4], -0.2, 0.0)

@@ -1,0 +1,79 @@
+"""How much of a window is encoded, and that what does not come out well of less is decoded from 30 s."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faster_whisper import decode_audio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stt_ai.engines.features import HOP, MAX_FRAMES
+from stt_ai.engines.whisper import WhisperEngine
+from stt_ai.engines.whisper_lengths import FULL, MEASURED, STEPS, TRAINED, WindowLengths, lengths_of
+from stt_ai.models.fetch import demo_path
+from stt_ai.speech.cleanup import Guards
+from stt_ai.speech.windows import MAX_SAMPLES
+from stt_ai.types import DecodingOptions, Samples, WindowTranscript
+
+DATA = Path(__file__).parents[1] / "data"
+BASE = 512
+LARGE = 1280
+
+
+@given(st.integers(1, MAX_SAMPLES), st.sampled_from(["en", "es", None]), st.sampled_from([*MEASURED.values()]))
+def test_a_window_is_followed_by_its_silence_or_is_30_s_long(
+    samples: int, language: str | None, silence: object
+) -> None:
+    lengths = WindowLengths(STEPS, silence)  # type: ignore[arg-type]
+    frames = lengths.frames(samples, language)
+    enough = samples / HOP + 100 * lengths.silence.after(language)
+    assert frames == MAX_FRAMES or enough <= frames <= enough + 201 or frames == STEPS[0]
+    assert frames % 2 == 0
+
+
+def test_a_language_that_is_not_english_or_not_known_gets_no_less_silence() -> None:
+    for silence in MEASURED.values():
+        assert silence.after("es") == silence.after(None) >= silence.after("en")
+
+
+def test_models_that_nobody_measured_and_gpus_get_30_s() -> None:
+    assert lengths_of(LARGE, "cpu", False, None) == lengths_of(BASE, "cuda", False, None) == FULL
+    assert lengths_of(LARGE, "cpu", False, 4.0).frames(HOP * 100, "fr") == 500
+    assert lengths_of(BASE, "cpu", False, None) == WindowLengths(STEPS, MEASURED[BASE])
+    assert lengths_of(BASE, "cpu", True, None) is TRAINED
+
+
+@pytest.fixture(scope="module")
+def speech() -> Samples:
+    wave = decode_audio(str(DATA / "five_seconds.flac"), sampling_rate=16000)
+    return (wave * 32767).clip(-32768, 32767).astype(np.int16)
+
+
+def _engine(guards: Guards, silence_s: float | None) -> Iterator[WhisperEngine]:
+    engine = WhisperEngine(demo_path(), device="cpu", cpu_threads=1, silence_s=silence_s, guards=guards)
+    yield engine
+    engine.close()
+
+
+def _transcribe(samples: Samples, silence_s: float | None, **guards: float) -> WindowTranscript:
+    for engine in _engine(Guards(**guards), silence_s):
+        (heard,) = engine.transcribe_batch([(samples, DecodingOptions(language="en"))])
+        assert isinstance(heard, WindowTranscript)
+    return heard
+
+
+def test_a_shortened_window_that_is_not_believed_is_decoded_from_30_s(speech: Samples) -> None:
+    full = _transcribe(speech, None)
+    assert _transcribe(speech, 1.0, shortened_log_probability=0.0) == full
+    short = _transcribe(speech, 1.0, shortened_log_probability=-100.0)
+    assert short.words != full.words
+    assert abs(len(short.words) - len(full.words)) <= 3
+
+
+def test_only_a_trial_has_no_second_temperature(speech: Samples) -> None:
+    """At 30 s, whatever is not believed is decoded again and again; before, once."""
+    never = {"log_probability": 0.0, "no_speech": 2.0}
+    assert _transcribe(speech, None, **never).temperature > 0
+    assert _transcribe(speech, 1.0, shortened_log_probability=-100.0, **never).temperature == 0
