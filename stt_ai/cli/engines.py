@@ -81,6 +81,7 @@ class LocalTranscriber:
                 max_batch=self._max_batch,
                 at_once=engine.workers,
                 max_queued=100_000,  # each file brings only so many at once
+                bucket=lambda job: engine.length(*job),
             )
         return self._scheduler
 

@@ -164,8 +164,11 @@ class TranscriberDeployment:
         now = time.monotonic()
         if job.live:
             self._live_until = now + LIVE_S
-        alone = self._config.device == "cpu" and now < self._live_until
-        return id(job) if alone else job.live
+        if self._config.device == "cpu" and now < self._live_until:
+            return id(job)
+        engine = self._loading.engine
+        assert engine is not None
+        return job.live, engine.length(job.samples, job.options)
 
     def _load(self) -> "tuple[WhisperEngine, LoadedModel]":
         config = self._config

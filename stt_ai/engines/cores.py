@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SMALL_BYTES = 32 << 20
-MOST_AT_ONCE = 4
+LARGE_BYTES = 1 << 30
+MAX_THREADS, MAX_THREADS_OF_LARGE = 4, 8
+MAX_AT_ONCE = 8
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -20,13 +22,19 @@ class Cores:
 def share(threads: int, model: Path, device: str = "cpu") -> Cores:
     """For the CTranslate2 model in the folder ``model``. ``threads`` as an operator says, or 0.
 
-    0: all cores for one batch, but of a small model one for each batch. Its steps are so short that threads spend more
-    time waiting for each other than they save: the demo model takes half as long again on two cores as on one.
+    0: a small model has one core for each batch. Its steps are so short that threads spend more time waiting for each
+    other than they save: the demo model takes half as long again on two cores as on one. Others have up to
+    `MAX_THREADS` cores for a batch, large ones twice as many, and what is left is for batches beside it: a decoder's
+    step reads all weights for a few windows, so memory bounds it, and more threads for one batch bring next to nothing.
     """
     cores = available()
-    if threads or device != "cpu" or _weights(model) > SMALL_BYTES:
+    if threads or device != "cpu":
         return Cores(threads or cores)
-    return Cores(1, min(cores, MOST_AT_ONCE))
+    size = _weights(model)
+    if size <= SMALL_BYTES:
+        return Cores(1, min(cores, MAX_AT_ONCE))
+    a_batch = min(cores, MAX_THREADS_OF_LARGE if size >= LARGE_BYTES else MAX_THREADS)
+    return Cores(a_batch, min(cores // a_batch, MAX_AT_ONCE))
 
 
 def available() -> int:

@@ -83,6 +83,10 @@ class WhisperEngine:
         """Whether a short window takes it less time than a long one."""
         return self._model.lengths != FULL
 
+    def length(self, samples: Samples, options: DecodingOptions) -> int:
+        """Return in frames how long a window is encoded: batches of windows of one length are the fastest."""
+        return self._model.frames(samples, options.language)
+
     def close(self) -> None:
         """Frees the model's memory. No call may follow."""
         self._model.close()
@@ -112,7 +116,7 @@ class WhisperEngine:
             if fault := self._fault(samples, options):
                 results[index] = fault
             else:
-                groups.setdefault(self._model.frames(samples, options.language), []).append(index)
+                groups.setdefault(self.length(samples, options), []).append(index)
         for group in groups.values():
             results.update(zip(group, _alone_if_need_be(run, [windows[index] for index in group]), strict=True))
         return [results[index] for index in range(len(windows))]

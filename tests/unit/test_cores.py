@@ -6,30 +6,43 @@ from pathlib import Path
 import pytest
 
 from stt_ai.engines import cores as cores_module
-from stt_ai.engines.cores import MOST_AT_ONCE, SMALL_BYTES, Cores, available, share
+from stt_ai.engines.cores import LARGE_BYTES, MAX_AT_ONCE, SMALL_BYTES, Cores, available, share
 from stt_ai.models.fetch import demo_path
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Path:
-    with (tmp_path / "model.bin").open("wb") as file:
-        file.truncate(SMALL_BYTES + 1)
-    return tmp_path
+def _model(folder: Path, size: int) -> Path:
+    with (folder / "model.bin").open("wb") as file:
+        file.truncate(size)
+    return folder
 
 
-@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 2), (64, MOST_AT_ONCE)])
+@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 2), (64, MAX_AT_ONCE)])
 def test_a_small_model_has_a_core_for_each_batch(monkeypatch: pytest.MonkeyPatch, cores: int, at_once: int) -> None:
     monkeypatch.setattr(cores_module, "available", lambda: cores)
     assert share(0, demo_path()) == Cores(1, at_once)
 
 
-def test_a_large_one_has_all_cores_for_one_batch(monkeypatch: pytest.MonkeyPatch, large: Path) -> None:
-    monkeypatch.setattr(cores_module, "available", lambda: 8)
-    assert share(0, large) == Cores(8)
+@pytest.mark.parametrize(
+    ("size", "cores", "expected"),
+    [
+        (SMALL_BYTES + 1, 1, Cores(1, 1)),
+        (SMALL_BYTES + 1, 2, Cores(2, 1)),
+        (SMALL_BYTES + 1, 8, Cores(4, 2)),
+        (SMALL_BYTES + 1, 32, Cores(4, 8)),
+        (SMALL_BYTES + 1, 128, Cores(4, MAX_AT_ONCE)),
+        (LARGE_BYTES, 6, Cores(6, 1)),
+        (LARGE_BYTES, 32, Cores(8, 4)),
+    ],
+)
+def test_others_have_several_cores_for_a_batch_and_batches_beside_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int, cores: int, expected: Cores
+) -> None:
+    monkeypatch.setattr(cores_module, "available", lambda: cores)
+    assert share(0, _model(tmp_path, size)) == expected
 
 
-def test_what_the_operator_says_holds_for_every_model(large: Path) -> None:
-    assert share(3, demo_path()) == share(3, large) == Cores(3)
+def test_what_the_operator_says_holds_for_every_model(tmp_path: Path) -> None:
+    assert share(3, demo_path()) == share(3, _model(tmp_path, LARGE_BYTES)) == Cores(3)
 
 
 def test_on_a_gpu_one_batch_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,10 +70,3 @@ def test_a_shortened_window_that_is_not_believed_is_decoded_from_30_s(speech: Sa
     short = _transcribe(speech, 1.0, shortened_log_probability=-100.0)
     assert short.words != full.words
     assert abs(len(short.words) - len(full.words)) <= 3
-
-
-def test_only_a_trial_has_no_second_temperature(speech: Samples) -> None:
-    """At 30 s, whatever is not believed is decoded again and again; before, once."""
-    never = {"log_probability": 0.0, "no_speech": 2.0}
-    assert _transcribe(speech, None, **never).temperature > 0
-    assert _transcribe(speech, 1.0, shortened_log_probability=-100.0, **never).temperature == 0
