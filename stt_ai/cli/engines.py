@@ -12,7 +12,7 @@ from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.engines.whisper import WhisperEngine
-from stt_ai.models import diarization
+from stt_ai.models import diarization, speech_models
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.settings import Settings
 from stt_ai.speech.windows import chunks_of, gather
@@ -111,7 +111,7 @@ def _on_gpu(device: str) -> bool:
 
 
 def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine, LoadedModel]:
-    chosen, model = settings.transcriber, settings.models.sources.resolve(entry)
+    chosen, model = settings.transcriber, speech_models.resolve(entry, settings.models.sources)
     device = "cuda" if _on_gpu(chosen.device) else "cpu"
     cores = share(chosen.cpu_threads, model.path, device)
     engine = WhisperEngine(
@@ -122,25 +122,17 @@ def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine,
         workers=cores.at_once,
         variable_length=model.variable_length,
     )
-    loaded = LoadedModel(
-        model.label,
-        model.demo,
-        model.window_s,
-        variable_length=model.variable_length,
-        origin=model.origin,
-        reason=model.reason,
-    )
-    return engine, loaded
+    return engine, model.loaded()
 
 
 def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:
     chosen = settings.diarizer
     found = diarization.resolve(chosen.pipeline, settings.models.sources, chosen.folder)
     engine = DiarizationEngine(
-        found.config,
+        found.path / diarization.CONFIG,
         found.parts,
         device="cuda" if _on_gpu(chosen.device) else "cpu",
         threads=chosen.cpu_threads,
         chunks_a_batch=chosen.chunks_a_batch,
     )
-    return engine, LoadedModel(found.label, found.demo, origin=found.origin)
+    return engine, found.loaded()

@@ -90,12 +90,12 @@ def pull(session: Session, names: tuple[str, ...], as_json: bool) -> None:
 
 def _fetched(settings: "Settings", name: str) -> str:
     """The folder. Raises `BadParameter` or `ModelUnavailable`."""
-    from stt_ai.models import diarization, language_models
+    from stt_ai.models import diarization, language_models, speech_models
 
     sources = settings.models.sources.model_copy(update={"source": "hub"})
     if name == SPEAKERS:
         chosen = settings.diarizer
-        return str(diarization.resolve(chosen.pipeline, sources, chosen.folder).config.parent)
+        return str(diarization.resolve(chosen.pipeline, sources, chosen.folder).path)
     if name == SUMMARIES:
-        return str(language_models.resolve(settings.summarizer.model, sources, settings.summarizer.folder).folder)
-    return str(sources.resolve(settings.models.catalogue.entry(name)).path)
+        return str(language_models.resolve(settings.summarizer.model, sources, settings.summarizer.folder).path)
+    return str(speech_models.resolve(settings.models.catalogue.entry(name), sources).path)

@@ -16,7 +16,7 @@ from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, Overloaded
-from stt_ai.models.diarization import PipelineName, resolve
+from stt_ai.models.diarization import CONFIG, PipelineName, resolve
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
 
@@ -44,8 +44,8 @@ class DiarizerConfig:
 class DiarizerDeployment:
     """Tells the voices of whole files apart, several files by turns.
 
-    A replica that cannot have its pipeline does not start when weights must be there (``source`` hub). Else it starts,
-    tells its callers that it cannot serve, and tries again at most every half minute.
+    A replica that cannot have its pipeline does not start when weights must be there (``source`` hub or packages).
+    Else it starts, tells its callers that it cannot serve, and tries again at most every half minute.
     """
 
     def __init__(self, config: DiarizerConfig) -> None:
@@ -57,7 +57,7 @@ class DiarizerDeployment:
         self._inside = 0
         self._seconds_inside = 0.0
         failure = self._loading.try_now()
-        if failure is not None and config.source.source == "hub":
+        if failure is not None and config.source.source in ("hub", "packages"):
             raise failure
 
     async def describe(self) -> LoadedModel:
@@ -86,13 +86,13 @@ class DiarizerDeployment:
         config = self._config
         found = resolve(config.pipeline, config.source, config.folder)
         engine = DiarizationEngine(
-            found.config,
+            found.path / CONFIG,
             found.parts,
             device=config.device,
             threads=config.cpu_threads,
             chunks_a_batch=config.chunks_a_batch,
         )
-        return engine, LoadedModel(found.label, found.demo, origin=found.origin)
+        return engine, found.loaded()
 
 
 def _step_back() -> None:

@@ -129,13 +129,13 @@ class SummarizerDeployment:
         config = self._config
         found = resolve(config.repository, config.source, config.folder)
         model = LanguageModel(
-            found.folder,
+            found.path,
             device=config.device,
             dtype=config.dtype,
             threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
             context=config.context,
         )
-        return model, LoadedModel(found.label, found.demo, origin=found.origin)
+        return model, found.loaded()
 
     def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:
         """One batch, in the scheduler's thread."""

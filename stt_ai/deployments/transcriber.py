@@ -20,7 +20,8 @@ from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import SourceSettings, resolve
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.speech_models import resolve
 from stt_ai.types import (
     SAMPLE_RATE,
     DecodingOptions,
@@ -172,7 +173,7 @@ class TranscriberDeployment:
 
     def _load(self) -> "tuple[WhisperEngine, LoadedModel]":
         config = self._config
-        model = resolve(config.entry, **config.source.model_dump())
+        model = resolve(config.entry, config.source)
         cores = share(config.cpu_threads, model.path, config.device)
         # OpenMP reads it when it is loaded, and Ray says 1 to light replicas: threads beyond that number would be made
         # anew for each of the thousands of short steps of a batch.
@@ -192,17 +193,7 @@ class TranscriberDeployment:
         for share_of_time in (self._busy, self._busy_with_live):
             share_of_time.places = cores.at_once
         self._scheduler.at_once = cores.at_once
-        loaded = LoadedModel(
-            model.label,
-            model.demo,
-            model.window_s,
-            find_gpu(),
-            translates=config.entry.translates and not model.demo,
-            variable_length=model.variable_length,
-            origin=model.origin,
-            reason=model.reason,
-        )
-        return engine, loaded
+        return engine, model.loaded(find_gpu())
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         """One batch, in a thread of the scheduler's: results in the order of the jobs, a failed one as its error."""

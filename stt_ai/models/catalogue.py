@@ -42,6 +42,8 @@ class ModelEntry(BaseModel):
     parameters_millions: float | None = Field(default=None, gt=0)
     translates: bool = False
     """It was trained to write English of what is said in its other languages."""
+    packaged: str | None = "whisper-base"
+    """What packages of the package index have, as `stt_ai.models.packaged` calls it: serves when nothing else does."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -111,12 +113,35 @@ DOCUMENTED: tuple[ModelEntry, ...] = (
     ),
 )
 
+SMALL: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        id="base",
+        name="Whisper Base",
+        speed="very_fast",
+        repo="Systran/faster-whisper-base",
+        mel_bins=80,
+        parameters_millions=74,
+        translates=True,
+    ),
+    ModelEntry(
+        id="tiny.en",
+        name="Whisper Tiny, English",
+        speed="very_fast",
+        language_codes=("en",),
+        repo="Systran/faster-whisper-tiny.en",
+        mel_bins=80,
+        parameters_millions=39,
+        packaged="whisper-tiny.en",
+    ),
+)
+"""Known, but on offer only where the settings say so."""
+
 
 class ModelCatalogue(BaseModel):
     """The catalogue of one service, and the operator's setting for it. Fits `stt_ai.ports.Catalogue`.
 
-    ``extra`` adds models, or replaces the documented one of the same id. ``offer`` restricts what is offered,
-    and orders it; None: the documented four, then the extra ones.
+    ``extra`` adds models, or replaces the known one of the same id. ``offer`` says what is offered, and in which order;
+    None: the documented four, then the extra ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -140,12 +165,13 @@ class ModelCatalogue(BaseModel):
         return self
 
     def _known(self) -> dict[str, ModelEntry]:
-        return {entry.id: entry for entry in (*DOCUMENTED, *self.extra)}
+        return {entry.id: entry for entry in (*DOCUMENTED, *SMALL, *self.extra)}
 
     @property
     def entries(self) -> tuple[ModelEntry, ...]:
         known = self._known()
-        return tuple(known[model_id] for model_id in dict.fromkeys(self.offer if self.offer is not None else known))
+        usual = [entry.id for entry in (*DOCUMENTED, *self.extra)]
+        return tuple(known[model_id] for model_id in dict.fromkeys(usual if self.offer is None else self.offer))
 
     def entry(self, model_id: str) -> ModelEntry:
         """Raises `BadParameter`, naming what is on offer."""

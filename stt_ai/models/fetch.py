@@ -1,19 +1,22 @@
-"""From an entry of the catalogue to a folder with its weights.
+"""From a model that is asked for to a folder with one that can serve.
 
-==========  ===============================================================================================
-``hub``     the entry's own folder, else a local folder, else the hub's cache, else a download; or an error
-``demo``    the small model that ships in the package
-``auto``    as ``hub``; but when the hub cannot be reached within seconds, the demo model, with a warning
-==========  ===============================================================================================
+============  =====================================================================================================
+``hub``       the model's own folder, else one in the folder of local models, else the hub's cache, else the hub
+``packages``  the same folders, else a small model out of packages of the Python package index
+``demo``      the synthetic model that ships with this package
+``auto``      folders, the hub's cache, the hub, packages; and only when neither can be reached the synthetic model
+============  =====================================================================================================
 
-A model that is cached is used without asking the hub. A hub that answers but refuses (no such repository, no access,
-files that are not a model) is an error in ``auto`` too: something is set wrongly, and quietly transcribing badly
-would hide it. So is a download that breaks off. A hub that answers 5xx to the first question counts as not reached,
-and so does anything that answers in its place, such as a firewall's page.
+A model that is cached is used without asking the hub. A hub that answers but refuses (no such repository, no access)
+or breaks off never ends in the synthetic model, which would hide it: what the packages have serves meanwhile, and where
+they have nothing it is an error. So are files that are not a model: something is set wrongly. A hub that answers 5xx to
+the first question counts as not reached, and so does what answers in its place, such as a firewall's page.
 """
 
 import logging
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -21,23 +24,25 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stt_ai.errors import ModelUnavailable
-from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.weights import BadModelFiles, inspect
+from stt_ai.models.package_store import PackageStore, PackagesUnavailable
+from stt_ai.models.packaged import PackagedModel
+from stt_ai.models.weights import BadModelFiles
+from stt_ai.types import GpuInfo, LoadedModel
 
 logger = logging.getLogger(__name__)
 
-Source = Literal["hub", "demo", "auto"]
-Origin = Literal["folder", "cache", "hub", "demo"]
+Source = Literal["auto", "hub", "packages", "demo"]
+Origin = Literal["folder", "cache", "hub", "packages", "demo"]
 
-DEMO_LABEL = "demo-whisper"
-DEMO_WINDOW_S = 9.0
-"""It was trained on windows of up to this length, and loses its place in longer ones."""
 _RETRY_AFTER = 60.0
-"""Seconds: nothing mends itself sooner."""
+"""Seconds that callers are asked to wait: a model that cannot be had now will not be there sooner."""
 
 
 class SourceSettings(BaseModel):
-    """Where weights come from. None: what HF_ENDPOINT, HF_HOME and HF_HUB_CACHE say. The token is HF_TOKEN's alone."""
+    """Where weights come from. None: what HF_ENDPOINT, HF_HOME and HF_HUB_CACHE say. The token is HF_TOKEN's alone.
+
+    Which package index is asked is pip's own configuration: PIP_INDEX_URL, pip.conf.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,50 +53,123 @@ class SourceSettings(BaseModel):
     endpoint: str | None = Field(default=None, pattern=r"^https?://")
     hub_timeout: float = Field(default=5.0, gt=0, le=60)
     """Seconds in which the hub must answer the first question."""
-
-    def resolve(self, entry: ModelEntry) -> "ResolvedModel":
-        """As the function `resolve`."""
-        return resolve(entry, self.source, self.local_dir, self.cache_dir, self.endpoint, self.hub_timeout)
+    package_cache: Path | None = None
+    """Keeps what came out of packages. None: STT_AI_MODEL_CACHE, else `stt_ai/models` in the user's cache folder."""
+    index_timeout: float = Field(default=20.0, gt=0, le=600)
+    """Seconds for which the package index may say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A folder that holds a whole CTranslate2 Whisper. ``label`` is what responses report as their model."""
+    """A folder that holds a whole model, and what is known of it.
+
+    ``label`` is what answers report as their model. ``reason`` says why it is not the one that was asked for, in one
+    sentence for callers; empty when it is. ``demo``: it is synthetic. ``parts``: the folders of the other repositories
+    that a pipeline names. ``window_s``: the longest window that a Whisper hears well, in seconds; ``variable_length``:
+    short ones need not be padded; ``translates``: it learnt to write English of what is said in other languages.
+    """
 
     path: Path
-    model_id: str
     label: str
-    demo: bool
     origin: Origin
-    mel_bins: int
-    variable_length: bool = False
-    window_s: float = 30.0
-    """Seconds: the longest window that it hears well."""
+    demo: bool = False
     reason: str = ""
-    """Why it is the demo model; empty when it is not."""
+    parts: Mapping[str, Path] = field(default_factory=dict)
+    window_s: float = 30.0
+    variable_length: bool = False
+    translates: bool = False
+
+    def loaded(self, gpu: GpuInfo = GpuInfo()) -> LoadedModel:
+        """What callers are told of it once it is in memory."""
+        return LoadedModel(
+            self.label,
+            self.demo,
+            self.window_s,
+            gpu,
+            translates=self.translates,
+            variable_length=self.variable_length,
+            origin=self.origin,
+            reason=self.reason,
+        )
 
 
-def resolve(
-    entry: ModelEntry,
-    source: Source = "auto",
-    local_dir: Path | None = None,
-    cache_dir: Path | None = None,
-    endpoint: str | None = None,
-    hub_timeout: float = 5.0,
-) -> ResolvedModel:
-    """Blocks, for as long as a download takes. Raises `ModelUnavailable` with a sentence that says what to do."""
-    if source == "demo":
-        return _demo(entry, "models.source is demo")
-    folder = _local_folder(entry, local_dir)
+class WantedModel(ABC):
+    """A model that is asked for: how it is found, and what may serve in its place."""
+
+    label: str
+    """What answers report when it serves."""
+    title: str
+    """It in messages, at the beginning of a sentence."""
+    repository: str | None
+    """On the model hub; None: the hub does not have it."""
+    folder: Path | None
+    """The operator's own folder of it."""
+    local_name: str
+    """The name of its folder in the folder of local models."""
+    packaged: PackagedModel | None
+    """What packages have of it, or a smaller one instead."""
+    remedies: str
+    """What helps to get it from the hub or from a folder: the end of a sentence."""
+
+    @abstractmethod
+    def check(self, folder: Path) -> None:
+        """Raises `BadModelFiles` unless ``folder`` holds a whole model."""
+
+    @abstractmethod
+    def from_hub(self, source: SourceSettings) -> ResolvedModel:
+        """Out of the hub's cache, or from the hub. Raises what `stt_ai.models.snapshot.obtain` does."""
+
+    @abstractmethod
+    def own(self, folder: Path, origin: Origin) -> ResolvedModel:
+        """It in ``folder``."""
+
+    def from_packages(self, model: PackagedModel, folder: Path) -> ResolvedModel:
+        """``model`` in its place."""
+        return ResolvedModel(folder, model.label, "packages")
+
+    @abstractmethod
+    def demo(self) -> ResolvedModel:
+        """The synthetic model in its place. Raises `BadModelFiles`, or `ModelUnavailable` where this copy lacks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """Why an origin does not give a model: clauses for callers, and for the log, which names addresses and folders.
+
+    ``silent``: nobody answered, so that the next origin may be asked without hiding that something is set wrongly.
+    """
+
+    said: str
+    logged: str
+    silent: bool = True
+
+
+def resolve(wanted: WantedModel, source: SourceSettings, store: PackageStore | None = None) -> ResolvedModel:
+    """Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do."""
+    if source.source == "demo":
+        return _demo(wanted, [_Lack("this service runs on synthetic models", "models.source is demo")])
+    folder = _local_folder(wanted, source)
     if folder is not None:
-        return _checked(entry, folder, "folder", "mend or remove that folder")
-    if entry.repo is None:
-        raise ModelUnavailable(_advice(entry, "it names no hub repository and there is no folder of it"), _RETRY_AFTER)
-    return _from_hub(entry, entry.repo, source, cache_dir, endpoint, hub_timeout)
+        return _from_folder(wanted, folder)
+    lacks = []
+    if source.source != "packages":
+        found = _from_hub(wanted, source)
+        if isinstance(found, ResolvedModel):
+            return found
+        lacks.append(found)
+    if source.source != "hub" and (wanted.packaged is not None or source.source == "packages"):
+        store = store or PackageStore(source.package_cache, source.index_timeout)
+        found = _from_packages(wanted, store, lacks)
+        if isinstance(found, ResolvedModel):
+            return found
+        lacks.append(found)
+    if source.source == "auto" and all(lack.silent for lack in lacks):
+        return _demo(wanted, lacks)
+    raise ModelUnavailable(_advice(wanted, lacks), _RETRY_AFTER)
 
 
 def demo_path(kind: str = "whisper", needed: str = "model.bin") -> Path:
-    """The folder of a demo model that ships in the package. Raises `ModelUnavailable` if this copy lacks it."""
+    """The folder of a synthetic model that ships in the package. Raises `ModelUnavailable` if this copy lacks it."""
     folder = Path(str(resources.files("stt_ai.models").joinpath("demo", kind)))
     if not (folder / needed).is_file():
         raise ModelUnavailable(
@@ -101,84 +179,88 @@ def demo_path(kind: str = "whisper", needed: str = "model.bin") -> Path:
     return folder
 
 
-def _local_folder(entry: ModelEntry, local_dir: Path | None) -> Path | None:
-    if entry.folder is not None:
-        return entry.folder.expanduser()
-    folder = local_dir.expanduser() / entry.id if local_dir is not None else None
+def _local_folder(wanted: WantedModel, source: SourceSettings) -> Path | None:
+    if wanted.folder is not None:
+        return wanted.folder.expanduser()
+    folder = source.local_dir.expanduser() / wanted.local_name if source.local_dir is not None else None
     return folder if folder is not None and folder.is_dir() else None
 
 
-def _from_hub(
-    entry: ModelEntry, repo_id: str, source: Source, cache_dir: Path | None, endpoint: str | None, hub_timeout: float
-) -> ResolvedModel:
-    # Its libraries take half a second to import, and demo and folders need none of them.
+def _from_folder(wanted: WantedModel, folder: Path) -> ResolvedModel:
+    try:
+        wanted.check(folder)
+    except BadModelFiles as error:
+        raise _unusable(wanted, error, "mend or remove that folder") from error
+    return wanted.own(folder, "folder")
+
+
+def _from_hub(wanted: WantedModel, source: SourceSettings) -> ResolvedModel | _Lack:
+    if wanted.repository is None:
+        return _Lack("", "it names no hub repository and there is no folder of it", silent=False)
+    # Its libraries take half a second to import, and folders, packages and the demo models need none of them.
     from stt_ai.models import snapshot
 
-    repo = snapshot.HubRepo(repo_id, entry.revision, endpoint, cache_dir)
     try:
-        path, origin = snapshot.obtain(repo, lambda folder: inspect(folder, entry.mel_bins), hub_timeout)
+        return wanted.from_hub(source)
     except snapshot.HubUnreachable as error:
-        if source == "auto":
-            return _demo(entry, str(error))
-        raise ModelUnavailable(_advice(entry, str(error)), _RETRY_AFTER) from error
-    except (snapshot.HubRefused, snapshot.DownloadBroke) as error:
-        raise ModelUnavailable(_advice(entry, str(error)), _RETRY_AFTER) from error
+        return _Lack("the model hub cannot be reached", str(error))
+    except snapshot.HubRefused as error:
+        return _Lack("the model hub does not give it", str(error), silent=False)
+    except snapshot.DownloadBroke as error:
+        return _Lack("its download from the model hub broke off", str(error), silent=False)
     except BadModelFiles as error:
-        raise _unusable(entry, error, f"set another repository than {repo_id}") from error
-    return _resolved(entry, path, origin)
+        raise _unusable(
+            wanted, error, f"set another repository than {wanted.repository}, or {wanted.remedies}"
+        ) from error
 
 
-def _checked(entry: ModelEntry, folder: Path, origin: Origin, remedy: str) -> ResolvedModel:
+def _from_packages(wanted: WantedModel, store: PackageStore, lacks: list[_Lack]) -> ResolvedModel | _Lack:
+    """``lacks``: why it does not come from the hub; empty when that was not asked."""
+    model = wanted.packaged
+    if model is None:
+        return _Lack("no package has it", "no package has it or one in its place", silent=False)
     try:
-        return _resolved(entry, folder, origin)
-    except BadModelFiles as error:
-        raise _unusable(entry, error, remedy) from error
+        found = wanted.from_packages(model, store.obtain(model))
+    except PackagesUnavailable as error:
+        return _Lack(error.said, str(error))
+    if model.upstream == wanted.repository:  # the very same weights
+        return replace(found, label=wanted.label)
+    lacks = lacks or [_Lack("this service takes models from packages alone", "models.source is packages")]
+    logger.warning("%s serves instead of %s, because %s.", found.label, wanted.label, _joined(lacks, "logged"))
+    return replace(found, reason=_reason(wanted, lacks, f"{found.label} serves in its place"))
 
 
-def _unusable(entry: ModelEntry, error: BadModelFiles, remedy: str) -> ModelUnavailable:
-    message = f"Model {entry.id} cannot be used: {error}; {remedy}, or set models.source to demo."
-    return ModelUnavailable(message, _RETRY_AFTER)
-
-
-def _resolved(entry: ModelEntry, folder: Path, origin: Origin) -> ResolvedModel:
-    weights = inspect(folder, entry.mel_bins)
-    return ResolvedModel(
-        folder, entry.id, entry.id, False, origin, weights.mel_bins, variable_length=entry.variable_length
-    )
-
-
-def _demo(entry: ModelEntry, reason: str) -> ResolvedModel:
-    folder = demo_path()
+def _demo(wanted: WantedModel, lacks: list[_Lack]) -> ResolvedModel:
     try:
-        weights = inspect(folder)
+        found = wanted.demo()
     except BadModelFiles as error:
         raise ModelUnavailable(f"The demo model of this installation is damaged: {error}.", _RETRY_AFTER) from error
     logger.warning(
-        "DEMO MODEL IN USE instead of %s, because %s. It knows a few hundred words: its transcripts of real "
-        "recordings are wrong. For the real model: %s",
-        entry.id,
-        reason,
-        _REMEDIES.format(id=entry.id),
+        "DEMO MODEL IN USE instead of %s, because %s. It was made of synthetic speech, for tests: what it says of real "
+        "recordings and texts is wrong. For the real model: %s",
+        wanted.label,
+        _joined(lacks, "logged"),
+        wanted.remedies,
     )
-    return ResolvedModel(
-        folder,
-        entry.id,
-        DEMO_LABEL,
-        True,
-        "demo",
-        weights.mel_bins,
-        variable_length=True,
-        window_s=DEMO_WINDOW_S,
-        reason=reason,
+    ending = f"{found.label} serves in its place, a synthetic model for tests that is wrong about real recordings"
+    return replace(found, reason=_reason(wanted, lacks, ending))
+
+
+def _joined(lacks: list[_Lack], which: Literal["said", "logged"]) -> str:
+    return " and ".join(getattr(lack, which) for lack in lacks)
+
+
+def _reason(wanted: WantedModel, lacks: list[_Lack], ending: str) -> str:
+    return f"{wanted.label} is not here, since {_joined(lacks, 'said')}: {ending}."
+
+
+def _unusable(wanted: WantedModel, error: BadModelFiles, remedy: str) -> ModelUnavailable:
+    message = f"{wanted.title} cannot be used: {error}; {remedy}, or set models.source to demo."
+    return ModelUnavailable(message, _RETRY_AFTER)
+
+
+def _advice(wanted: WantedModel, lacks: list[_Lack]) -> str:
+    return (
+        f"{wanted.title} cannot be had: {_joined(lacks, 'logged')}. To mend it, {wanted.remedies}, or set "
+        "models.source to demo."
     )
-
-
-_REMEDIES = (
-    "let this machine reach the hub (HF_ENDPOINT, HF_TOKEN), or put the model's files in a folder named {id} "
-    "in models.local_dir"
-)
-
-
-def _advice(entry: ModelEntry, reason: str) -> str:
-    remedies = _REMEDIES.format(id=entry.id)
-    return f"Model {entry.id} cannot be had: {reason}. To mend it, {remedies}, or set models.source to demo."

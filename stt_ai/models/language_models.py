@@ -1,54 +1,65 @@
 """The chat models that write summaries: from a repository to a folder in Hugging Face's form."""
 
-import logging
-from dataclasses import dataclass
 from pathlib import Path
 
-from stt_ai.errors import ModelUnavailable
-from stt_ai.models.fetch import Origin, SourceSettings, demo_path
+from stt_ai.models import fetch
+from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedModel, demo_path
+from stt_ai.models.package_store import PackageStore
+from stt_ai.models.packaged import PACKAGED
 from stt_ai.models.weights import BadModelFiles, read_json
-
-logger = logging.getLogger(__name__)
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 DEMO_LABEL = "demo-qwen2"
+PACKAGED_LABEL = "qwen2.5-coder-0.5b-instruct"
 DEFAULT_REPOSITORY = "Qwen/Qwen2.5-1.5B-Instruct"
 
 # Weights come before what says that they are there.
 _PATTERNS = ("tokenizer*.json", "*.jinja", "generation_config.json", "model*.safetensors", INDEX, CONFIG)
-_RETRY_AFTER = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedLanguageModel:
-    """``label`` is what answers report as their model."""
-
-    folder: Path
-    label: str
-    demo: bool
-    origin: Origin
-
-
-def resolve(repository: str, source: SourceSettings, folder: Path | None = None) -> ResolvedLanguageModel:
+def resolve(
+    repository: str, source: SourceSettings, folder: Path | None = None, store: PackageStore | None = None
+) -> ResolvedModel:
     """``repository`` is the hub's name of a causal chat model; ``folder`` has its files, before cache and hub.
 
     Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do.
     """
-    if source.source == "demo":
-        return _demo(repository, "models.source is demo")
-    name = repository.rsplit("/", 1)[-1]
-    local = source.local_dir.expanduser() / name if source.local_dir else None
-    found = folder.expanduser() if folder else local if local and local.is_dir() else None
-    if found is None:
-        return _from_hub(repository, source)
-    try:
-        inspect(found)
-    except BadModelFiles as error:
-        raise ModelUnavailable(
-            f"The summaries' model cannot be used: {error}; mend or remove that folder.", _RETRY_AFTER
-        ) from error
-    return ResolvedLanguageModel(found, name.lower() if folder is None else found.name.lower(), False, "folder")
+    return fetch.resolve(WantedLanguageModel(repository, folder), source, store)
+
+
+class WantedLanguageModel(WantedModel):
+    """A chat model of the hub."""
+
+    def __init__(self, repository: str, folder: Path | None = None) -> None:
+        self.local_name = repository.rsplit("/", 1)[-1]
+        self.label = (folder.expanduser().name if folder is not None else self.local_name).lower()
+        self.title = f"The summaries' model {repository}"
+        self.repository: str = repository
+        self.folder = folder
+        self.packaged = PACKAGED.get(PACKAGED_LABEL)
+        self.remedies = (
+            "let this machine reach the hub (HF_ENDPOINT, HF_TOKEN), or put the model's files in a folder named "
+            f"{self.local_name} in models.local_dir"
+        )
+
+    def check(self, folder: Path) -> None:
+        inspect(folder)
+
+    def own(self, folder: Path, origin: Origin) -> ResolvedModel:
+        return ResolvedModel(folder, self.label, origin)
+
+    def from_hub(self, source: SourceSettings) -> ResolvedModel:
+        from stt_ai.models import snapshot
+
+        kind = "a chat model of transformers"
+        repo = snapshot.HubRepo(self.repository, "main", source.endpoint, source.cache_dir, _PATTERNS, CONFIG, kind)
+        return self.own(*snapshot.obtain(repo, inspect, source.hub_timeout))
+
+    def demo(self) -> ResolvedModel:
+        folder = demo_path("summaries", CONFIG)
+        inspect(folder)
+        return ResolvedModel(folder, DEMO_LABEL, "demo", True)
 
 
 def inspect(folder: Path) -> None:
@@ -71,49 +82,3 @@ def inspect(folder: Path) -> None:
     own_file = (folder / "chat_template.jinja").is_file()
     if not own_file and not (settings.is_file() and read_json(settings).get("chat_template")):
         raise BadModelFiles(f"the model in {folder} has no chat template: it is no chat model")
-
-
-def _from_hub(repository: str, source: SourceSettings) -> ResolvedLanguageModel:
-    from stt_ai.models import snapshot
-
-    kind = "a chat model of transformers"
-    repo = snapshot.HubRepo(repository, "main", source.endpoint, source.cache_dir, _PATTERNS, CONFIG, kind)
-    try:
-        folder, origin = snapshot.obtain(repo, inspect, source.hub_timeout)
-    except snapshot.HubUnreachable as error:
-        if source.source == "auto":
-            return _demo(repository, str(error))
-        raise ModelUnavailable(_advice(repository, str(error)), _RETRY_AFTER) from error
-    except (snapshot.HubRefused, snapshot.DownloadBroke, BadModelFiles) as error:
-        raise ModelUnavailable(_advice(repository, str(error)), _RETRY_AFTER) from error
-    return ResolvedLanguageModel(folder, repository.rsplit("/", 1)[-1].lower(), False, origin)
-
-
-def _demo(repository: str, reason: str) -> ResolvedLanguageModel:
-    folder = demo_path("summaries", CONFIG)
-    try:
-        inspect(folder)
-    except BadModelFiles as error:
-        raise ModelUnavailable(f"The demo model of this installation is damaged: {error}.", _RETRY_AFTER) from error
-    logger.warning(
-        "DEMO MODEL IN USE instead of %s, because %s. It was trained on synthetic meetings: its summaries of real "
-        "transcripts are useless. For the real model: %s",
-        repository,
-        reason,
-        _remedies(repository),
-    )
-    return ResolvedLanguageModel(folder, DEMO_LABEL, True, "demo")
-
-
-def _remedies(repository: str) -> str:
-    return (
-        "let this machine reach the hub (HF_ENDPOINT, HF_TOKEN), or put the model's files in a folder named "
-        f"{repository.rsplit('/', 1)[-1]} in models.local_dir"
-    )
-
-
-def _advice(repository: str, reason: str) -> str:
-    return (
-        f"The summaries' model {repository} cannot be had: {reason}. To mend it, {_remedies(repository)}, or set "
-        "models.source to demo."
-    )

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stt_ai.models.fetch import DEMO_WINDOW_S, demo_path
+from stt_ai.models.fetch import demo_path
+from stt_ai.models.speech_models import DEMO_WINDOW_S
 from tests.benchmarks import (
     accuracy,
     admission,

@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ from huggingface_hub import constants
 from pydantic import ValidationError
 
 from stt_ai.errors import ModelUnavailable
-from stt_ai.models import fetch, progress, resume
+from stt_ai.models import fetch, progress, resume, speech_models
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import DEMO_LABEL, ResolvedModel, SourceSettings, demo_path
+from stt_ai.models.fetch import ResolvedModel, SourceSettings, demo_path
+from stt_ai.models.speech_models import DEMO_LABEL
 from tests.unit.hub_support import COMMIT, LoopbackHub, write_model
 
 REPO = "someone/faster-whisper-small"
-ENTRY = ModelEntry(id="small", name="Small", repo=REPO, mel_bins=80)
+ENTRY = ModelEntry(id="small", name="Small", repo=REPO, mel_bins=80, packaged=None)
 MB = 1 << 20
 CHUNK = 10 * MB
 """The client writes what it receives in pieces of this size, so this is what survives a cut."""
@@ -36,8 +36,15 @@ TOKEN = "hf_aSecretThatMustNotBeLogged"
 HUB_TIMEOUT = 60.0
 """Seconds that the loopback's hub may take to answer, on a busy machine too."""
 
-Fetch = Callable[..., ResolvedModel]
-resolve: Fetch = partial(fetch.resolve, hub_timeout=HUB_TIMEOUT)
+
+def resolve(
+    entry: ModelEntry, source: fetch.Source, local_dir: Path | None = None, cache_dir: Path | None = None, **where: Any
+) -> ResolvedModel:
+    where = {"hub_timeout": HUB_TIMEOUT} | where
+    return speech_models.resolve(
+        entry, SourceSettings(source=source, local_dir=local_dir, cache_dir=cache_dir, **where)
+    )
+
 
 needs_demo = pytest.mark.skipif(
     not (Path(fetch.__file__).parent / "demo/whisper/model.bin").is_file(), reason="the demo model is not made yet"
@@ -118,9 +125,11 @@ def run_elsewhere(code: str, **environment: str) -> subprocess.Popen[str]:
 RESOLVE = f"""
 import logging
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import resolve
+from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.speech_models import resolve
 logging.basicConfig(level=logging.DEBUG)
-model = resolve(ModelEntry(id="small", name="Small", repo="{REPO}", mel_bins=80), "hub", hub_timeout={HUB_TIMEOUT})
+entry = ModelEntry(id="small", name="Small", repo="{REPO}", mel_bins=80)
+model = resolve(entry, SourceSettings(source="hub", hub_timeout={HUB_TIMEOUT}))
 print(model.origin, model.path)
 """
 
@@ -130,8 +139,7 @@ print(model.origin, model.path)
 
 def test_a_first_download_brings_the_whole_model_and_nothing_else(hub: LoopbackHub, cache: Path) -> None:
     found = resolve(ENTRY, "hub", cache_dir=cache, endpoint=hub.endpoint)
-    assert (found.model_id, found.label, found.demo, found.origin) == ("small", "small", False, "hub")
-    assert found.mel_bins == 80
+    assert (found.label, found.demo, found.reason, found.origin) == ("small", False, "", "hub")
     assert same_files(found.path, hub)
     assert len(hub.downloads("model.bin")) == 1
     assert {asked.name for asked in hub.asked} == {*hub.repos[REPO], "main"}
@@ -293,10 +301,13 @@ def test_auto_falls_back_to_the_demo_with_a_warning(
 ) -> None:
     where = unreachable(hub, how)
     found = resolve(ENTRY, "auto", cache_dir=cache, **where)
-    assert (found.demo, found.label, found.model_id, found.path) == (True, DEMO_LABEL, "small", demo_path())
-    assert where["endpoint"] in found.reason
+    assert (found.demo, found.label, found.origin, found.path) == (True, DEMO_LABEL, "demo", demo_path())
+    assert found.reason.startswith(
+        "small is not here, since the model hub cannot be reached: demo-whisper serves in its"
+    )
+    assert where["endpoint"] not in found.reason, "callers are told nothing of the inside"
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING and r.name.startswith("stt_ai")]
-    assert [w for w in warnings if w.startswith("DEMO MODEL IN USE instead of small") and found.reason in w]
+    assert [w for w in warnings if w.startswith("DEMO MODEL IN USE instead of small") and where["endpoint"] in w]
 
 
 # A hub that answers, but refuses
@@ -416,8 +427,9 @@ def test_offline_mode_uses_the_cache_and_asks_nobody(hub: LoopbackHub, cache: Pa
 
 @needs_demo
 def test_the_demo_is_unmistakable_and_asks_nobody(hub: LoopbackHub) -> None:
-    found = SourceSettings(source="demo", endpoint=hub.endpoint).resolve(ENTRY.model_copy(update={"mel_bins": 128}))
-    assert (found.demo, found.label, found.origin, found.model_id) == (True, "demo-whisper", "demo", "small")
+    found = resolve(ENTRY.model_copy(update={"mel_bins": 128}), "demo", endpoint=hub.endpoint)
+    assert (found.demo, found.label, found.origin) == (True, "demo-whisper", "demo")
+    assert "this service runs on synthetic models" in found.reason
     assert hub.asked == []
 
 
@@ -441,7 +453,7 @@ def test_settings_resolve_and_refuse_what_they_do_not_know(hub: LoopbackHub, cac
     settings = SourceSettings.model_validate(
         {"source": "hub", "cache_dir": str(cache), "endpoint": hub.endpoint, "hub_timeout": HUB_TIMEOUT}
     )
-    assert settings.resolve(ENTRY).origin == "hub"
+    assert speech_models.resolve(ENTRY, settings).origin == "hub"
     for wrong in ({"sorce": "hub"}, {"source": "net"}, {"endpoint": "localhost"}, {"hub_timeout": 0}):
         with pytest.raises(ValidationError):
             SourceSettings.model_validate(wrong)

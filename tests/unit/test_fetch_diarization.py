@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from huggingface_hub import constants
 
 from stt_ai.errors import ModelUnavailable
-from stt_ai.models.diarization import DEMO_LABEL, resolve
+from stt_ai.models.diarization import DEMO_LABEL, PACKAGED_LABEL, PipelineName, resolve
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
+from stt_ai.models.packaged import PACKAGED
 from tests.unit.hub_support import LoopbackHub
 
 TOKEN = "hf_aSecretThatMustNotBeLogged"
@@ -59,6 +61,7 @@ def _only_the_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delitem(PACKAGED, PACKAGED_LABEL, raising=False)
     huggingface_hub.close_session()
     yield
     huggingface_hub.close_session()
@@ -91,12 +94,12 @@ def files_under(folder: Path) -> set[str]:
 def test_a_pipeline_that_holds_its_models_arrives_whole_and_once(hub: LoopbackHub, asking: Any, source: Source) -> None:
     found = resolve("community-1", asking(source))
     assert (found.label, found.demo, found.origin, found.parts) == ("community-1", False, "hub", {})
-    assert files_under(found.config.parent) == set(COMMUNITY_FILES) - {"embedding/README.md"}
-    for name in files_under(found.config.parent):
-        assert (found.config.parent / name).read_bytes() == COMMUNITY_FILES[name]
+    assert files_under(found.path) == set(COMMUNITY_FILES) - {"embedding/README.md"}
+    for name in files_under(found.path):
+        assert (found.path / name).read_bytes() == COMMUNITY_FILES[name]
     asked = len(hub.asked)
     again = resolve("community-1", asking(source))
-    assert (again.config, again.origin) == (found.config, "cache")
+    assert (again.path, again.origin) == (found.path, "cache")
     assert len(hub.asked) == asked
 
 
@@ -106,14 +109,14 @@ def test_a_pipeline_of_several_repositories_brings_them_all(hub: LoopbackHub, as
     for part, folder in found.parts.items():
         assert (folder / "pytorch_model.bin").read_bytes() == hub.repos[part]["pytorch_model.bin"]
     asked = len(hub.asked)
-    assert resolve("3.1", asking()) == found.__class__(found.config, "3.1", False, "cache", found.parts)
+    assert resolve("3.1", asking()) == replace(found, origin="cache")
     assert len(hub.asked) == asked
 
 
 @pytest.mark.parametrize("source", ["hub", "auto"])
 @pytest.mark.parametrize("name", ["community-1", "3.1"])
 def test_without_a_token_the_sentence_says_what_to_do(
-    hub: LoopbackHub, asking: Any, name: str, source: Source, caplog: pytest.LogCaptureFixture
+    hub: LoopbackHub, asking: Any, name: PipelineName, source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.token = TOKEN
     with pytest.raises(ModelUnavailable) as raised:
@@ -165,7 +168,7 @@ def test_a_local_folder_comes_before_the_hub(hub: LoopbackHub, asking: Any, tmp_
         (local / name).write_bytes(content)
     settings, folder = (asking(), local) if kind == "folder" else (asking(local_dir=local.parent), None)
     found = resolve("community-1", settings, folder)
-    assert (found.config, found.origin) == (local / "config.yaml", "folder")
+    assert (found.path, found.origin) == (local, "folder")
     (local / "plda/plda.npz").unlink()
     with pytest.raises(ModelUnavailable, match=r"has no plda\.npz; mend or remove that folder"):
         resolve("community-1", settings, folder)
@@ -188,8 +191,9 @@ def test_auto_falls_back_to_the_demo_with_a_warning(
     hub.status = 503
     found = resolve("community-1", asking("auto"))
     assert (found.label, found.demo, found.origin) == (DEMO_LABEL, True, "demo")
-    assert found.config == demo_path("diarization", "config.yaml") / "config.yaml"
-    assert f"DEMO MODEL IN USE instead of {COMMUNITY}" in caplog.text
+    assert found.path == demo_path("diarization", "config.yaml")
+    assert found.reason.startswith("community-1 is not here, since the model hub cannot be reached: demo-diarization")
+    assert "DEMO MODEL IN USE instead of community-1" in caplog.text
 
 
 @needs_demo

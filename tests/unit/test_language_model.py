@@ -213,8 +213,8 @@ def test_a_model_in_shards_arrives_whole_and_once_and_answers(
     hub.repos[REPOSITORY]["pytorch_model.bin"] = b"not wanted"
     found = resolve(REPOSITORY, settings(hub, tmp_path))
     assert (found.label, found.demo, found.origin) == ("qwen2.5-1.5b-instruct", False, "hub")
-    assert {path.name for path in found.folder.iterdir()} == {path.name for path in sharded.iterdir()}
-    assert answer(LanguageModel(found.folder, threads=1), question()) == answer(model, question())
+    assert {path.name for path in found.path.iterdir()} == {path.name for path in sharded.iterdir()}
+    assert answer(LanguageModel(found.path, threads=1), question()) == answer(model, question())
     asked = len(hub.asked)
     assert resolve(REPOSITORY, settings(hub, tmp_path)).origin == "cache"
     assert len(hub.asked) == asked
@@ -247,7 +247,7 @@ def test_without_a_hub_the_demo_writes_and_says_so(
     hub.status = 503
     found = resolve(REPOSITORY, settings(hub, tmp_path, "auto"))
     assert (found.label, found.demo) == (DEMO_LABEL, True)
-    assert f"DEMO MODEL IN USE instead of {REPOSITORY}" in caplog.text
+    assert "DEMO MODEL IN USE instead of qwen2.5-1.5b-instruct" in caplog.text
     with pytest.raises(ModelUnavailable, match="cannot be had"):
         resolve(REPOSITORY, settings(hub, tmp_path, "hub"))
 

@@ -16,7 +16,7 @@ import stt_ai.models
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.silero import SpeechDetector, VoiceDetector
 from stt_ai.engines.whisper import WhisperEngine
-from stt_ai.models.fetch import DEMO_WINDOW_S
+from stt_ai.models.speech_models import DEMO_WINDOW_S
 from stt_ai.speech import windows
 from stt_ai.speech.endpointing import FRAME
 from stt_ai.streaming.config import LiveConfig

