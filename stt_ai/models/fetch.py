@@ -79,13 +79,13 @@ class ResolvedModel:
     variable_length: bool = False
     translates: bool = False
 
-    def loaded(self, gpu: GpuInfo = GpuInfo()) -> LoadedModel:
+    def loaded(self, gpu: GpuInfo | None = None) -> LoadedModel:
         """What callers are told of it once it is in memory."""
         return LoadedModel(
             self.label,
             self.demo,
             self.window_s,
-            gpu,
+            gpu or GpuInfo(),
             translates=self.translates,
             variable_length=self.variable_length,
             origin=self.origin,
