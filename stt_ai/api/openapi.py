@@ -13,6 +13,7 @@ DESCRIPTION = (
     "Speech to text over HTTP. Send your API key as `Authorization: Bearer YOUR_API_KEY`; without one, a few "
     "transcriptions a day are free. One credit, or one free minute, pays for each minute of audio that is begun; a "
     "request that fails costs nothing. "
+    "`warnings` of an answer say what of the recording is missing, or that another model wrote it than was asked for. "
     "Errors of every kind are JSON: `error` says what to do, `code` is for programs, "
     "`request_id` is also in the header `X-Request-ID` of every response."
 )

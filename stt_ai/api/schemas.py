@@ -34,7 +34,14 @@ class UsageBody(Shape):
 
 
 class WarningBody(Shape):
-    code: str = Field(description="Stable, in snake_case.", examples=["audio_missing"])
+    code: str = Field(
+        description=(
+            "Stable; there may be more. About the audio: `audio_missing`, `audio_damaged`, `timestamps_repaired`, "
+            "`channels_cancelled`, `silent_track_skipped`, `quiet`. About the service: `model_substituted`, "
+            "`demo_model`, `diarization_substituted`, `demo_diarization`."
+        ),
+        examples=["audio_missing"],
+    )
     message: str = Field(description="One sentence for people.")
     start: float | None = Field(None, ge=0, description="Seconds; absent where the whole recording is concerned.")
     end: float | None = Field(None, ge=0, description="Seconds.")

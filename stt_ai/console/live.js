@@ -24,6 +24,7 @@ async function talk() {
   const microphone = new Microphone({ onLevel: (loud) => level.hear(loud) });
   running = { microphone, begun: 0, lost: false, stopping: false };
   const finals = [];
+  let warnings;
   const ticking = setInterval(elapsed, 500);
   reset();
   button(true);
@@ -37,7 +38,8 @@ async function talk() {
         running.begun ||= Date.now();
         running.lost = false;
         elapsed();
-        if (event.warnings) $("live-serving").textContent = event.warnings.map(({ message }) => message).join(" ");
+        warnings = event.warnings;
+        if (warnings) $("live-serving").textContent = warnings.map(({ message }) => message).join(" ");
       } else if (event.type === "reconnecting") {
         running.lost = true;
         state("The connection broke. Connecting again…");
@@ -54,7 +56,7 @@ async function talk() {
     guess("");
     button(false);
     state(seconds ? `Stopped after ${clock(seconds)}` : "Ready when you are");
-    if (finals.length) offer(finals, seconds);
+    if (finals.length) offer(finals, seconds, warnings);
     spent();
   }
 }
@@ -114,11 +116,11 @@ function button(on) {
 }
 
 /** What was heard, as if it were a file's. */
-function offer(finals, seconds) {
+function offer(finals, seconds, warnings) {
   const segments = finals.map(({ text, start, end, words }) => ({ text, start, end, words: words ?? [] }));
   const duration = Math.max(seconds, segments.at(-1).end);
   const text = finals.map((final) => final.text).join(" ");
-  const body = { text, language: finals[0].language, duration, segments, speakers: [] };
+  const body = { text, language: finals[0].language, duration, segments, speakers: [], warnings };
   $("live-exports").replaceChildren(...exportButtons(body, "live"));
   $("live-exports").hidden = false;
 }

@@ -36,6 +36,7 @@ describe("a live stream", { concurrency: 4 }, () => {
     checkWhole(events);
     assert.equal(events[0].type, "ready");
     assert.equal(events[0].session_id, stream.sessionId);
+    assert.deepEqual(events[0].warnings.map(({ code }) => code), ["demo_model"]);
     assert.ok(events.some(({ type, text }) => type === "partial" && text === "w0 w1"));
   });
 
