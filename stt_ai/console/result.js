@@ -38,7 +38,7 @@ export function show(file, body) {
 function warning({ message, start, end }) {
   if (start === undefined) return h("li", {}, message);
   const name = end === undefined ? clock(start) : `${clock(start)} to ${clock(end)}`;
-  const jump = { type: "button", class: "at", "aria-label": `Play from ${clock(start)}`, onclick: () => player.seek(start, true) };
+  const jump = { type: "button", class: "at", "aria-label": `Play ${name}`, onclick: () => player.seek(start, true) };
   return h("li", {}, message, " ", h("button", jump, name));
 }
 

@@ -63,6 +63,7 @@ def page(tab: Page, service: Service) -> Iterator[Page]:
 
 def test_a_visitor_signs_up_and_the_key_is_kept_only_while_wanted(page: Page, service: Service) -> None:
     usable(page, "start")
+    assert "demo model" in page.text("#serving") and not page.evaluate("document.querySelector('.notice')")
     page.click(".top a[href='#account']")
     usable(page, "signing up")
     page.write("#account [name=name]", HOSTILE)
@@ -90,6 +91,8 @@ def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads:
     file.write_bytes(TALK.read_bytes())
     transcribe(page, file)
     assert page.text("#result-name") == file.name
+    assert page.evaluate("document.querySelectorAll('#warnings li').length") == 1
+    assert page.text("#speakers .serving") == "Speaker names come from a demo model and may be wrong."
     voices = page.evaluate(
         "[...document.querySelectorAll('.by b')].map((b) => [b.textContent, getComputedStyle(b).color])"
     )
