@@ -1,5 +1,8 @@
 // Cuts words into subtitle cues that fit a screen, as the service does (stt_ai/speech/cues.py says why).
 
+import { readingSeconds } from "./pacing.js";
+import { cells, combines, mayBreak } from "./scripts.js";
+
 export const LINE_WIDTH = 42;
 const MAX_SECONDS = 7;
 const MIN_MS = 200;
@@ -8,14 +11,8 @@ const PAUSE_SECONDS = 2;
 
 const SENTENCE_END = /[.!?…。！？۔।]$/u;
 const CLAUSE_END = /[,;:–—、，；：،]$/u;
-const CLOSING = new Set(".,;:!?…%)]}»”’\"'。、，！？；：」』）】〉》〕ーっッ々");
-const COMBINES = /^[\p{M}\u200d\ufe0e\ufe0f]/u;
 const BLANK = /[\s\x1c-\x1f\x85]/; // eslint-disable-line no-control-regex
 const BLANKS = new RegExp(`${BLANK.source}+`);
-const SPACELESS = [
-  [0x0e00, 0x109f], [0x1780, 0x17ff], [0x2e80, 0x31ff], [0x3400, 0x9fff], [0xf900, 0xfaff], [0xff00, 0xffef],
-  [0x20000, 0x3ffff],
-];
 
 /** Text without control characters. */
 export function clean(text) {
@@ -27,17 +24,22 @@ export const split = (text) => text.split(BLANKS).filter(Boolean);
 /** Tokens {characters, spaced, start, end}: text that no line break divides. */
 export function tokensOf(words, width) {
   const joined = [];
-  for (const token of words.flatMap(pieces)) {
-    const last = joined.at(-1);
-    if (last && !token.spaced && !mayBreak(last.characters.at(-1), token.characters[0])) {
-      last.characters.push(...token.characters);
-      last.end = Math.max(last.end, token.end);
-    } else joined.push(token);
+  for (const run of runs(words.flatMap(pieces))) {
+    const characters = run.flatMap((piece) => piece.characters);
+    let position = 0;
+    for (const piece of run) {
+      const [last, length] = [joined.at(-1), piece.characters.length];
+      if (position && !mayBreak(characters, position)) {
+        last.characters.push(...piece.characters);
+        last.end = Math.max(last.end, piece.end);
+      } else joined.push(piece);
+      position += length;
+    }
   }
   return joined.flatMap((token) => splitLong(token, width));
 }
 
-/** Tokens cue by cue; `prefix` characters are taken on each first line. */
+/** Tokens cue by cue; `prefix` cells are taken on each first line. */
 export function group(tokens, prefix) {
   const groups = [];
   for (let first = 0; first < tokens.length; ) {
@@ -54,17 +56,21 @@ export function toCue(tokens, speaker, prefix) {
   return { lines: layout(tokens, prefix), start: ms(tokens[0].start), end: ms(end), speaker };
 }
 
-/** Times that never overlap or run backwards, none longer than the limit or, if avoidable, empty. */
+/** Times that never overlap or run backwards, none longer than the limit or, if avoidable, too short to be read. */
 export function settleTimes(cues, duration) {
   const starts = [];
   for (const cue of cues) starts.push(starts.length ? Math.max(cue.start, starts.at(-1) + FRAME_MS) : cue.start);
   return cues.map((cue, index) => {
     const start = starts[index];
-    let end = Math.min(Math.max(cue.end, start + MIN_MS), start + MAX_SECONDS * 1000);
+    let end = Math.min(Math.max(cue.end, start + minMs(cue)), start + MAX_SECONDS * 1000);
     if (index + 1 < cues.length) end = Math.min(end, starts[index + 1]);
     else if (start < ms(duration)) end = Math.min(end, ms(duration));
     return { ...cue, start, end };
   });
+}
+
+function minMs(cue) {
+  return Math.max(MIN_MS, ms(readingSeconds(cue.lines.reduce((sum, line) => sum + cells([...line]), 0))));
 }
 
 function layout(tokens, prefix) {
@@ -91,13 +97,14 @@ function pieces(word) {
   });
 }
 
-function mayBreak(before, after) {
-  return (spaceless(before) || spaceless(after)) && !CLOSING.has(after) && !COMBINES.test(after);
-}
-
-function spaceless(character) {
-  const point = character.codePointAt(0);
-  return SPACELESS.some(([first, last]) => first <= point && point <= last);
+// Pieces that no blank divides.
+function runs(all) {
+  const found = [];
+  for (const piece of all) {
+    if (piece.spaced || !found.length) found.push([]);
+    found.at(-1).push(piece);
+  }
+  return found;
 }
 
 function splitLong(token, most) {
@@ -106,9 +113,7 @@ function splitLong(token, most) {
   let { characters, spaced } = token;
   let done = 0;
   while (characters.length) {
-    let cut = Math.min(most, characters.length);
-    while (cut > 1 && cut < characters.length && (COMBINES.test(characters[cut]) || characters[cut - 1] === "\u200d")) cut--;
-    cut = cut > 1 || characters.length <= most ? cut : most;
+    const cut = cutOf(characters, most);
     const start = token.start + each * done;
     done += cut;
     parts.push({ characters: characters.slice(0, cut), spaced, start, end: token.start + each * done });
@@ -117,12 +122,22 @@ function splitLong(token, most) {
   return parts;
 }
 
+// How many characters go on a line of `width` cells, to the end of a syllable where possible.
+function cutOf(characters, width) {
+  let [used, most] = [0, 0];
+  while (most < characters.length && used + cells([characters[most]]) <= width) used += cells([characters[most++]]);
+  if (most === characters.length) return most;
+  for (let cut = most; cut > Math.floor(most / 2); cut--) if (mayBreak(characters, cut)) return cut;
+  for (let cut = most; cut > 1; cut--) if (!combines(characters[cut]) && characters[cut - 1] !== "\u200d") return cut;
+  return most;
+}
+
 function capacity(tokens, first, prefix) {
   let [used, line] = [prefix, 1];
   for (let index = first; index < tokens.length; index++) {
     const token = tokens[index];
-    let needed = token.characters.length + (token.spaced && index > first ? 1 : 0);
-    if (used + needed > LINE_WIDTH) [used, line, needed] = [0, line + 1, token.characters.length];
+    let needed = cells(token.characters) + (token.spaced && index > first ? 1 : 0);
+    if (used + needed > LINE_WIDTH) [used, line, needed] = [0, line + 1, cells(token.characters)];
     const tooLong = token.end - tokens[first].start > MAX_SECONDS;
     const pause = index > first && token.start - tokens[index - 1].end >= PAUSE_SECONDS;
     if (index > first && (line > 2 || tooLong || pause)) return index - first;
@@ -136,7 +151,7 @@ function bestCut(tokens, first, count) {
   let [best, bestScore, used] = [count, -Infinity, 0];
   for (let taken = 1; taken <= count; taken++) {
     const [last, following] = [tokens[first + taken - 1], tokens[first + taken]];
-    used += last.characters.length + (last.spaced && taken > 1 ? 1 : 0);
+    used += cells(last.characters) + (last.spaced && taken > 1 ? 1 : 0);
     let score = used / total;
     if (ends(last, SENTENCE_END)) score += 0.7;
     else if (ends(last, CLAUSE_END)) score += 0.4;
@@ -151,7 +166,7 @@ function bestCut(tokens, first, count) {
 const ends = (token, pattern) => pattern.test(token.characters.at(-1));
 
 function width(tokens) {
-  const all = tokens.reduce((sum, token) => sum + token.characters.length + (token.spaced ? 1 : 0), 0);
+  const all = tokens.reduce((sum, token) => sum + cells(token.characters) + (token.spaced ? 1 : 0), 0);
   return all - (tokens[0]?.spaced ? 1 : 0);
 }
 

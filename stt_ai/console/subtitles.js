@@ -1,6 +1,8 @@
 // A JSON answer as the service's other formats, so that nobody pays twice for one file.
 
 import { LINE_WIDTH, clean, group, settleTimes, split, toCue, tokensOf } from "./cues.js";
+import { spread } from "./pacing.js";
+import { cells } from "./scripts.js";
 import { spelled } from "./words.js";
 
 const SRT_SAFE = { "<": "‹", ">": "›", "{": "(", "}": ")", "\\": "⧵" };
@@ -45,9 +47,12 @@ export function toTxt(body) {
 export const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
 
 function cues(body, named) {
-  const all = spelled(body).flatMap(({ speaker, words }) => {
-    const prefix = named ? [...label(speaker)].length : 0;
-    return group(tokensOf(words, LINE_WIDTH - prefix), prefix).map((tokens) => toCue(tokens, speaker, prefix));
+  const segments = spelled(body).filter(({ words }) => words.length);
+  const all = segments.flatMap(({ speaker, words }, index) => {
+    const prefix = named ? cells([...label(speaker)]) : 0;
+    const end = segments[index + 1]?.words[0].start ?? body.duration;
+    const tokens = spread(tokensOf(words, LINE_WIDTH - prefix), end);
+    return group(tokens, prefix).map((shown) => toCue(shown, speaker, prefix));
   });
   return settleTimes(all, body.duration);
 }

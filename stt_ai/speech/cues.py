@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from stt_ai.speech.pacing import Token, reading_seconds
+from stt_ai.speech.scripts import cells, combines, may_break
 from stt_ai.types import Word
 
 LINE_WIDTH = 42
@@ -16,17 +18,6 @@ PAUSE_SECONDS = 2.0
 
 _SENTENCE_END = tuple(".!?…。!?۔।")
 _CLAUSE_END = tuple(",;:–—、，；：،")
-_CLOSING = frozenset(".,;:!?…%)]}»”’\"'。、，！？；：」』）】〉》〕ーっッ々")
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """Text that no line break divides. ``spaced``: a blank stands before it. Times are seconds."""
-
-    text: str
-    spaced: bool
-    start: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +31,22 @@ class Cue:
 
 
 def tokens_of(words: Iterable[Word], width: int) -> list[Token]:
-    """The words as tokens of at most ``width`` characters; pieces without a blank between them hold together."""
+    """The words as tokens of at most ``width`` cells; pieces without a blank between them hold together."""
     joined: list[Token] = []
-    for word in words:
-        for token in _pieces(word):
-            if joined and not token.spaced and not _may_break(joined[-1].text, token.text):
+    for run in _runs(piece for word in words for piece in _pieces(word)):
+        text, position = "".join(piece.text for piece in run), 0
+        for piece in run:
+            if position and not may_break(text, position):
                 last = joined[-1]
-                joined[-1] = replace(last, text=last.text + token.text, end=max(last.end, token.end))
+                joined[-1] = replace(last, text=last.text + piece.text, end=max(last.end, piece.end))
             else:
-                joined.append(token)
+                joined.append(piece)
+            position += len(piece.text)
     return [piece for token in joined for piece in _split_long(token, width)]
 
 
 def group(tokens: Sequence[Token], prefix: int = 0) -> Iterator[tuple[Token, ...]]:
-    """Tokens cue by cue, cut where the sense allows; ``prefix`` characters are taken on each first line."""
+    """Tokens cue by cue, cut where the sense allows; ``prefix`` cells are taken on each first line."""
     first = 0
     while first < len(tokens):
         count = _capacity(tokens, first, prefix)
@@ -82,13 +75,14 @@ def layout(tokens: Sequence[Token], prefix: int = 0) -> tuple[str, ...]:
 
 
 def settle_times(cues: Sequence[Cue], duration: float) -> list[Cue]:
-    """The cues with times that never overlap or run backwards, none longer than the limit or, if avoidable, empty."""
+    """The cues with times that never overlap or run backwards, none longer than the limit or, if avoidable, too
+    short to be read."""
     starts: list[int] = []
     for cue in cues:
         earliest = starts[-1] + _ms(FRAME_SECONDS) if starts else 0
         starts.append(max(cue.start, earliest))
     ends = [
-        min(max(cue.end, start + _ms(MIN_SECONDS)), start + _ms(MAX_SECONDS))
+        min(max(cue.end, start + _min_ms(cue)), start + _ms(MAX_SECONDS))
         for cue, start in zip(cues, starts, strict=True)
     ]
     ends = [min(end, following) for end, (_, following) in zip(ends[:-1], pairwise(starts), strict=True)] + ends[-1:]
@@ -120,45 +114,43 @@ def _pieces(word: Word) -> Iterator[Token]:
         yield Token(part, number > 0 or text[0].isspace(), start, end)
 
 
-def _may_break(before: str, after: str) -> bool:
-    return (_is_spaceless(before[-1]) or _is_spaceless(after[0])) and not _holds_to_previous(after[0])
-
-
-def _holds_to_previous(char: str) -> bool:
-    return char in _CLOSING or char in "\u200d\ufe0e\ufe0f" or unicodedata.category(char).startswith("M")
-
-
-def _is_spaceless(char: str) -> bool:
-    """Of a script that sets no blanks between words: Thai to Tibetan, Burmese, Khmer, kana, Chinese characters."""
-    point = ord(char)
-    return (
-        0x0E00 <= point <= 0x109F
-        or 0x1780 <= point <= 0x17FF
-        or 0x2E80 <= point <= 0x31FF
-        or 0x3400 <= point <= 0x9FFF
-        or 0xF900 <= point <= 0xFAFF
-        or 0xFF00 <= point <= 0xFFEF
-        or 0x20000 <= point <= 0x3FFFF
-    )
+def _runs(pieces: Iterable[Token]) -> list[list[Token]]:
+    """Pieces that no blank divides."""
+    runs: list[list[Token]] = []
+    for piece in pieces:
+        if piece.spaced or not runs:
+            runs.append([])
+        runs[-1].append(piece)
+    return runs
 
 
 def _split_long(token: Token, width: int) -> Iterator[Token]:
-    """Cuts a token at ``width``, never between a character and what combines with it."""
+    """Cuts a token at ``width`` cells, never between a character and what combines with it."""
     text, spaced, done = token.text, token.spaced, 0
     per_character = (token.end - token.start) / len(text)
     while text:
-        cut = min(width, len(text))
-        while 1 < cut < len(text) and (_combines(text[cut]) or text[cut - 1] == "\u200d"):
-            cut -= 1
-        cut = cut if cut > 1 or len(text) <= width else width
+        cut = _cut(text, width)
         start = token.start + per_character * done
         done += cut
         yield Token(text[:cut], spaced, start, token.start + per_character * done)
         text, spaced = text[cut:], False
 
 
-def _combines(char: str) -> bool:
-    return char in "\u200d\ufe0e\ufe0f" or unicodedata.category(char).startswith("M")
+def _cut(text: str, width: int) -> int:
+    """How many characters of ``text`` go on a line of ``width`` cells, to the end of a syllable where possible."""
+    used = most = 0
+    while most < len(text) and used + cells(text[most]) <= width:
+        used += cells(text[most])
+        most += 1
+    if most == len(text):
+        return most
+    for cut in range(most, most // 2, -1):
+        if may_break(text, cut):
+            return cut
+    for cut in range(most, 1, -1):
+        if not combines(text[cut]) and text[cut - 1] != "\u200d":
+            return cut
+    return most
 
 
 def _capacity(tokens: Sequence[Token], first: int, prefix: int) -> int:
@@ -166,9 +158,9 @@ def _capacity(tokens: Sequence[Token], first: int, prefix: int) -> int:
     used, line = prefix, 1
     for index in range(first, len(tokens)):
         token = tokens[index]
-        needed = len(token.text) + (token.spaced and index > first)
+        needed = cells(token.text) + (token.spaced and index > first)
         if used + needed > LINE_WIDTH:
-            used, line, needed = 0, line + 1, len(token.text)
+            used, line, needed = 0, line + 1, cells(token.text)
         too_long = token.end - tokens[first].start > MAX_SECONDS
         pause = index > first and token.start - tokens[index - 1].end >= PAUSE_SECONDS
         if index > first and (line > 2 or too_long or pause):
@@ -184,7 +176,7 @@ def _best_cut(tokens: Sequence[Token], first: int, count: int) -> int:
     best, best_score, used = count, float("-inf"), 0
     for taken in range(1, count + 1):
         last, following = tokens[first + taken - 1], tokens[first + taken]
-        used += len(last.text) + (last.spaced and taken > 1)
+        used += cells(last.text) + (last.spaced and taken > 1)
         score = used / total
         if last.text.endswith(_SENTENCE_END):
             score += 0.7
@@ -200,11 +192,15 @@ def _best_cut(tokens: Sequence[Token], first: int, count: int) -> int:
 
 
 def _width(tokens: Sequence[Token]) -> int:
-    return sum(len(token.text) + token.spaced for token in tokens) - (tokens[0].spaced if tokens else 0)
+    return sum(cells(token.text) + token.spaced for token in tokens) - (tokens[0].spaced if tokens else 0)
 
 
 def _spell(tokens: Sequence[Token]) -> str:
     return "".join((" " if token.spaced else "") + token.text for token in tokens).strip()
+
+
+def _min_ms(cue: Cue) -> int:
+    return _ms(max(MIN_SECONDS, reading_seconds(sum(map(cells, cue.lines)))))
 
 
 def _ms(seconds: float) -> int:

@@ -5,6 +5,8 @@ import re
 from itertools import groupby
 
 from stt_ai.speech.cues import LINE_WIDTH, Cue, clean, group, settle_times, to_cue, tokens_of
+from stt_ai.speech.pacing import spread
+from stt_ai.speech.scripts import cells
 from stt_ai.types import Transcript, TranscriptWarning
 
 # SubRip has no escapes: what players read as tags or as an arrow becomes a look-alike.
@@ -52,10 +54,12 @@ def _note(warning: TranscriptWarning) -> str:
 
 def _cues(transcript: Transcript, named: bool) -> list[Cue]:
     cues = []
-    for segment in transcript.segments:
-        prefix = len(_name(segment.speaker)) if named else 0
-        for tokens in group(tokens_of(segment.words, LINE_WIDTH - prefix), prefix):
-            cues.append(to_cue(tokens, segment.speaker, prefix))
+    segments = [segment for segment in transcript.segments if segment.words]
+    ends = [following.words[0].start for following in segments[1:]] + [transcript.duration]
+    for segment, end in zip(segments, ends, strict=False):
+        prefix = cells(_name(segment.speaker)) if named else 0
+        tokens = spread(tokens_of(segment.words, LINE_WIDTH - prefix), end)
+        cues += [to_cue(shown, segment.speaker, prefix) for shown in group(tokens, prefix)]
     return settle_times(cues, transcript.duration)
 
 

@@ -66,7 +66,7 @@ def test_whatever_the_files_name_is_there_and_from_no_other_host(client: TestCli
     [
         "/console/", "/console/nothing.js", "/console/__init__.py", "/console/index.html", "/console/sdk/package.json",
         "/console/../api/console.py", "/console/%2e%2e/api/console.py", "/console/..%2f..%2fpyproject.toml",
-        "/console//etc/passwd", "/console/sdk/..%5c..%5cbase.css", "/console/base.css%00", "/console/base.css/",
+        "/console//etc/passwd", "/console/sdk/..%5c..%5cbase.css", "/console/base.css%00", "/console/base.css//",
     ],
 )  # fmt: skip
 def test_nothing_but_the_files_can_be_had(client: TestClient, path: str) -> None:

@@ -33,7 +33,22 @@ SPELT = [
         "na\u00efve",
         "e\u0301e\u0301",
     ),
-    *("日本語", "です。", "ภาษาไทย", "“quoted”", "x" * 50, "👩\u200d🚀👩\u200d🚀", "New York", "\x07bell", "ﬁn\ufeff"),
+    *(
+        "日本語",
+        "です。",
+        "ภาษาไทย",
+        "เที่ยวเชียงใหม่",
+        "ສະບາຍດີປະເທດລາວ",
+        "မင်္ဂလာပါ",
+        "한국어",
+        "ｗｉｄｅ",
+        "“quoted”",
+        "x" * 50,
+        "👩\u200d🚀👩\u200d🚀",
+        "New York",
+        "\x07bell",
+        "ﬁn\ufeff",
+    ),
 ]
 MESSAGES = ["A part is missing.", "One --->\n\n two-->three.", " Much\t room "]
 HUNDREDTHS = st.none() | st.integers(0, 1_000_000).map(lambda n: n / 100)

@@ -1,10 +1,12 @@
 """Cues keep their limits and lose nothing, whatever the words; checked on what other libraries read."""
 
+import itertools
 import re
 import unicodedata
 
 import pysubs2
 import pytest
+import wcwidth
 import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,7 +147,7 @@ def test_txt_has_one_paragraph_a_speaker_turn_and_every_word(transcript: Transcr
 @unhurried
 @given(
     st.lists(
-        st.tuples(st.integers(1, 14), st.sampled_from(["", ",", "."]), st.floats(0, 4), st.floats(0.25, 2)),
+        st.tuples(st.integers(1, 14), st.sampled_from(["", ",", "."]), st.floats(0, 4), st.floats(0.65, 2)),
         min_size=1,
         max_size=40,
     )
@@ -220,7 +222,53 @@ def test_chinese_breaks_without_blanks_and_not_before_its_full_stop() -> None:
     lines = [line for _, _, lines in cues(to_vtt(transcript(Segment(tuple(words))))) for line in lines]
     assert "".join(lines) == text
     assert not any(line.startswith("。") for line in lines)
-    assert max(map(len, lines)) <= 42
+    assert max(map(len, lines)) <= 21
+
+
+WIDE_WORDS = st.lists(
+    st.sampled_from(["日本語", "です。", "漢", "ＡＢＣ", "한국어", " word", "👩", "ｱ"]), min_size=1, max_size=60
+)
+
+
+@unhurried
+@given(WIDE_WORDS, st.sampled_from([None, "Speaker 1"]))
+def test_no_line_takes_more_cells_than_a_screen_has(texts: list[str], speaker: str | None) -> None:
+    words = tuple(Word(text, n * 0.3, (n + 1) * 0.3, 0.9, 1, speaker) for n, text in enumerate(texts))
+    for spelled in (to_srt, to_vtt):
+        for _, _, lines in cues(spelled(transcript(Segment(words, speaker)))):
+            shown = [re.sub(r"^<v [^>]*>", "", line) for line in lines]
+            assert max(map(wcwidth.wcswidth, shown)) <= 42
+
+
+# Syllables between bars; a line may end at some of them, and nowhere else.
+THAI = "ประ|เทศ|ไทย|มี|ภา|ษา|ที่|สวย|งาม|และ|วัฒ|น|ธรรม|อัน|เก่า|แก่|เรา|ไป|เที่ยว|เมือง|เชียง|ใหม่|เมื่อ|วาน|นี้|หมา|เปลี่ยน|ใจ|"
+LAO = "ສະ|ບາຍ|ດີ|ປະ|ເທດ|ລາວ|ມີ|ພາ|ສາ|ທີ່|ງາມ|ເຮົາ|ໄປ|ໂຮງ|ຮຽນ|ມື້|ນີ້|"
+
+
+@pytest.mark.parametrize("syllables", [THAI, LAO])
+@given(data=st.data())
+def test_no_line_ends_inside_a_syllable(syllables: str, data: st.DataObject) -> None:
+    """Wherever the model cuts its words: its tokens know no syllables."""
+    text = syllables.replace("|", "") * 4
+    at = list(itertools.accumulate(map(len, (syllables * 4).split("|"))))
+    cuts = sorted({0, *data.draw(st.lists(st.integers(0, len(text)), max_size=120)), len(text)})
+    words = [Word(text[a:b], a * 0.05, b * 0.05, 0.9) for a, b in itertools.pairwise(cuts)]
+    lines = [line for _, _, lines in cues(to_vtt(transcript(Segment(tuple(words))))) for line in lines]
+    assert "".join(lines) == text
+    assert set(itertools.accumulate(map(len, lines))) <= set(at)
+    assert len(lines) < len(text) / 15
+
+
+def test_words_without_duration_are_shown_as_long_as_it_takes_to_read_them() -> None:
+    crowd = tuple(Word(f" word{index:02}", 5.0, 5.0, 0.9) for index in range(60))
+    later = Segment((Word(" Later.", 30.0, 31.0, 0.9),))
+    *shown, last = cues(to_vtt(transcript(Segment(crowd), later)))
+    assert last == (30.0, 31.0, ["Later."])
+    assert all(len("".join(lines).replace(" ", "")) / (end - start) <= 25.1 for start, end, lines in shown)
+    assert shown[0][0] == 5.0
+    # Where there is no room behind, the silence before has some.
+    shown = cues(to_vtt(transcript(Segment(crowd), Segment((Word(" Next.", 5.0, 6.0, 0.9),)))))[:-1]
+    assert shown[0][0] == 0.0 and shown[-1][1] <= 5.0
 
 
 def test_a_pause_ends_a_cue() -> None:
