@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stt_ai.errors import BadParameter
-from stt_ai.models.languages import ALIASES
+from stt_ai.models.languages import language_code
 from stt_ai.ports import Catalogue
 from stt_ai.types import MAX_SPEAKERS, TranscriptionRequest
 
@@ -60,14 +60,14 @@ def known_model(value: str, catalogue: Catalogue) -> str:
 
 
 def known_language(value: str, catalogue: Catalogue, model: str) -> str | None:
-    """The code in use for a code in any case, a code with a region (`es-MX`) or an English name; None: `auto`."""
-    wanted = value.lower()
-    if wanted == "auto":
+    """Return Whisper's code for whatever `language_code` takes, or None for `auto`. Raise `BadParameter`."""
+    if value.lower() == "auto":
         return None
-    found = _language_code(wanted, catalogue)
-    if found is None:
+    found = language_code(value)
+    if found is None or found not in dict(catalogue.languages()):
         raise BadParameter(
-            f"`language` is {quoted(value)}; it must be auto or a code that GET /v1/languages lists, such as en.",
+            f"`language` is {quoted(value)}; it must be auto, a code that GET /v1/languages lists, such as en, another "
+            "ISO 639 code or a tag such as pt-BR for one of these, or its English name.",
             "language",
         )
     able = [other.id for other in catalogue.models() if found in dict(catalogue.languages(other.id))]
@@ -79,15 +79,6 @@ def known_language(value: str, catalogue: Catalogue, model: str) -> str | None:
             beside="model",
         )
     return found
-
-
-def _language_code(wanted: str, catalogue: Catalogue) -> str | None:
-    languages = dict(catalogue.languages())
-    for candidate in (wanted, wanted.replace("_", "-").partition("-")[0]):
-        code = ALIASES.get(candidate, candidate)
-        if code in languages:
-            return code
-    return next((code for code, name in languages.items() if name == wanted), None)
 
 
 def boolean(name: str, value: str) -> bool:
