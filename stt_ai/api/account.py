@@ -27,6 +27,7 @@ from stt_ai.api.account_schemas import (
 )
 from stt_ai.api.billed import bearer_of
 from stt_ai.api.client_address import caller_of
+from stt_ai.api.content_encoding import decoded
 from stt_ai.api.openapi import failures, json_body
 from stt_ai.api.receiving import timely_body
 from stt_ai.api.services import ApiConfig
@@ -122,7 +123,8 @@ def key_of(request: Request) -> str:
 async def read_json(request: Request, shape: type[Body], config: ApiConfig) -> Body:
     """The body as ``shape``; an empty one is an empty object. Raises `BadRequest`s, read or unread."""
     data = bytearray()
-    async for piece in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
+    pieces = timely_body(request, config.upload_idle_timeout, config.min_upload_rate)
+    async for piece in decoded(pieces, request.headers.get("content-encoding")):
         data += piece
         if len(data) > MAX_BODY_BYTES:
             raise MalformedBody(f"The body is larger than the {MAX_BODY_BYTES} bytes that this takes.")

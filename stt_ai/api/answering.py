@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from stt_ai.api.context import current_record, current_request_id
 from stt_ai.api.disconnect import run_until_disconnect
 from stt_ai.api.errors import failure_response
 from stt_ai.api.parameters import Wish
+from stt_ai.api.query import Refusal, merged, query_fields
 from stt_ai.api.receiving import receive_form
 from stt_ai.api.services import Services
 from stt_ai.errors import BadParameter, SttError
@@ -30,13 +31,13 @@ W = TypeVar("W", bound=Wish)
 class Dialect(Generic[W]):
     """How one route speaks: the fields that it knows, what they mean, and how it answers.
 
-    ``render`` gives a media type and a body. ``refused``: fields that cannot be honoured, with the reason.
+    ``render`` gives a media type and a body. ``refusal``: why a field cannot be honoured, or None.
     """
 
     known: frozenset[str]
     parse: Callable[[Mapping[str, str]], W]
     render: Callable[[Transcript, W, str], tuple[str, str]]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refusal: Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,20 @@ async def received(
     services: Services, request: Request, arrival: Arrival, grant: Grant, dialect: Dialect[W]
 ) -> AsyncIterator[Received[W]]:
     """The file, which is deleted when the context is left, and what is asked of it. Raises as `receive_form`."""
-    known, parse, refused = dialect.known, dialect.parse, dialect.refused
+    known, refusal = dialect.known, dialect.refusal
+    query = query_fields(request.query_params, known, refusal)
 
-    def refuse_early(fields: Mapping[str, str]) -> None:
+    def refuse_early(form: Mapping[str, str]) -> None:
+        fields = merged(query, form)
         try:
-            parse(fields)
+            dialect.parse(fields)
         except BadParameter as error:
             if not error.beside or error.beside in fields:  # else what it goes with may come after the file
                 raise
 
-    reading = receive_form(request, arrival, grant, services.config, known, refuse_early, refused, services.meters)
+    reading = receive_form(request, arrival, grant, services.config, known, refuse_early, refusal, services.meters)
     async with reading as form:
-        wish = parse(form.fields)
+        wish = dialect.parse(merged(query, form.fields))
         current_record().model = wish.request.model
         yield Received(form.upload, wish, await grant.claim(fingerprint(form.sha256, wish)))
 

@@ -14,7 +14,7 @@ from stt_ai.api.console import console_routes
 from stt_ai.api.docs import docs_routes
 from stt_ai.api.early_answer import EarlyAnswer
 from stt_ai.api.errors import install_error_handlers
-from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext
+from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
 from stt_ai.api.openai_audio import openai_routes
 from stt_ai.api.openapi import DESCRIPTION
 from stt_ai.api.probes import probe_routes
@@ -69,6 +69,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(console_routes())
     install_error_handlers(app)
     # The last added is the outermost.
+    app.add_middleware(TrailingSlash)
     app.add_middleware(EarlyAnswer)
     app.add_middleware(LastResort)
     app.add_middleware(HeadAsGet)

@@ -55,7 +55,8 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
         (name, _kind(field), "required" if name in needed else field.get("default", ""), field.get("description", ""))
         for name, field in fields
     ]
-    rows += [_parameter(parameter) for parameter in operation.get("parameters", [])]
+    in_form = {name for name, _ in fields}
+    rows += [_parameter(other) for other in operation.get("parameters", []) if other["name"] not in in_form]
     if rows:
         parts.append(_table("Parameter Type Default Description", rows))
     answers = [

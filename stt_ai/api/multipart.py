@@ -1,13 +1,16 @@
 """Reads a multipart/form-data body as it comes, keeping nothing of the file. Knows no socket and no disk."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from urllib.parse import unquote
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
+from stt_ai.api.multipart_framing import MAX_PREAMBLE, Framing
+from stt_ai.api.spelling import field_name
 from stt_ai.errors import BadParameter, MalformedBody, MissingFile
 
 FILE = "file"
@@ -37,6 +40,10 @@ def boundary_of(content_type: str | None) -> bytes:
     return bytes(options[b"boundary"])
 
 
+_EXTENDED_NAME = re.compile(rb"filename\*=[^';]*'[^';]*'([^;\s]+)", re.IGNORECASE)
+"""As older HTTP clients spell names that are not ASCII (RFC 5987)."""
+
+
 @dataclass(slots=True)
 class _Part:
     name: str = ""
@@ -49,7 +56,7 @@ class FormReader:
     """Feed it the body; take the file's bytes from it as they come, and the fields at the end.
 
     ``known`` names the fields to keep: the last of several wins, all others are thrown away unread. Where the name ends
-    in `[]` all count, joined by commas. ``refused``: fields whose presence is a fault, and the sentence that says why.
+    in `[]` all count, joined by commas. ``refusal``: why a field of this name is a fault, or None.
     ``before_file`` is called with the fields so far when the file begins, and may raise to refuse early.
     """
 
@@ -58,14 +65,14 @@ class FormReader:
         boundary: bytes,
         known: frozenset[str],
         before_file: Callable[[Mapping[str, str]], object],
-        refused: Mapping[str, str] = MappingProxyType({}),
+        refusal: Callable[[str], str | None] = lambda name: None,
     ) -> None:
         self.fields: dict[str, str] = {}
         self.filename = ""
         self.file_seen = False
         self.file_bytes = 0
         self._known = known
-        self._refused = refused
+        self._refusal = refusal
         self._before_file = before_file
         self._others: list[str] = []
         self._parts = 0
@@ -75,6 +82,7 @@ class FormReader:
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
         self._pieces: list[bytes] = []
         self._bare_text: bytearray | None = None
+        self._framing = Framing(boundary)
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -96,12 +104,9 @@ class FormReader:
     def feed(self, data: bytes) -> list[bytes]:
         """The pieces of the file in ``data``. Raises `BadRequest`s."""
         self._fed += len(data)
-        self._pieces = []
-        try:
-            self._parser.write(data)
-        except FormParserError as error:
-            spelt_out = data.startswith(b"[object FormData]")
-            raise MalformedBody(NODE if spelt_out else f"The multipart form is broken. {HOW}") from error
+        self._write(self._framing.feed(data))
+        if len(self._framing.preamble) >= MAX_PREAMBLE and not self._framing.begun:
+            raise self._broken()
         if self._fed - self.file_bytes > MAX_FORM_BYTES:
             raise MalformedBody(f"The form holds too much besides the file{self._named()}. {HOW}")
         return self._pieces
@@ -110,12 +115,26 @@ class FormReader:
         """Says that the body is over. Raises `MalformedBody` when it was cut, `MissingFile` without a file."""
         if not self._fed:
             raise MissingFile(f"There is no file. {HOW}")
+        if not self._framing.begun:
+            raise self._broken()
+        self._write(self._framing.finish())
         if not self._ended:
             raise MalformedBody("The body ended in the middle of the multipart form. Send the whole of it.")
         if not self.file_seen or (not self.file_bytes and not self.filename):
             raise MissingFile(f"The form has no file{self._named()}. {HOW}")
         if self._bare_text is not None and self.file_bytes == len(self._bare_text) and _is_text(self._bare_text):
             raise MissingFile(f"The field `file` holds a line of text instead of a recording. {HOW}")
+
+    def _write(self, data: bytes) -> None:
+        self._pieces = []
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise self._broken() from error
+
+    def _broken(self) -> MalformedBody:
+        spelt_out = b"[object FormData]" in self._framing.preamble[:32]
+        return MalformedBody(NODE if spelt_out else f"The multipart form is broken. {HOW}")
 
     def _named(self) -> str:
         names = ", ".join(dict.fromkeys(name for name in self._others if name.isidentifier()))
@@ -136,17 +155,19 @@ class FormReader:
             self._part.has_type = True
         elif name == b"content-disposition":
             _, options = parse_options_header(value)
-            self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
+            self._part.name = field_name(options.get(b"name", b"").decode("utf-8", "replace"), self._known)
             if b"filename" in options:
                 self._part.filename = options[b"filename"].decode("utf-8", "replace")
+            elif extended := _EXTENDED_NAME.search(value):
+                self._part.filename = unquote(extended[1].decode("latin-1"))
 
     def _end_headers(self) -> None:
         part = self._part
         if not part.name:
             raise MalformedBody("A part of the form has no name.")
-        if part.name in self._refused:
-            raise BadParameter(self._refused[part.name], part.name)
         if part.name != FILE:
+            if reason := self._refusal(part.name):
+                raise BadParameter(reason, part.name)
             self._others.append(part.name)
             return
         if self.file_seen:

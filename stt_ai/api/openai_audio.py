@@ -68,7 +68,8 @@ def _dialect(services: Services, task: Task) -> Dialect[AudioWish]:
     def spell(transcript: Transcript, wish: AudioWish, request_id: str) -> tuple[str, str]:
         return render(transcript, wish, languages)
 
-    return Dialect(KNOWN[task], parse, spell, REFUSED if task is Task.TRANSCRIBE else {})
+    refused = REFUSED if task is Task.TRANSCRIBE else {}
+    return Dialect(KNOWN[task], parse, spell, refused.get)
 
 
 async def _serve(

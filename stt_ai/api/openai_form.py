@@ -5,7 +5,7 @@ from typing import Any
 from stt_ai.api.openai_names import DIARIZING, NAMES, able_models, stands_for
 from stt_ai.api.openai_parameters import FORMATS, GRANULARITIES, STREAMED
 from stt_ai.api.openai_schemas import AudioErrorBody, AudioText, DiarizedText, VerboseText
-from stt_ai.api.openapi import IDEMPOTENCY_KEY, STRICT, choice, failures, transcript_responses
+from stt_ai.api.openapi import IDEMPOTENCY_KEY, STRICT, choice, failures, in_query, transcript_responses
 from stt_ai.ports import Catalogue
 from stt_ai.types import Task
 
@@ -48,7 +48,7 @@ def audio_form(catalogue: Catalogue, default_model: str, task: Task) -> dict[str
     schema = {"type": "object", "required": ["file"], "properties": properties}
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
-        "parameters": [IDEMPOTENCY_KEY],
+        "parameters": [IDEMPOTENCY_KEY, *in_query(properties)],
     }
 
 

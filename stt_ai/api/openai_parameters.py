@@ -36,7 +36,6 @@ _REASONS = {
 REFUSED: Mapping[str, str] = {
     **{f"{name}{end}": reason for name, reason in _REASONS.items() for end in ("", "[]")},
     **{f"chunking_strategy[{n}]": _CHUNKS for n in ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")},
-    **{n: f"A list is sent as `{n}[]`, once for each of its items." for n in ("keywords", "timestamp_granularities")},
 }
 """Fields that are not quietly ignored: the answer would not be what was asked for."""
 

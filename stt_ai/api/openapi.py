@@ -144,7 +144,10 @@ def summary_request(max_characters: int) -> dict[str, Any]:
     schema = {"type": "object", "required": ["text"], "properties": properties}
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "parameters": [IDEMPOTENCY_KEY],
+        "parameters": [
+            IDEMPOTENCY_KEY,
+            *in_query({name: field for name, field in properties.items() if name != "text"}),
+        ],
     }
 
 
@@ -160,7 +163,10 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
         "language": {
             "type": "string",
             "default": "auto",
-            "description": "ISO 639-1 code, as GET /v1/languages lists them, or auto.",
+            "description": (
+                "Code of ISO 639 or tag that stands for one of those that GET /v1/languages lists (`es`, `spa`, "
+                "`es-MX`), its English name, or auto."
+            ),
             "examples": ["auto", "en", "es"],
         },
         "diarize": {"type": "boolean", "default": True, "description": "Tell speakers apart."},
@@ -189,8 +195,21 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
     schema = {"type": "object", "required": ["file"], "properties": properties}
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
-        "parameters": [IDEMPOTENCY_KEY],
+        "parameters": [IDEMPOTENCY_KEY, *in_query(properties)],
     }
+
+
+def in_query(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the fields of a body, but for the file, as parameters of the address, where they may stand too."""
+    return [
+        {"name": name, "in": "query", "required": False, "description": "As in the body.", "schema": _bare(field)}
+        for name, field in properties.items()
+        if field.get("format") != "binary"
+    ]
+
+
+def _bare(field: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in field.items() if key not in ("description", "default")}
 
 
 def json_body(shape: type[BaseModel]) -> dict[str, Any]:

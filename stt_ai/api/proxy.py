@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stt_ai.api.client_address import PEER
 from stt_ai.api.context import choose_request_id
 from stt_ai.api.flow import HoldBack
+from stt_ai.api.http_protocols import install
 
 # Ray Serve obeys these, whoever sends them: one leaves uploads hanging, the other picks the caller's own time limit.
 _INTERNAL = ("x-request-disconnect-disabled", "x-request-timeout-seconds")
@@ -53,5 +54,9 @@ class CleanHeaders:
 
 
 def middlewares() -> list[Middleware]:
-    """What Serve wraps its HTTP servers in, when `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names this function."""
+    """Return what Serve wraps its HTTP servers in, and prepare uvicorn for them.
+
+    Serve calls this before it starts one, since `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names it.
+    """
+    install()
     return [Middleware(HoldBack), Middleware(CleanHeaders, peer_header=peer_header())]

@@ -5,12 +5,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 
 from stt_ai.api.admission import Arrival, Grant
 from stt_ai.api.multipart import MAX_FORM_BYTES, FormReader, boundary_of
+from stt_ai.api.query import Refusal
 from stt_ai.api.services import ApiConfig
 from stt_ai.api.uploads import TemporaryUpload, refuse_without_room
 from stt_ai.errors import EmptyFile, FileTooLarge, MalformedBody, UploadTimeout
@@ -36,16 +36,16 @@ async def receive_form(
     config: ApiConfig,
     known: frozenset[str],
     before_file: Callable[[Mapping[str, str]], object],
-    refused: Mapping[str, str] = MappingProxyType({}),
+    refusal: Refusal,
     meters: Meters = NO_METERS,
 ) -> AsyncIterator[ReceivedForm]:
     """The form of ``request``; its file is deleted when the context is left.
 
     Raises `BadRequest`s, `FileTooLarge`, `StorageFull` and `ClientDisconnect`.
     """
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise MalformedBody("The body is compressed as a whole. Send it without Content-Encoding.")
-    reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file, refused)
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise MalformedBody("Uploads are not decompressed: send the form without `Content-Encoding`.")
+    reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file, refusal)
     if arrival.content_length is not None and arrival.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
         raise too_large(grant.max_file_bytes)
     refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))

@@ -43,7 +43,8 @@ def summary_routes(services: Services, summarizer: Summarizer, admission: Admiss
         Brief: two or three sentences. Detailed: paragraphs. Action items and bullet points: lines that begin with
         `- `. Whatever the text asks for is summarized and not done. With `stream`, server-sent events tell the
         summary while it is written: `delta` events hold its pieces, and a `summary` event the whole answer. A stream
-        that is left after its first piece counts; one that ends with an `error` event does not.
+        that is left after its first piece counts; one that ends with an `error` event does not. The body may be
+        compressed, with `Content-Encoding: gzip` or `deflate`.
         """
         return Deferred(lambda send: _serve(summarizer, admission, config, request, send))
 

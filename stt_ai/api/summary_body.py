@@ -1,12 +1,16 @@
 """The body of POST /v1/summarize, and every way in which it can be wrong."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
 from stt_ai.api.admission import Arrival
+from stt_ai.api.content_encoding import decoded
+from stt_ai.api.parameters import boolean, quoted
+from stt_ai.api.query import query_fields
 from stt_ai.api.receiving import timely_body
 from stt_ai.api.services import ApiConfig
 from stt_ai.errors import BadParameter, MalformedBody
@@ -15,6 +19,7 @@ from stt_ai.types import SummaryStyle
 BYTES_A_CHARACTER = 12
 """The most that JSON needs for one: two escapes."""
 _REST = 65_536
+_IN_QUERY = frozenset({"style", "stream"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ async def read_wanted(request: Request, arrival: Arrival, config: ApiConfig) -> 
     if arrival.content_length is not None and arrival.content_length > most:
         raise _too_long(limit)
     data = bytearray()
-    async for piece in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
+    pieces = timely_body(request, config.upload_idle_timeout, config.min_upload_rate)
+    async for piece in decoded(pieces, request.headers.get("content-encoding")):
         data += piece
         if len(data) > most:
             raise _too_long(limit)
@@ -41,7 +47,21 @@ async def read_wanted(request: Request, arrival: Arrival, config: ApiConfig) -> 
         raise MalformedBody('The body is not valid JSON. Send {"text": "…", "style": "brief"}.') from None
     if not isinstance(body, dict):
         raise MalformedBody('The body must be a JSON object: {"text": "…", "style": "brief"}.')
+    _take_query(query_fields(request.query_params, _IN_QUERY), body)
     return Wanted(_text(body.get("text"), limit), _style(body.get("style")), _stream(body.get("stream")))
+
+
+def _take_query(query: Mapping[str, str], body: dict[str, Any]) -> None:
+    """Add to ``body`` what the address asks for. Raise `BadParameter` where the two contradict each other."""
+    for name, text in query.items():
+        if not text.strip():
+            continue
+        value = boolean(name, text) if name == "stream" else text
+        if body.get(name) not in (None, value):
+            raise BadParameter(
+                f"`{name}` is {quoted(text)} in the address and another in the body; send it once.", name
+            )
+        body[name] = value
 
 
 def _text(value: Any, limit: int) -> str:

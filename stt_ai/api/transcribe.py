@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from stt_ai.api.openapi import transcript_responses, transcription_form
 from stt_ai.api.parameters import KNOWN, Asked, ResponseFormat, parse_parameters
 from stt_ai.api.rendering import PLAIN, transcript_body
 from stt_ai.api.services import Services
+from stt_ai.api.spelling import misspelling
 from stt_ai.types import Transcript
 
 
@@ -23,7 +25,7 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     def parse(fields: Mapping[str, str]) -> Asked:
         return parse_parameters(fields, catalogue, config.default_model)
 
-    dialect = Dialect(KNOWN, parse, render)
+    dialect = Dialect(KNOWN, parse, render, partial(misspelling, known=KNOWN))
 
     @router.post(
         "/v1/transcribe",
@@ -33,7 +35,10 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
         openapi_extra=transcription_form(catalogue, config.default_model),
     )
     async def transcribe(request: Request) -> Response:
-        """Upload an audio or video file; the answer is its transcript with the times of words."""
+        """Upload an audio or video file; the answer is its transcript with the times of words.
+
+        All parameters but the file may stand in the address instead: `?response_format=srt&language=es`.
+        """
         arrival = Arrival.of(request, config.trusted_proxies)
 
         async def serve(grant: Grant) -> Response:

@@ -58,7 +58,7 @@ def test_retry_after_is_whole_seconds_and_never_too_early(seconds: float, header
     ("method", "path", "status", "code"),
     [
         ("GET", "/nowhere", 404, "not_found"),
-        ("GET", "/v1/models/", 404, "not_found"),
+        ("GET", "/v1/models//", 404, "not_found"),
         ("GET", "/%00%0a", 404, "not_found"),
         ("POST", "/v1/models", 405, "method_not_allowed"),
         ("GET", "/v1/transcribe", 405, "method_not_allowed"),

@@ -78,3 +78,47 @@ def test_the_file_begins_only_when_the_fields_before_it_are_accepted() -> None:
 )
 def test_a_boundary_may_be_quoted_and_anywhere(header: str) -> None:
     assert boundary_of(header) == b"a b"
+
+
+BLANKS = st.text(" \t", max_size=5).map(str.encode)
+PREAMBLE = st.sampled_from([b"", b"\r\n", b"This is a multipart message.\r\n", b"--XyY\r\n", b"x--XyZ\r\n", b"\r\r\n"])
+
+
+@unhurried
+@given(preamble=PREAMBLE, blanks=BLANKS, content=CONTENT.filter(bool), cuts=st.lists(st.integers(0, 400), max_size=20))
+def test_a_preamble_and_blanks_behind_a_boundary_are_legal(
+    preamble: bytes, blanks: bytes, content: bytes, cuts: list[int]
+) -> None:
+    """RFC 2046, 5.1.1: `[preamble CRLF] dash-boundary transport-padding CRLF`."""
+    body, _ = form(("model", None, b"small"), ("file", "a.mp3", content), boundary=BOUNDARY)
+    padded = body.replace(b"--XyZ\r\n", b"--XyZ" + blanks + b"\r\n").replace(b"--XyZ--", b"--XyZ--" + blanks)
+    if content.count(b"--XyZ"):
+        padded = body
+    reader, got = read(preamble + padded, cuts)
+    assert (got, reader.fields, reader.filename) == (content, {"model": "small"}, "a.mp3")
+
+
+@pytest.mark.parametrize("cut", [1, 7, 4096])
+def test_a_body_without_its_boundary_is_refused_before_it_is_read_to_its_end(cut: int) -> None:
+    reader = FormReader(BOUNDARY.encode(), frozenset(), lambda fields: None)
+    fed = 0
+    with pytest.raises(BadRequest, match="broken"):
+        while fed < 1_000_000:
+            reader.feed(b"\r\n--XyY"[:cut].ljust(cut, b"x"))
+            fed += cut
+    assert fed < 100_000
+
+
+def test_a_file_name_may_be_spelled_as_older_clients_spell_it() -> None:
+    part = b"Content-Disposition: form-data; name=file; filename*=utf-8''gr%C3%B6%C3%9Fe.mp3\r\n\r\nsound\r\n"
+    reader, _ = read(b"--XyZ\r\n" + part + b"--XyZ--\r\n", [])
+    assert reader.filename == "größe.mp3"
+
+
+@pytest.mark.parametrize("name", ["words[]", "words", "words[0]", "words[12]"])
+def test_an_item_of_a_list_may_be_spelled_in_several_ways(name: str) -> None:
+    body, _ = form((name, None, b"one"), ("file", "a", b"sound"), ("words[]", None, b"two"), boundary=BOUNDARY)
+    reader = FormReader(BOUNDARY.encode(), frozenset({"words[]"}), lambda fields: None)
+    reader.feed(body)
+    reader.finish()
+    assert reader.fields == {"words[]": "one,two"}

@@ -229,7 +229,6 @@ VOICES, CHUNKS = "but not known by name", "found and cut by the service itself"
         (TRANSCRIPTIONS, "timestamp_granularities[]", "word", "verbose_json only"),
         (TRANSCRIPTIONS, "include[]", "logprobs", "log probabilities neither"),
         (TRANSCRIPTIONS, "include", "logprobs", "log probabilities neither"),
-        (TRANSCRIPTIONS, "timestamp_granularities", "word", "sent as `timestamp_granularities[]`"),
         (TRANSCRIPTIONS, "chunking_strategy", '{"type": "server_vad"}', CHUNKS),
         (TRANSCRIPTIONS, "chunking_strategy[type]", "server_vad", CHUNKS),
         (TRANSCRIPTIONS, "known_speaker_names[]", "agent", VOICES),
