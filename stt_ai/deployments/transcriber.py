@@ -17,7 +17,7 @@ from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare
 from stt_ai.deployments.tracing import current_span, export_spans, linked_batches, traced
 from stt_ai.engines.cores import share
 from stt_ai.engines.gpu import find_gpu
-from stt_ai.engines.scheduler import BatchScheduler
+from stt_ai.engines.scheduler import BatchScheduler, SchedulerStats
 from stt_ai.errors import SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import SourceSettings
@@ -93,8 +93,10 @@ Answer = WindowTranscript | Hypothesis
 class TranscriberDeployment:
     """Transcribes windows of all requests together, in batches.
 
-    Live speech has batches of its own. On a CPU each of its windows is alone, and while somebody speaks so is each of
-    a file: decoded together they take hardly less than one after another, and a live final would wait for them all.
+    Live speech has batches of its own. On a CPU it has a queue of its own as well, whose windows are decoded one by one
+    beside those of files: a live speaker never waits for a file's window, and the system shares the cores between the
+    two. While somebody speaks, each window of a file is alone too: decoded together they take hardly less than one
+    after another, and would keep the caches from live speech for longer.
     """
 
     def __init__(self, config: TranscriberConfig) -> None:
@@ -104,14 +106,21 @@ class TranscriberDeployment:
         self._live_until = 0.0
         self._busy, self._busy_with_live = BusyShare(), BusyShare()
         meters = process_meters()
-        self._scheduler: BatchScheduler[Job, Answer] = BatchScheduler(
-            linked_batches(counted_batches(self._run, meters, _seconds), _span, "transcriber batch"),
-            max_batch=config.max_batch,
-            max_queued_s=config.max_queued_s,
-            seconds=_seconds,
-            bucket=self._bucket,
-        )
-        watch_queue(meters, self._scheduler.stats)
+        run = linked_batches(counted_batches(self._run, meters, _seconds), _span, "transcriber batch")
+
+        def scheduler() -> BatchScheduler[Job, Answer]:
+            return BatchScheduler(
+                run,
+                max_batch=config.max_batch,
+                max_queued_s=config.max_queued_s,
+                seconds=_seconds,
+                bucket=self._bucket,
+            )
+
+        self._scheduler = scheduler()
+        self._live_scheduler = scheduler() if config.device == "cpu" else self._scheduler
+        self._schedulers = {self._scheduler, self._live_scheduler}
+        watch_queue(meters, self._stats)
         failure = self._loading.try_now()
         if failure is not None and config.preload:
             raise failure
@@ -121,7 +130,7 @@ class TranscriberDeployment:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
-        now = self._scheduler.stats()
+        now = self._stats()
         return {
             AUDIO_S: now.queued_seconds + now.running_seconds,
             PIECES: float(now.queued + now.running),
@@ -143,7 +152,7 @@ class TranscriberDeployment:
         deadline = time.monotonic() + within
         try:
             await self._loading.ready()
-            result = await self._scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
+            result = await self._live_scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
         except Unavailable:
             return None
         assert isinstance(result, Hypothesis)
@@ -155,11 +164,16 @@ class TranscriberDeployment:
         job = Job(Kind.TRANSCRIBE, samples, options, live=True, span=current_span())
         try:
             await self._loading.ready()
-            result = await self._scheduler.submit(job, priority=Priority.LIVE, key=key)
+            result = await self._live_scheduler.submit(job, priority=Priority.LIVE, key=key)
         except Unavailable as refusal:
             return refusal.with_traceback(None)
         assert isinstance(result, WindowTranscript)
         return result
+
+    def _stats(self) -> SchedulerStats:
+        """Return what waits and runs in both queues."""
+        first, *others = (queue.stats() for queue in self._schedulers)
+        return sum(others, first)
 
     def _bucket(self, job: Job) -> Hashable:
         now = time.monotonic()
@@ -186,13 +200,14 @@ class TranscriberDeployment:
             device=config.device,
             compute_type=config.compute_type,
             cpu_threads=cores.threads,
-            workers=cores.at_once,
+            workers=cores.at_once * len(self._schedulers),
             variable_length=model.variable_length,
             silence_s=None if model.demo else config.entry.silence_s,
         )
         for share_of_time in (self._busy, self._busy_with_live):
             share_of_time.places = cores.at_once
-        self._scheduler.at_once = cores.at_once
+        for queue in self._schedulers:
+            queue.at_once = cores.at_once
         return engine, model.loaded(find_gpu())
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
 from stt_ai.engines.batch_queue import BatchQueue, QueueFull, Ticket
@@ -47,6 +47,12 @@ class SchedulerStats:
     batch_sizes: tuple[tuple[int, int], ...]
     audio_seconds: float
     busy_seconds: float
+
+    def __add__(self, other: "SchedulerStats") -> "SchedulerStats":
+        """Return the sums of both; the batches of one size together."""
+        sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        sizes = Counter(dict(self.batch_sizes)) + Counter(dict(other.batch_sizes))
+        return SchedulerStats(**sums | {"batch_sizes": tuple(sorted(sizes.items()))})
 
     @property
     def batches(self) -> int:

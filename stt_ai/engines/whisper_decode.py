@@ -65,7 +65,7 @@ class Job:
 
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
     the window's text begins. ``spoken`` is the language of the speech, ``language`` that of the text. ``timed``: its
-    words are to be aligned.
+    words are to be aligned. ``draft``: it will be decoded again when more has been said.
     """
 
     row: int
@@ -78,6 +78,7 @@ class Job:
     prefix: tuple[int, ...] = ()
     timed: bool = True
     spoken: str = ""
+    draft: bool = False
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -90,7 +91,7 @@ class Job:
 
         It takes half of that, or what the prompt leaves of it where that is less.
         """
-        limit = token_limit(self.seconds)
+        limit = draft_token_limit(self.seconds) + len(self.prefix) if self.draft else token_limit(self.seconds)
         return min(2 * MAX_TOKENS, limit + max(limit, len(self.prompt)))
 
     @property
@@ -104,6 +105,14 @@ def token_limit(seconds: float) -> int:
     Scripts of which the tokenizer has learnt little, as those of India, take more: those attempts are `cut`.
     """
     return min(MAX_TOKENS, 50 + math.ceil(25 * seconds))
+
+
+def draft_token_limit(seconds: float) -> int:
+    """Return how many tokens the text of so much speech may take when a live speaker waits to see it.
+
+    Fast English takes some six a second. What loops on is stopped before it keeps the model for half a second.
+    """
+    return min(MAX_TOKENS, 12 + math.ceil(12 * seconds))
 
 
 def decode(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job], guards: Guards) -> list[Attempt]:

@@ -13,6 +13,8 @@ from stt_ai.speech.language import Languages, candidates, choose
 from stt_ai.speech.quiet import longest_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Piece, Samples, Task, Word
 
+MAX_DRAFT_COMPRESSION = 1.4
+"""Of a draft that was stopped. So short a loop is not as clear as those that `Guards` are made for."""
 MAX_UNSPOKEN_S = 2.0
 """Of sound without a word in a shortened window: after more of it the window is decoded again."""
 
@@ -42,15 +44,20 @@ class WindowDecoder:
         self._writer = Writer(model, guards)
 
     def texts(self, windows: Sequence[Window]) -> list[Decoded]:
-        """Return what was decoded of each window, without words."""
-        return self._believed(windows, self._decode, self._has_no_end)
+        """Return a draft of each window's text, decoded once and without words."""
+        frames = self._model.frames(windows[0][0], windows[0][1].language)
+        return self._decode(windows, frames, draft=True)
 
     def words(self, windows: Sequence[Window]) -> list[Decoded]:
         """Return what was decoded of each window with its words, timed where the options ask for it."""
         return self._believed(windows, self._decode_words, self._is_doubtful)
 
     def pieces(self, decoded: Decoded) -> tuple[Piece, ...]:
-        """Return what comes after the window's prefix."""
+        """Return what comes after the prefix in a window's draft; nothing where it repeats itself."""
+        attempt = decoded.attempt
+        loops = attempt.cut and attempt.compression_ratio > MAX_DRAFT_COMPRESSION
+        if loops or repeats_itself(attempt, self._guards):
+            return ()
         return self._writer.pieces(decoded.job, decoded.attempt)
 
     def _believed(
@@ -94,11 +101,11 @@ class WindowDecoder:
             one.words = trim_pauses(found, samples) if one.job.timed else found
         return decoded
 
-    def _decode(self, windows: Sequence[Window], frames: int) -> list[Decoded]:
+    def _decode(self, windows: Sequence[Window], frames: int, *, draft: bool = False) -> list[Decoded]:
         encoded = self._model.encode([samples for samples, _ in windows], frames)
         tables = self._languages(encoded, [options for _, options in windows])
         rivals = [
-            [self._job(row, window, code, once=self._is_trial(frames)) for code in candidates(table)]
+            [self._job(row, window, code, once=self._is_trial(frames), draft=draft) for code in candidates(table)]
             for row, (window, table) in enumerate(zip(windows, tables, strict=True))
         ]
         attempt_each(self._model, encoded, [job for jobs in rivals if len(jobs) > 1 for job in jobs])
@@ -120,7 +127,7 @@ class WindowDecoder:
                 tables[row] = table
         return tables
 
-    def _job(self, row: int, window: Window, code: str, *, once: bool) -> Job:
+    def _job(self, row: int, window: Window, code: str, *, once: bool, draft: bool) -> Job:
         """``once``: no second attempt at this length, however doubtful the first is."""
         samples, options = window
         temperatures = options.temperatures or (0.0,)
@@ -135,6 +142,7 @@ class WindowDecoder:
             before=self._model.before(options.prompt),
             prefix=options.prefix,
             timed=options.word_times,
+            draft=draft,
         )
 
 

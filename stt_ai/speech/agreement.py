@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from stt_ai.types import SAMPLE_RATE, Piece
 
-APART = round(0.8 * SAMPLE_RATE)
+APART = round(1.6 * SAMPLE_RATE)
 KEPT = 16
 
 
@@ -63,6 +63,18 @@ def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
         if left != right:
             return index
     return min(len(one), len(other))
+
+
+def prefix_distances(wanted: Sequence[str], found: Sequence[str]) -> list[int]:
+    """Return by how many words ``wanted`` differs from the first 0, 1, … of ``found`` (Levenshtein)."""
+    costs = [list(range(len(wanted) + 1))]
+    for word in found:
+        before = costs[-1]
+        row = [before[0] + 1]
+        for at, other in enumerate(wanted):
+            row.append(min(before[at] + (word != other), before[at + 1] + 1, row[at] + 1))
+        costs.append(row)
+    return [row[-1] for row in costs]
 
 
 def plain(word: str) -> str:

@@ -3,6 +3,7 @@
 The spans depend on the probabilities alone, however they arrive and whatever is decoded meanwhile.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -25,20 +26,23 @@ class Endpointing:
 
     Speech begins at ``threshold`` and ends below ``exit_threshold``. Bursts shorter than ``min_speech`` are none, and
     silence shorter than ``pause`` does not part two. An utterance is heard from ``pre_roll`` before its first voice to
-    ``pause`` after its last.
+    ``pause`` after its last. After ``hint`` of silence it may be about to end.
 
-    It ends after a silence of ``endpoint`` (at least ``pause``; None: never). From ``soft_cut`` on a ``pause`` is
-    enough, and at ``hard_cut`` it is cut where the speaker most likely takes a breath.
+    It ends after a silence of ``endpoint`` (at least ``pause``; None: never). The longer it is, the shorter a silence
+    ends it: from a length of ``relax`` on less and less, from ``soft_cut`` on a ``pause``. At ``hard_cut`` it is cut
+    where the speaker most likely takes a breath.
     """
 
     threshold: float = 0.5
     exit_threshold: float = 0.35
     min_speech: float = 0.15
+    hint: float = 0.12
     pause: float = 0.19
     pre_roll: float = 0.3
     endpoint: float | None = 0.5
-    soft_cut: float = 15.0
-    hard_cut: float = 28.0
+    relax: float = 6.0
+    soft_cut: float = 12.0
+    hard_cut: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +92,12 @@ class Endpointer:
         chosen = options or Endpointing()
         self._options = chosen
         self._min_speech = round(chosen.min_speech * SAMPLE_RATE)
+        self._hint = round(chosen.hint * SAMPLE_RATE)
         self._pause = round(chosen.pause * SAMPLE_RATE)
         self._tail = -(-self._pause // FRAME) * FRAME
         self._pre_roll = round(chosen.pre_roll * SAMPLE_RATE)
         self._endpoint = None if chosen.endpoint is None else max(self._pause, round(chosen.endpoint * SAMPLE_RATE))
+        self._relax = round(chosen.relax * SAMPLE_RATE)
         self._soft = round(chosen.soft_cut * SAMPLE_RATE)
         self._hard = round(chosen.hard_cut * SAMPLE_RATE)
         self._recent: deque[float] = deque(maxlen=self._hard // FRAME + 1)
@@ -107,6 +113,11 @@ class Endpointer:
     def position(self) -> int:
         """The end of the last frame."""
         return self._at
+
+    @property
+    def voiced(self) -> bool:
+        """Whether the last frame was speech."""
+        return self._voiced
 
     @property
     def earliest_cut(self) -> int:
@@ -161,18 +172,26 @@ class Endpointer:
         """Silence, or length, ends the utterance. While speech may be beginning again, only length does."""
         if self._start is None:
             return []
-        too_long = self._at - self._start >= self._hard
-        if self._run:
-            return self._cut() if too_long else []
-        silence = self._at - self._voice_end
+        length, silence = self._at - self._start, self._at - self._voice_end
         changes: list[Change] = []
-        if not self._paused:
+        if not self._paused and silence >= self._hint and (not self._run or self._run[1] == self._voice_end):
             self._paused = True
             changes = [Paused(self._voice_end + self._tail)]
-        spoken_out = self._endpoint is not None and silence >= self._endpoint
-        if spoken_out or too_long or self._at - self._start >= self._soft:
+        if self._run:
+            return [*changes, *self._cut()] if length >= self._hard else changes
+        if length >= self._hard or silence >= self._enough(length):
+            spoken_out = self._endpoint is not None and silence >= self._endpoint
             changes += self._finish(self._voice_end + self._tail, spoken_out)
         return changes
+
+    def _enough(self, length: int) -> float:
+        """Return the silence that ends an utterance of ``length`` samples."""
+        if length >= self._soft:
+            return self._pause
+        if self._endpoint is None:
+            return math.inf
+        relaxed = max(0.0, (length - self._relax) / max(1, self._soft - self._relax))
+        return self._endpoint + relaxed * (self._pause - self._endpoint)
 
     def _begin(self, voice: int) -> list[Change]:
         voice = max(voice, self._floor)
@@ -185,15 +204,16 @@ class Endpointer:
 
     def _cut(self) -> list[Change]:
         assert self._start is not None
-        if self._paused:  # what may be speech again is the next utterance's
+        if self._paused and self._at - self._voice_end >= self._tail:  # what may be speech again is the next one's
             return self._finish(self._voice_end + self._tail, spoken_out=False)
+        changes: list[Change] = [Resumed()] if self._paused else []
         frames = np.array(self._recent, np.float32)
         cost = pause_cost(frames)
         first = len(frames) - (self._at - self.earliest_cut) // FRAME
         last = len(frames) - round(_MARGIN_S * SAMPLE_RATE / FRAME)
         chosen = last - 1 - int(np.argmin(cost[first:last][::-1]))
         end = self._at - (len(frames) - chosen) * FRAME
-        changes = self._finish(end, spoken_out=False)
+        changes += self._finish(end, spoken_out=False)
         if self._voice_end > end:
             self._start = end
             changes.append(Began(end, end, continued=True))

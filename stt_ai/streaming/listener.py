@@ -12,12 +12,14 @@ from collections.abc import Callable
 from stt_ai.ports import VoiceStream
 from stt_ai.speech.endpointing import Began, Change, Ended, Endpointer, Paused
 from stt_ai.streaming.hearing import Hearing
+from stt_ai.streaming.language import is_clear
 from stt_ai.streaming.ring import Ring
 from stt_ai.streaming.tasks import Tasks
 from stt_ai.streaming.teller import Teller, spell
 from stt_ai.streaming.utterance import Decision, Utterance
 from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
+OVERDUE = SAMPLE_RATE // 2
 LEAST = SAMPLE_RATE // 2
 """Samples: what waits is bounded by its length, and an answer to `finalize` has none."""
 
@@ -95,7 +97,8 @@ class Listener:
             if isinstance(change, Paused):
                 if self._guessing is not None:
                     self._guessing.cancel()
-                utterance.decision = self._decide(utterance, self._ring.copy(utterance.start, change.end), change.end)
+                known = min(change.end, self._endpointer.position)
+                utterance.decision = self._decide(utterance, self._ring.copy(utterance.start, known), change.end)
             elif isinstance(change, Ended):
                 self._end(utterance, change, continued=isinstance(changes[-1], Began))
             else:
@@ -117,6 +120,8 @@ class Listener:
         utterance, end = self._utterance, self._endpointer.position
         if utterance is None or utterance.decision is not None or end < utterance.next_step:
             return
+        if not self._endpointer.voiced and end < utterance.next_step + OVERDUE:
+            return  # if the speaker pauses here, the final would have to wait for it
         if self._teller.wants_partials and self._guessing is None:
             self._guessing = self._tasks.spawn(self._guess(utterance, self._ring.copy(utterance.start, end), end))
             self._guessing.add_done_callback(self._guessed)
@@ -131,9 +136,10 @@ class Listener:
         self._guessing = None
         utterance.next_step = end + round(self._hearing.step_s * SAMPLE_RATE)
         if heard is not None and utterance is self._utterance and utterance.decision is None:
-            agreement.add(heard.pieces, end, self._endpointer.earliest_cut)
-            if agreement.decided:
+            if is_clear(heard.language_probability, len(samples) / SAMPLE_RATE):
                 utterance.language = heard.language
+            sure = self._hearing.language.known or utterance.language
+            agreement.add(heard.pieces, end, self._endpointer.earliest_cut if sure else utterance.start)
             utterance.text = agreement.shown
             self._tell_partial()
         self._step()
@@ -142,7 +148,7 @@ class Listener:
         return Decision(end, self._tasks.spawn(self._decided(utterance, samples)))
 
     async def _decided(self, utterance: Utterance, samples: Samples) -> WindowTranscript:
-        heard = await self._hearing.decide(samples, utterance.agreement.tokens, utterance.language)
+        heard = await self._hearing.decide(samples, utterance.agreement.decided)
         if utterance is self._utterance:  # the speaker only pauses as yet
             utterance.text = spell(heard)
             self._tell_partial()
@@ -164,7 +170,9 @@ class Listener:
         while self._ended:
             utterance = self._ended[0]
             heard = await self._final(utterance)
-            self._hearing.settle_language(heard, utterance.seconds)
+            if heard.words:
+                table = heard.languages or ((heard.language, heard.language_probability),)
+                self._hearing.language.note_final(table, utterance.seconds)
             self._teller.final(utterance, heard)
             self._ended.popleft()
             self._progress()
@@ -175,6 +183,6 @@ class Listener:
         if utterance.decision is None:
             assert utterance.samples is not None
             if not len(utterance.samples):
-                return WindowTranscript((), self._hearing.language or "", 0.0)
+                return WindowTranscript((), self._hearing.language.known or "", 0.0)
             utterance.decision = self._decide(utterance, utterance.samples, utterance.end)
         return await utterance.decision.task

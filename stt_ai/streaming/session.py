@@ -24,9 +24,11 @@ BLOCK = SAMPLE_RATE // 2
 """Samples that are looked at in one go; then others of the event loop have their turn."""
 AHEAD_S = 2.0
 """Nobody watches a stream grow that comes faster than it is spoken: this far ahead there are no partials."""
-LONGEST_S = 28.0
+MAX_UTTERANCE_S = 15.0
+"""Who follows a talk as it is spoken waits no longer for a text that stays."""
 WINDOW_MARGIN_S = 0.5
-SOFT_CUT = 0.55
+RELAXED, SOFT_CUT = 0.4, 0.8
+"""Of the longest utterance: from where on ever shorter pauses end one, and from where on the shortest."""
 
 
 class LiveSession:
@@ -146,10 +148,13 @@ class LiveSession:
         self._arrivals.end()
 
     def _new_listener(self, model: LoadedModel) -> Listener:
-        longest = min(LONGEST_S, model.window_s - WINDOW_MARGIN_S)
+        longest = min(MAX_UTTERANCE_S, model.window_s - WINDOW_MARGIN_S)
         silence = self._config.endpointing_ms
         options = Endpointing(
-            endpoint=None if silence is None else silence / 1000, soft_cut=SOFT_CUT * longest, hard_cut=longest
+            endpoint=None if silence is None else silence / 1000,
+            relax=RELAXED * longest,
+            soft_cut=SOFT_CUT * longest,
+            hard_cut=longest,
         )
         endpointer = Endpointer(options, self._begin)
         return Listener(self._voices.stream(), endpointer, self._hearing, self._teller, self._tasks, self._progress.set)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.agreement import APART, Agreement, common_prefix, plain
+from stt_ai.speech.agreement import APART, Agreement, common_prefix, plain, prefix_distances
 from stt_ai.types import Piece
 
 NEVER = 10**9
@@ -14,7 +14,7 @@ def _pieces(text: str) -> tuple[Piece, ...]:
 
 
 def _after(*hypotheses: tuple[float, str], latest: int = NEVER) -> str:
-    agreement = Agreement()
+    agreement = Agreement(apart=round(0.8 * 16_000))
     for seconds, text in hypotheses:
         agreement.add(_pieces(text)[len(agreement.decided) :], round(seconds * 16_000), latest)
     return agreement.text
@@ -84,3 +84,9 @@ def test_a_common_prefix_is_one_and_could_not_be_longer(one: list[str], other: l
 def test_signs_alone_are_compared_as_they_are() -> None:
     assert plain(" ¿Qué?") == "qué"
     assert plain(" —") == "—"
+
+
+def test_the_distance_to_each_beginning_is_counted_in_words() -> None:
+    assert prefix_distances(["we", "can", "go"], ["we", "can", "not", "go"]) == [3, 2, 1, 1, 1]
+    assert prefix_distances([], ["we"]) == [0, 1]
+    assert prefix_distances(["we"], []) == [1]

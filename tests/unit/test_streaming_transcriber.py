@@ -30,13 +30,19 @@ ENGLISH = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
 
 
 class Held(TranscriberDeployment):
-    """One batch at a time; while it is held, one that has begun does not end. ``batches``: what they were of."""
+    """One batch of each queue at a time; while it is held, one that has begun does not end.
+
+    ``batches``: what they were of.
+    """
 
     def __init__(self) -> None:
         super().__init__(TranscriberConfig(DOCUMENTED[0], SourceSettings(source="demo"), preload=True))
-        self._scheduler.at_once = 1
+        for queue in self._schedulers:
+            queue.at_once = 1
         self.free = threading.Event()
-        self.free.set()
+        self.files_free = threading.Event()
+        for event in (self.free, self.files_free):
+            event.set()
         self.batches: list[list[tuple[Kind, bool]]] = []
         self._begun: asyncio.Queue[None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
@@ -45,6 +51,7 @@ class Held(TranscriberDeployment):
         self.batches.append([(job.kind, job.live) for job in jobs])
         self._loop.call_soon_threadsafe(self._begun.put_nowait, None)
         assert self.free.wait(30)
+        assert jobs[0].live or self.files_free.wait(30)
         return super()._run(jobs)
 
     async def hold(self, samples: Samples) -> "asyncio.Task[Any]":
@@ -54,10 +61,10 @@ class Held(TranscriberDeployment):
         await asyncio.wait_for(self._begun.get(), 30)
         return task
 
-    async def waiting(self, *work: Any) -> "list[asyncio.Task[Any]]":
+    async def waiting(self, *work: Any, begun: int = 1) -> "list[asyncio.Task[Any]]":
         tasks = [asyncio.create_task(one) for one in work]
         async with asyncio.timeout(30):
-            while self._scheduler.stats().submitted < len(tasks) + 1:  # noqa: ASYNC110 - a count is no event
+            while self._stats().submitted < len(tasks) + begun:  # noqa: ASYNC110 - a count is no event
                 await asyncio.sleep(0)
         return tasks
 
@@ -69,7 +76,9 @@ async def held() -> AsyncIterator[Held]:
         yield deployment
     finally:
         deployment.free.set()
-        await deployment._scheduler.close()
+        deployment.files_free.set()
+        for queue in deployment._schedulers:
+            await queue.close()
 
 
 def _audio() -> Samples:
@@ -89,23 +98,34 @@ def _text(heard: Any) -> str:
     return "".join(word.text for word in heard.words).strip()
 
 
-async def test_a_final_goes_before_files_and_a_guess_behind_them() -> None:
+async def test_finals_go_before_guesses() -> None:
     samples = _audio()
     async with held() as deployment:
         first = await deployment.hold(samples)
         tasks = await deployment.waiting(
             deployment.guess(samples, ENGLISH, "one", 60.0),
-            _of_a_file(deployment, samples),
-            _of_a_file(deployment, samples),
             deployment.hear(samples, ENGLISH, "two"),
             deployment.hear(samples, ENGLISH, "three"),
         )
         deployment.free.set()
         guess, *heard = await asyncio.gather(*tasks)
-        live, of_file = (Kind.TRANSCRIBE, True), (Kind.TRANSCRIBE, False)
-        assert deployment.batches[1:] == [[live], [live], [of_file], [of_file], [(Kind.GUESS, True)]]
+        live = (Kind.TRANSCRIBE, True)
+        assert deployment.batches[1:] == [[live], [live], [(Kind.GUESS, True)]]
         assert isinstance(guess, Hypothesis)
         assert {_text(one) for one in [*heard, await first]} == {"".join(p.text for p in guess.pieces).strip()}
+
+
+async def test_a_live_speaker_waits_for_no_file_and_then_files_go_one_by_one() -> None:
+    samples = _audio()
+    async with held() as deployment:
+        deployment.files_free.clear()
+        final = await deployment.hear(samples, ENGLISH, "one")
+        files = await deployment.waiting(*(_of_a_file(deployment, samples) for _ in range(3)))
+        assert await deployment.guess(samples, ENGLISH, "one", 60.0) is not None
+        assert not any(file.done() for file in files)
+        deployment.files_free.set()
+        assert {_text(file) for file in await asyncio.gather(*files)} == {_text(final)}
+        assert [batch for batch in deployment.batches if not batch[0][1]] == [[(Kind.TRANSCRIBE, False)]] * 3
 
 
 async def test_a_final_takes_the_place_of_a_guess_of_its_session() -> None:
@@ -155,7 +175,7 @@ async def test_a_refusal_is_a_value_and_a_bad_window_fails_alone() -> None:
         deployment.free.set()
         assert isinstance((await asyncio.gather(bad, return_exceptions=True))[0], InternalError)
         assert _text(await good)
-        await deployment._scheduler.close()
+        await deployment._live_scheduler.close()
         assert isinstance(await deployment.hear(samples, ENGLISH, "one"), Unavailable)
         assert await deployment.guess(samples, ENGLISH, "one", 60.0) is None
 
