@@ -49,12 +49,18 @@ class Grant:
     """What an admitted caller may do. This one is neither counted nor charged.
 
     ``headers`` are added to the response, whatever it says. ``idempotency_key``: the body's fingerprint is wanted.
+    ``larger_files``: a sentence that says who may send larger files, empty where nobody may.
     """
 
     def __init__(
-        self, max_file_bytes: int, headers: Mapping[str, str] | None = None, idempotency_key: str | None = None
+        self,
+        max_file_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        larger_files: str = "",
     ) -> None:
         self.max_file_bytes = max_file_bytes
+        self.larger_files = larger_files
         self.headers = dict(headers or {})
         self.idempotency_key = idempotency_key
 

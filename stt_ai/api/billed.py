@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from stt_ai.accounts import Allowance, Permit, StoredResponse
+from stt_ai.accounts import Allowance, Permit, PlanName, StoredResponse
 from stt_ai.api.admission import NO_BOUNDS, Arrival, Grant, OpenAdmission, Rooms
 from stt_ai.api.background import finish, start
 from stt_ai.api.context import current_request_id
@@ -20,6 +20,10 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+_LARGER_FILES = {
+    PlanName.ANONYMOUS: "With an API key you may send larger ones: sign up for a free one.",
+    PlanName.FREE: "An account with credits may send larger ones.",
+}
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -36,7 +40,7 @@ class BillingAdmission:
         credential, key = bearer_of(arrival.headers), idempotency_key_of(arrival.headers)
         async with self._process.admit(arrival):
             permit = await self._enter(arrival, credential, key)
-            grant = BilledGrant(self._billing, permit, min(permit.max_file_bytes, self._max_file_bytes), key)
+            grant = BilledGrant(self._billing, permit, self._max_file_bytes, key)
             try:
                 yield grant
             finally:
@@ -65,7 +69,13 @@ class BilledGrant(Grant):
     """A lease of ``billing``, renewed until `leave`."""
 
     def __init__(self, billing: Billing, permit: Permit, max_file_bytes: int, idempotency_key: str | None) -> None:
-        super().__init__(max_file_bytes, allowance_headers(permit.allowance), idempotency_key)
+        """``max_file_bytes``: the most that anybody may send."""
+        super().__init__(
+            min(permit.max_file_bytes, max_file_bytes),
+            allowance_headers(permit.allowance),
+            idempotency_key,
+            _LARGER_FILES.get(permit.plan, "") if permit.max_file_bytes < max_file_bytes else "",
+        )
         self._billing = billing
         self._lease = permit.lease
         self._ended = False

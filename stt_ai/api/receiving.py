@@ -47,7 +47,7 @@ async def receive_form(
         raise MalformedBody("Uploads are not decompressed: send the form without `Content-Encoding`.")
     reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file, refusal)
     if arrival.content_length is not None and arrival.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
-        raise too_large(grant.max_file_bytes)
+        raise too_large(grant)
     refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))
     file = TemporaryUpload.create(config.uploads_dir, hashed=grant.idempotency_key is not None)
     try:
@@ -55,7 +55,7 @@ async def receive_form(
             async for data in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
                 pieces = reader.feed(data)
                 if reader.file_bytes > grant.max_file_bytes:
-                    raise too_large(grant.max_file_bytes)
+                    raise too_large(grant)
                 for piece in pieces:
                     await file.write(piece)
             reader.finish()
@@ -87,9 +87,13 @@ async def timely_body(request: Request, idle: float, min_rate: float) -> AsyncIt
             yield data
 
 
-def too_large(limit: int) -> FileTooLarge:
+HOW_TO_SHORTEN = "Cut or compress the recording."
+
+
+def too_large(grant: Grant) -> FileTooLarge:
+    limit = grant.max_file_bytes
     size = f"{limit / 1e9:g} GB" if limit >= 1_000_000_000 else f"{limit / 1e6:g} MB"
-    return FileTooLarge(f"The file is larger than the {size} that you may send. Cut or compress the recording.")
+    return FileTooLarge(f"The file is larger than the {size} that you may send. {grant.larger_files or HOW_TO_SHORTEN}")
 
 
 def plain_name(filename: str) -> str:

@@ -44,6 +44,11 @@ class Pool:
         allowance = self.allowance(now)
         end = max(1, allowance.reset_s or 1)
         match self.meter.name:
+            case MeterName.CREDITS if allowance.remaining > 0:
+                return PaymentRequired(
+                    f"This recording needs {needed} credits; you have {allowance.remaining}. "
+                    "Add credits, or send a shorter recording."
+                )
             case MeterName.CREDITS:
                 return PaymentRequired(NO_CREDITS)
             case MeterName.MINUTES if allowance.remaining > 0:

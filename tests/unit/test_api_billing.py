@@ -60,7 +60,7 @@ async def test_an_account_with_credits_pays_a_minute_at_a_time(edge: Edge) -> No
     assert limits(answer)[1:] == ("3", None)
     edge.transcription = lasting(181)
     refusal = await edge.transcribe(key)
-    assert refused(refusal, 402, "no_credits") == "No credits remaining. Upgrade your plan."
+    assert "This recording needs 4 credits; you have 3." in refused(refusal, 402, "no_credits")
     assert edge.books.left(key) == (3, 0)
     assert (await edge.get("/v1/account/usage", key))["requests"] == [
         {
@@ -90,7 +90,8 @@ async def test_each_plan_has_its_file_limit(edge: Edge, credits: int | None) -> 
         told = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(limit + 2_000_000)}
         early = await client.post("/v1/transcribe", content=unread(), headers=told)
     for refusal in (over, early):
-        refused(refusal, 413, "file_too_large")
+        advice = {None: "With an API key", 0: "An account with credits", 5: "Cut or compress"}[credits]
+        assert advice in refused(refusal, 413, "file_too_large")
     assert edge.books.service.expire_overdue() == 0
 
 

@@ -136,14 +136,14 @@ def test_credits_are_reserved_settled_and_given_back(books: Books) -> None:
     assert books.left(key) == (7, 0)
 
 
-def test_audio_that_the_credits_do_not_cover_is_402_in_the_documented_words(books: Books) -> None:
+def test_audio_that_the_credits_do_not_cover_is_402_that_says_what_is_missing(books: Books) -> None:
     key = books.account(credits=2)
     lease = books.admit(key).lease
-    with pytest.raises(PaymentRequired, match=r"^No credits remaining\. Upgrade your plan\.$"):
+    with pytest.raises(PaymentRequired, match=r"^This recording needs 3 credits; you have 2\. Add credits"):
         books.service.reserve(lease, 121)
     assert books.left(key) == (2, 0)
     books.service.reserve(lease, 120)
-    with pytest.raises(PaymentRequired):
+    with pytest.raises(PaymentRequired, match=r"^No credits remaining\. Upgrade your plan\.$"):
         books.admit(key)
     books.service.settle(lease, 120)
     with pytest.raises(PaymentRequired):
