@@ -65,7 +65,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
     ]
     parts.append(_table("Status Content Meaning", answers))
     parts += [_table(head, rows) for head, rows in operation.get("x-websocket", {}).items()]
-    parts += [_fields_table(name, schema) for name in _answer_shapes(operation)]
+    parts += [_fields_table(name, schema) for name in _answer_shapes(operation, schema)]
     if fields:
         parts.append(_form(path, method, fields))
     return "".join(parts)
@@ -88,15 +88,33 @@ def _form_fields(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return list(_form_schema(operation).get("properties", {}).items())
 
 
-def _answer_shapes(operation: dict[str, Any]) -> list[str]:
-    schema = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    return [choice["$ref"].rsplit("/", 1)[-1] for choice in schema.get("anyOf", [schema]) if "$ref" in choice]
+def _answer_shapes(operation: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    """Return the names of the shapes of a JSON answer, each once, those that they are made of behind them."""
+    answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    names = _named(answer)
+    for name in names:  # grows meanwhile
+        fields = _properties(name, schema).values()
+        names += dict.fromkeys(found for field in fields for found in _named(field) if found not in names)
+    return names
+
+
+def _named(field: dict[str, Any]) -> list[str]:
+    """Return the names of the shapes that ``field`` refers to."""
+    if "$ref" in field:
+        return [field["$ref"].rsplit("/", 1)[-1]]
+    inside = [*field.get("anyOf", []), *([field["items"]] if "items" in field else [])]
+    return [name for part in inside for name in _named(part)]
+
+
+def _properties(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a shape by name; none of one that is no object, such as a choice of words."""
+    properties: dict[str, Any] = schema["components"]["schemas"][name].get("properties", {})
+    return properties
 
 
 def _fields_table(name: str, schema: dict[str, Any]) -> str:
-    properties = schema["components"]["schemas"][name]["properties"]
-    rows = [(key, _kind(field), field.get("description", "")) for key, field in properties.items()]
-    return _table("Field Type Description", rows)
+    rows = [(key, _kind(field), field.get("description", "")) for key, field in _properties(name, schema).items()]
+    return f"<h3>{escape(name)}</h3>" + _table("Field Type Description", rows) if rows else ""
 
 
 def _kind(field: dict[str, Any]) -> str:

@@ -180,6 +180,14 @@ def test_docs_show_every_route_parameter_and_status(client: TestClient, schema: 
             assert all(f"<td>{status}" in text for status in operation["responses"])
 
 
+def test_docs_explain_the_shapes_inside_an_answer(client: TestClient) -> None:
+    text = client.get("/docs").text
+    part = text[text.index("<code>/v1/transcribe</code>") : text.index("<code>/v1/audio/transcriptions</code>")]
+    shapes = ["TranscriptBody", "SegmentBody", "WordBody", "UsageBody", "WarningBody"]
+    assert [part.count(f"<h3>{shape}</h3>") for shape in shapes] == [1] * len(shapes)
+    assert "<code>audio_missing</code>" in part and "<code>model_substituted</code>" in part
+
+
 def test_the_forms_of_the_docs_send_what_the_routes_read(client: TestClient, schema: dict[str, Any]) -> None:
     page = Page(client.get("/docs").text)
     paths = ["/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations"]
