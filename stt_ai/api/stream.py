@@ -16,7 +16,7 @@ from stt_ai.api.admission import Admission, Arrival
 from stt_ai.api.client_address import TrustedProxies
 from stt_ai.api.context import current_record
 from stt_ai.api.errors import INTERNAL, envelope, error_response, failure_response
-from stt_ai.api.stream_config import Asked, parse_config, parse_json
+from stt_ai.api.stream_config import Asked, action_of, parse_config, parse_json
 from stt_ai.api.stream_cuts import Beginning, Cuts
 from stt_ai.api.stream_docs import UPGRADE
 from stt_ai.api.stream_messages import final_message, last_message, ready_message
@@ -145,9 +145,10 @@ class Streams:
             if isinstance(message, bytes):
                 raise MalformedBody("The first message must be the JSON config; audio comes after `ready`.")
             given = parse_json(message)
-            if given.get("action") == "stop":
+            action = action_of(given)
+            if action == "stop":
                 return None
-            if given.get("action") != "keepalive":
+            if action is None:
                 return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
 
     def _language(self, asked: Asked, beginning: Beginning) -> str | None:

@@ -18,6 +18,8 @@ ENCODINGS = {
 }
 """Names that callers may use, and ours."""
 
+DETECTED = "detected"
+"""Raw samples, unless the first bytes say that they are something else."""
 SAMPLE_RATES = (8_000, 48_000)
 DEFAULT_RATE = 16_000
 ENDPOINTING_MS = (10, 10_000)
@@ -30,12 +32,13 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Asked:
     """What a caller wants of a stream.
 
-    ``session_id``: of a stream that was cut off and goes on here. ``offset``: the seconds of it at which the audio
-    that comes now begins. ``last_segment_id``: of the last text that the caller has of it; -1: none.
+    ``encoding`` is `DETECTED` where the caller names none. ``session_id``: of a stream that was cut off and goes on
+    here. ``offset``: the seconds of it at which the audio that comes now begins. ``last_segment_id``: of the last text
+    that the caller has of it; -1: none.
     """
 
     config: LiveConfig
-    encoding: str = "pcm_s16le"
+    encoding: str = DETECTED
     sample_rate: int = DEFAULT_RATE
     session_id: str | None = None
     offset: float = 0.0
@@ -51,6 +54,19 @@ def parse_json(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedBody("The message must be a JSON object.")
     return value
+
+
+_ACTIONS = {
+    **{"stop": "stop", "finalize": "finalize", "keepalive": "keepalive"},
+    **{"closestream": "stop", "terminate": "stop", "forceendpoint": "finalize"},
+}
+"""What callers may write as `action` or `type`, in lower case: our names, and Deepgram's and AssemblyAI's."""
+
+
+def action_of(message: Mapping[str, Any]) -> str | None:
+    """Return what a message asks for: stop, finalize or keepalive. None: nothing that is known here."""
+    said = message.get("action", message.get("type"))
+    return _ACTIONS.get(said.lower()) if isinstance(said, str) else None
 
 
 def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: str, max_offset: float) -> Asked:
@@ -124,7 +140,9 @@ def _prompt(given: Mapping[str, Any], name: str) -> str:
 
 
 def _encoding(given: Mapping[str, Any]) -> str:
-    value = given.get("encoding", "pcm_s16le")
+    value = given.get("encoding")
+    if value is None:
+        return DETECTED
     if not isinstance(value, str) or value.lower() not in ENCODINGS:
         names = ", ".join(dict.fromkeys(ENCODINGS.values()))
         raise UnsupportedEncoding(f"`encoding` is {_shown(value)}; it must be one of {names} (in Ogg or WebM).")

@@ -29,8 +29,9 @@ _CONFIG = [
     (
         "encoding",
         "string",
-        "pcm_s16le",
-        "`pcm_s16le`, `mulaw`, `alaw`, or `opus` (in Ogg or WebM, from MediaRecorder).",
+        "detected",
+        "`pcm_s16le`, `mulaw`, `alaw`, or `opus` (in Ogg or WebM, from MediaRecorder). Left out: `pcm_s16le`, unless the "
+        "first bytes are those of Ogg, WebM or a WAV header.",
     ),
     ("sample_rate", "integer", "16000", "8000 to 48000, mono. Not for `opus`."),
     ("interim_results", "boolean", "true", "Whether partials are sent."),
@@ -46,6 +47,10 @@ _ACTIONS = [
     ("stop", "No more audio comes. The rest is told, then `is_final`."),
     ("finalize", "Ends the utterance now. A text with `from_finalize` answers, empty where nothing was being said."),
     ("keepalive", "Says that you are still there while you send no audio."),
+    (
+        "`type` instead of `action`",
+        "KeepAlive, Finalize and CloseStream (as Deepgram's clients send), ForceEndpoint and Terminate (as AssemblyAI's).",
+    ),
 ]
 _MESSAGES = [
     ("status", "`ready`, with `session_id`, `resumed`, `offset` and the config in effect."),
@@ -54,6 +59,7 @@ _MESSAGES = [
     ("text, start, end, words, segment_id", "An utterance, with its times in seconds of the stream."),
     ("language, speech_final, from_finalize", "With it: false `speech_final` means that it was cut, not paused after."),
     ("event", "`speech_started`, `speech_stopped` (`at`), or `utterance_end` (`last_word_end`)."),
+    ("warnings", "Alone: `message_ignored` answers a text that is none of the actions, up to ten times; then it ends."),
     (
         "is_final, text, duration",
         "The last message of a stream that was stopped; `text` is empty, `duration` the whole stream's seconds.",

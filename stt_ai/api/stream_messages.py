@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from stt_ai.api.rendering import warnings_of
-from stt_ai.api.stream_config import Asked
+from stt_ai.api.stream_config import DETECTED, Asked
 from stt_ai.pipeline.labels import transcriber_warnings
 from stt_ai.streaming.events import Event, Final, Partial, SpeechStarted, SpeechStopped, UtteranceEnd
 from stt_ai.types import LoadedModel, Word
@@ -54,7 +54,7 @@ def ready_message(asked: Asked, model: LoadedModel, session_id: str, resumed: bo
         "offset": _s(start),
         "model": model.label,
         "language": config.language or "auto",
-        "encoding": asked.encoding,
+        "encoding": "pcm_s16le" if asked.encoding == DETECTED else asked.encoding,
         "sample_rate": asked.sample_rate,
         "interim_results": config.interim_results,
         "endpointing": False if config.endpointing_ms is None else config.endpointing_ms,
@@ -66,6 +66,11 @@ def ready_message(asked: Asked, model: LoadedModel, session_id: str, resumed: bo
         **({"demo_model": True} if model.demo else {}),
         **warnings_of(transcriber_warnings(model)),
     }
+
+
+def ignored_message(reason: str) -> dict[str, Any]:
+    """Of something that the client sent; the stream goes on as if it had not."""
+    return {"warnings": [{"code": "message_ignored", "message": reason}]}
 
 
 def last_message(seconds: float) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """uvicorn's side of a WebSocket, kept from holding more than the app can know of. Serve passes no setting on to it."""
 
+from collections.abc import Generator
 from typing import Any
+
+from websockets.exceptions import PayloadTooBig
 
 from stt_ai.api.stream_limits import MAX_MESSAGE
 from stt_ai.api.unread import Receive
 
+TOO_LARGE = 1009
 MAX_FRAGMENTS = 4096
 """Of one message: empty ones would be collected without end."""
 MAX_UNREAD_PONGS = 256 * 1024
@@ -23,6 +27,7 @@ def restrain(receive: Receive) -> None:
     protocol.conn.max_message_size = MAX_MESSAGE
     _bound_pongs(protocol)
     _bound_fragments(protocol)
+    _pass_on_large_messages(protocol)
 
 
 def abort(receive: Receive) -> None:
@@ -41,6 +46,38 @@ def _refuse_compression(protocol: Any) -> None:
     """All that one read of the socket holds is taken before reading pauses: compressed, that is a thousandfold."""
     protocol.conn.extensions.clear()
     protocol.response.headers.pop("Sec-WebSocket-Extensions", None)
+
+
+def _pass_on_large_messages(protocol: Any) -> None:
+    """uvicorn closes at the head of a message that is too large, and what was said before would not be told.
+
+    The app gets one that it finds too large instead, and closes; whatever else comes until then is thrown away.
+    """
+    conn, fail, give_up = protocol.conn, protocol.conn.fail, protocol.handle_parser_exception
+    passed_on = False
+
+    def fail_unless_too_large(code: int, reason: str = "") -> None:
+        if code != TOO_LARGE:
+            fail(code, reason)
+            return
+        conn.parser = _thrown_away(conn.reader)
+        next(conn.parser)
+
+    def pass_on() -> None:
+        nonlocal passed_on
+        if not isinstance(conn.parser_exc, PayloadTooBig):
+            give_up()
+        elif not passed_on:
+            passed_on = True
+            protocol.queue.put_nowait({"type": "websocket.receive", "bytes": bytes(MAX_MESSAGE + 1)})
+
+    conn.fail, protocol.handle_parser_exception = fail_unless_too_large, pass_on
+
+
+def _thrown_away(reader: Any) -> Generator[None, None, None]:
+    while not (yield from reader.at_eof()):
+        reader.discard()
+    yield
 
 
 def _bound_pongs(protocol: Any) -> None:

@@ -6,19 +6,25 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from stt_ai.api.context import current_record
-from stt_ai.api.stream_config import Asked, parse_json
+from stt_ai.api.stream_config import Asked, action_of, parse_json
 from stt_ai.api.stream_cuts import KEPT_FINALS, Beginning, Cut
 from stt_ai.api.stream_limits import StreamLimits
-from stt_ai.api.stream_messages import event_message
+from stt_ai.api.stream_messages import event_message, ignored_message
 from stt_ai.api.stream_minutes import Minutes
 from stt_ai.api.stream_socket import StreamSocket
-from stt_ai.errors import BadParameter, IdleTimeout, SessionTooLong, SttError
+from stt_ai.errors import BadParameter, BadRequest, IdleTimeout, SessionTooLong, SttError
 from stt_ai.streaming.events import Final
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, Samples
 
 DecodeAudio = Callable[[str, int, AsyncIterator[bytes]], AsyncGenerator[Samples, None]]
 """(encoding, sample rate, the caller's bytes) -> 16 kHz samples; as `stt_ai.engines.live_audio.decode`."""
+
+
+MAX_IGNORED = 10
+"""Text messages that ask for nothing; who sends more of them does not read the warnings."""
+_NO_ACTION = "`action` must be one of stop, finalize, keepalive; audio is sent in binary messages."
+_SECOND_CONFIG = "The config is taken once: to change it, connect again. What follows it has an `action`."
 
 
 class LiveStream:
@@ -44,6 +50,7 @@ class LiveStream:
         self._skipped = beginning.skipped
         # With those that are told again: the client may be cut off from them once more.
         self._finals = deque(beginning.repeated, maxlen=KEPT_FINALS)
+        self._ignored = 0
         self.received = 0
         self.ending: SttError | None = None
 
@@ -97,16 +104,26 @@ class LiveStream:
             if isinstance(message, bytes):
                 yield message
                 continue
-            match parse_json(message).get("action"):
+            match await self._action(message):
                 case "stop":
                     return
                 case "finalize":
                     await self._session.finalize()
                     await asyncio.sleep(0)  # many in a row would not let their answers out
-                case "keepalive":
-                    pass
-                case _:
-                    raise BadParameter("`action` must be one of stop, finalize, keepalive.", "action")
+
+    async def _action(self, message: str) -> str | None:
+        """What a text message asks for; what asks for nothing is answered with a warning, up to `MAX_IGNORED` times."""
+        try:
+            given = parse_json(message)
+            if action := action_of(given):
+                return action
+            raise BadParameter(_NO_ACTION if "action" in given or "type" in given else _SECOND_CONFIG, "action")
+        except BadRequest as error:
+            self._ignored += 1
+            if self._ignored > MAX_IGNORED:
+                raise
+            await self._socket.send(ignored_message(f"{error.message} The message was ignored."))
+        return None
 
     async def _next(self) -> str | bytes:
         idle = self._limits.idle_timeout_s

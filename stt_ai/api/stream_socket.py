@@ -20,7 +20,7 @@ class ClientLeft(Exception):
 
 
 class StreamSocket:
-    """An accepted connection. One task may receive while another one sends."""
+    """An accepted connection. One task may receive while others send: each message goes out whole."""
 
     def __init__(self, websocket: WebSocket, limits: StreamLimits) -> None:
         self._websocket = websocket

@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from stt_ai.engines import live_opus
+from stt_ai.engines.live_detection import detect
 from stt_ai.types import SAMPLE_RATE, Samples
 
 RAW = {"pcm_s16le": 2, "mulaw": 1, "alaw": 1}
@@ -22,9 +23,14 @@ _CODECS = {"pcm_s16le": "pcm_s16le", "mulaw": "pcm_mulaw", "alaw": "pcm_alaw"}
 async def decode(encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
     """Samples as soon as they can be had; the last ones when ``pieces`` end, and what those raise after them.
 
-    ``encoding``: one of `RAW`, mono at ``sample_rate``, or `opus`, in Ogg or WebM as browsers record it.
+    ``encoding``: one of `RAW`, mono at ``sample_rate``, `opus`, in Ogg or WebM as browsers record it, or `detected`.
     Raises `UnsupportedEncoding` for what is no Opus, and `Unavailable`.
     """
+    if encoding == "detected":
+        detected = await detect(sample_rate, pieces)
+        if detected is None:
+            return
+        encoding, sample_rate, pieces = detected.encoding, detected.sample_rate, _chain(detected.head, pieces)
     if encoding == "opus":
         async with aclosing(live_opus.decode(pieces)) as opus:
             async for samples in opus:
@@ -34,6 +40,12 @@ async def decode(encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) 
     async for piece in pieces:
         yield raw.feed(piece)
     yield raw.finish()
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
 
 
 class RawAudio:

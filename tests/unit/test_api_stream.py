@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from stt_ai.api.stream_closing import CODES
 from stt_ai.api.stream_config import Asked
+from stt_ai.api.stream_run import MAX_IGNORED
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
 from stt_ai.types import LoadedModel
 from tests.unit.api_support import PATIENCE, eventually
@@ -251,19 +252,66 @@ def test_opus_that_is_none_is_told(client: Client) -> None:
     refused(client, "unsupported_encoding", 1003)
 
 
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [("nonsense", "malformed_body"), ('{"action": "sing"}', "invalid_parameter"), ("{}", "invalid_parameter")],
-)
-def test_text_that_is_no_action_ends_the_stream_with_all_that_was_heard_told(
-    client: Client, message: str, code: str
-) -> None:
+NO_ACTIONS = {
+    "AAAA" * 100: "not valid JSON",
+    '{"action": "sing"}': "stop, finalize, keepalive",
+    '{"type": "Configure"}': "stop, finalize, keepalive",
+    '{"language": "es"}': "The config is taken once",
+    "[]": "must be a JSON object",
+}
+
+
+@pytest.mark.parametrize("message", NO_ACTIONS)
+def test_text_that_is_no_action_is_answered_and_ignored(client: Client, message: str) -> None:
+    client.ready(interim_results=False)
+    client.audio(1)
+    client.socket.send(message)
+    ((warning,),) = (client.read()["warnings"],)
+    assert warning["code"] == "message_ignored" and NO_ACTIONS[message] in warning["message"]
+    client.audio(1)
+    messages, code = client.stop()
+    assert (texts(messages), code) == (said(2), 1000)
+
+
+def test_who_does_not_read_the_warnings_is_closed_with_all_that_was_heard_told(client: Client) -> None:
     client.ready(interim_results=False)
     client.audio(2)
-    client.socket.send(message)
-    assert client.read()["text"] == "w0 w1"
-    error = refused(client, code, 1007)
-    assert error["offset"] == 2.0
+    for _ in range(MAX_IGNORED + 1):
+        client.socket.send("AAAA")
+    messages, code = client.rest()
+    assert len([message for message in messages if "warnings" in message]) == MAX_IGNORED
+    assert texts(messages) == said(2)
+    assert (messages[-1]["code"], messages[-1]["offset"], code) == ("malformed_body", 2.0, 1007)
+
+
+@pytest.mark.parametrize(
+    ("finalize", "keepalive", "stop"),
+    [
+        ({"action": "finalize"}, {"action": "keepalive"}, {"action": "stop"}),
+        ({"type": "Finalize"}, {"type": "KeepAlive"}, {"type": "CloseStream"}),
+        ({"type": "ForceEndpoint"}, {"type": "KeepAlive"}, {"type": "Terminate"}),
+    ],
+)
+def test_actions_may_be_spelled_as_in_other_apis(
+    client: Client, finalize: dict[str, str], keepalive: dict[str, str], stop: dict[str, str]
+) -> None:
+    client.send(**keepalive)
+    client.ready(interim_results=False)
+    client.audio(1)
+    client.send(**keepalive)
+    client.send(**finalize)
+    assert client.read()["from_finalize"] is True
+    client.audio(1)
+    client.send(**stop)
+    messages, code = client.rest()
+    assert (texts(messages), messages[-1]["is_final"], code) == ("w1", True, 1000)
+
+
+def test_a_container_that_a_stream_does_not_take_costs_nothing(client: Client, sessions: Sessions) -> None:
+    client.ready()
+    client.socket.send(b"\x00\x00\x00\x1cftypiso5" + bytes(64_000))
+    assert "MP4" in refused(client, "unsupported_encoding", 1003)["error"]
+    assert sessions.all[-1].position == 0
 
 
 def test_a_frame_that_is_too_large_is_told(client: Client) -> None:

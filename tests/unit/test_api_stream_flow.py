@@ -287,6 +287,17 @@ def test_a_message_that_is_far_too_large_is_refused_at_its_head_and_another_in_w
             assert (1009).to_bytes(2, "big") in answer
 
 
+def test_what_was_said_before_a_message_that_is_far_too_large_is_told(tmp_path: Path) -> None:
+    with served(live_app(tmp_path, Sessions())) as (port, _), connected(port) as client:
+        client.ready(interim_results=False)
+        client.audio(2)
+        with suppress(ConnectionClosed):
+            client.socket.send(bytes(3 * MAX_MESSAGE))
+        messages, code = client.rest()
+        assert texts(messages) == said(2)
+        assert (messages[-1]["code"], messages[-1]["offset"], code) == ("frame_too_large", 2.0, 1009)
+
+
 @pytest.mark.parametrize(
     ("first", "flood", "most"),
     [(b"", PING, 40_000_000), (FIRST_FRAGMENT, FRAGMENT, 3_000_000)],

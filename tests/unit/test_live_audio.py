@@ -231,3 +231,35 @@ def test_silence_of_nobody_is_nothing() -> None:
     assert len(decoded("opus", 0, iter([]))) == 0
     assert len(decoded("pcm_s16le", 48000, iter([]))) == 0
     assert len(decoded("mulaw", 8000, iter([b"", b""]))) == 0
+
+
+@pytest.mark.parametrize("size", [1, 3, 100_000])
+@pytest.mark.parametrize("form", ["ogg", "webm"])
+def test_opus_is_known_by_its_first_bytes(form: str, size: int) -> None:
+    data = encoded(form)
+    found = decoded("detected", SAMPLE_RATE, pieces_of(data, [size] * (len(data) // size)))
+    assert np.array_equal(found, decoded("opus", 0, iter([data])))
+
+
+@pytest.mark.parametrize(("codec", "rate"), [("pcm_s16le", 16000), ("pcm_s16le", 44100), ("pcm_mulaw", 8000)])
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_the_header_of_a_wav_is_read_and_not_heard(codec: str, rate: int, size: int) -> None:
+    data = run_ffmpeg("-i", str(HELLO), "-ac", "1", "-ar", str(rate), "-c:a", codec, "-f", "wav")
+    samples = raw({"pcm_s16le": "s16le", "pcm_mulaw": "mulaw"}[codec], rate)
+    found = decoded("detected", SAMPLE_RATE, pieces_of(data, [size] * (len(data) // size)))
+    assert np.array_equal(found, decoded("mulaw" if codec == "pcm_mulaw" else codec, rate, iter([samples])))
+
+
+def test_bytes_that_are_no_container_are_samples() -> None:
+    data = raw("s16le", SAMPLE_RATE)
+    assert decoded("detected", SAMPLE_RATE, pieces_of(data, [1, 3, 5])).tobytes() == data
+    assert decoded("detected", SAMPLE_RATE, iter([b"\x01\x00"])).tolist() == [1]
+    assert not len(decoded("detected", SAMPLE_RATE, iter([])))
+
+
+@pytest.mark.parametrize("form", ["mp4", "mp3", "flac", "caf", "aiff", "asf", "flv", "wav"])
+def test_containers_that_a_stream_does_not_take_are_named(form: str) -> None:
+    options = ("-movflags", "frag_keyframe+empty_moov") if form == "mp4" else ()
+    data = run_ffmpeg("-i", str(HELLO), "-ac", "2", *options, "-ar", "44100", "-f", form)
+    with pytest.raises(UnsupportedEncoding, match="The audio is"):
+        decoded("detected", SAMPLE_RATE, pieces_of(data, [7] * 3))
