@@ -49,7 +49,7 @@ _ACTIONS = [
     ("keepalive", "Says that you are still there while you send no audio."),
     (
         "`type` instead of `action`",
-        "KeepAlive, Finalize and CloseStream (as Deepgram's clients send), ForceEndpoint and Terminate (as AssemblyAI's).",
+        "KeepAlive, Finalize, CloseStream (as Deepgram's clients send), ForceEndpoint and Terminate (as AssemblyAI's).",
     ),
 ]
 _MESSAGES = [
