@@ -30,8 +30,8 @@ _CONFIG = [
         "encoding",
         "string",
         "detected",
-        "`pcm_s16le`, `mulaw`, `alaw`, or `opus` (in Ogg or WebM, from MediaRecorder). Left out: `pcm_s16le`, unless the "
-        "first bytes are those of Ogg, WebM or a WAV header.",
+        "`pcm_s16le`, `mulaw`, `alaw`, or `opus` (in Ogg or WebM, from MediaRecorder). Left out: `pcm_s16le`, "
+        "unless the first bytes are those of Ogg, WebM or a WAV header.",
     ),
     ("sample_rate", "integer", "16000", "8000 to 48000, mono. Not for `opus`."),
     ("interim_results", "boolean", "true", "Whether partials are sent."),
