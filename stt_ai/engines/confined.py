@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 _BLOCK_BYTES = 1 << 18
 _REAP_SECONDS = 5.0
@@ -67,11 +67,15 @@ class ConfinedProcess:
         return self
 
     def output(self, poll_seconds: float = 0.1) -> Iterator[tuple[bytes, bytes]]:
-        """What came on (stdout, stderr), one at a time, until both are closed; two empty ones when nothing came."""
+        """What came on (stdout, stderr), one at a time, until both are closed; two empty ones when nothing came.
+
+        What was written to stderr before some of stdout comes before it.
+        """
         out, err = self._process.stdout, self._process.stderr
         assert out is not None and err is not None
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _BLOCK_BYTES)  # fewer switches between the two processes
+        os.set_blocking(err.fileno(), False)
         with selectors.DefaultSelector() as selector:
             selector.register(out, selectors.EVENT_READ)
             selector.register(err, selectors.EVENT_READ)
@@ -79,13 +83,16 @@ class ConfinedProcess:
                 ready = [key.fileobj for key, _ in selector.select(poll_seconds)]
                 if not ready:
                     yield b"", b""
-                # The log first: it is short, and what it says may make the output needless.
-                for stream in sorted(ready, key=lambda stream: stream is out):
-                    piece = os.read(stream.fileno(), _BLOCK_BYTES)  # type: ignore[union-attr]
-                    if not piece:
-                        selector.unregister(stream)
-                        continue
-                    yield (piece, b"") if stream is out else (b"", piece)
+                piece = os.read(out.fileno(), _BLOCK_BYTES) if out in ready else b""
+                if out in ready and not piece:
+                    selector.unregister(out)
+                while err in selector.get_map() and (log := _read_now(err)) is not None:
+                    if not log:
+                        selector.unregister(err)
+                        break
+                    yield b"", log
+                if piece:
+                    yield piece, b""
         self._reap(_REAP_SECONDS)
 
     def __exit__(
@@ -111,6 +118,14 @@ class ConfinedProcess:
                 self.cpu_seconds, self.peak_bytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
             else:
                 time.sleep(0.0005)
+
+
+def _read_now(stream: IO[bytes]) -> bytes | None:
+    """What the non-blocking ``stream`` holds: nothing at its end, None where nothing has come yet."""
+    try:
+        return os.read(stream.fileno(), _BLOCK_BYTES)
+    except BlockingIOError:
+        return None
 
 
 @functools.cache

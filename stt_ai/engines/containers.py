@@ -5,7 +5,7 @@ ffmpeg is then told to use that one demuxer and no other, so nothing that names 
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from stt_ai.engines import frames
@@ -38,10 +38,11 @@ _STILL_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1",
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """``name`` is for people, ``demuxer`` is ffmpeg's."""
+    """``name`` is for people, ``demuxer`` is ffmpeg's. ``start``: where the format itself begins, after ID3 tags."""
 
     name: str
     demuxer: str
+    start: int = 0
 
 
 def identify(file: BinaryIO) -> Container:
@@ -53,7 +54,7 @@ def identify(file: BinaryIO) -> Container:
     head = file.read(HEAD_BYTES)
     found = _by_magic(head) or _by_frames(head)
     if found is not None:
-        return found
+        return replace(found, start=start)
     if start:
         raise DamagedMedia("The file holds tags, but no audio could be found after them.")
     if head.startswith(b"\x00\x00\x01\xb3"):

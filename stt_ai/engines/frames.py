@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator
 _LINKS = 4
 """So many frames in a row are no accident: random bytes pass one link with a chance of less than 2^-13."""
 
-_SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_CUT_LINKS = 8
+_STRIDES = ((188, 0), (192, 4), (204, 0))
+
+SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _KILOBITS = {
     # (MPEG-1, layer): the bit rates from index 1
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -37,7 +40,7 @@ def mpeg_audio_length(header: bytes) -> int:
     if version == 1 or layer == 4 or sample_rate == 3 or not 0 < bit_rate < 15:
         return 0
     kilobits = _KILOBITS[version == 3, layer][bit_rate - 1]
-    hertz = _SAMPLE_RATES[version][sample_rate]
+    hertz = SAMPLE_RATES[version][sample_rate]
     padding = header[2] >> 1 & 1
     if layer == 1:
         return (12_000 * kilobits // hertz + padding) * 4
@@ -45,12 +48,26 @@ def mpeg_audio_length(header: bytes) -> int:
 
 
 def is_transport_stream(head: bytes) -> bool:
-    """Sync bytes at the stride of plain, timestamped (Blu-ray) or error-corrected packets."""
-    for stride, first in ((188, 0), (192, 4), (204, 0)):
-        syncs = head[first : first + 5 * stride : stride]
-        if len(syncs) >= 3 and set(syncs) == {0x47}:
-            return True
-    return False
+    return packets(head) is not None
+
+
+def packets(head: bytes) -> tuple[int, int] | None:
+    """(offset of the first whole packet, stride) of a transport stream: plain, timestamped (Blu-ray), error-corrected.
+
+    A recording may begin in the middle of a packet; then more of them must follow.
+    """
+    for stride, lead in _STRIDES:
+        if _has_syncs(head[lead::stride][:5], 3):
+            return 0, stride
+    for stride, lead in _STRIDES:
+        for first in range(1, stride):
+            if _has_syncs(head[first + lead :: stride][:_CUT_LINKS], _CUT_LINKS):
+                return first, stride
+    return None
+
+
+def _has_syncs(found: bytes, least: int) -> bool:
+    return len(found) >= least and set(found) == {0x47}
 
 
 def _syncs(head: bytes) -> Iterator[int]:

@@ -15,7 +15,7 @@ from stt_ai.engines.ffmpeg import DecoderLimits
 
 RATE = 16_000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
-STORED = Path(__file__).parent / "media"
+STORED = Path(__file__).parent / "media" / "stored"
 PATIENT = DecoderLimits(probe_timeout_s=60)
 """For tests of other things than time: on a busy machine even the start of a process may take long."""
 

@@ -60,6 +60,8 @@ def test_a_format_sounds_as_what_went_into_it(name: str, decoded: dict[str, Deco
     assert abs(len(heard) - len(sound())) <= 0.12 * 16_000
     # What comes from one of six channels only is a quarter as loud in the mix of all.
     assert 0.2 < np.std(heard) / np.std(sound()) < 1.5
+    answer = decoded[name]
+    assert isinstance(answer, DecodedAudio) and not answer.warnings
 
 
 @pytest.mark.parametrize("name", sorted(SILENT))

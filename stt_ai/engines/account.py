@@ -1,0 +1,81 @@
+"""The account of one upload's decoding, and the warnings that follow from it."""
+
+from dataclasses import dataclass, field
+
+from stt_ai.types import TranscriptWarning
+
+_SHORTEST_LOSS_S = 0.1
+_SHORTEST_END_S = 0.25
+_MOST_LISTED = 20
+_BELIEVED = 20.0
+"""A header that claims more than so many times what was decoded is not believed to say what is missing."""
+_ALWAYS_LOSS = frozenset({"mp3", "aac", "flac"})
+"""Where nothing but loss leaves a gap."""
+
+
+@dataclass(slots=True)
+class Account:
+    """What a file claims, what was decoded of it, and what was skipped or mended. Times are seconds of the result."""
+
+    demuxer: str
+    claimed_s: float = 0.0
+    """What should have come; 0 where nothing credible says it."""
+    decoded_s: float = 0.0
+    """Of sound, without the silence in gaps."""
+    end_s: float = 0.0
+    truncated: bool = False
+    damaged: bool = False
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    repairs: list[tuple[float, float]] = field(default_factory=list)
+    cancelled: bool = False
+    quiet: bool = False
+    skipped_tracks: int = 0
+
+    def warnings(self) -> tuple[TranscriptWarning, ...]:
+        """Return what a reader of the transcript must know, in order."""
+        found = [*self._missing(), *self._repaired()]
+        if self.skipped_tracks:
+            count = self.skipped_tracks
+            text = "The first audio track holds" if count == 1 else f"The first {count} audio tracks hold"
+            found.append(_warning("silent_track_skipped", f"{text} no speech; track {count + 1} was transcribed."))
+        if self.cancelled:
+            found.append(_warning("channels_cancelled", "Channels cancel each other; they were turned and then mixed."))
+        if self.quiet:
+            found.append(_warning("quiet", "The recording is very quiet and was amplified; words may be missing."))
+        return tuple(found)
+
+    def _missing(self) -> list[TranscriptWarning]:
+        hurt = self.damaged or self.truncated
+        gaps = self.gaps if hurt or self.demuxer in _ALWAYS_LOSS else []
+        lost = [(start, end) for start, end in gaps if end - start >= _SHORTEST_LOSS_S]
+        found = [
+            _warning(
+                "audio_missing", f"The file is damaged: {end - start:.1f} s of audio are missing here.", start, end
+            )
+            for start, end in lost[:_MOST_LISTED]
+        ]
+        if len(lost) > _MOST_LISTED:
+            text = f"The file is damaged: audio is missing in {len(lost) - _MOST_LISTED} more places."
+            found.append(_warning("audio_missing", text, lost[_MOST_LISTED][0], lost[-1][1]))
+        tail = self.claimed_s - self.end_s
+        if hurt and tail > _SHORTEST_END_S and self.claimed_s <= _BELIEVED * max(self.end_s, 1.0):
+            text = f"The file breaks off: its last {tail:.1f} s of audio are missing."
+            found.append(_warning("audio_missing", text, self.end_s, self.claimed_s))
+        elif self.truncated:
+            found.append(_warning("audio_missing", "The file breaks off: what followed is missing.", self.end_s))
+        if self.damaged and not found:
+            found.append(_warning("audio_damaged", "The file is damaged: parts of the audio may be missing or wrong."))
+        return found
+
+    def _repaired(self) -> list[TranscriptWarning]:
+        if not self.repairs:
+            return []
+        text = "The file's timestamps contradict its audio and were mended; times may differ from the recording's."
+        return [_warning("timestamps_repaired", text, self.repairs[0][0], self.repairs[-1][1])]
+
+
+def _warning(code: str, message: str, start: float | None = None, end: float | None = None) -> TranscriptWarning:
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, 2)
+
+    return TranscriptWarning(code, message, rounded(start), rounded(end))

@@ -1,0 +1,136 @@
+"""Reads what ffmpeg writes to its log: what the file claims to be, which clock its sound had, and what went wrong."""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from stt_ai.errors import DamagedMedia, NoAudioTrack, SttError, UnsupportedMedia
+from stt_ai.types import SAMPLE_RATE
+
+MAX_MARKS = 200_000
+_LINE_BYTES = 500
+_SAMPLE_BITS = 32
+_DURATION = re.compile(rb"\[info\]   Duration: (?:(\d+):(\d\d):(\d\d\.\d\d)|N/A)(?:, start: (-?\d+\.\d+))?")
+_STREAM = re.compile(rb"\[info\]   Stream #0:\d+[^:]*(?:\([^)]*\))?: (Audio|Video): (\w+)")
+_RATE = re.compile(rb", (\d+) Hz, ")
+_OUTPUT = re.compile(rb"Audio: pcm_f32le.*, (\d+) kb/s")
+_NUMBER = re.compile(rb"(?:\[Eval @ 0x[0-9a-f]+\] )?\[info\] (-?\d+\.\d+)$")
+_SAMPLES = re.compile(rb"\[Parsed_volumedetect\S* @ 0x[0-9a-f]+\] \[info\] n_samples: (\d+)$")
+_REFUSED = re.compile(rb"Codec \(\w+\) not [io]n whitelist")
+_NOT_DAMAGE = (
+    b"whitelist",
+    b"[f32le @",
+    b"Error opening",
+    b"opening decoder",
+    b"Error during demuxing: Immediate exit",
+)
+_DAMAGE = (b"[error]", b"[fatal]", b"Packet corrupt", b"corrupt input packet", b"corrupt decoded frame")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """From this output sample on, the sound is stamped with a time that does not follow from what came before.
+
+    ``position``: samples at ``SAMPLE_RATE`` that came before. ``time``: seconds by the file's own clock.
+    """
+
+    position: int
+    time: float
+
+
+class FfmpegLog:
+    """Takes ffmpeg's log as it comes and keeps little of it: tags in the file can make it as long as the file."""
+
+    def __init__(self) -> None:
+        self.began = False
+        """Its banner, which comes before it opens anything, was seen."""
+        self.duration = 0.0
+        """Seconds by the container's header; 0 where it says nothing, and ffmpeg would only guess by its size."""
+        self.start: float | None = None
+        """The earliest time of any track, seconds by the file's own clock."""
+        self.has_video = False
+        self.codecs: list[str] = []
+        """Of the audio tracks, in order."""
+        self.sample_rates: list[int] = []
+        self.channels = 0
+        """Of the samples on stdout; 0 until that is known."""
+        self.marks: deque[Mark] = deque()
+        self.damage = 0
+        """How many messages told of damaged data."""
+        self.encrypted = False
+        self._guessing = self._no_track = self._no_decoder = self._refused = False
+        self._base = 0
+        self._number: float | None = None
+        self._line = b""
+        self._last: deque[bytes] = deque(maxlen=8)
+
+    def feed(self, text: bytes) -> None:
+        """Take the next piece of the log, cut anywhere."""
+        *whole, rest = (self._line + text).split(b"\n")
+        for line in whole:
+            self._read(line[:_LINE_BYTES])
+        self._line = rest[:_LINE_BYTES]
+
+    def tail(self) -> str:
+        return b" | ".join(self._last).decode(errors="replace")
+
+    def failure(self, track: int = 0) -> SttError:
+        """Return why nothing was decoded."""
+        if self._no_track:
+            return NoAudioTrack("The file has no audio track.")
+        if self.encrypted:
+            return UnsupportedMedia("The file's audio is encrypted; send it without copy protection.")
+        if self._no_decoder:
+            name = self.codecs[track] if track < len(self.codecs) else "none"
+            coded = "in an unknown way" if name == "none" else f"as '{name}'"
+            return UnsupportedMedia(f"The file's audio is coded {coded}, which is not supported.")
+        return DamagedMedia("The file is damaged: no audio could be decoded from it.")
+
+    def _read(self, line: bytes) -> None:
+        number = _NUMBER.match(line)
+        if number:
+            self._read_number(float(number[1]))
+            return
+        self.began |= line.startswith(b"[info] ffmpeg version")
+        self._last.append(line)
+        self._read_header(line)
+        samples = _SAMPLES.match(line)
+        if samples:
+            self._base += int(samples[1])
+        self._guessing |= b"Estimating duration from bitrate" in line
+        self._no_track |= b"matches no streams" in line
+        self._refused |= _REFUSED.search(line) is not None
+        self._no_decoder |= b"no decoder found" in line or b"Decoder (codec" in line
+        self._no_decoder |= self._refused and b"opening decoder" in line
+        self.encrypted |= b"DRM protected" in line
+        if any(sign in line for sign in _DAMAGE) and not any(sign in line for sign in _NOT_DAMAGE):
+            self.damage += 1
+
+    def _read_header(self, line: bytes) -> None:
+        duration = _DURATION.match(line)
+        if duration:
+            hours, minutes, seconds, start = duration.groups()
+            self.start = None if start is None else float(start)
+            if hours is not None and not self._guessing:
+                self.duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+            return
+        output = _OUTPUT.search(line) if not self.channels else None
+        if output:
+            self.channels = int(output[1]) * 1000 // (SAMPLE_RATE * _SAMPLE_BITS)
+            return
+        stream = _STREAM.match(line)
+        if stream and not self.channels:
+            self.has_video |= stream[1] == b"Video"
+            if stream[1] == b"Audio":
+                rate = _RATE.search(line)
+                self.codecs.append(stream[2].decode())
+                self.sample_rates.append(int(rate[1]) if rate else SAMPLE_RATE)
+
+    def _read_number(self, number: float) -> None:
+        """Two in a row are a mark: how many seconds its filter graph has passed on, and the time."""
+        if self._number is None:
+            self._number = number
+        else:
+            if len(self.marks) < MAX_MARKS:
+                self.marks.append(Mark(self._base + round(self._number * SAMPLE_RATE), number))
+            self._number = None
