@@ -98,7 +98,9 @@ class FileDecoder:
         self, job: "_Job", track: int, account: Account
     ) -> Generator[tuple[FloatSamples | Samples, int], None, None]:
         """(mono samples laid out in time, number of audio tracks), and in the end the account of them."""
-        is_plain = job.container.demuxer == "wav" and len(job.structure.pieces) == 1
+        structure = job.structure
+        account.truncated, account.damaged = structure.truncated, structure.damaged
+        is_plain = job.container.demuxer == "wav" and len(structure.pieces) == 1
         extent = wav.plain_extent(job.file, job.size) if is_plain else None
         if extent is not None:
             for block in wav.read(job.file, extent):
@@ -107,8 +109,6 @@ class FileDecoder:
                 account.decoded_s += len(block) / 2 / SAMPLE_RATE
                 yield np.frombuffer(block, "<i2").astype(np.int16, copy=False), 1
             return
-        structure = job.structure
-        account.truncated, account.damaged = structure.truncated, structure.damaged
         failure: BadRequest | None = None
         for piece in structure.pieces:
             try:

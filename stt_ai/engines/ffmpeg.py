@@ -43,12 +43,10 @@ _MAX_CHANNELS = 64
 _LEAST_CLAIM_RATE = 500.0
 """Bytes a second. A header that claims more time than this for the file's size is not believed."""
 _MARKED = (
-    # Prints where each stretch begins whose stamps do not follow from those before: seconds passed on, and the stamp.
-    "asetpts='if(eq(N,0)+gt(abs(PTS*TB-ld(0)-(N-ld(1))/SR),0.1),"
+    # Prints each second, and wherever stamps do not follow from those before: the seconds passed on, and the stamp.
+    "asetpts='if(eq(N,0)+gt(abs(PTS*TB-ld(0)-(N-ld(1))/SR),0.1)+gt(N-ld(1),SR),"
     "st(0,PTS*TB);st(1,N);print(N/SR,32);print(PTS*TB,32));N/SR/TB',"
-    f"aresample={SAMPLE_RATE},asplit[out][count];"
-    # Prints how many samples it has seen, when it ends or is made anew because rate or channels have changed.
-    "[count]pan=1c|c0=c0,volumedetect,anullsink;[out]anull"
+    f"aresample={SAMPLE_RATE}"
 )
 
 

@@ -8,6 +8,7 @@ from stt_ai.errors import DamagedMedia, NoAudioTrack, SttError, UnsupportedMedia
 from stt_ai.types import SAMPLE_RATE
 
 MAX_MARKS = 200_000
+_LONGEST_UNMARKED = 1.2
 _LINE_BYTES = 500
 _SAMPLE_BITS = 32
 _DURATION = re.compile(rb"\[info\]   Duration: (?:(\d+):(\d\d):(\d\d\.\d\d)|N/A)(?:, start: (-?\d+\.\d+))?")
@@ -15,7 +16,6 @@ _STREAM = re.compile(rb"\[info\]   Stream #0:\d+[^:]*(?:\([^)]*\))?: (Audio|Vide
 _RATE = re.compile(rb", (\d+) Hz, ")
 _OUTPUT = re.compile(rb"Audio: pcm_f32le.*, (\d+) kb/s")
 _NUMBER = re.compile(rb"(?:\[Eval @ 0x[0-9a-f]+\] )?\[info\] (-?\d+\.\d+)$")
-_SAMPLES = re.compile(rb"\[Parsed_volumedetect\S* @ 0x[0-9a-f]+\] \[info\] n_samples: (\d+)$")
 _REFUSED = re.compile(rb"Codec \(\w+\) not [io]n whitelist")
 _NOT_DAMAGE = (
     b"whitelist",
@@ -29,7 +29,7 @@ _DAMAGE = (b"[error]", b"[fatal]", b"Packet corrupt", b"corrupt input packet", b
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """From this output sample on, the sound is stamped with a time that does not follow from what came before.
+    """The sound from this output sample on is stamped with this time.
 
     ``position``: samples at ``SAMPLE_RATE`` that came before. ``time``: seconds by the file's own clock.
     """
@@ -60,7 +60,8 @@ class FfmpegLog:
         self.encrypted = False
         self._guessing = self._no_track = self._no_decoder = self._refused = False
         self._base = 0
-        self._number: float | None = None
+        self._seconds: float | None = None
+        self._latest: Mark | None = None
         self._line = b""
         self._last: deque[bytes] = deque(maxlen=8)
 
@@ -94,9 +95,6 @@ class FfmpegLog:
         self.began |= line.startswith(b"[info] ffmpeg version")
         self._last.append(line)
         self._read_header(line)
-        samples = _SAMPLES.match(line)
-        if samples:
-            self._base += int(samples[1])
         self._guessing |= b"Estimating duration from bitrate" in line
         self._no_track |= b"matches no streams" in line
         self._refused |= _REFUSED.search(line) is not None
@@ -127,10 +125,18 @@ class FfmpegLog:
                 self.sample_rates.append(int(rate[1]) if rate else SAMPLE_RATE)
 
     def _read_number(self, number: float) -> None:
-        """Two in a row are a mark: how many seconds its filter graph has passed on, and the time."""
-        if self._number is None:
-            self._number = number
-        else:
-            if len(self.marks) < MAX_MARKS:
-                self.marks.append(Mark(self._base + round(self._number * SAMPLE_RATE), number))
-            self._number = None
+        """Two in a row are a mark: how many seconds the filters have passed on, and the time.
+
+        Where rate or channels change there are new filters, which count from the beginning. Marks come each second, so
+        it is known almost exactly how far the old ones were, and exactly where the stamps do not jump as well.
+        """
+        if self._seconds is None:
+            self._seconds = number
+            return
+        seconds, self._seconds = self._seconds, None
+        if not seconds and self._latest is not None:
+            passed = min(max(number - self._latest.time, 0.0), _LONGEST_UNMARKED)
+            self._base = self._latest.position + round(passed * SAMPLE_RATE)
+        self._latest = Mark(self._base + round(seconds * SAMPLE_RATE), number)
+        if len(self.marks) < MAX_MARKS:
+            self.marks.append(self._latest)

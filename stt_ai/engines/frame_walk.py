@@ -33,6 +33,8 @@ class Walked:
     bytes: int = 0
     claimed_s: float = 0.0
     truncated: bool = False
+    beheaded: bool = False
+    """It begins in the middle of a frame."""
     tags: int = 0
     """Between frames, as where files were joined. Decoders take them for damage."""
 
@@ -82,6 +84,8 @@ def walk(file: BinaryIO, start: int, size: int, frame_at: Callable[[bytes], Fram
                 walked.tags += 1
             elif walked.seconds:
                 walked.holes.append((walked.seconds, length))
+            else:
+                walked.beheaded |= any(head)
         elif length < frame.length:
             walked.truncated = True
         elif not first or not _read_claim(head, frame, walked):

@@ -72,8 +72,11 @@ class Leveler:
 
     def _level(self, block: AnySamples) -> Leveled:
         plain = block.dtype == np.int16
-        scaled: FloatSamples = block.astype(np.float32) / np.float32(32768) if plain else np.nan_to_num(block)
+        scaled: FloatSamples = block.astype(np.float32) * np.float32(1 / 32768) if plain else block
         level, steady, peak = _measure(scaled)
+        if not np.isfinite(peak):
+            scaled = np.nan_to_num(scaled, nan=0.0, posinf=0.0, neginf=0.0)
+            level, steady, peak = _measure(scaled)
         self.loudest_db = max(self.loudest_db, level)
         self._levels.append(level)
         recent = max(self._levels)
@@ -90,12 +93,13 @@ class Leveler:
             scaled = scaled * gains
         elif self._gain != 1.0:
             scaled = scaled * np.float32(self._gain)
-        return Leveled(np.clip(np.rint(scaled * np.float32(32768)), -32768, 32767).astype(np.int16), faint)
+        scaled = scaled * np.float32(32768)
+        return Leveled(np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16), faint)
 
 
 def _measure(block: FloatSamples) -> tuple[float, bool, float]:
     """Return the block's level in dB of full scale, whether it hardly changes, and its peak."""
-    peak = float(np.max(np.abs(block), initial=0.0))
+    peak = max(float(block.max()), -float(block.min()))
     whole = max(len(block) // _FRAME, 1) * _FRAME
     padded = block[:whole] if len(block) >= whole else np.pad(block, (0, whole - len(block)))
     frames = padded.reshape(-1, _FRAME)

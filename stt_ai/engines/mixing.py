@@ -17,6 +17,8 @@ _COMPARABLE = 0.1
 _INVERTED, _STILL_INVERTED = -0.5, -0.2
 """Correlation from which on a channel is turned over before it is added, and until which it stays so."""
 _CANCELLED = 0.1
+_ALIKE = 0.7
+"""Channels that correlate so much with their mix hold the same, so there is no other sound in one of them."""
 _STEADY_DB = 3.0
 """Speech changes by tens of decibels within a second, hum and hiss hardly at all."""
 _SPEECH_POWER = 1e-6
@@ -85,7 +87,11 @@ class Mixer:
         self._power += total
         if float(gram.sum()) < _CANCELLED * total:
             self._cancelled_power += total
-        return np.asarray(self._signs / self._loud * _hum_gains(block, power), np.float32)
+        weights = self._signs / np.float32(self._loud)
+        alike = np.abs(gram @ self._signs) >= _ALIKE * np.sqrt(
+            power * max(float(self._signs @ gram @ self._signs), 0.0)
+        )
+        return weights if alike.all() else np.asarray(weights * _hum_gains(block, power), np.float32)
 
     def _turn(self, gram: npt.NDArray[np.float32], power: npt.NDArray[np.float32]) -> None:
         """Choose the channels' signs so that none cancels the sum of those that are louder."""
@@ -108,8 +114,8 @@ def _hum_gains(block: FloatSamples, power: npt.NDArray[np.float32]) -> FloatSamp
     whole = len(block) // _FRAME * _FRAME
     if whole < 8 * _FRAME:
         return gains
-    frames = np.square(block[:whole]).reshape(-1, _FRAME, len(power)).mean(axis=1)
-    low, high = np.percentile(frames, [10, 90], axis=0)
+    frames = np.sort(np.square(block[:whole]).reshape(-1, _FRAME, len(power)).mean(axis=1), axis=0)
+    low, high = frames[len(frames) // 10], frames[-1 - len(frames) // 10]
     steady = 10 * np.log10((high + 1e-12) / (low + 1e-12)) < _STEADY_DB
     spoken = float(np.max(power, initial=0.0, where=~steady))
     if spoken > _SPEECH_POWER:

@@ -14,6 +14,7 @@ from stt_ai.engines import ogg
 from stt_ai.engines.containers import Container
 from stt_ai.engines.frame_walk import Frame, adts_frame, mpeg_frame, walk
 from stt_ai.engines.frames import packets
+from stt_ai.engines.packet_walk import avi_chunk, is_unbroken, program_packet
 
 _MAX_BOXES = 100_000
 _MAX_PIECES = 100
@@ -138,15 +139,27 @@ def _chunked(order: str) -> Callable[[BinaryIO, int, int, Structure], None]:
         told = length not in _UNTOLD_SIZES and length < _STREAMED_FROM and header[:4] != b"RF64"
         end = start + 8 + length + length % 2
         structure.truncated = told and end > size + 1
-        if told and end < size and header[8:12] in (b"WAVE", b"AIFF", b"AIFC"):
+        if told and end < size:
             _following(file, end, size, header, structure)
+            structure.damaged = len(structure.pieces) == 1 and _is_unknown(file, end, size)
 
     return read
+
+
+def _is_unknown(file: BinaryIO, start: int, size: int) -> bool:
+    """Bytes [start, size) are neither padding nor tags nor a chunk, so the header is not true to the file."""
+    file.seek(start)
+    head = file.read(1 << 16)
+    name, length = head[:4], int.from_bytes(head[4:8], "little")
+    is_chunk = name.isascii() and name.isalnum() and start + 8 + length <= size + 1
+    return any(head) and not head.startswith((b"ID3", b"TAG", b"APETAGEX")) and not is_chunk
 
 
 def _following(file: BinaryIO, end: int, size: int, header: bytes, structure: Structure) -> None:
     """Recordings that were joined byte by byte: each is a piece."""
     pieces = [structure.pieces[0].start]
+    if header[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):
+        return
     while end + 12 <= size and len(pieces) < _MAX_PIECES:
         file.seek(end)
         found = file.read(12)
@@ -158,6 +171,18 @@ def _following(file: BinaryIO, end: int, size: int, header: bytes, structure: St
     if len(pieces) > 1:
         structure.pieces = [Piece(first, last) for first, last in zip(pieces, [*pieces[1:], size], strict=True)]
         structure.truncated = end > size + 1
+
+
+def _avi(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    _chunked("<")(file, start, size, structure)
+    file.seek(start)
+    movie = file.read(1 << 16).find(b"movi")
+    if movie > 0:
+        structure.damaged |= not is_unbroken(file, start + movie + 4, size, avi_chunk)
+
+
+def _program(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    structure.damaged = not is_unbroken(file, start, size, program_packet)
 
 
 def _wav(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
@@ -261,7 +286,7 @@ def _walked(frame_at: Callable[[bytes], Frame | None]) -> Callable[[BinaryIO, in
         walked = walk(file, start, size, frame_at)
         structure.truncated = walked.truncated
         structure.holes = walked.missing()
-        structure.damaged = bool(walked.holes)
+        structure.damaged = bool(walked.holes) or walked.beheaded
         structure.claimed_s = walked.claimed_s
         structure.tags = walked.tags
 
@@ -272,7 +297,8 @@ _READERS: dict[str, Callable[[BinaryIO, int, int, Structure], None]] = {
     "ogg": _ogg,
     "mov": _mov,
     "wav": _wav,
-    "avi": _chunked("<"),
+    "avi": _avi,
+    "mpeg": _program,
     "aiff": _chunked(">"),
     "au": _au,
     "mpegts": _transport,

@@ -17,8 +17,8 @@ _TOLERANCE_S = 0.1
 _SAME_CLOCK_S = 0.25
 _CONFIRMING_S = 5.0
 """A jump forward is a gap in the recording once so much sound has followed by the new clock."""
-_SHORT_END_S, _FAR_END_S = 0.3, 3.0
-"""A last shred of sound is no evidence for a long gap before it."""
+_LAST_SHREDS = ((0.3, 3.0), (0.5, 10.0))
+"""(seconds of sound, seconds before it): a last shred that is shorter is no evidence for a gap that is longer."""
 _MAX_GAPS = 1000
 _OLD_CLOCKS = 4
 _SILENCE = 1 << 20
@@ -84,7 +84,8 @@ class Timeline:
         if clock is None:
             return
         gap = self._gap(clock)
-        if self._held_seconds() < _SHORT_END_S and (gap > _FAR_END_S or self.laid.repairs):
+        held = self._held_seconds()
+        if any(held < longest and (gap > far or self.laid.repairs) for longest, far in _LAST_SHREDS):
             yield from self._release_stray()
         else:
             yield from self._confirm()

@@ -195,7 +195,8 @@ TIMED = ("mka", "webm", "flv", "ts")
 
 FAULTS: tuple[Fault, ...] = (
     Fault("another rate", ("ogg", "opus", "oga"), partial(joined, first=("-ar", "48000")), BOTH, 8.0),
-    Fault("stereo, then mono", ("ogg", "opus", "oga", "mp3", "aac"), partial(joined, first=("-ac", "2")), BOTH, 8.0),
+    Fault("stereo, then mono", ("ogg", "opus", "oga", "mp3"), partial(joined, first=("-ac", "2")), BOTH, 8.0),
+    Fault("stereo, then mono", ("aac",), partial(joined, first=("-ac", "2")), BOTH, 8.0, slack=0.3),
     Fault("mono, then stereo", ("ogg", "opus", "oga", "mp3"), partial(joined, second=("-ac", "2")), BOTH, 8.0),
     Fault("another codec", ("ogg", "oga"), partial(joined, other="opus"), BOTH, 8.0),
     Fault("joined", ("wav", "aiff", "m4a", "mp4", "mov", "mp3", "aac"), joined, BOTH, 8.0, slack=0.3),
@@ -253,7 +254,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("tta", ("mka",), partial(coded, codec="tta")),
     Fault("s302m", ("ts",), partial(coded, codec="s302m")),
     Fault("a codec that is not allowed", ("mka",), partial(coded, codec="ra_144"), error="ra_144"),
-    Fault("cut in the middle of a packet", ("ts", "mp3", "aac"), beheaded, (Part(0.0, HELLO, 0.0, 3.0),), slack=0.3),
+    Fault("cut in the middle of a packet", ("ts",), beheaded, slack=0.3),
+    Fault("cut in the middle of a frame", ("mp3", "aac"), beheaded, warnings=frozenset({"audio_damaged"}), slack=0.3),
     Fault("quiet", ("flac", "wav", "mka"), partial(quiet, decibels=-50), warnings=frozenset({"quiet"})),
     Fault("very quiet", ("flac", "wav", "mka"), partial(quiet, decibels=-65), warnings=frozenset({"quiet"})),
     Fault("above full scale", ("wav", "mka"), partial(quiet, decibels=30)),

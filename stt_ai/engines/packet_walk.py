@@ -1,0 +1,53 @@
+"""Steps from packet to packet through AVI and MPEG program streams, whose demuxers pass over damage in silence."""
+
+import struct
+from collections.abc import Callable
+from typing import BinaryIO
+
+_READ = 1 << 20
+_MAX_PACKETS = 1_000_000
+_LONGEST_HEADER = 16
+
+Step = Callable[[bytes, int], int]
+"""(bytes, position) -> length of the packet there, or 0 where none is."""
+
+
+def is_unbroken(file: BinaryIO, start: int, end: int, step: Step) -> bool:
+    """Bytes [start, end) are packets one after the other, up to a last one that may be cut off, or zeros."""
+    held, base, position = b"", start, start
+    for _ in range(_MAX_PACKETS):
+        if position >= end:
+            return True
+        if position + _LONGEST_HEADER > base + len(held):
+            file.seek(position)
+            held, base = file.read(min(_READ, end - position)), position
+        if len(held) + base - position < _LONGEST_HEADER:
+            return True
+        length = step(held, position - base)
+        if not length:
+            return not any(held[position - base :])
+        position += length
+    return True
+
+
+def avi_chunk(data: bytes, at: int) -> int:
+    """A chunk of a stream, an index, padding, or the head of a list, whose chunks follow."""
+    name, length = struct.unpack_from("<4sI", data, at)
+    if name in (b"LIST", b"RIFF"):
+        return 12
+    of_stream = name[:2].isdigit() and name[2:].isalnum()
+    if of_stream or name in (b"JUNK", b"idx1") or name[:2] == b"ix":
+        return 8 + length + length % 2
+    return 0
+
+
+def program_packet(data: bytes, at: int) -> int:
+    """A pack header of MPEG-1 or MPEG-2, a system header, a PES packet or the end code (ISO/IEC 13818-1, 2.5.3)."""
+    if data[at : at + 3] != b"\0\0\1":
+        return 0
+    code = data[at + 3]
+    if code == 0xB9:
+        return 4
+    if code == 0xBA:
+        return 14 + (data[at + 13] & 7) if data[at + 4] >> 6 == 1 else 12
+    return 6 + struct.unpack_from(">H", data, at + 4)[0] if code >= 0xBB else 0
