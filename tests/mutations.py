@@ -1,4 +1,4 @@
-"""Damages media files at random and decodes them: each is refused in a sentence, or heard whole, or heard with a warning.
+"""Damages media files at random and decodes them: each is refused in a sentence, heard whole, or heard with a warning.
 
     python -m tests.mutations --count 10000 --seed 1
 

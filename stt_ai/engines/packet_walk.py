@@ -1,6 +1,5 @@
 """Steps from packet to packet through AVI and MPEG program streams, whose demuxers pass over damage in silence."""
 
-import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -32,7 +31,7 @@ def is_unbroken(file: BinaryIO, start: int, end: int, step: Step) -> bool:
 
 def avi_chunk(data: bytes, at: int) -> int:
     """A chunk of a stream, an index, padding, or the head of a list, whose chunks follow."""
-    name, length = struct.unpack_from("<4sI", data, at)
+    name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
     if name in (b"LIST", b"RIFF"):
         return 12
     of_stream = name[:2].isdigit() and name[2:].isalnum()
@@ -50,4 +49,4 @@ def program_packet(data: bytes, at: int) -> int:
         return 4
     if code == 0xBA:
         return 14 + (data[at + 13] & 7) if data[at + 4] >> 6 == 1 else 12
-    return 6 + struct.unpack_from(">H", data, at + 4)[0] if code >= 0xBB else 0
+    return 6 + int.from_bytes(data[at + 4 : at + 6], "big") if code >= 0xBB else 0

@@ -20,6 +20,7 @@ _MAX_BOXES = 100_000
 _MAX_PIECES = 100
 _EXTENSIBLE = 0xFFFE
 _MAX_CHUNKS = 64
+_ASF_PACKETS = 256
 _MOSTLY = 0.99
 _UNTOLD_SIZES = (0, 0xFFFFFFFF)
 _STREAMED_FROM = 0x7FFFF000
@@ -253,8 +254,33 @@ def _asf(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
     if 0 <= at <= len(head) - 104:
         told, flags = struct.unpack_from("<Q", head, at + 40)[0], struct.unpack_from("<I", head, at + 88)[0]
         structure.truncated = not flags & 1 and told > size - start
+        shortest, longest = struct.unpack_from("<II", head, at + 92)
+        structure.damaged = shortest != longest or not _has_asf_packets(file, start, size, longest)
     locked = (bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"), bytes.fromhex("e1be8a29f5c5d311b1bd00805fc6dd67"))
     structure.encrypted = any(identifier in head for identifier in locked)
+
+
+def _has_asf_packets(file: BinaryIO, start: int, size: int, length: int) -> bool:
+    """All packets are of one length; each begins with the same flags as the first."""
+    file.seek(start)
+    begun = file.read(1 << 16).find(bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c"))
+    if begun < 0 or not 16 <= length <= 1 << 16:
+        return True
+    position = start + begun + 50
+    count = int.from_bytes(_bytes_at(file, start + begun + 40, 8), "little")
+    end = min(size, position + count * length) if count else size
+    first = _bytes_at(file, position, 1)
+    while position < end:
+        block = _bytes_at(file, position, min(_ASF_PACKETS * length, end - position))
+        if not block or set(block[::length]) != set(first):
+            return False
+        position += _ASF_PACKETS * length
+    return True
+
+
+def _bytes_at(file: BinaryIO, position: int, length: int) -> bytes:
+    file.seek(position)
+    return file.read(length)
 
 
 def _matroska(file: BinaryIO, start: int, size: int, structure: Structure) -> None:

@@ -17,7 +17,7 @@ _TOLERANCE_S = 0.1
 _SAME_CLOCK_S = 0.25
 _CONFIRMING_S = 5.0
 """A jump forward is a gap in the recording once so much sound has followed by the new clock."""
-_LAST_SHREDS = ((0.3, 3.0), (0.5, 10.0))
+_LAST_SHREDS = ((0.3, 3.0), (0.5, 10.0), (1.0, 20.0))
 """(seconds of sound, seconds before it): a last shred that is shorter is no evidence for a gap that is longer."""
 _MAX_GAPS = 1000
 _OLD_CLOCKS = 4
