@@ -69,4 +69,6 @@ def tell_failure(error: Exception, as_json: bool) -> None:
 
 def reason(error: Exception) -> str:
     """What is wrong, without numbers of the system's."""
+    if isinstance(error, SttError):
+        return error.message
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

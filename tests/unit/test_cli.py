@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from stt_ai.cli.exits import exit_code, exit_code_of_all
 from stt_ai.cli.main import main
-from stt_ai.errors import BadParameter, ModelUnavailable
+from stt_ai.cli.service import failure_row, reason
+from stt_ai.errors import BadParameter, IncompleteAudio, ModelUnavailable
 from stt_ai.sdk import errors
 from stt_ai.types import TranscriptWarning
 from tests.unit.api_support import MODELS, TALK, Recorder, make_app, serving
@@ -131,6 +132,11 @@ def test_the_code_of_many_failures() -> None:
     assert exit_code_of_all([refused, refused], 2) == 4
     assert exit_code_of_all([refused], 2) == 1
     assert exit_code_of_all([refused, gone], 2) == 1
+
+
+def test_of_a_failure_with_more_to_it_the_sentence_alone_is_told() -> None:
+    assert reason(IncompleteAudio("A part is missing.", "audio_missing")) == "A part is missing."
+    assert failure_row(IncompleteAudio("A part is missing.", "audio_missing"))["code"] == "audio_missing"
 
 
 @pytest.mark.parametrize(
