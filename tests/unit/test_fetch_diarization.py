@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub import constants
 
 from stt_ai.errors import ModelUnavailable
+from stt_ai.models import snapshot
 from stt_ai.models.diarization import DEMO_LABEL, PACKAGED_LABEL, PipelineName, resolve
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
 from stt_ai.models.packaged import PACKAGED
@@ -61,6 +62,7 @@ def _only_the_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.setattr(snapshot, "_unreachable", {})
     monkeypatch.delitem(PACKAGED, PACKAGED_LABEL, raising=False)
     huggingface_hub.close_session()
     yield
