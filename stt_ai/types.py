@@ -126,8 +126,9 @@ class Task(StrEnum):
 class DecodingOptions:
     """How one window is to be decoded. ``language`` None: the model detects it.
 
-    ``prefix``: the tokens that its text begins with, decided before. ``prompt``: text that the model takes for what was
-    said before the window. Without ``word_times`` the words' times are only spread over the window, which is faster.
+    ``context``: the text of what is said first in the window, known already and no part of the answer. ``prefix``: the
+    tokens that the text after it begins with, decided before. ``prompt``: text that the model takes for what was said
+    before the window. Without ``word_times`` the words' times are only spread over the window, which is faster.
     """
 
     language: str | None = None
@@ -135,6 +136,7 @@ class DecodingOptions:
     beam_size: int = 5
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     priority: Priority = Priority.FINAL
+    context: str = ""
     prefix: tuple[int, ...] = ()
     prompt: str = ""
     word_times: bool = True

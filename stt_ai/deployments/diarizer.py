@@ -1,7 +1,6 @@
 """The diarizer deployment: one pipeline that tells voices apart."""
 
 import asyncio
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import ray
 from ray import exceptions as rex
 
 from stt_ai.deployments.loading import Loading
+from stt_ai.deployments.niceness import SPEAKERS, step_back
 from stt_ai.deployments.scaling import AUDIO_S, PIECES
 from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.diarization import DiarizationEngine
@@ -20,7 +20,6 @@ from stt_ai.models.diarization import CONFIG, PipelineName, resolve
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
 
-_NICE = 5
 _UNAVAILABLE = "Speakers cannot be told apart at the moment. Send diarize=false for a transcript without them."
 
 
@@ -50,7 +49,7 @@ class DiarizerDeployment:
 
     def __init__(self, config: DiarizerConfig) -> None:
         export_spans()
-        _step_back()
+        step_back(SPEAKERS)
         self._config = config
         self._loading = Loading(self._load, _UNAVAILABLE)
         self._places = asyncio.Semaphore(config.at_once)
@@ -93,15 +92,6 @@ class DiarizerDeployment:
             chunks_a_batch=config.chunks_a_batch,
         )
         return engine, found.loaded()
-
-
-def _step_back() -> None:
-    """On a busy processor what somebody waits for live, and a text without speakers, goes before voices.
-
-    Linux counts by threads: it holds for this one and for those that it makes from now on.
-    """
-    if os.getpriority(os.PRIO_PROCESS, 0) < _NICE:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 async def _in_thread(engine: DiarizationEngine, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
+from stt_ai.deployments.niceness import SUMMARIES, step_back
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream
 from stt_ai.engines.language_model import LanguageModel, Question
 from stt_ai.engines.scheduler import BatchScheduler
@@ -54,6 +55,7 @@ class SummarizerDeployment:
 
     def __init__(self, config: SummarizerConfig) -> None:
         export_spans()
+        step_back(SUMMARIES)
         self._config = config
         self._loading = Loading(self._load, _UNAVAILABLE)
         self._inside = 0

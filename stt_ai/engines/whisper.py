@@ -151,7 +151,7 @@ class WhisperEngine:
         for row, begin in cut.items():
             samples, options = windows[row]
             if LEAST_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - LEAST_REST_S:
-                options = replace(options, language=heard[row].language, prefix=())
+                options = replace(options, language=heard[row].language, context="", prefix=())
                 rests[row] = samples[int(begin * SAMPLE_RATE) :], options
         for row, rest in zip(rests, self.transcribe_batch([*rests.values()]), strict=True):
             if isinstance(rest, SttError):

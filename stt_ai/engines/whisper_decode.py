@@ -64,8 +64,9 @@ class Job:
     """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed.
 
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
-    the window's text begins. ``spoken`` is the language of the speech, ``language`` that of the text. ``timed``: its
-    words are to be aligned. ``draft``: it will be decoded again when more has been said.
+    the window's text begins, its first ``context`` tokens no part of the answer. ``spoken`` is the language of the
+    speech, ``language`` that of the text. ``timed``: its words are to be aligned. ``draft``: it will be decoded again
+    when more has been said.
     """
 
     row: int
@@ -78,6 +79,7 @@ class Job:
     prefix: tuple[int, ...] = ()
     timed: bool = True
     spoken: str = ""
+    context: int = 0
     draft: bool = False
     attempts: list[Attempt] = field(default_factory=list)
 

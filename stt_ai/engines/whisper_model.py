@@ -114,6 +114,11 @@ class LoadedWhisper:
         tokens = self.tokenizer().encode(" " + plain)[-LONGEST_BEFORE:] if plain else []
         return (self.tokenizer().sot_prev, *tokens) if tokens else ()
 
+    def context(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of what is said first in a window; nothing in them steers the model."""
+        plain = text.strip().replace("<|", "< |")
+        return tuple(self.tokenizer().encode(" " + plain)) if plain else ()
+
     def frames(self, samples: Samples, language: str | None) -> int:
         """Return the length at which a window is decoded first. ``language`` None: it is still to be detected."""
         return self.lengths.frames(len(samples), language if self.multilingual else ENGLISH)

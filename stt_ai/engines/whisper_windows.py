@@ -89,7 +89,8 @@ class WindowDecoder:
         """Whether the text has no end, is not likely, or leaves some of the speech out."""
         if self._has_no_end(decoded, samples) or is_unlikely(decoded.attempt, self._guards):
             return True
-        return decoded.job.timed and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
+        checked = decoded.job.timed and not decoded.job.context  # whose words are not among these
+        return checked and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
 
     def _decode_words(self, windows: Sequence[Window], frames: int) -> list[Decoded]:
         decoded = self._decode(windows, frames)
@@ -130,6 +131,7 @@ class WindowDecoder:
     def _job(self, row: int, window: Window, code: str, *, once: bool, draft: bool) -> Job:
         """``once``: no second attempt at this length, however doubtful the first is."""
         samples, options = window
+        context = self._model.context(options.context)
         temperatures = options.temperatures or (0.0,)
         return Job(
             row=row,
@@ -140,7 +142,8 @@ class WindowDecoder:
             beam_size=options.beam_size,
             temperatures=temperatures[:1] if once else temperatures,
             before=self._model.before(options.prompt),
-            prefix=options.prefix,
+            prefix=(*context, *options.prefix),
+            context=len(context),
             timed=options.word_times,
             draft=draft,
         )

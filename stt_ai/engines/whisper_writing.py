@@ -58,7 +58,7 @@ class Writer:
         made_up = is_silence(attempt, self._guards) or is_invented(
             attempt.text, job.seconds, attempt.no_speech_probability, attempt.log_probability
         )
-        if made_up and not job.prefix:
+        if made_up and len(job.prefix) == job.context:
             return []
         return [token for token in attempt.tokens if token < self._model.end_token]
 
@@ -66,5 +66,10 @@ class Writer:
         """The words without what loops in those after the prefix."""
         split = self._model.tokenizer(job.language).split_to_word_tokens
         words = words_of(tokens, self._model.end_token, split, alignment, job.language, job.seconds)
-        decided = bisect_left(list(accumulate(word.tokens for word in words)), len(job.prefix)) + 1 if job.prefix else 0
-        return (*words[:decided], *collapse_loops(words[decided:], cut=attempt.cut))
+        known, decided = _words_of_first(words, job.context), _words_of_first(words, len(job.prefix))
+        return (*words[known:decided], *collapse_loops(words[decided:], cut=attempt.cut))
+
+
+def _words_of_first(words: Sequence[Word], tokens: int) -> int:
+    """Return how many words the first ``tokens`` are in."""
+    return bisect_left(list(accumulate(word.tokens for word in words)), tokens) + 1 if tokens else 0

@@ -55,13 +55,16 @@ class Hearing:
     async def describe(self) -> LoadedModel:
         return await self._recognizer.describe()
 
-    async def guess(self, samples: Samples, prefix: tuple[int, ...], language: str | None) -> Hypothesis | None:
+    async def guess(
+        self, samples: Samples, context: str, prefix: tuple[int, ...], language: str | None
+    ) -> Hypothesis | None:
         """None: there is none this time, and the next one comes later."""
         options = DecodingOptions(
             language=language or self.language.known,
             beam_size=1,
             temperatures=(0.0,),
             priority=Priority.PARTIAL,
+            context=context,
             prefix=prefix,
             prompt=self._prompt,
             word_times=False,
@@ -76,23 +79,29 @@ class Hearing:
         self.step_s = min(max(self._limits.step_s, wanted), self._limits.longest_step_s)
         return heard
 
-    async def decide(self, samples: Samples, settled: Sequence[Piece]) -> WindowTranscript:
+    async def decide(self, samples: Samples, context: str, skipped: int, settled: Sequence[Piece]) -> WindowTranscript:
         """Return the utterance's words, of which ``settled`` are the first.
+
+        The utterance begins ``skipped`` samples after those that belong to ``context``, the text before it.
 
         All of it is decoded afresh, since what follows may tell how the beginning is written.
 
         Tried again for as long as the limits say. Raises `Unavailable` after that, and `InternalError`.
         """
-        seconds = len(samples) / SAMPLE_RATE
+        seconds = (len(samples) - skipped) / SAMPLE_RATE
         options = DecodingOptions(
             language=self.language.known,
             beam_size=self._limits.beam_size,
             temperatures=TEMPERATURES if seconds >= MIN_RETRIED_S else TEMPERATURES[:1],
             priority=Priority.LIVE,
+            context=context,
             prompt=self._prompt,
             word_times=self._word_times,
         )
-        return with_settled(await self._hear(samples, options), settled)
+        heard = await self._hear(samples, options)
+        if context and not heard.words:  # a model may take all for said with the text that it was given
+            heard, skipped = await self._hear(samples[skipped:], replace(options, context="")), 0
+        return with_settled(_earlier(heard, skipped / SAMPLE_RATE), settled)
 
     async def _hear(self, samples: Samples, options: DecodingOptions) -> WindowTranscript:
         patient_until = self._clock() + self._limits.patience_s
@@ -109,6 +118,14 @@ class Hearing:
                 faults += 1
                 if faults > 1:
                     raise
+
+
+def _earlier(heard: WindowTranscript, seconds: float) -> WindowTranscript:
+    """Return the same ``seconds`` earlier, nothing before 0."""
+    words = tuple(
+        replace(word, start=max(0.0, word.start - seconds), end=max(0.0, word.end - seconds)) for word in heard.words
+    )
+    return replace(heard, words=words)
 
 
 def with_settled(heard: WindowTranscript, settled: Sequence[Piece]) -> WindowTranscript:

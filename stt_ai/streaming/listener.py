@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from stt_ai.ports import VoiceStream
 from stt_ai.speech.endpointing import Began, Change, Ended, Endpointer, Paused
+from stt_ai.streaming.context import KEPT, Context, extended
 from stt_ai.streaming.hearing import Hearing
 from stt_ai.streaming.language import is_clear
 from stt_ai.streaming.ring import Ring
 from stt_ai.streaming.tasks import Tasks
 from stt_ai.streaming.teller import Teller, spell
-from stt_ai.streaming.utterance import Decision, Utterance
+from stt_ai.streaming.utterance import AudioWindow, Decision, Utterance
 from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
 OVERDUE = SAMPLE_RATE // 2
@@ -35,6 +36,8 @@ class Listener:
         teller: Teller,
         tasks: Tasks,
         progress: Callable[[], None],
+        *,
+        takes_context: bool,
     ) -> None:
         self._voice = voice
         self._endpointer = endpointer
@@ -47,6 +50,8 @@ class Listener:
         self._ended: deque[Utterance] = deque()
         self._guessing: asyncio.Task[None] | None = None
         self._settling = False
+        self._takes_context = takes_context
+        self._context: Context | None = None
 
     @property
     def position(self) -> int:
@@ -72,7 +77,7 @@ class Listener:
                 self._teller.silence(self._endpointer.position)
         if watched:
             self._step()
-        self._ring.drop_before(self._endpointer.needed_from)
+        self._ring.drop_before(self._endpointer.needed_from - (KEPT if self._takes_context else 0))
         if self.settled:
             self._teller.quiet(self._endpointer.needed_from)
 
@@ -98,7 +103,7 @@ class Listener:
                 if self._guessing is not None:
                     self._guessing.cancel()
                 known = min(change.end, self._endpointer.position)
-                utterance.decision = self._decide(utterance, self._ring.copy(utterance.start, known), change.end)
+                utterance.decision = self._decide(utterance, self._window(utterance, known), change.end)
             elif isinstance(change, Ended):
                 self._end(utterance, change, continued=isinstance(changes[-1], Began))
             else:
@@ -111,7 +116,7 @@ class Listener:
         utterance.spoken_out = change.spoken_out
         if utterance.decision is None or utterance.decision.end != change.end:
             utterance.forget_decision()
-            utterance.samples = self._ring.copy(utterance.start, change.end)
+            utterance.window = self._window(utterance, change.end)
         self._teller.ended(utterance, continued)
         self._settle(utterance)
 
@@ -123,20 +128,28 @@ class Listener:
         if not self._endpointer.voiced and end < utterance.next_step + OVERDUE:
             return  # if the speaker pauses here, the final would have to wait for it
         if self._teller.wants_partials and self._guessing is None:
-            self._guessing = self._tasks.spawn(self._guess(utterance, self._ring.copy(utterance.start, end), end))
+            self._guessing = self._tasks.spawn(self._guess(utterance, self._window(utterance, end), end))
             self._guessing.add_done_callback(self._guessed)
+
+    def _window(self, utterance: Utterance, end: int) -> AudioWindow:
+        """Return what a model hears of the utterance up to ``end``, after what was said before where that helps."""
+        context, start = self._context, utterance.start
+        suits = self._takes_context and self.settled and context is not None and context.suits(start, end)
+        if not suits or context is None or context.start < self._ring.start:
+            return AudioWindow(self._ring.copy(start, end))
+        return AudioWindow(self._ring.copy(context.start, end), context.text, start - context.start)
 
     def _guessed(self, task: "asyncio.Task[None]") -> None:
         if self._guessing is task:
             self._guessing = None
 
-    async def _guess(self, utterance: Utterance, samples: Samples, end: int) -> None:
+    async def _guess(self, utterance: Utterance, window: AudioWindow, end: int) -> None:
         language, agreement = utterance.language, utterance.agreement
-        heard = await self._hearing.guess(samples, agreement.tokens, language)
+        heard = await self._hearing.guess(window.samples, window.context, agreement.tokens, language)
         self._guessing = None
         utterance.next_step = end + round(self._hearing.step_s * SAMPLE_RATE)
         if heard is not None and utterance is self._utterance and utterance.decision is None:
-            if is_clear(heard.language_probability, len(samples) / SAMPLE_RATE):
+            if is_clear(heard.language_probability, len(window.samples) / SAMPLE_RATE):
                 utterance.language = heard.language
             sure = self._hearing.language.known or utterance.language
             agreement.add(heard.pieces, end, self._endpointer.earliest_cut if sure else utterance.start)
@@ -144,11 +157,12 @@ class Listener:
             self._tell_partial()
         self._step()
 
-    def _decide(self, utterance: Utterance, samples: Samples, end: int) -> Decision:
-        return Decision(end, self._tasks.spawn(self._decided(utterance, samples)))
+    def _decide(self, utterance: Utterance, window: AudioWindow, end: int) -> Decision:
+        return Decision(end, self._tasks.spawn(self._decided(utterance, window)))
 
-    async def _decided(self, utterance: Utterance, samples: Samples) -> WindowTranscript:
-        heard = await self._hearing.decide(samples, utterance.agreement.decided)
+    async def _decided(self, utterance: Utterance, window: AudioWindow) -> WindowTranscript:
+        settled = utterance.agreement.decided
+        heard = await self._hearing.decide(window.samples, window.context, window.skipped, settled)
         if utterance is self._utterance:  # the speaker only pauses as yet
             utterance.text = spell(heard)
             self._tell_partial()
@@ -174,6 +188,7 @@ class Listener:
                 table = heard.languages or ((heard.language, heard.language_probability),)
                 self._hearing.language.note_final(table, utterance.seconds)
             self._teller.final(utterance, heard)
+            self._context = extended(self._context, utterance.start, utterance.voice_end, heard)
             self._ended.popleft()
             self._progress()
         self._settling = False
@@ -181,8 +196,8 @@ class Listener:
 
     async def _final(self, utterance: Utterance) -> WindowTranscript:
         if utterance.decision is None:
-            assert utterance.samples is not None
-            if not len(utterance.samples):
+            assert utterance.window is not None
+            if not len(utterance.window.samples):
                 return WindowTranscript((), self._hearing.language.known or "", 0.0)
-            utterance.decision = self._decide(utterance, utterance.samples, utterance.end)
+            utterance.decision = self._decide(utterance, utterance.window, utterance.end)
         return await utterance.decision.task

@@ -12,6 +12,7 @@ from stt_ai.ports import LiveRecognizer, VoiceDetector
 from stt_ai.speech.endpointing import Endpointer, Endpointing
 from stt_ai.streaming.arrivals import Arrivals
 from stt_ai.streaming.config import LiveConfig, LiveLimits
+from stt_ai.streaming.context import MIN_WINDOW_S
 from stt_ai.streaming.events import Event
 from stt_ai.streaming.hearing import Hearing
 from stt_ai.streaming.listener import Listener
@@ -157,7 +158,15 @@ class LiveSession:
             hard_cut=longest,
         )
         endpointer = Endpointer(options, self._begin)
-        return Listener(self._voices.stream(), endpointer, self._hearing, self._teller, self._tasks, self._progress.set)
+        return Listener(
+            self._voices.stream(),
+            endpointer,
+            self._hearing,
+            self._teller,
+            self._tasks,
+            self._progress.set,
+            takes_context=model.window_s >= MIN_WINDOW_S,
+        )
 
     def _ahead_s(self) -> float:
         """How much more audio has come than time has passed."""

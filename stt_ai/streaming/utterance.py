@@ -9,6 +9,15 @@ from stt_ai.speech.agreement import Agreement
 from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
 
+@dataclass(frozen=True, slots=True)
+class AudioWindow:
+    """What a model hears: ``skipped`` samples in which ``context`` was said before, then the utterance."""
+
+    samples: Samples
+    context: str = ""
+    skipped: int = 0
+
+
 @dataclass(eq=False)
 class Decision:
     """The final text of the samples up to position ``end``, being found or found."""
@@ -22,8 +31,8 @@ class Utterance:
     """``start``, ``voice``, ``next_step``, ``end`` and ``voice_end`` are positions in samples.
 
     ``text``: what was heard of it last. ``language``: what its decided words are in. ``decision`` may be made while the
-    speaker pauses, before it is known whether the utterance ended; where it was not, ``samples`` are all of the
-    utterance once it has ended.
+    speaker pauses, before it is known whether the utterance ended; where it was not, ``window`` is all of the utterance
+    once it has ended.
     """
 
     start: int
@@ -33,7 +42,7 @@ class Utterance:
     language: str | None = None
     agreement: Agreement = field(default_factory=Agreement)
     decision: Decision | None = None
-    samples: Samples | None = None
+    window: AudioWindow | None = None
     end: int = 0
     voice_end: int = 0
     spoken_out: bool = False
@@ -42,7 +51,7 @@ class Utterance:
     @classmethod
     def of_nothing(cls, at: int) -> "Utterance":
         """Without any audio: it stands in the queue for an answer."""
-        return cls(at, at, at, samples=np.zeros(0, np.int16), end=at, voice_end=at)
+        return cls(at, at, at, window=AudioWindow(np.zeros(0, np.int16)), end=at, voice_end=at)
 
     @property
     def seconds(self) -> float:

@@ -1,6 +1,5 @@
 """Real recordings joined to talks, with pauses between the sentences that are filled with the recordings' own noise."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from faster_whisper import decode_audio
 
 from stt_ai.types import SAMPLE_RATE, Samples
+from tests.benchmarks.recordings import Recording, transcribed
 from tests.benchmarks.stream_talk import Sentence
 
 FRAME = SAMPLE_RATE // 50
@@ -19,22 +19,16 @@ FLUENT_PAUSE_S = 0.15
 LEAD_S = 1.0
 
 
-def available(folder: Path) -> bool:
-    return (folder / "manifest.jsonl").is_file()
-
-
 @cache
-def voices(folder: Path) -> tuple[tuple[dict[str, Any], ...], ...]:
-    """The English read recordings with a transcript, by their speaker, the speakers with the most sound first."""
-    entries = [json.loads(line) for line in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
-    by_voice: dict[str, list[dict[str, Any]]] = {}
-    for entry in entries:
-        name = Path(entry["audio"]).name
-        if entry["language"] == "en" and entry["text"] and name.startswith(("libri_", "lj", "jfk")):
-            voice = name.split("-")[0] if name.startswith("libri_") else name.split("_")[0]
-            by_voice.setdefault(voice, []).append(entry)
-    groups = [tuple(sorted(group, key=lambda entry: str(entry["audio"]))) for group in by_voice.values()]
-    return tuple(sorted(groups, key=lambda group: -sum(entry["seconds"] for entry in group)))
+def voices(folder: Path) -> tuple[tuple[Recording, ...], ...]:
+    """The English read recordings by their speaker, the speakers with the most words first."""
+    by_voice: dict[str, list[Recording]] = {}
+    for one in transcribed(folder):
+        if one.language == "en" and one.corpus in ("libri", "lj", "jfk"):
+            voice = one.path.name.split("-")[0] if one.corpus == "libri" else one.corpus
+            by_voice.setdefault(voice, []).append(one)
+    groups = [tuple(sorted(group, key=lambda one: one.path)) for group in by_voice.values()]
+    return tuple(sorted(groups, key=lambda group: -sum(len(one.text) for one in group)))
 
 
 def talk(folder: Path, voice: int, *, seconds: float, fluent: bool = False) -> tuple[Samples, list[Sentence]]:
@@ -44,15 +38,15 @@ def talk(folder: Path, voice: int, *, seconds: float, fluent: bool = False) -> t
     said: list[Sentence] = []
     at = 0
     chosen = voices(folder)[voice % len(voices(folder))]
-    for number, entry in enumerate(chosen):
+    for number, one in enumerate(chosen):
         if at >= seconds * SAMPLE_RATE:
             break
-        sound, noise = _trimmed(folder / entry["audio"])
+        sound, noise = _trimmed(one.path)
         pause = LEAD_S if not number else FLUENT_PAUSE_S if fluent else PAUSES_S[number % len(PAUSES_S)]
         parts += [_noise(generator, noise, pause), sound]
         begin = at + len(parts[-2])
         at = begin + len(sound)
-        said.append(Sentence(str(entry["text"]), _spread(str(entry["text"]), begin / SAMPLE_RATE, at / SAMPLE_RATE)))
+        said.append(Sentence(one.text, _spread(one.text, begin / SAMPLE_RATE, at / SAMPLE_RATE)))
     return np.concatenate([*parts, _noise(generator, noise, 2.0)]), said
 
 

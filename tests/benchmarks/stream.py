@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stt_ai.types import SAMPLE_RATE
+from tests.benchmarks import real_stream
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result, Series
@@ -29,6 +30,11 @@ LATEST_S = 1.5
 
 
 def run(bench: Bench, result: Result) -> None:
+    if (folder := bench.real_speech(result)) is not None:
+        real_stream.run(bench, result, folder)
+        return
+    if not bench.demo:
+        return
     bench.stop_service()
     sentences = 6 if bench.quick else ALONE
     alone = {name: _replay(bench, name, 1, sentences) for name in (SESSION, PEER)}

@@ -24,6 +24,7 @@ from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Final, Partial
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LoadedModel, Samples, WindowTranscript
+from tests.benchmarks import real_talk
 from tests.benchmarks.stream_peer import LocalAgreement
 from tests.benchmarks.stream_talk import talk
 
@@ -119,13 +120,17 @@ async def service(setting: dict[str, Any], samples: Samples) -> Told:
 
 async def replay(setting: dict[str, Any]) -> list[Told]:
     """``streams`` talks of ``sentences`` each, begun one after another within the first seconds."""
-    talks = [talk(setting["sentences"], 3 * number)[0] for number in range(setting["streams"])]
+    talks = [_talk(setting, number) for number in range(setting["streams"])]
     if setting["policy"] == "service":
         return list(await asyncio.gather(*(service(setting, samples) for samples in talks)))
     folder = Path(setting["model"])
     entry = ModelEntry(id="bench", name="bench", folder=folder, variable_length=setting["variable_length"])
     source = SourceSettings(source="hub")
-    transcriber = TranscriberDeployment(TranscriberConfig(entry, source, True, cpu_threads=setting["threads"]))
+    transcriber = TranscriberDeployment(
+        TranscriberConfig(
+            entry, source, True, cpu_threads=setting["threads"], compute_type=setting.get("compute_type", "default")
+        )
+    )
     model, voices = InProcess(transcriber, setting["window_s"]), VoiceDetector()
     options = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
     for _ in range(3):
@@ -133,6 +138,13 @@ async def replay(setting: dict[str, Any]) -> list[Told]:
     waits = [5.0 * number / len(talks) for number in range(len(talks))]
     how = {"session": session, "peer": peer}[setting["policy"]]
     return list(await asyncio.gather(*(how(model, voices, t, wait) for t, wait in zip(talks, waits, strict=True))))
+
+
+def _talk(setting: dict[str, Any], number: int) -> Samples:
+    if "speech" not in setting:
+        return talk(setting["sentences"], 3 * number)[0]
+    folder, voice = Path(setting["speech"]), setting["voice"] + number
+    return real_talk.talk(folder, voice, seconds=setting["seconds"], fluent=setting["fluent"])[0]
 
 
 def main() -> None:

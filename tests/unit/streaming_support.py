@@ -192,6 +192,7 @@ class Listening:
                     text = f"{text}x{last % 7}"
                 start = (max(word.start, first) - first) / SAMPLE_RATE
                 heard.append((text, start, (min(word.end, last) - first) / SAMPLE_RATE))
+        heard = heard[len(options.context.split()) :]
         decided = [self.spelt[token] for token in options.prefix]
         seconds = len(samples) / SAMPLE_RATE
         times = [(start, end) for _, start, end in heard] + [(seconds, seconds)] * len(decided)

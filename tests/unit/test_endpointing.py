@@ -144,6 +144,31 @@ def test_a_long_utterance_ends_at_a_short_pause() -> None:
     assert changes[-1] == Ended(206 * FRAME, 200 * FRAME, spoken_out=False)
 
 
+def test_the_longer_an_utterance_is_the_shorter_a_pause_ends_it() -> None:
+    growing = Endpointing(endpoint=0.6, relax=2.0, soft_cut=6.0)
+    needed = []
+    for spoken in (30, 100, 150, 200):
+        silent = next(
+            frames for frames in range(1, 40) if isinstance(_alone(growing, (0.9, spoken), (0.0, frames))[-1], Ended)
+        )
+        needed.append(silent)
+    assert needed == sorted(needed, reverse=True)
+    assert needed[0] == 19
+    assert needed[0] > needed[1] > needed[2] > needed[3] == 6
+
+
+def test_a_pause_is_told_before_it_parts_two_stretches_of_speech() -> None:
+    assert _alone(None, (0.9, 30), (0.0, 3)) == [Began(0, 0)]
+    began, paused, resumed = _alone(None, (0.9, 30), (0.0, 4), (0.9, 5))
+    assert (began, paused, resumed) == (Began(0, 0), Paused(36 * FRAME), Resumed())
+
+
+def test_an_utterance_that_is_cut_within_a_short_pause_is_no_longer_paused() -> None:
+    changes = _alone(Endpointing(soft_cut=7.0, hard_cut=8.0), (0.9, 246), (0.0, 5))
+    kinds = [type(change) for change in changes]
+    assert kinds[:4] == [Began, Paused, Resumed, Ended]
+
+
 def test_one_that_does_not_pause_is_cut_where_breath_is_likeliest() -> None:
     changes = _alone(Endpointing(hard_cut=8.0), (0.9, 200), (0.55, 5), (0.9, 100))
     (began, ended), again = _spans(changes[:2])[0], changes[2]

@@ -396,3 +396,11 @@ async def _play(steps: list[Step], max_batch: int, max_queued: int, at_once: int
     outcomes = stats.completed + stats.failed + stats.cancelled + stats.superseded + stats.expired + stats.rejected
     assert outcomes == stats.submitted
     assert not unhandled
+
+
+async def test_the_figures_of_two_queues_add_up() -> None:
+    async with scheduling(max_batch=2) as (one, _), scheduling(max_batch=2) as (other, _):
+        await asyncio.gather(one.submit("a"), one.submit("b"), one.submit("c"), other.submit("d"))
+        both = one.stats() + other.stats()
+        assert (both.submitted, both.completed, both.audio_seconds) == (4, 4, 4)
+        assert sum(size * times for size, times in both.batch_sizes) == 4

@@ -176,3 +176,25 @@ def test_text_before_a_window_of_any_length_is_taken_with_others_in_a_batch(engi
     heard = engine.guess_batch([(samples, replace(GREEDY, prompt=prompt)) for prompt in prompts])
     assert all(isinstance(guess, Hypothesis) for guess in heard)
     assert heard[0] == engine.guess_batch([(samples, GREEDY)])[0]
+
+
+def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> None:
+    samples = _audio("hello_3s.flac")
+    (whole,) = engine.transcribe_batch([(samples, GREEDY)])
+    assert isinstance(whole, WindowTranscript)
+    first, *rest = whole.words
+    known = replace(GREEDY, context=first.text)
+    (tail,) = engine.transcribe_batch([(samples, known)])
+    (guess,) = engine.guess_batch([(samples, known)])
+    assert isinstance(tail, WindowTranscript)
+    assert isinstance(guess, Hypothesis)
+    assert [word.text for word in tail.words] == [word.text for word in rest]
+    assert [piece.text for piece in guess.pieces] == [word.text for word in rest]
+    assert [word.start for word in tail.words] == pytest.approx([word.start for word in rest], abs=0.05)
+
+
+def test_a_draft_that_loops_on_is_stopped_and_not_shown(engine: WhisperEngine) -> None:
+    loop = engine._model.context("the call " * 12)
+    (guess,) = engine.guess_batch([(_audio("hello_3s.flac"), replace(GREEDY, prefix=loop))])
+    assert isinstance(guess, Hypothesis)
+    assert guess.pieces == ()

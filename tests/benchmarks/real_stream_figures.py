@@ -1,0 +1,63 @@
+"""What was told of real talks at which time -> latencies, and words wrong. Nobody marked when each word was said."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tests.benchmarks.recordings import word_errors
+from tests.benchmarks.stream_figures import Told
+from tests.benchmarks.stream_talk import Sentence
+from tests.speech import matched_words, normalized
+
+LAST_WORDS = 3
+"""Of a sentence: the final that has the last of them that was understood ends it."""
+
+
+@dataclass
+class RealFigures:
+    """Of any number of streams. Latencies are seconds.
+
+    ``final``: from the end of a sentence to the final that holds its last word. ``first``: from the beginning of a
+    sentence to the first text after it. ``gaps``: between the texts told while somebody speaks. ``without``: from the
+    beginning of speech to its first final, and from each final to the next. ``missing`` sentences have no final.
+    """
+
+    final: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
+    without: list[float] = field(default_factory=list)
+    missing: int = 0
+    wrong: int = 0
+    words: int = 0
+
+    @property
+    def word_error_rate(self) -> float:
+        """In percent."""
+        return 100 * self.wrong / max(1, self.words)
+
+    def add(self, said: list[Sentence], told: Told) -> None:
+        """One stream."""
+        times = [at for at, _, _ in told]
+        finals = [(at, text) for at, text, final in told if final]
+        for sentence in said:
+            begin = float(sentence.words[0]["start"])
+            self.first += [at - begin for at in times if at > begin][:1]
+            inside = [at for at in times if begin < at < sentence.end]
+            self.gaps += [after - before for before, after in pairwise([*inside, sentence.end])]
+        self._finals(said, finals)
+        self.without += [after - before for before, after in pairwise([said[0].words[0]["start"], *dict(finals)])]
+        reference, heard = (" ".join(texts) for texts in ([s.text for s in said], [text for _, text in finals]))
+        wrong, words = word_errors("en", reference, heard)
+        self.wrong, self.words = self.wrong + wrong, self.words + words
+
+    def _finals(self, said: list[Sentence], finals: list[tuple[float, str]]) -> None:
+        told = [(at, word) for at, text in finals for word in normalized(text).split()]
+        words = [{"word": word} for sentence in said for word in normalized(sentence.text).split()]
+        found = dict(matched_words(words, [{"word": word} for _, word in told])) if told else {}
+        end = 0
+        for sentence in said:
+            end += len(normalized(sentence.text).split())
+            last = [found[at] for at in range(end - 1, max(-1, end - 1 - LAST_WORDS), -1) if at in found]
+            if last:
+                self.final.append(told[last[0]][0] - sentence.end)
+            else:
+                self.missing += 1
