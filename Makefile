@@ -46,7 +46,11 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Ray asks for a token, which it makes and keeps in ~/.ray/auth_token. Its second variable, which other systems have from
 # the start, says that there will be no other node: then its processes listen on the loopback alone.
+# Weights come first, with a bar: a replica that fetched them would look as if the start hung. What cannot be had now is
+# asked for again when it is loaded.
 serve: $(VENV)/.server
+	@echo "==> looking for the models that this machine will serve with"
+	-@$(BIN)/stt-ai --config serve_config.yaml models pull --best-effort
 	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
 	@umask 077; chmod -f go= ~/.ray/auth_token; \
 	  RAY_AUTH_MODE=$${RAY_AUTH_MODE:-token} RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 $(BIN)/serve run serve_config.yaml

@@ -173,6 +173,15 @@ class ModelCatalogue(BaseModel):
         usual = [entry.id for entry in (*DOCUMENTED, *self.extra)]
         return tuple(known[model_id] for model_id in dict.fromkeys(usual if self.offer is None else self.offer))
 
+    def known(self, model_id: str) -> ModelEntry:
+        """Raises `BadParameter`. It need not be on offer."""
+        try:
+            return self._known()[model_id]
+        except KeyError:
+            raise BadParameter(
+                f"model: unknown model {model_id[:64]!r}; known are {', '.join(self._known())}."
+            ) from None
+
     def entry(self, model_id: str) -> ModelEntry:
         """Raises `BadParameter`, naming what is on offer."""
         for entry in self.entries:

