@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,16 +101,16 @@ def pull(session: Session, names: tuple[str, ...], best_effort: bool, as_json: b
     if not names and settings.models.source == "demo":
         click.echo("The settings ask for synthetic models, which are here.", err=True)
         return
-    _tell_downloads()
     fetched = {}
-    for name in names or _needed(settings):
-        try:
-            with server_parts():
-                fetched[name] = _fetched(settings, name)
-        except ModelUnavailable as failure:
-            if not best_effort:
-                raise
-            click.echo(f"{name}: {failure.message}", err=True)
+    with _downloads_told():
+        for name in names or _needed(settings):
+            try:
+                with server_parts():
+                    fetched[name] = _fetched(settings, name)
+            except ModelUnavailable as failure:
+                if not best_effort:
+                    raise
+                click.echo(f"{name}: {failure.message}", err=True)
     if as_json or session.json:
         click.echo(json.dumps(fetched, indent=2, ensure_ascii=False))
     else:
@@ -178,10 +180,16 @@ def _row(row: dict[str, Any]) -> tuple[object, ...]:
     return row["id"], row["model"], row["origin"], "yes" if row["here"] else "no", size, row["name"]
 
 
-def _tell_downloads() -> None:
+@contextmanager
+def _downloads_told() -> Iterator[None]:
     """What is fetched, how much and from where, as lines on standard error beside the bars."""
-    told = logging.StreamHandler()
-    told.setFormatter(logging.Formatter("%(message)s"))
-    house = logging.getLogger("stt_ai")
-    house.addHandler(told)
+    lines, house = logging.StreamHandler(), logging.getLogger("stt_ai")
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    level = house.level
+    house.addHandler(lines)
     house.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        house.removeHandler(lines)
+        house.setLevel(level)

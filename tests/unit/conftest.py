@@ -1,12 +1,15 @@
 """Fixtures for the unit tests. What asks for a database is run on each kind."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stt_ai.billing.database import Database
+from stt_ai.models import package_store
 from tests.unit.billing_support import DATABASES, Books, new_database
+from tests.unit.index_support import LoopbackIndex
 
 
 @pytest.fixture(params=DATABASES)
@@ -21,6 +24,24 @@ def database(database_url: str) -> Iterator[Database]:
     made.migrate()
     yield made
     made.close()
+
+
+@pytest.fixture
+def only_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip has nothing of this machine's configuration, and what it did not get before is asked for again."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setattr(package_store, "_failures", {})
+
+
+@pytest.fixture
+def index(only_the_loopback: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackIndex]:
+    """The package index that pip asks, and no other."""
+    with LoopbackIndex() as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.url)
+        yield index
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from stt_ai.errors import BadParameter, IncompleteAudio, ModelUnavailable
 from stt_ai.sdk import errors
 from stt_ai.types import TranscriptWarning
 from tests.unit.api_support import MODELS, TALK, Recorder, make_app, serving
+from tests.unit.index_support import LoopbackIndex
 from tests.unit.sdk_support import Script, answer, failure, scripted
 from tests.unit.stream_support import SECOND, Sessions, live_app, said
 
@@ -150,7 +151,7 @@ def test_of_a_failure_with_more_to_it_the_sentence_alone_is_told() -> None:
         ["stream", "none.wav"],
         ["summarize", "-", "--style", "long"],
         ["summarize", "none.txt"],
-        ["models", "pull"],
+        ["models", "pull", "--nonsense"],
     ],
 )
 def test_wrong_usage(arguments: list[str]) -> None:
@@ -190,10 +191,11 @@ def test_models_are_listed(tmp_path: Path) -> None:
     assert "large-v3-turbo" in CliRunner().invoke(main, ["models", "list", "--local"]).stdout
 
 
-def test_weights_that_cannot_be_had_say_why(tmp_path: Path) -> None:
+def test_weights_that_cannot_be_had_say_why(tmp_path: Path, index: LoopbackIndex) -> None:
     """Whatever `models.source` says: nobody pulls a demo model."""
     config = tmp_path / "serve.yaml"
-    models = {"source": "demo", "endpoint": "http://127.0.0.1:1", "cache_dir": str(tmp_path), "hub_timeout": 1}
+    models = {"source": "demo", "endpoint": "http://127.0.0.1:1", "cache_dir": str(tmp_path)}
+    models |= {"hub_timeout": 1, "package_cache": str(tmp_path / "packages")}
     config.write_text(json.dumps({"applications": [{"args": {"models": models}}]}))
     for name, kind in (
         ("small", ModelUnavailable),

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,30 +21,11 @@ from stt_ai.models.package_store import PackageStore, PackagesUnavailable, defau
 from stt_ai.models.packaged import PACKAGED, PackagedModel
 from tests.unit.index_support import LoopbackIndex, in_packages, noise
 
+pytestmark = pytest.mark.usefixtures("only_the_loopback")
+
 ROOT = Path(__file__).parents[2]
 FILES = {"model.bin": noise(300_000), "sub/config.json": b'{"a": 1}'}
 CONVERSIONS = "tests.unit.index_support"
-
-
-@pytest.fixture(autouse=True)
-def _forget_failures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package_store, "_failures", {})
-
-
-@pytest.fixture(autouse=True)
-def _only_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of this machine's pip configuration."""
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackIndex]:
-    with LoopbackIndex() as index:
-        monkeypatch.setenv("PIP_INDEX_URL", index.url)
-        yield index
 
 
 @pytest.fixture
