@@ -22,6 +22,7 @@ class Agreement:
         self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=KEPT)
         self.decided: tuple[Piece, ...] = ()
         self._shown: tuple[Piece, ...] = ()
+        self._newest: tuple[Piece, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -30,6 +31,11 @@ class Agreement:
         Such a word is often half of another, and would be taken back (mask-k of Arivazhagan et al., 2020).
         """
         return "".join(piece.text for piece in self._shown).strip()
+
+    @property
+    def newest(self) -> str:
+        """The latest hypothesis with its last word."""
+        return "".join(piece.text for piece in self._newest).strip()
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -49,6 +55,7 @@ class Agreement:
         spelt = tuple(plain(piece.text) for piece in words)
         before = self._earlier[-1][1] if self._earlier else ()
         confirmed = before[len(spelt) - 1 : len(spelt)] == spelt[-1:]
+        self._newest = words
         self._shown = words if confirmed else words[:-1]
         old = next((old for at, old in reversed(self._earlier) if at <= min(end - self._apart, latest)), ())
         self._earlier.append((end, spelt))

@@ -21,6 +21,8 @@ from stt_ai.streaming.utterance import AudioWindow, Decision, Utterance
 from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
 OVERDUE = SAMPLE_RATE // 2
+LONG_UNSHOWN = round(0.7 * SAMPLE_RATE)
+"""After so much audio without a new text a word is shown that may be half of another."""
 LEAST = SAMPLE_RATE // 2
 """Samples: what waits is bounded by its length, and an answer to `finalize` has none."""
 
@@ -153,7 +155,7 @@ class Listener:
                 utterance.language = heard.language
             sure = self._hearing.language.known or utterance.language
             agreement.add(heard.pieces, end, self._endpointer.earliest_cut if sure else utterance.start)
-            utterance.text = agreement.shown
+            utterance.show(agreement.newest if end - utterance.shown_at >= LONG_UNSHOWN else agreement.shown, end)
             self._tell_partial()
         self._step()
 

@@ -28,7 +28,8 @@ class Decision:
 
 @dataclass(eq=False)
 class Utterance:
-    """``start``, ``voice``, ``next_step``, ``end`` and ``voice_end`` are positions in samples.
+    """``start``, ``voice``, ``next_step``, ``end`` and ``voice_end`` are positions in samples, and so is
+    ``shown_at``, up to which the last new text was heard.
 
     ``text``: what was heard of it last. ``language``: what its decided words are in. ``decision`` may be made while the
     speaker pauses, before it is known whether the utterance ended; where it was not, ``window`` is all of the utterance
@@ -47,6 +48,10 @@ class Utterance:
     voice_end: int = 0
     spoken_out: bool = False
     from_finalize: bool = False
+    shown_at: int = 0
+
+    def __post_init__(self) -> None:
+        self.shown_at = self.voice
 
     @classmethod
     def of_nothing(cls, at: int) -> "Utterance":
@@ -57,6 +62,11 @@ class Utterance:
     def seconds(self) -> float:
         """Of all of it, once it has ended."""
         return (self.end - self.start) / SAMPLE_RATE
+
+    def show(self, text: str, end: int) -> None:
+        """Take ``text`` for what was heard up to ``end``."""
+        if text != self.text:
+            self.text, self.shown_at = text, end
 
     def forget_decision(self) -> None:
         if self.decision is not None:

@@ -12,7 +12,7 @@ from stt_ai.speech.agreement import plain
 from stt_ai.speech.endpointing import FRAME
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.context import MAX_CONTEXT, MAX_GAP, Context, extended
-from stt_ai.streaming.events import Event
+from stt_ai.streaming.events import Event, Partial
 from stt_ai.streaming.hearing import with_settled
 from stt_ai.streaming.language import SessionLanguage
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Piece, Samples, WindowTranscript, Word
@@ -163,6 +163,14 @@ def test_no_guess_is_begun_when_the_speaker_may_be_pausing() -> None:
     begun = [at for kind, at, _, _ in model.asked if kind == "hear"]
     assert begun[0] - silent == pytest.approx(0.128, abs=FRAME / SAMPLE_RATE)
     assert not [at for kind, at, _, _ in model.asked if kind == "guess" and silent < at <= begun[0]]
+
+
+def test_a_first_word_is_shown_while_nobody_knows_yet_whether_it_is_whole() -> None:
+    """The speaker says one long word; what is not heard twice alike is held back, but not for long."""
+    said = talk([(10, 60)], word_frames=60)
+    model = Listening(said.words, doubt=1.0)
+    shown = [event for event in _played(said, model) if isinstance(event, Partial)]
+    assert len(shown) > 1, "the last is the final's text, told while it is not known whether the speaker goes on"
 
 
 def test_partials_come_at_least_every_second_on_a_model_that_takes_half_of_one() -> None:
