@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -81,7 +82,7 @@ class LocalTranscriber:
                 max_batch=self._max_batch,
                 at_once=engine.workers,
                 max_queued=100_000,  # each file brings only so many at once
-                bucket=lambda job: engine.length(*job),
+                bucket=lambda job: engine.trials(*job),
             )
         return self._scheduler
 
@@ -121,8 +122,9 @@ def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine,
         cpu_threads=cores.threads,
         workers=cores.at_once,
         variable_length=model.variable_length,
+        silence_s=model.silence_s,
     )
-    return engine, model.loaded()
+    return engine, replace(model.loaded(), variable_length=engine.variable_length)
 
 
 def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -183,7 +183,7 @@ class TranscriberDeployment:
             return id(job)
         engine = self._loading.engine
         assert engine is not None
-        return job.live, engine.length(job.samples, job.options)
+        return job.live, engine.trials(job.samples, job.options)
 
     def _load(self) -> "tuple[WhisperEngine, LoadedModel]":
         config = self._config
@@ -202,13 +202,13 @@ class TranscriberDeployment:
             cpu_threads=cores.threads,
             workers=cores.at_once * len(self._schedulers),
             variable_length=model.variable_length,
-            silence_s=None if model.demo else config.entry.silence_s,
+            silence_s=model.silence_s,
         )
         for share_of_time in (self._busy, self._busy_with_live):
             share_of_time.places = cores.at_once
         for queue in self._schedulers:
             queue.at_once = cores.at_once
-        return engine, model.loaded(find_gpu())
+        return engine, replace(model.loaded(find_gpu()), variable_length=engine.variable_length)
 
     def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
         """One batch, in a thread of the scheduler's: results in the order of the jobs, a failed one as its error."""

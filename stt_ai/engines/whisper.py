@@ -83,9 +83,9 @@ class WhisperEngine:
         """Whether a short window takes it less time than a long one."""
         return self._model.lengths != FULL
 
-    def length(self, samples: Samples, options: DecodingOptions) -> int:
-        """Return in frames how long a window is encoded: batches of windows of one length are the fastest."""
-        return self._model.frames(samples, options.language)
+    def trials(self, samples: Samples, options: DecodingOptions) -> tuple[int, ...]:
+        """Return the lengths in frames at which a window is decoded until it is believed: like ones make batches."""
+        return self._model.trials(samples, options.language)
 
     def close(self) -> None:
         """Frees the model's memory. No call may follow."""
@@ -111,12 +111,12 @@ class WhisperEngine:
     ) -> list[Out | SttError]:
         """``run`` for windows of one length together, results in the order of ``windows``."""
         results: dict[int, Out | SttError] = {}
-        groups: dict[int, list[int]] = {}
+        groups: dict[tuple[int, ...], list[int]] = {}
         for index, (samples, options) in enumerate(windows):
             if fault := self._fault(samples, options):
                 results[index] = fault
             else:
-                groups.setdefault(self.length(samples, options), []).append(index)
+                groups.setdefault(self.trials(samples, options), []).append(index)
         for group in groups.values():
             results.update(zip(group, _alone_if_need_be(run, [windows[index] for index in group]), strict=True))
         return [results[index] for index in range(len(windows))]

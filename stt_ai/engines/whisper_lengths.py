@@ -43,9 +43,18 @@ class WindowLengths:
     silence: Silence = Silence(0.0, 0.0)
     guarded: bool = True
 
-    def frames(self, samples: int, language: str | None) -> int:
-        """Return the length of a window of so many samples in a language; None: it is not known yet."""
-        needed = math.ceil(samples / HOP) + round(self.silence.after(language) * FRAMES_PER_SECOND)
+    def trials(self, samples: int, language: str | None) -> tuple[int, ...]:
+        """Return the lengths at which a window of so many samples is decoded until its text is believed, ascending.
+
+        ``language`` None: it is not known yet.
+        """
+        seconds = [self.silence.after(language)]
+        if self.guarded:
+            seconds += [self.silence.other, MAX_FRAMES / FRAMES_PER_SECOND]
+        return tuple(sorted({self._frames(samples, silence) for silence in seconds}))
+
+    def _frames(self, samples: int, silence: float) -> int:
+        needed = math.ceil(samples / HOP) + round(silence * FRAMES_PER_SECOND)
         return next((step for step in self.steps if step >= needed), MAX_FRAMES)
 
 

@@ -119,9 +119,12 @@ class LoadedWhisper:
         plain = text.strip().replace("<|", "< |")
         return tuple(self.tokenizer().encode(" " + plain)) if plain else ()
 
-    def frames(self, samples: Samples, language: str | None) -> int:
-        """Return the length at which a window is decoded first. ``language`` None: it is still to be detected."""
-        return self.lengths.frames(len(samples), language if self.multilingual else ENGLISH)
+    def trials(self, samples: Samples, language: str | None) -> tuple[int, ...]:
+        """Return the lengths in frames at which a window is decoded until its text is believed.
+
+        ``language`` None: it is still to be detected.
+        """
+        return self.lengths.trials(len(samples), language if self.multilingual else ENGLISH)
 
     def encode(self, windows: Sequence[Samples], frames: int) -> Encoded:
         """Encode windows, each cut or filled up with silence to so many frames.

@@ -1,15 +1,14 @@
 """Windows -> texts and words, each from the shortest encoding whose text can be believed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stt_ai.engines.features import MAX_FRAMES
 from stt_ai.engines.whisper_decode import Encoded, Job, attempt_each, decode
 from stt_ai.engines.whisper_lengths import ENGLISH
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_writing import Writer
-from stt_ai.speech.cleanup import Attempt, Guards, is_unlikely, repeats_itself
-from stt_ai.speech.language import Languages, candidates, choose
+from stt_ai.speech.cleanup import Attempt, Guards, is_doubtful, is_unlikely, likeliest, repeats_itself
+from stt_ai.speech.language import Languages, candidates
 from stt_ai.speech.quiet import longest_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Piece, Samples, Task, Word
 
@@ -19,6 +18,18 @@ MAX_UNSPOKEN_S = 2.0
 """Of sound without a word in a shortened window: after more of it the window is decoded again."""
 
 Window = tuple[Samples, DecodingOptions]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Decoding windows at a length of ``frames``, when so many ``later`` lengths are left to try.
+
+    ``draft``: the text will be decoded again when more has been said.
+    """
+
+    frames: int
+    later: int
+    draft: bool = False
 
 
 @dataclass(slots=True)
@@ -45,12 +56,25 @@ class WindowDecoder:
 
     def texts(self, windows: Sequence[Window]) -> list[Decoded]:
         """Return a draft of each window's text, decoded once and without words."""
-        frames = self._model.frames(windows[0][0], windows[0][1].language)
-        return self._decode(windows, frames, draft=True)
+        samples, options = windows[0]
+        return self._decode(windows, Trial(self._model.trials(samples, options.language)[0], later=0, draft=True))
 
     def words(self, windows: Sequence[Window]) -> list[Decoded]:
-        """Return what was decoded of each window with its words, timed where the options ask for it."""
-        return self._believed(windows, self._decode_words, self._is_doubtful)
+        """Return what was decoded of each window with its words, timed where the options ask for it.
+
+        At first at the windows' shortest length, then, as long as a window's text is in doubt, at the next.
+        """
+        samples, options = windows[0]
+        lengths = self._model.trials(samples, options.language)
+        decoded: dict[int, Decoded] = {}
+        rows = list(range(len(windows)))
+        for later, frames in zip(reversed(range(len(lengths))), lengths, strict=True):
+            trial = Trial(frames, later)
+            decoded.update(zip(rows, self._decode_words([windows[row] for row in rows], trial), strict=True))
+            rows = [row for row in rows if later and self._is_doubtful(decoded[row], windows[row][0], trial)]
+            if not rows:
+                break
+        return [decoded[row] for row in range(len(windows))]
 
     def pieces(self, decoded: Decoded) -> tuple[Piece, ...]:
         """Return what comes after the prefix in a window's draft; nothing where it repeats itself."""
@@ -60,58 +84,41 @@ class WindowDecoder:
             return ()
         return self._writer.pieces(decoded.job, decoded.attempt)
 
-    def _believed(
-        self,
-        windows: Sequence[Window],
-        run: Callable[[Sequence[Window], int], list[Decoded]],
-        is_doubtful: Callable[[Decoded, Samples], bool],
-    ) -> list[Decoded]:
-        """Return what ``run`` gives for the windows' own length, and for 30 s where that is in doubt."""
-        samples, options = windows[0]
-        frames = self._model.frames(samples, options.language)
-        decoded = run(windows, frames)
-        if self._is_trial(frames):
-            rows = [row for row, one in enumerate(decoded) if is_doubtful(one, windows[row][0])]
-            again = run([windows[row] for row in rows], MAX_FRAMES) if rows else []
-            for row, one in zip(rows, again, strict=True):
-                decoded[row] = one
-        return decoded
+    def _is_unbelievable(self, attempt: Attempt, trial: Trial) -> bool:
+        """Whether the text does not end or is unlikely: the shorter the window, the likelier it has to be."""
+        strict = trial.later > 1
+        return attempt.cut or is_doubtful(attempt, self._guards) or (strict and is_unlikely(attempt, self._guards))
 
-    def _is_trial(self, frames: int) -> bool:
-        """Whether a text of windows of this length has another chance, at 30 s."""
-        return self._model.lengths.guarded and frames < MAX_FRAMES
-
-    def _has_no_end(self, decoded: Decoded, samples: Samples) -> bool:
-        """Whether the text goes on and on: what a shortened window does to a model at worst."""
-        return decoded.attempt.cut or repeats_itself(decoded.attempt, self._guards)
-
-    def _is_doubtful(self, decoded: Decoded, samples: Samples) -> bool:
-        """Whether the text has no end, is not likely, or leaves some of the speech out."""
-        if self._has_no_end(decoded, samples) or is_unlikely(decoded.attempt, self._guards):
+    def _is_doubtful(self, decoded: Decoded, samples: Samples, trial: Trial) -> bool:
+        """Whether the text is unbelievable, or leaves some of the speech out."""
+        if self._is_unbelievable(decoded.attempt, trial):
             return True
         checked = decoded.job.timed and not decoded.job.context  # whose words are not among these
         return checked and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
 
-    def _decode_words(self, windows: Sequence[Window], frames: int) -> list[Decoded]:
-        decoded = self._decode(windows, frames)
-        for one in decoded:
+    def _decode_words(self, windows: Sequence[Window], trial: Trial) -> list[Decoded]:
+        """Words are only made of what will not be decoded again."""
+        decoded = self._decode(windows, trial)
+        kept = [one for one in decoded if not (trial.later and self._is_unbelievable(one.attempt, trial))]
+        for one in kept:
             one.job.timed |= one.attempt.cut  # to know where the rest begins
-        words = self._writer.words(decoded[0].encoded, [one.job for one in decoded], [one.attempt for one in decoded])
-        for one, (samples, _) in zip(decoded, windows, strict=True):
+        words = self._writer.words(decoded[0].encoded, [one.job for one in kept], [one.attempt for one in kept])
+        for one in kept:
             found = words[one.job.row]
-            one.words = trim_pauses(found, samples) if one.job.timed else found
+            one.words = trim_pauses(found, windows[one.job.row][0]) if one.job.timed else found
         return decoded
 
-    def _decode(self, windows: Sequence[Window], frames: int, *, draft: bool = False) -> list[Decoded]:
-        encoded = self._model.encode([samples for samples, _ in windows], frames)
+    def _decode(self, windows: Sequence[Window], trial: Trial) -> list[Decoded]:
+        encoded = self._model.encode([samples for samples, _ in windows], trial.frames)
         tables = self._languages(encoded, [options for _, options in windows])
         rivals = [
-            [self._job(row, window, code, once=self._is_trial(frames), draft=draft) for code in candidates(table)]
+            [self._job(row, window, code, trial) for code in candidates(table)]
             for row, (window, table) in enumerate(zip(windows, tables, strict=True))
         ]
         attempt_each(self._model, encoded, [job for jobs in rivals if len(jobs) > 1 for job in jobs])
         jobs = [
-            jobs[choose([job.attempts[-1].log_probability for job in jobs])] if jobs[1:] else jobs[0] for jobs in rivals
+            jobs[likeliest([job.attempts[-1] for job in jobs], self._guards)] if jobs[1:] else jobs[0]
+            for jobs in rivals
         ]
         attempts = decode(self._model, encoded, jobs, self._guards)
         return [
@@ -128,8 +135,8 @@ class WindowDecoder:
                 tables[row] = table
         return tables
 
-    def _job(self, row: int, window: Window, code: str, *, once: bool, draft: bool) -> Job:
-        """``once``: no second attempt at this length, however doubtful the first is."""
+    def _job(self, row: int, window: Window, code: str, trial: Trial) -> Job:
+        """No second attempt is made at a length, however doubtful the first is, unless it is the last."""
         samples, options = window
         context = self._model.context(options.context)
         temperatures = options.temperatures or (0.0,)
@@ -140,12 +147,12 @@ class WindowDecoder:
             spoken=code,
             seconds=len(samples) / SAMPLE_RATE,
             beam_size=options.beam_size,
-            temperatures=temperatures[:1] if once else temperatures,
+            temperatures=temperatures[:1] if trial.later else temperatures,
             before=self._model.before(options.prompt),
             prefix=(*context, *options.prefix),
             context=len(context),
             timed=options.word_times,
-            draft=draft,
+            draft=trial.draft,
         )
 
 

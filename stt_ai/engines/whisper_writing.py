@@ -54,11 +54,11 @@ class Writer:
         return pieces_of(tail, self._model.end_token, split, job.language)
 
     def _text(self, job: Job, attempt: Attempt) -> list[int]:
-        """The tokens that are text; none when it was made up."""
+        """The tokens that are text; none when it was made up or says nothing."""
         made_up = is_silence(attempt, self._guards) or is_invented(
             attempt.text, job.seconds, attempt.no_speech_probability, attempt.log_probability
         )
-        if made_up and len(job.prefix) == job.context:
+        if (made_up or not any(c.isalnum() for c in attempt.text)) and len(job.prefix) == job.context:
             return []
         return [token for token in attempt.tokens if token < self._model.end_token]
 

@@ -69,7 +69,8 @@ class ResolvedModel:
     ``label`` is what answers report as their model. ``reason`` says why it is not the one that was asked for, in one
     sentence for callers; empty when it is. ``demo``: it is synthetic. ``parts``: the folders of the other repositories
     that a pipeline names. ``window_s``: the longest window that a Whisper hears well, in seconds; ``variable_length``:
-    short ones need not be padded; ``translates``: it learnt to write English of what is said in other languages.
+    short ones need not be padded; ``silence_s``: seconds of silence that must follow the speech of others, None where
+    an operator says nothing; ``translates``: it learnt to write English of what is said in other languages.
     """
 
     path: Path
@@ -80,6 +81,7 @@ class ResolvedModel:
     parts: Mapping[str, Path] = field(default_factory=dict)
     window_s: float = 30.0
     variable_length: bool = False
+    silence_s: float | None = None
     translates: bool = False
 
     def loaded(self, gpu: GpuInfo | None = None) -> LoadedModel:

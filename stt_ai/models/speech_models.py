@@ -50,7 +50,12 @@ class WantedWhisper(WantedModel):
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
         entry = self._entry
         return ResolvedModel(
-            folder, entry.id, origin, variable_length=entry.variable_length, translates=entry.translates
+            folder,
+            entry.id,
+            origin,
+            variable_length=entry.variable_length,
+            silence_s=entry.silence_s,
+            translates=entry.translates,
         )
 
     def from_packages(self, model: PackagedModel, folder: Path) -> ResolvedModel:

@@ -14,12 +14,18 @@ from stt_ai.types import SAMPLE_RATE, SpeechRegion, Word
 Unit = TypeVar("Unit", bound=Hashable)
 
 
+MIN_NO_SPEECH = 0.25
+SURER_BY = 1.5
+"""In log-probability, between a window of speech and one without: recordings of music and noise lie beyond it, the
+faintest speech of meetings does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guards:
     """When a decoding is not believed.
 
     ``compression_ratio``: text above it repeats itself. ``log_probability``: the mean over the tokens, below it the
-    model was guessing. ``no_speech``: the probability of silence above which a guess is dropped.
+    model was guessing. ``no_speech``: the probability of silence at which a guess is dropped.
     ``shortened_log_probability``: the mean below which the text of a window that was shortened is decoded again from
     30 s; on real recordings that brings back nearly all that shortening costs, for one window in ten.
     """
@@ -56,8 +62,9 @@ def compression_ratio(text: str) -> float:
 
 
 def is_silence(attempt: Attempt, guards: Guards) -> bool:
-    """The model both heard no speech and was guessing."""
-    return attempt.no_speech_probability > guards.no_speech and attempt.log_probability < guards.log_probability
+    """Whether the model both heard no speech and was guessing: the less it heard, the likelier the text has to be."""
+    least = guards.log_probability + SURER_BY * (attempt.no_speech_probability - guards.no_speech)
+    return attempt.no_speech_probability > MIN_NO_SPEECH and attempt.log_probability < least
 
 
 def repeats_itself(attempt: Attempt, guards: Guards) -> bool:
@@ -81,8 +88,15 @@ def best(attempts: Sequence[Attempt], guards: Guards) -> Attempt:
     """The last one if it is believed, else the likeliest of those that do not repeat themselves, else of all."""
     if not is_doubtful(attempts[-1], guards):
         return attempts[-1]
-    plain = [attempt for attempt in attempts if not repeats_itself(attempt, guards)]
-    return max(plain or attempts, key=lambda a: a.log_probability)
+    return attempts[likeliest(attempts, guards)]
+
+
+def likeliest(attempts: Sequence[Attempt], guards: Guards) -> int:
+    """Return the index of the likeliest that does not repeat itself, else of all."""
+    return max(
+        range(len(attempts)),
+        key=lambda at: (not repeats_itself(attempts[at], guards), attempts[at].log_probability),
+    )
 
 
 def tail_loop(units: Sequence[Hashable], *, longest: int = 30) -> int:
@@ -184,14 +198,15 @@ FILLERS = ("you", "thank you", "thanks", "bye", "okay", "so", "uh", "gracias", "
 
 
 def is_invented(text: str, seconds: float, no_speech_probability: float, log_probability: float) -> bool:
-    """Whether the text of less than a second of speech was made up.
+    """Whether the text was made up for what is no speech.
 
-    It is when nobody could say it that fast, when it is a credit, or when it is a filler that the model was unsure
-    of. Longer speech is never judged by its wording: people do say these things.
+    Of less than a second it was when nobody could say it that fast, when it is a credit, or when it is a filler that
+    the model was unsure of. People do say these things, so of longer speech it only was when the model itself heard
+    none and was unsure.
     """
-    if seconds >= SHORT_SECONDS:
-        return False
     spelt = _plain(text)
+    if seconds >= SHORT_SECONDS:
+        return spelt in (*CREDITS, *FILLERS) and no_speech_probability > 0.5 and log_probability < -0.5
     if len(spelt) > FASTEST_SPEECH * seconds + 10 or spelt in CREDITS:
         return True
     return spelt in FILLERS and (no_speech_probability > 0.3 or log_probability < -0.7)

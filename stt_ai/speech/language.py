@@ -23,11 +23,6 @@ def candidates(table: Languages) -> tuple[str, ...]:
     return tuple(code for code, probability in table[:MAX_CANDIDATES] if probability >= RIVAL_RATIO * top)
 
 
-def choose(log_probabilities: Sequence[float]) -> int:
-    """Return which of the candidates' texts, by the means over their tokens, is the likeliest."""
-    return max(range(len(log_probabilities)), key=lambda index: log_probabilities[index])
-
-
 def is_enough(probability: float, seconds: float, windows: int) -> bool:
     """Whether the first of the file's ``windows``, ``seconds`` long, settles the language, so that no other is asked.
 

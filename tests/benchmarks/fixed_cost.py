@@ -23,8 +23,8 @@ by_audio = stt_ai.app.by_audio
 class Sleeper:
     """As `stt_ai.engines.whisper.WhisperEngine`, which hears one word in everything."""
 
-    def length(self, samples: Samples, options: Any) -> int:
-        return 0
+    def trials(self, samples: Samples, options: Any) -> tuple[int, ...]:
+        return (0,)
 
     def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
         time.sleep(COST_S * len(windows))

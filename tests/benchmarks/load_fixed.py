@@ -20,8 +20,8 @@ CATALOGUE = {"default": NAME, "offer": [NAME]}
 class Sleeper:
     """As `stt_ai.engines.whisper.WhisperEngine`, for files; it hears one word in everything."""
 
-    def length(self, samples: Samples, options: Any) -> int:
-        return 0
+    def trials(self, samples: Samples, options: Any) -> tuple[int, ...]:
+        return (0,)
 
     def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
         _sleep([samples for samples, _ in windows])

@@ -14,6 +14,8 @@ from stt_ai.speech.cleanup import (
     is_doubtful,
     is_invented,
     is_silence,
+    is_unlikely,
+    likeliest,
     tail_loop,
     without_tail_loop,
 )
@@ -62,6 +64,16 @@ def test_a_guess_over_silence_is_silence_and_not_decoded_again() -> None:
     silent = _attempt("Thank you.", log_probability=-1.4, no_speech=0.9)
     assert is_silence(silent, GUARDS)
     assert not is_doubtful(silent, GUARDS)
+
+
+@pytest.mark.parametrize(
+    ("log_probability", "no_speech", "silent"),
+    [(-0.99, 0.72, True), (-1.5, 0.38, True), (-0.85, 0.38, False), (-0.5, 0.44, False), (-2.5, 0.1, False)],
+)
+def test_the_less_speech_the_model_hears_the_likelier_the_text_has_to_be(
+    log_probability: float, no_speech: float, silent: bool
+) -> None:
+    assert is_silence(_attempt(log_probability=log_probability, no_speech=no_speech), GUARDS) is silent
 
 
 def test_sure_text_is_kept_although_the_model_heard_silence() -> None:
@@ -157,14 +169,33 @@ def test_words_far_from_any_speech_are_dropped() -> None:
         ("Thank you.", 0.4, 0.5, -0.3, True),
         ("Thank you.", 0.4, 0.1, -0.9, True),
         ("Thank you.", 0.4, 0.1, -0.2, False),
-        ("Thank you.", 4.0, 0.9, -0.9, False),
         ("¡Gracias por ver el vídeo!", 0.9, 0.0, -0.1, True),
         ("Thanks for watching!", 5.0, 0.0, -0.1, False),
         ("This is far too much to be said in no time at all", 0.3, 0.0, -0.1, True),
         ("Good morning", 0.7, 0.0, -0.3, False),
+        ("Thank you.", 5.0, 0.69, -0.88, True),
+        ("Thank you.", 5.0, 0.69, -0.3, False),
+        ("Thank you.", 5.0, 0.1, -0.88, False),
+        ("Thank you, Alice.", 5.0, 0.69, -0.88, False),
     ],
 )
-def test_a_phrase_is_invented_only_where_there_was_hardly_any_speech(
+def test_a_phrase_is_invented_only_where_there_was_hardly_any_speech_or_the_model_heard_none(
     text: str, seconds: float, no_speech: float, log_probability: float, invented: bool
 ) -> None:
     assert is_invented(text, seconds, no_speech, log_probability) is invented
+
+
+def test_the_likeliest_text_is_never_a_loop_where_there_is_another() -> None:
+    loop, guess, prose = _attempt("no way " * 40, -0.01), _attempt(log_probability=-0.6), _attempt(log_probability=-0.4)
+    assert likeliest([loop, guess, prose], GUARDS) == 2
+    assert likeliest([loop], GUARDS) == 0
+
+
+@pytest.mark.parametrize(
+    ("log_probability", "no_speech", "unlikely"),
+    [(-0.2, 0.0, False), (-0.5, 0.0, True), (-1.5, 0.0, True), (-1.5, 0.9, False)],
+)
+def test_a_shortened_window_has_to_be_likelier_than_a_whole_one(
+    log_probability: float, no_speech: float, unlikely: bool
+) -> None:
+    assert is_unlikely(_attempt(log_probability=log_probability, no_speech=no_speech), GUARDS) is unlikely

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.language import candidates, choose, combine, is_enough
+from stt_ai.speech.language import candidates, combine, is_enough
 from stt_ai.types import LanguageGuess
 
 CODES = ["en", "es", "gl", "de"]
@@ -77,8 +77,3 @@ def test_a_long_clear_window_is_enough_and_so_is_the_only_one(
 )
 def test_only_a_doubtful_language_has_rivals(table: tuple[tuple[str, float], ...], expected: tuple[str, ...]) -> None:
     assert candidates(table) == expected
-
-
-def test_the_likeliest_text_tells_the_language() -> None:
-    assert choose([-0.63, -0.45, -0.66]) == 1
-    assert choose([-0.5, -0.5]) == 0

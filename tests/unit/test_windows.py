@@ -78,6 +78,13 @@ def test_what_stands_too_far_apart_is_not_in_one_window(found: list[SpeechRegion
         assert all(after.start - before.end <= longest_pause for before, after in pairwise(window.pieces))
 
 
+@given(regions(longest=20 * SAMPLE_RATE), st.integers(0, 2 * SAMPLE_RATE))
+def test_where_no_pause_is_left_out_a_window_is_one_piece_of_the_file(found: list[SpeechRegion], pause: int) -> None:
+    """So a time in the window is a time of the file but for an offset."""
+    windows = pack(found, kept_pause=pause, longest_pause=pause)
+    assert all(len(window.pieces) == 1 for window in windows)
+
+
 def test_a_region_longer_than_a_window_is_cut_in_equal_parts() -> None:
     windows = pack([SpeechRegion(0, 31 * SAMPLE_RATE)])
     assert [window.duration for window in windows] == [15.5, 15.5]
