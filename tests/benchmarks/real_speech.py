@@ -31,20 +31,26 @@ def _one_by_one(bench: Bench, result: Result, recordings: list[Recording]) -> No
     files = [str(recording.path) for recording in recordings]
     texts: dict[str, list[str]] = {}
 
-    def ours(language: str | None) -> float:
-        answers = [caller.transcribe(recording.path, language) for recording in recordings]
-        texts["service"] = [answer["text"] for _, answer in answers]
-        return sum(seconds for seconds, _ in answers)
+    def ours(language: str | None) -> Call:
+        def call() -> float:
+            answers = [caller.transcribe(recording.path, language) for recording in recordings]
+            texts["service"] = [answer["text"] for _, answer in answers]
+            return sum(seconds for seconds, _ in answers)
 
-    def theirs(language: str | None) -> float:
-        answer = peer.ask("plain", files=files, languages=[language] * len(files))
-        texts["faster-whisper"] = answer["texts"]
-        return float(answer["seconds"])
+        return call
+
+    def theirs(language: str | None) -> Call:
+        def call() -> float:
+            answer = peer.ask("plain", files=files, languages=[language] * len(files))
+            texts["faster-whisper"] = answer["texts"]
+            return float(answer["seconds"])
+
+        return call
 
     for label, language in (("language given", "en"), ("language detected", None)):
-        calls: dict[str, Call] = {
-            f"service, {len(files)} one by one, {label}": lambda language=language: ours(language),  # type: ignore[misc]
-            f"faster-whisper, {len(files)} one by one, {label}": lambda language=language: theirs(language),  # type: ignore[misc]
+        calls = {
+            f"service, {len(files)} one by one, {label}": ours(language),
+            f"faster-whisper, {len(files)} one by one, {label}": theirs(language),
         }
         caller.transcribe(recordings[0].path, language)
         taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=200)
