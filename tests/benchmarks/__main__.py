@@ -15,6 +15,7 @@ from stt_ai.models.fetch import demo_path
 from stt_ai.models.speech_models import DEMO_WINDOW_S
 from tests.benchmarks import (
     accuracy,
+    accuracy_speakers,
     admission,
     diarization,
     load,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "many_clips": many_clips.run,
     "real_speech": real_speech.run,
     "accuracy": accuracy.run,
+    "speakers": accuracy_speakers.run,
     "upload": upload.run,
     "diarization": diarization.run,
     "admission": admission.run,
@@ -56,8 +58,10 @@ BENCHMARKS: dict[str, Callable[[Bench, Result], None]] = {
     "soak": soak.run,
 }
 ALONE = {"load", "load_fixed", "scaling", "soak"}
-WITHOUT_PEER = {"malloc", "startup", "upload", "diarization", "admission", "stream", "summaries", *ALONE}
+WITHOUT_PEER = {"malloc", "startup", "upload", "speakers", "diarization", "admission", "stream", "summaries", *ALONE}
 WHEN_NAMED = {"soak"}
+BRINGS = {"accuracy": "speakers"}
+"""Whoever names the one gets the other as well."""
 
 
 def main() -> int:
@@ -67,7 +71,8 @@ def main() -> int:
     found = machine.facts()
     if warning := machine.warning(found):
         print(f"\n{warning}\n", flush=True)
-    names = [name for name in BENCHMARKS if name in (asked.names or BENCHMARKS.keys() - WHEN_NAMED)]
+    wanted = {*asked.names, *(BRINGS.get(name, name) for name in asked.names)} or BENCHMARKS.keys() - WHEN_NAMED
+    names = [name for name in BENCHMARKS if name in wanted]
     results, failures = [], 0
     with tempfile.TemporaryDirectory(prefix="stt-bench-") as folder:
         bench = _bench(asked, Path(folder))
