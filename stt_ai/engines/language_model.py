@@ -1,15 +1,17 @@
 """A causal chat model in memory, answering several questions at once, each of which may be ended alone."""
 
+import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stt_ai.engines.cores import available
+from stt_ai.engines.prefix_cache import PrefixCache, Speed
 from stt_ai.errors import ModelUnavailable, SttError, Unavailable
 from stt_ai.speech.cleanup import tail_loop, without_tail_loop
 from stt_ai.types import Prompt
@@ -18,6 +20,10 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CONTEXT = 16_384
 """Tokens: what is kept of longer texts for every layer would fill the memory that others need."""
+MAX_CACHED_TOKENS = 8_192
+"""Of questions and answers that are held at once, unless one alone is longer: 200 MB in a model of 0.5 B parameters."""
+PREFILL_TOKENS = 128
+"""Read in one step: 0.2 s of two cores, after which a caller's leaving is noticed."""
 _LOOP_TOKENS = 40
 """So many must repeat themselves to be a loop: of large numbers each digit is a token."""
 _TOO_LATE = "The service did not finish this in time. Please try again."
@@ -60,6 +66,10 @@ class LanguageModel:
             logger.exception("cannot load the language model %s", folder)
             raise ModelUnavailable("The model that writes summaries cannot be loaded.") from error
         self._ends = _ends(self._model, self._tokenizer)
+        self._prefixes = PrefixCache(self._model.config)
+        self.speed = Speed()
+        # Rows of unlike lengths cannot be put together where a layer forgets what lies far back.
+        self._slides = "sliding_attention" in (getattr(self._model.config, "layer_types", None) or ())
         own = int(getattr(self._model.config, "max_position_embeddings", LONGEST_CONTEXT))
         self.context = min(own, context or LONGEST_CONTEXT)
 
@@ -72,45 +82,107 @@ class LanguageModel:
         return self.count(self._rendered(prompt))
 
     def answer(self, questions: Sequence[Question]) -> list[str | SttError]:
-        """An answer or a failure for each, all of them decoded together.
+        """An answer or a failure for each, decoded together as far as `MAX_CACHED_TOKENS` allows.
 
-        Who is done leaves the batch, which `generate` of transformers would go on computing until the longest answer
-        ends: of four summaries of 18 to 68 tokens that was nearly half of all rows.
+        Prompts are read one after another, `PREFILL_TOKENS` at a time, and who is done leaves the batch: between all
+        steps a question may end without the others.
         """
-        import torch
-        from transformers import DynamicCache
-
-        asked = self._tokenizer(
-            [self._rendered(question.prompt) for question in questions],
-            add_special_tokens=False,
-            padding=True,
-            return_tensors="pt",
-        ).to(self._model.device)
-        tokens, mask = asked["input_ids"], asked["attention_mask"]
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)  # the padding stands on the left
-        cache = DynamicCache(config=self._model.config)
+        prompts = [self._encoded(question.prompt) for question in questions]
         answers = [_Answer(question, self._tokenizer, self._ends) for question in questions]
-        going = answers
-        with torch.inference_mode():
-            while going:
-                logits = self._model(
-                    input_ids=tokens,
-                    attention_mask=mask,
-                    position_ids=positions,
-                    past_key_values=cache,
-                    use_cache=True,
-                    logits_to_keep=1,
-                ).logits
-                tokens = logits[:, -1].argmax(-1, keepdim=True)
-                stay = [row for row, token in enumerate(tokens[:, 0].tolist()) if going[row].goes_on_with(token)]
-                positions = positions[:, -1:] + 1
-                if len(stay) < len(going):
-                    rows = torch.tensor(stay, dtype=torch.long, device=tokens.device)
-                    going = [going[row] for row in stay]
-                    tokens, mask, positions = tokens[rows], mask[rows], positions[rows]
-                    cache.batch_select_indices(rows)
-                mask = torch.cat([mask, mask.new_ones(len(going), 1)], dim=1)
+        sizes = [len(ids) + question.prompt.max_tokens for ids, question in zip(prompts, questions, strict=True)]
+        for rows in _groups(sizes, MAX_CACHED_TOKENS):
+            self._answer_together([answers[row] for row in rows], [prompts[row] for row in rows])
         return [answer.result for answer in answers]
+
+    def _answer_together(self, answers: Sequence["_Answer"], prompts: Sequence[list[int]]) -> None:
+        import torch
+
+        with torch.inference_mode():
+            rows: list[_Row] = []
+            for answer, ids in zip(answers, prompts, strict=True):
+                row = self._read(answer, ids)
+                if row is not None:
+                    rows.append(row)
+            batches = [[row] for row in rows] if self._slides else [rows] if rows else []
+            for batch in batches:
+                self._write(batch)
+
+    def _read(self, answer: "_Answer", ids: list[int]) -> "_Row | None":
+        """Read a prompt of (tokens,). Return None if nobody waits for its answer any more, or one token is all of it.
+
+        What all questions of one kind begin with, their instructions, is read once and kept.
+        """
+        if not answer.goes_on():
+            return None
+        prefix = self._prefix(answer.prompt, ids)
+        cache, begin = self._prefixes.start(ids[:prefix])
+        if begin == 0:
+            begin = prefix
+            for _ in self._steps(ids[:prefix], cache):
+                if not answer.goes_on():
+                    return None
+            self._prefixes.keep(ids[:prefix], cache)
+        for logits in self._steps(ids[begin:], cache):  # noqa: B007
+            if not answer.goes_on():
+                return None
+        token = int(logits[0, -1].argmax())
+        return _Row(answer, token, cache, len(ids)) if answer.goes_on_with(token) else None
+
+    def _steps(self, ids: list[int], cache: Any) -> Iterator[Any]:
+        """Read on, and yield the logits of each step's last token."""
+        for at in range(0, len(ids), PREFILL_TOKENS):
+            step = ids[at : at + PREFILL_TOKENS]
+            began = time.perf_counter()
+            logits = self._forward(self._tensor([step]), cache)
+            self.speed.read(len(step), time.perf_counter() - began)
+            yield logits
+
+    def _prefix(self, prompt: Prompt, ids: list[int]) -> int:
+        """Return how many of a prompt's tokens are its instructions'; never all of them."""
+        empty = self._encoded(Prompt(prompt.system, "", 1))
+        same = next((at for at, pair in enumerate(zip(empty, ids, strict=False)) if pair[0] != pair[1]), 0)
+        return min(same, len(ids) - 1)
+
+    def _write(self, rows: list["_Row"]) -> None:
+        """Write the answers of the prompts that were read, all of them a token a step."""
+        import torch
+
+        going = [row.answer for row in rows]
+        cache, mask = _joined(rows, self._model)
+        tokens = self._tensor([[row.token] for row in rows])
+        positions = self._tensor([[row.length] for row in rows])
+        while going:
+            mask = torch.cat([mask, mask.new_ones(len(going), 1)], dim=1)
+            began = time.perf_counter()
+            logits = self._forward(tokens, cache, mask, positions)
+            self.speed.wrote(time.perf_counter() - began)
+            tokens = logits[:, -1].argmax(-1, keepdim=True)
+            positions = positions + 1
+            stay = [row for row, token in enumerate(tokens[:, 0].tolist()) if going[row].goes_on_with(token)]
+            if len(stay) < len(going):
+                kept = self._tensor(stay)
+                going = [going[row] for row in stay]
+                tokens, mask, positions = tokens[kept], mask[kept], positions[kept]
+                cache.batch_select_indices(kept)
+
+    def _forward(self, tokens: Any, cache: Any, mask: Any = None, positions: Any = None) -> Any:
+        """Return the logits of the last token of each row."""
+        return self._model(
+            input_ids=tokens,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits
+
+    def _tensor(self, values: Sequence[Any]) -> Any:
+        import torch
+
+        return torch.tensor(values, dtype=torch.long, device=self._model.device)
+
+    def _encoded(self, prompt: Prompt) -> list[int]:
+        return list(self._tokenizer(self._rendered(prompt), add_special_tokens=False)["input_ids"])
 
     def _rendered(self, prompt: Prompt) -> str:
         messages = [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
@@ -118,16 +190,71 @@ class LanguageModel:
         return str(rendered)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A prompt that was read: the first token of its answer, and its keys and values in ``length`` places."""
+
+    answer: "_Answer"
+    token: int
+    cache: Any
+    length: int
+
+
+def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
+    """Yield the places of neighbors whose ``sizes`` sum up to at most ``limit``, or of one that is larger."""
+    group: list[int] = []
+    for place, size in enumerate(sizes):
+        if group and sum(sizes[other] for other in group) + size > limit:
+            yield group
+            group = []
+        group.append(place)
+    if group:
+        yield group
+
+
+def _joined(rows: list[_Row], model: Any) -> tuple[Any, Any]:
+    """Return one cache of all rows, filled up on the left, and its mask of shape (rows, longest).
+
+    The rows' own caches are given up layer by layer, so that none is held twice.
+    """
+    import torch
+    from transformers import DynamicCache
+
+    longest = max(row.length for row in rows)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long, device=model.device)
+    for place, row in enumerate(rows):
+        mask[place, longest - row.length :] = 1
+    if len(rows) == 1:
+        return rows[0].cache, mask
+    joined = DynamicCache(config=model.config)
+    for index in range(len(rows[0].cache.layers)):
+        states = []
+        for part in ("keys", "values"):
+            found = [getattr(row.cache.layers[index], part) for row in rows]
+            filled = [torch.nn.functional.pad(one, (0, 0, longest - one.shape[-2], 0)) for one in found]
+            states.append(torch.cat(filled))
+        for row in rows:
+            row.cache.layers[index].reset()
+        joined.update(*states, index)
+    return joined, mask
+
+
 class _Answer:
     """One answer while it is written."""
 
     def __init__(self, question: Question, tokenizer: Any, ends: frozenset[int]) -> None:
+        self.prompt = question.prompt
         self._question = question
         self._tokenizer = tokenizer
         self._ends = ends
         self._tokens: list[int] = []
         self._failure: SttError | None = None
         self._ended = self._loops = False
+
+    def goes_on(self) -> bool:
+        """Return whether somebody still waits for it."""
+        self._failure = self._question.failure
+        return self._failure is None
 
     def goes_on_with(self, token: int) -> bool:
         """Takes the next token. False: it is at its end, or full, in a loop, or nobody waits for it any more."""
@@ -196,6 +323,11 @@ def _load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any
         tokenizer.pad_token = tokenizer.eos_token
     # Few processors multiply half precision quickly.
     kind = "float32" if dtype == "auto" and device == "cpu" else dtype
+    if json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel":
+        from stt_ai.engines import int8_model
+
+        model: Any = int8_model.load(folder, multiply_in_8_bits=device == "cpu")
+        return model if device == "cpu" else model.to(device, torch.bfloat16), tokenizer
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=kind, device_map={"": device}, local_files_only=True, use_safetensors=True
     )

@@ -1,0 +1,57 @@
+"""Keys and values of what many prompts begin with, so that it is read once."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+MIN_TOKENS = 32
+MAX_TOKENS = 3_000
+"""Of all prefixes together: 75 MB in a model of 0.5 B parameters."""
+
+
+class PrefixCache:
+    """The most recently used prefixes, by their tokens. To be used from one thread at a time."""
+
+    def __init__(self, config: Any) -> None:
+        self._config = config
+        self._kept: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+
+    def start(self, prefix: Sequence[int]) -> tuple[Any, int]:
+        """Return a cache to continue, and how many of the tokens in ``prefix`` it holds: all or none."""
+        from transformers import DynamicCache
+
+        cache = DynamicCache(config=self._config)
+        key = tuple(prefix)
+        if key not in self._kept:
+            return cache, 0
+        self._kept.move_to_end(key)
+        for index, (keys, values) in enumerate(self._kept[key]):
+            cache.update(keys, values, index)
+        return cache, len(key)
+
+    def keep(self, prefix: Sequence[int], cache: Any) -> None:
+        """Keep what ``cache`` holds, which is exactly ``prefix``. Its tensors are shared: caches grow by copying."""
+        if not MIN_TOKENS <= len(prefix) <= MAX_TOKENS:
+            return
+        self._kept[tuple(prefix)] = [(layer.keys, layer.values) for layer in cache.layers]
+        while sum(map(len, self._kept)) > MAX_TOKENS:
+            self._kept.popitem(last=False)
+
+
+class Speed:
+    """How fast a model reads and writes: averages that forget, in tokens and steps a second."""
+
+    _FORGET = 0.1
+
+    def __init__(self) -> None:
+        self.tokens_a_second = 0.0
+        self.steps_a_second = 0.0
+
+    def read(self, tokens: int, seconds: float) -> None:
+        self.tokens_a_second = self._averaged(self.tokens_a_second, tokens / max(seconds, 1e-6))
+
+    def wrote(self, seconds: float) -> None:
+        self.steps_a_second = self._averaged(self.steps_a_second, 1 / max(seconds, 1e-6))
+
+    def _averaged(self, before: float, now: float) -> float:
+        return now if not before else before + self._FORGET * (now - before)
