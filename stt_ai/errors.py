@@ -16,7 +16,7 @@
     ├── Unauthorized, PaymentRequired, TooManyRequests
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
-    ├── FileTooLarge, AudioTooLong
+    ├── FileTooLarge, AudioTooLong, SummaryTooLong
     ├── Unavailable                 try again after `retry_after` seconds
     │   ├── Overloaded, StorageFull
     │   ├── ModelLoading
@@ -186,6 +186,12 @@ class FileTooLarge(SttError):
 
 class AudioTooLong(SttError):
     code = "audio_too_long"
+
+
+class SummaryTooLong(SttError):
+    """The text cannot be summarized in the time that a summary may take; the message says how long it would take."""
+
+    code = "summary_too_long"
 
 
 class Unavailable(SttError):

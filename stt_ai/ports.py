@@ -28,6 +28,7 @@ from stt_ai.types import (
     SpeakerCount,
     SpeakerTurn,
     Summary,
+    SummaryProgress,
     SummaryStyle,
     Transcript,
     TranscriptionRequest,
@@ -121,11 +122,14 @@ class Summarizer(Protocol):
     """Writes summaries of transcripts of any length, in their language."""
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
-        """Raises `Overloaded`, `ModelLoading`, `ModelUnavailable` or `Unavailable`."""
+        """Raises `SummaryTooLong`, `Overloaded`, `ModelLoading`, `ModelUnavailable` or `Unavailable`."""
         ...
 
-    def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
-        """Pieces of the text as soon as they stand, then the whole. Raises as `summarize` does; closing it ends it."""
+    def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | SummaryProgress | Summary]:
+        """How far a long text's parts are, pieces of the summary as soon as they stand, then the whole.
+
+        Raises as `summarize` does; closing it ends it.
+        """
         ...
 
 

@@ -386,6 +386,14 @@ class SummaryStyle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryProgress:
+    """How much of a summary's work is done: ``done`` of ``total`` parts of its text."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A transcript's summary. ``model`` is the label of the one that wrote it."""
 

@@ -28,6 +28,7 @@ STATUS: dict[type[errors.SttError], int] = {
     errors.StillRunning: 409,
     errors.FileTooLarge: 413,
     errors.AudioTooLong: 413,
+    errors.SummaryTooLong: 413,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.AudioLost: 503,

@@ -24,7 +24,7 @@ _WHEN = {
     402: "No credits remaining, or fewer than this audio costs.",
     404: "There is no such thing, or it is not yours.",
     409: "A request with the same `Idempotency-Key` is still at work.",
-    413: "The file is larger, or its audio longer, than allowed.",
+    413: "The file is larger, or its audio or text longer, than allowed.",
     429: "An allowance is used up, or too many requests at once.",
     500: "A fault of the service.",
     503: "No capacity at the moment, or the model is not ready.",
@@ -83,10 +83,13 @@ STRICT = {
 }
 
 _EVENT = {
-    "description": "`delta` with a piece of the text, `summary` with the whole body, or `error` with a failure's.",
+    "description": (
+        "`progress` with `done` and `total` parts of a long text, `delta` with a piece of the summary, `summary` with "
+        "the whole body, or `error` with a failure's."
+    ),
     "type": "object",
     "properties": {
-        "event": {"type": "string", "enum": ["delta", "summary", "error"]},
+        "event": {"type": "string", "enum": ["progress", "delta", "summary", "error"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
     "required": ["event", "data"],
@@ -125,7 +128,7 @@ def summary_responses() -> dict[int | str, dict[str, Any]]:
         "headers": _REQUEST_ID | _LABELS | _REPLAYED,
         "content": {"text/event-stream": {"schema": _EVENT}},
     }
-    return {200: success, **failures(400, 401, 409, 429, 500, 503)}
+    return {200: success, **failures(400, 401, 409, 413, 429, 500, 503)}
 
 
 def summary_request(max_characters: int) -> dict[str, Any]:

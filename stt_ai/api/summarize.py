@@ -23,7 +23,7 @@ from stt_ai.api.services import ApiConfig, Services
 from stt_ai.api.summary_body import Wanted, read_wanted
 from stt_ai.api.telling import tell
 from stt_ai.ports import Summarizer
-from stt_ai.types import Summary
+from stt_ai.types import Summary, SummaryProgress
 
 
 def summary_routes(services: Services, summarizer: Summarizer, admission: Admission) -> APIRouter:
@@ -42,8 +42,9 @@ def summary_routes(services: Services, summarizer: Summarizer, admission: Admiss
 
         Brief: two or three sentences. Detailed: paragraphs. Action items and bullet points: lines that begin with
         `- `. Whatever the text asks for is summarized and not done. With `stream`, server-sent events tell the
-        summary while it is written: `delta` events hold its pieces, and a `summary` event the whole answer. A stream
-        that is left after its first piece counts; one that ends with an `error` event does not. The body may be
+        summary while it is written: `progress` events say how many parts of a long text are done, `delta` events hold
+        its pieces, and a `summary` event the whole answer. A text that would take too long is refused at once. A
+        stream that is left after its first piece counts; one that ends with an `error` event does not. The body may be
         compressed, with `Content-Encoding: gzip` or `deflate`.
         """
         return Deferred(lambda send: _serve(summarizer, admission, config, request, send))
@@ -87,6 +88,8 @@ async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: R
                 if isinstance(piece, str):
                     await events.send("delta", {"text": piece})
                     owed = True
+                elif isinstance(piece, SummaryProgress):
+                    await events.send("progress", {"done": piece.done, "total": piece.total})
                 else:
                     owed, body = False, _body(piece)
                     await grant.settle(0, _stored(body))

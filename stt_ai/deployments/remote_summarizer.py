@@ -11,7 +11,7 @@ from stt_ai.deployments.tracing import carried
 from stt_ai.errors import SttError
 from stt_ai.meters import NO_METERS, STAGE_SECONDS, Meters
 from stt_ai.stages import stage
-from stt_ai.types import Summary, SummaryStyle
+from stt_ai.types import Summary, SummaryProgress, SummaryStyle
 
 _STAGE = "summarize"
 
@@ -32,7 +32,7 @@ class RemoteSummarizer:
             summary: Summary = await call(lambda: self._handle.summarize.remote(text, style, **carried()))
             return summary
 
-    async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary]:
+    async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | SummaryProgress | Summary]:
         """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
         begun = time.perf_counter()
         await self.description.get()

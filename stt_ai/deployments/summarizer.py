@@ -18,11 +18,13 @@ from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
 from stt_ai.pipeline.labels import summarizer_warnings
 from stt_ai.speech.summaries import Asking, summarize
-from stt_ai.types import LoadedModel, Prompt, Summary, SummaryStyle
+from stt_ai.types import LoadedModel, Prompt, Summary, SummaryProgress, SummaryStyle
 
 GATHER_S = 0.02
 """How long an idle model waits for company: questions of one transcript come at once, but not at the same instant."""
 
+_PART_TOKENS = 1_200
+"""Of a text, asked about at once on CPU: longer parts take more memory, and small models lose themselves in them."""
 _UNAVAILABLE = "Summaries cannot be written at the moment. Please try again later."
 _BUSY = "Too many summaries are being written at the moment. Please try again shortly."
 
@@ -80,12 +82,16 @@ class SummarizerDeployment:
             return failure.with_traceback(None)
 
     @traced_stream("summarizer stream")
-    async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | Summary | SttError]:
-        """Pieces of the summary as soon as they stand, then the whole of it, or the failure. Left early, it ends."""
-        pieces: asyncio.Queue[str | None] = asyncio.Queue()
+    async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | SummaryProgress | Summary | SttError]:
+        """How far a long text's parts are, pieces of the summary, then the whole of it, or the failure.
+
+        Left early, it ends.
+        """
+        pieces: asyncio.Queue[str | SummaryProgress | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def tell(piece: str | None) -> None:  # from the thread that generates, and from this one: in order
+        # From the thread that generates, and from this one: in order.
+        def tell(piece: str | SummaryProgress | None) -> None:
             loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
         work = asyncio.create_task(self._summarize(text, style, tell))
@@ -101,7 +107,9 @@ class SummarizerDeployment:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
-    async def _summarize(self, text: str, style: SummaryStyle, tell: Callable[[str], None] | None) -> Summary:
+    async def _summarize(
+        self, text: str, style: SummaryStyle, tell: Callable[[str | SummaryProgress], None] | None
+    ) -> Summary:
         async with self._place():
             model = await self._loading.ready()
             deadline = time.monotonic() + self._config.timeout_s
@@ -113,8 +121,22 @@ class SummarizerDeployment:
                 finally:
                     question.cancelled.set()
 
-            written = await summarize(text, style, Asking(model.count, ask, model.context, model.size), tell)
+            def report(done: int, total: int) -> None:
+                if tell is not None:
+                    tell(SummaryProgress(done, total))
+
             loaded = self._loading.description
+            asking = Asking(
+                model.count,
+                ask,
+                model.context,
+                model.size,
+                part=_PART_TOKENS if self._config.device == "cpu" else 0,
+                with_examples=not loaded.demo,
+                seconds=model.speed.seconds,
+                limit_s=self._config.timeout_s,
+            )
+            written = await summarize(text, style, asking, tell, report)
             return Summary(written, style, loaded.label, loaded.demo, summarizer_warnings(loaded))
 
     @asynccontextmanager
@@ -137,6 +159,7 @@ class SummarizerDeployment:
             threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
             context=config.context,
         )
+        model.measure_speed()
         return model, found.loaded()
 
     def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 _MIN_OUTPUTS = 256
@@ -17,7 +18,7 @@ _MIN_OUTPUTS = 256
 _MIN_SCALE = 1e-9
 
 
-class Int8Linear(nn.Module):
+class Int8Linear(nn.Module):  # type: ignore[misc]
     """`y = x W^T + b` with W of shape (outputs, inputs) in 8 bits; x and y are float32."""
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
@@ -51,7 +52,7 @@ class Int8Linear(nn.Module):
         return y.view(*x.shape[:-1], -1)
 
 
-class Int8Embedding(nn.Module):
+class Int8Embedding(nn.Module):  # type: ignore[misc]
     """Rows of a table in 8 bits, as float32."""
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
@@ -66,25 +67,23 @@ class Int8Embedding(nn.Module):
 def load(folder: Path, *, multiply_in_8_bits: bool = True) -> Any:
     """Return the causal model in ``folder``, written by `stt_ai.models.convert_summaries`.
 
-    The weights are mapped, and no float32 copy of the model is made. Where this torch has no oneDNN for 8 bits,
-    or where it is not wanted, matrices become float32.
+    The file is mapped, a matrix at a time, and no float32 copy of the model is made. Where this torch has no oneDNN
+    for 8 bits, or where it is not wanted, matrices become float32.
     """
-    from safetensors import safe_open
     from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    with safe_open(folder / "model.safetensors", "pt") as file:
-        stored = _Stored(file, multiply_in_8_bits and _has_kernel())
-        for name, module in list(model.named_modules()):
-            parent, _, attribute = name.rpartition(".")
-            if isinstance(module, nn.Embedding | nn.Linear):
-                replacement = stored.embedding(name) if isinstance(module, nn.Embedding) else stored.linear(name)
-                setattr(model.get_submodule(parent), attribute, replacement)
-                continue
-            for parameter, _ in list(module.named_parameters(recurse=False)):
-                setattr(module, parameter, nn.Parameter(stored.tensor(f"{name}.{parameter}"), requires_grad=False))
+    stored = _Stored(folder / "model.safetensors", multiply_in_8_bits and _has_kernel())
+    for name, module in list(model.named_modules()):
+        parent, _, attribute = name.rpartition(".")
+        if isinstance(module, nn.Embedding | nn.Linear):
+            replacement = stored.embedding(name) if isinstance(module, nn.Embedding) else stored.linear(name)
+            setattr(model.get_submodule(parent), attribute, replacement)
+            continue
+        for parameter, _ in list(module.named_parameters(recurse=False)):
+            setattr(module, parameter, nn.Parameter(stored.tensor(f"{name}.{parameter}"), requires_grad=False))
     rotary = model.model.rotary_emb
     model.model.rotary_emb = type(rotary)(config)  # its buffers are computed, not stored
     model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
@@ -94,25 +93,30 @@ def load(folder: Path, *, multiply_in_8_bits: bool = True) -> Any:
 class _Stored:
     """The tensors of a weights file. The output matrix is the input's."""
 
-    def __init__(self, file: Any, in_8_bits: bool) -> None:
-        self._file = file
-        self._names = frozenset(file.keys())
+    def __init__(self, path: Path, in_8_bits: bool) -> None:
+        self._path = path
         self._in_8_bits = in_8_bits
+        with safe_open(path, "pt") as file:
+            self._names = frozenset(file.keys())
+
+    def mapped(self, name: str) -> Tensor:
+        """Return a tensor that is a part of the file. A mapping of its own goes with it, and with it its pages."""
+        with safe_open(self._path, "pt") as file:
+            tensor: Tensor = file.get_tensor(name)
+        return tensor
 
     def tensor(self, name: str) -> Tensor:
-        """Return a copy: a mapped file must not go away, or change, under a model."""
-        tensor: Tensor = self._file.get_tensor(name)
-        return tensor.clone()
+        return self.mapped(name).clone()
 
     def embedding(self, name: str) -> nn.Module:
-        weight, scale = self.tensor(f"{name}.weight"), self.tensor(f"{name}.weight_scale")
-        if self._in_8_bits:
+        weight, scale = self.mapped(f"{name}.weight"), self.tensor(f"{name}.weight_scale")
+        if self._in_8_bits:  # stays in the file: of its rows only those of words that occur are read
             return Int8Embedding(weight, scale)
         return nn.Embedding.from_pretrained(weight.float() * scale.unsqueeze(-1))
 
     def linear(self, name: str) -> nn.Module:
         stored = name if f"{name}.weight" in self._names else "model.embed_tokens"
-        weight, scale = self._file.get_tensor(f"{stored}.weight"), self.tensor(f"{stored}.weight_scale")
+        weight, scale = self.mapped(f"{stored}.weight"), self.tensor(f"{stored}.weight_scale")
         bias = self.tensor(f"{name}.bias") if f"{name}.bias" in self._names else None
         if self._in_8_bits and len(scale) >= _MIN_OUTPUTS:
             return Int8Linear(weight, scale, bias)

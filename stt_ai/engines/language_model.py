@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CONTEXT = 16_384
 """Tokens: what is kept of longer texts for every layer would fill the memory that others need."""
-MAX_CACHED_TOKENS = 8_192
-"""Of questions and answers that are held at once, unless one alone is longer: 200 MB in a model of 0.5 B parameters."""
+MAX_CACHED_TOKENS = 6_144
+"""Of questions and answers that are held at once, unless one alone is longer: 150 MB in a model of 0.5 B parameters."""
 PREFILL_TOKENS = 128
 """Read in one step: 0.2 s of two cores, after which a caller's leaving is noticed."""
 _LOOP_TOKENS = 40
@@ -72,6 +72,10 @@ class LanguageModel:
         self._slides = "sliding_attention" in (getattr(self._model.config, "layer_types", None) or ())
         own = int(getattr(self._model.config, "max_position_embeddings", LONGEST_CONTEXT))
         self.context = min(own, context or LONGEST_CONTEXT)
+
+    def measure_speed(self) -> None:
+        """Answer a short question, so that the first estimate of how long a text takes rests on something."""
+        self.answer([Question(Prompt("Say yes.", "Say yes. " * 40, 8))])
 
     def count(self, text: str) -> int:
         """Tokens of ``text``. May be called in any thread."""

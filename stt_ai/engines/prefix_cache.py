@@ -53,5 +53,11 @@ class Speed:
     def wrote(self, seconds: float) -> None:
         self.steps_a_second = self._averaged(self.steps_a_second, 1 / max(seconds, 1e-6))
 
+    def seconds(self, tokens: int, steps: int) -> float:
+        """Return an estimate for reading ``tokens`` and writing ``steps``; 0 as long as nothing was measured."""
+        if not self.tokens_a_second or not self.steps_a_second:
+            return 0.0
+        return tokens / self.tokens_a_second + steps / self.steps_a_second
+
     def _averaged(self, before: float, now: float) -> float:
         return now if not before else before + self._FORGET * (now - before)

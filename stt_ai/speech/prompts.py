@@ -62,6 +62,35 @@ _PARTS = {
     "es": "Lo que hay ahí son resúmenes de las partes de una transcripción larga, en orden. Haz de ellos uno solo.",
 }
 
+_EXAMPLE = {
+    "en": {
+        "": "Ana: The report is late. Tom, can you call the client?\nTom: Yes, I will call them on Monday.\n"
+        "Ana: We agreed on 300 euros for the repair, and Eva cannot come.",
+        SummaryStyle.BRIEF: "The report is late, and 300 euros were agreed on for the repair. Tom will call the client "
+        "on Monday.",
+        SummaryStyle.DETAILED: "Ana said that the report is late. She asked Tom to call the client, and he will do it "
+        "on Monday. They agreed on 300 euros for the repair. Eva cannot come.",
+        SummaryStyle.ACTION_ITEMS: "- Tom: call the client on Monday",
+        SummaryStyle.BULLET_POINTS: "- The report is late.\n- Tom will call the client on Monday.\n"
+        "- They agreed on 300 euros for the repair.",
+    },
+    "es": {
+        "": "Ana: El informe llega tarde. Tomás, ¿puedes llamar al cliente?\nTomás: Sí, lo llamaré el lunes.\n"
+        "Ana: Acordamos 300 euros para la reparación, y Eva no puede venir.",
+        SummaryStyle.BRIEF: "El informe llega tarde y se acordaron 300 euros para la reparación. Tomás llamará al "
+        "cliente el lunes.",
+        SummaryStyle.DETAILED: "Ana dijo que el informe llega tarde. Pidió a Tomás que llamara al cliente, y él lo "
+        "hará el lunes. Acordaron 300 euros para la reparación. Eva no puede venir.",
+        SummaryStyle.ACTION_ITEMS: "- Tomás: llamar al cliente el lunes",
+        SummaryStyle.BULLET_POINTS: "- El informe llega tarde.\n- Tomás llamará al cliente el lunes.\n"
+        "- Acordaron 300 euros para la reparación.",
+    },
+}
+_SHOWN = {
+    "en": "An example, of another transcript:\n{text}\nIts answer:\n{answer}\nUse nothing of the example.",
+    "es": "Un ejemplo, de otra transcripción:\n{text}\nSu respuesta:\n{answer}\nNo uses nada del ejemplo.",
+}
+
 NOTHING_TO_DO = {"en": "There are no action items.", "es": "No hay tareas pendientes."}
 
 _COMMON = {
@@ -138,10 +167,24 @@ def defused(text: str) -> str:
     return re.sub(r"<(?=\s*[|/])", "< ", text.replace(OPEN, "< transcript>"))
 
 
-def prompt(text: str, style: SummaryStyle, language: str, *, of_parts: bool = False, max_tokens: int = 512) -> Prompt:
-    """The question for one piece of a transcript, or ``of_parts`` for summaries of its parts."""
+def prompt(
+    text: str,
+    style: SummaryStyle,
+    language: str,
+    *,
+    of_parts: bool = False,
+    with_example: bool = False,
+    max_tokens: int = 512,
+) -> Prompt:
+    """The question for one piece of a transcript, or ``of_parts`` for summaries of its parts.
+
+    The example stands in the system's message, which is the same for every text of a style and language.
+    """
     spoken = language if language == "es" else "en"
     rules = _RULES[spoken].format(open=OPEN, close=CLOSE)
     lines = [TITLES[language][style], rules, _SHAPES[spoken][style], *([_PARTS[spoken]] if of_parts else [])]
+    if with_example and language:  # an answer in English would be copied, language and all
+        example = _EXAMPLE[spoken]
+        lines.append(_SHOWN[spoken].format(text=example[""], answer=example[style]))
     user = f"{OPEN}\n{defused(text)}\n{CLOSE}\n\n{TITLES[language][style]} {_SHAPES[spoken][style]}"
     return Prompt("\n".join(lines), user, max_tokens)

@@ -8,12 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stt_ai.engines.language_model import LanguageModel, Question, _Answer
+from stt_ai.engines.language_model import PREFILL_TOKENS, LanguageModel, Question, _Answer, _groups
+from stt_ai.engines.prefix_cache import MIN_TOKENS, PrefixCache
 from stt_ai.errors import ModelUnavailable, Unavailable
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
 from stt_ai.models.language_models import DEMO_LABEL, resolve
@@ -88,6 +92,78 @@ def test_when_all_have_left_nothing_more_is_generated(model: LanguageModel) -> N
         one.cancelled.set()
     assert all(isinstance(told, Unavailable) for told in model.answer(asked))
     assert steps == []
+
+
+@pytest.mark.parametrize("step", [1, 7, 64])
+def test_a_prompt_read_in_steps_gets_the_answer_of_one_read_at_once(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr("stt_ai.engines.language_model.PREFILL_TOKENS", 10_000)
+    model._prefixes = PrefixCache(model._model.config)
+    at_once = answer(model, question())
+    monkeypatch.setattr("stt_ai.engines.language_model.PREFILL_TOKENS", step)
+    model._prefixes = PrefixCache(model._model.config)
+    assert answer(model, question()) == at_once
+
+
+def steps_of(model: LanguageModel, monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, int], None]) -> None:
+    """Call ``watch`` with the rows and the tokens of each, before each step of the model."""
+    forward = model._forward
+
+    def watched(tokens: Any, *rest: Any) -> Any:
+        watch(*tokens.shape)
+        return forward(tokens, *rest)
+
+    monkeypatch.setattr(model, "_forward", watched)
+
+
+def test_one_that_is_left_while_its_prompt_is_read_is_read_no_further(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, stays = question(SAID * 60), question()
+    read: list[int] = []
+
+    def leave(rows: int, tokens: int) -> None:
+        if not left.cancelled.is_set():
+            read.append(tokens)
+            if len(read) == 3:
+                left.cancelled.set()
+
+    expected = answer(model, question())
+    steps_of(model, monkeypatch, leave)
+    failure, told = model.answer([left, stays])
+    assert isinstance(failure, Unavailable)
+    assert told == expected
+    assert len(read) == 3 and sum(read) <= 3 * PREFILL_TOKENS < model.size(left.prompt)
+
+
+def test_what_prompts_begin_with_is_read_once(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    model._prefixes = PrefixCache(model._model.config)
+    read: list[int] = []
+    steps_of(model, monkeypatch, lambda rows, tokens: read.append(tokens) if tokens > 1 else None)
+    asked = Prompt("Summarize what Emma and Oscar said of the report and the budget on Monday. " * 4, SAID, 20)
+    first = answer(model, Question(asked))
+    tokens, read[:] = sum(read), []
+    assert answer(model, Question(asked)) == first
+    assert 0 < sum(read) <= tokens - MIN_TOKENS
+
+
+def test_tokens_that_are_held_at_once_are_bounded(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [question(SAID, tokens=40) for _ in range(6)]
+    one = model.size(asked[0].prompt) + 40
+    alone = answer(model, question(SAID, tokens=40))
+    monkeypatch.setattr("stt_ai.engines.language_model.MAX_CACHED_TOKENS", 2 * one)
+    rows_at_once: list[int] = []
+    steps_of(model, monkeypatch, lambda rows, tokens: rows_at_once.append(rows))
+    assert model.answer(asked) == [alone] * 6
+    assert max(rows_at_once) == 2
+
+
+@given(st.lists(st.integers(1, 50), max_size=20), st.integers(1, 60))
+def test_groups_hold_everyone_once_in_order_and_no_more_than_the_limit(sizes: list[int], limit: int) -> None:
+    groups = list(_groups(sizes, limit))
+    assert [place for group in groups for place in group] == list(range(len(sizes)))
+    assert all(len(group) == 1 or sum(sizes[place] for place in group) <= limit for group in groups)
 
 
 def test_past_its_deadline_a_question_fails(model: LanguageModel) -> None:

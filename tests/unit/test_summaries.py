@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.errors import Unavailable
+from stt_ai.errors import SummaryTooLong, Unavailable
 from stt_ai.speech.prompts import TITLES, defused, language_of, prompt
 from stt_ai.speech.summaries import AT_ONCE, SECTIONS, Asking, shape, split, summarize, whole_units
 from stt_ai.types import Prompt, SummaryStyle
@@ -181,6 +182,57 @@ async def test_what_is_told_on_the_way_is_the_summary() -> None:
         told: list[str] = []
         summary = await summarize(text, style, Clerk().model, told.append)
         assert "".join(told) == summary
+
+
+async def test_a_long_texts_parts_are_reported() -> None:
+    reported: list[tuple[int, int]] = []
+    await summarize(ENGLISH * 200, SummaryStyle.BRIEF, Clerk().model, report=lambda *told: reported.append(told))
+    total = reported[0][1]
+    assert reported == [(done, total) for done in range(1, total + 1)] and total > 2
+
+
+async def test_what_cannot_be_done_in_time_is_refused_before_anything_is_asked() -> None:
+    clerk = Clerk()
+    slow = replace(clerk.model, seconds=lambda tokens, steps: tokens / 10 + steps, limit_s=120)
+    with pytest.raises(SummaryTooLong, match=r"about \d+ minutes, and at most 2"):
+        await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, slow)
+    assert clerk.asked == []
+    assert await summarize(ENGLISH, SummaryStyle.BRIEF, slow)
+
+
+async def test_action_items_of_a_conversation_are_its_promises_whatever_the_model_says() -> None:
+    text = "Ann: Bob, can you call the bank about the loan?\nBob: Sorry, I can't.\nAnn: Then I'll do it on Monday."
+    told: list[str] = []
+    clerk = Clerk()
+    summary = await summarize(text, SummaryStyle.ACTION_ITEMS, clerk.model, told.append)
+    assert summary == "".join(told) == "- Ann: call the bank about the loan on Monday"
+
+
+async def test_a_sentence_that_the_text_does_not_support_is_left_out_and_a_promise_is_added() -> None:
+    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
+        answer = "The loan is 5,000 euros. Bob will call the bank about the loan on Monday. It is 7,000 euros."
+        for end in range(len(answer) if hear else 0):
+            hear(answer[: end + 1])
+        return answer
+
+    text = "Ann: The loan is 5,000 euros. I'll call the bank about the loan on Monday.\nBob: I will tell the owner."
+    told: list[str] = []
+    summary = await summarize(text, SummaryStyle.BRIEF, Asking(count, ask, 1000, size), told.append)
+    assert (
+        summary
+        == "".join(told)
+        == (
+            "The loan is 5,000 euros. Ann will call the bank about the loan on Monday. Next steps: Bob: tell the owner."
+        )
+    )
+
+
+def test_an_example_stands_in_the_instructions_alone() -> None:
+    for style in SummaryStyle:
+        shown = prompt(ENGLISH, style, "en", with_example=True)
+        assert shown.user == prompt(ENGLISH, style, "en").user
+        assert "example" in shown.system
+    assert prompt("x", SummaryStyle.BRIEF, "", with_example=True) == prompt("x", SummaryStyle.BRIEF, "")
 
 
 async def test_a_part_that_fails_ends_the_others() -> None:

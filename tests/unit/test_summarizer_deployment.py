@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
-from stt_ai.errors import ModelUnavailable, Overloaded
+from stt_ai.errors import ModelUnavailable, Overloaded, SummaryTooLong
 from stt_ai.models.fetch import SourceSettings
-from stt_ai.types import Summary, SummaryStyle
+from stt_ai.types import Summary, SummaryProgress, SummaryStyle
 from tests.recipes.summaries.corpus import Meeting, MeetingMaker, Size
 from tests.recipes.summaries.evaluate import Figures, judge, sentences
 
@@ -100,5 +100,21 @@ async def test_without_its_model_a_replica_says_so(tmp_path: Path) -> None:
 
 async def test_what_takes_too_long_is_given_up(replica: SummarizerDeployment) -> None:
     replica._config = SummarizerConfig("a/b", DEMO, timeout_s=0.001)
-    refusal = await replica.summarize("Emma will send the report on Monday. " * 200, SummaryStyle.BRIEF)
+    refusal = await replica.summarize("Emma will send the report on Monday.", SummaryStyle.BRIEF)
     assert "in time" in getattr(refusal, "message", "")
+
+
+async def test_a_text_that_would_take_too_long_is_refused_and_says_how_long(replica: SummarizerDeployment) -> None:
+    replica._config = SummarizerConfig("a/b", DEMO, timeout_s=0.001)
+    refusal = await replica.summarize("Emma will send the report on Monday. " * 2000, SummaryStyle.BRIEF)
+    assert isinstance(refusal, SummaryTooLong)
+    assert "minutes" in refusal.message
+
+
+async def test_a_long_text_tells_how_far_it_is(replica: SummarizerDeployment) -> None:
+    text = "".join(f"Emma will send report {number} on Monday. " for number in range(60))
+    told = [piece async for piece in replica.stream(text, SummaryStyle.BRIEF)]
+    progress = [piece for piece in told if isinstance(piece, SummaryProgress)]
+    assert len(progress) > 1
+    assert progress[-1].done == progress[-1].total == len(progress)
+    assert isinstance(told[-1], Summary)

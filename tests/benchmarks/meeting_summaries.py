@@ -1,0 +1,69 @@
+"""`python -m tests.benchmarks.meeting_summaries FOLDER THREADS QUICK`: what summaries of meetings keep and get wrong.
+
+Beside the same model asked once in a style's question without an example, unchecked.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.speech.prompts import language_of, prompt
+from stt_ai.speech.summaries import Asking, shape, summarize
+from stt_ai.types import Prompt, SummaryStyle
+from tests.benchmarks.meetings import FactedMeeting, Judgement, judge_items, judge_summary, load_meetings
+
+
+def main() -> None:
+    folder, threads, quick = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "True"
+    began = time.perf_counter()
+    model = LanguageModel(folder, threads=threads)
+    loaded = time.perf_counter() - began
+    meetings = load_meetings()[: 3 if quick else None]
+    found: dict[str, Any] = {"load_s": loaded}
+    for name, write in (("checked", _ours), ("asked once", _asked_once)):
+        began = time.perf_counter()
+        for style in SummaryStyle:
+            judge = judge_items if style is SummaryStyle.ACTION_ITEMS else judge_summary
+            judged = Judgement()
+            for meeting in meetings:
+                text = write(model, meeting, style)
+                print(f"== {name} {style} {meeting.id}\n{text}", file=sys.stderr, flush=True)
+                judged += judge(meeting, text)
+            for note in judged.notes:
+                print(f"   {note}", file=sys.stderr)
+            found[f"{name}, {style}"] = {
+                field: getattr(judged, field)
+                for field in ("expected", "kept", "dated", "with_dates", "wrong_person", "invented", "lines")
+            }
+        found[f"{name}, seconds"] = time.perf_counter() - began
+    found["read, tokens a second"] = model.speed.tokens_a_second
+    found["written, steps a second"] = model.speed.steps_a_second
+    found["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(json.dumps(found))
+
+
+def _ours(model: LanguageModel, meeting: FactedMeeting, style: SummaryStyle) -> str:
+    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
+        (answer,) = await asyncio.to_thread(model.answer, [Question(asked, hear=hear)])
+        assert isinstance(answer, str), answer
+        return answer
+
+    asking = Asking(model.count, ask, model.context, model.size, part=1200, with_examples=True)
+    return asyncio.run(summarize(meeting.text, style, asking))
+
+
+def _asked_once(model: LanguageModel, meeting: FactedMeeting, style: SummaryStyle) -> str:
+    language = language_of(meeting.text)
+    (answer,) = model.answer([Question(prompt(meeting.text, style, language, max_tokens=400))])
+    assert isinstance(answer, str), answer
+    return shape(answer, style, language)
+
+
+if __name__ == "__main__":
+    main()

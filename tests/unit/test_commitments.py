@@ -1,0 +1,97 @@
+"""Who promised what by when: rules on turns, and the meetings of the benchmark."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stt_ai.speech.commitments import find_commitments
+from stt_ai.speech.grounding import Grounding
+from stt_ai.speech.turns import parse_turns, speakers, split_sentences
+from tests.benchmarks.meetings import FactedMeeting, Judgement, judge_items, load_meetings
+
+
+def items(text: str, language: str = "en") -> list[str]:
+    return Grounding(text, language).action_items("")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ann: Hi.\nBob: I'll call the bank on Monday.", ["Bob: call the bank on Monday"]),
+        ("Ann: Bob, can you call the bank?\nBob: Sure, tomorrow.", ["Bob: call the bank tomorrow"]),
+        ("Ann: Bob, can you call the bank?\nBob: Sorry, I can't.", []),
+        ("Ann: Bob, can you call the bank?\nBob: I can't.\nCleo: I'll do it.", ["Cleo: call the bank"]),
+        ("Ann: Bob, can you call the bank?\nBob: I can't. Maybe Cleo can do it.\nCleo: Okay.", ["Cleo: call the bank"]),
+        ("Ann: Who can call the bank?\nBob: Not me.\nCleo: I'll do it by Friday.", ["Cleo: call the bank by Friday"]),
+        (
+            "Ann: I'll call the bank manager.\nBob: Fine.\nAnn: I can't call the bank manager after all.\n"
+            "Bob: Then I'll do it.",
+            ["Bob: call the bank manager"],
+        ),
+        ("Ann: The contract is ready.\nBob: I will sign it today.", ["Bob: sign the contract today"]),
+        ("Ann: I'll be late.\nBob: I think it will rain.", []),
+        ("Ann: I won't call the bank.\nBob: I'll never understand that.", []),
+        ("Ann: Will I call the bank?\nBob: Can I call the bank?", []),
+    ],
+)
+def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:
+    assert items(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ana: Luis, ¿puedes llamar al banco?\nLuis: Sí, claro, mañana.", ["Luis: llamar al banco mañana"]),
+        (
+            "Ana: Luis, ¿puedes llamar al banco?\nLuis: Lo siento, no puedo.\nEva: Yo me encargo.",
+            ["Eva: llamar al banco"],
+        ),
+        ("Ana: Hola.\nLuis: Enviaré el informe el lunes.", ["Luis: enviar el informe el lunes"]),
+    ],
+)
+def test_promises_are_understood_in_spanish(text: str, expected: list[str]) -> None:
+    assert items(text, "es") == expected
+
+
+def test_the_meetings_promises_are_found_and_given_to_nobody_else() -> None:
+    judged = Judgement()
+    for meeting in load_meetings():
+        lines = "\n".join(f"- {item}" for item in items(meeting.text, meeting.language))
+        judged += judge_items(meeting, lines)
+    assert judged.wrong_person == 0, judged.notes
+    assert judged.kept >= 0.9 * judged.expected, judged.notes
+    assert judged.dated >= 0.9 * judged.with_dates, judged.notes
+    assert judged.invented <= 0.1 * judged.lines, judged.notes
+
+
+@pytest.mark.parametrize("meeting", load_meetings(), ids=lambda meeting: meeting.id)
+def test_renamed_people_keep_their_promises(meeting: FactedMeeting) -> None:
+    """No rule looks at what a person is called."""
+    text, names = meeting.text, {}
+    for number, person in enumerate(meeting.people):
+        names[person] = f"Person{chr(65 + number)}"
+        text = text.replace(person, names[person]).replace(person.removeprefix("Dr. "), names[person])
+    before = find_commitments(parse_turns(meeting.text), meeting.language)
+    after = find_commitments(parse_turns(text), meeting.language)
+    assert [names[made.owner] for made in before] == [made.owner for made in after]
+
+
+@given(st.text(st.sampled_from("AB:. \nI'll do it?Sure,no"), max_size=300))
+def test_no_text_is_too_odd(text: str) -> None:
+    turns = parse_turns(text)
+    assert all(made.owner in speakers(turns) for made in find_commitments(turns, "en"))
+
+
+def test_turns_are_told_by_labels_in_front_of_lines_or_sentences() -> None:
+    lines = "Speaker 1: One. Two.\nthree\nSpeaker 2: Four."
+    assert [(turn.speaker, turn.text) for turn in parse_turns(lines)] == [
+        ("Speaker 1", "One. Two. three"),
+        ("Speaker 2", "Four."),
+    ]
+    assert speakers(parse_turns("Alice: We are done. Bob: I will send it. Alice: Good.")) == ("Alice", "Bob")
+    assert parse_turns("Emma will send it. The plan: we go on.") == ()
+    assert parse_turns("Agenda: this\nNote: that") == ()
+
+
+def test_sentences_do_not_end_behind_abbreviations_and_in_numbers() -> None:
+    assert split_sentences("Dr. Who paid 3.5 euros. ¿Sí? Yes!") == ("Dr. Who paid 3.5 euros.", "¿Sí?", "Yes!")

@@ -1,0 +1,90 @@
+"""What the text does not put together is left out of a summary or mended."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stt_ai.speech.grounding import Grounding
+from stt_ai.types import SummaryStyle
+from tests.benchmarks.meetings import load_meetings
+
+MEETING = """\
+Alice: The repair costs 4,200 euros. Bob, can you update the test server?
+Bob: Sorry, I am on holiday. Maybe Erin can do it.
+Erin: Sure, I'll update the test server on Monday.
+Alice: I will book the meeting room at the Plaza tomorrow."""
+
+
+def checked(summary: str, style: SummaryStyle = SummaryStyle.BRIEF, text: str = MEETING, language: str = "en") -> str:
+    return Grounding(text, language).check(summary, style)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("The repair costs 4,200 euros.", "The repair costs 4,200 euros."),
+        ("The repair costs 4200 euros.", "The repair costs 4200 euros."),
+        ("The repair costs 5,200 euros.", ""),
+        ("We spoke with Frank about the repair.", ""),
+        ("Bob will update the test server on Monday.", "Erin will update the test server on Monday."),
+        ("Erin will book the meeting room.", "Alice will book the meeting room."),
+        ("Bob is on holiday.", "Bob is on holiday."),
+        ("Bob will paint the garden fence.", ""),
+        ("Erin described the castle of the queen.", ""),
+    ],
+)
+def test_a_sentence_stands_mended_or_not_at_all(written: str, kept: str) -> None:
+    assert checked(written) == kept
+
+
+def test_lines_and_paragraphs_keep_their_form() -> None:
+    assert checked("- The repair costs 4,200 euros.\n- It costs 7 euros.", SummaryStyle.BULLET_POINTS) == (
+        "- The repair costs 4,200 euros."
+    )
+    paragraphs = "The repair costs 4,200 euros. It costs 7 euros.\n\nIt costs 8 euros.\n\nBob is on holiday."
+    assert checked(paragraphs, SummaryStyle.DETAILED) == "The repair costs 4,200 euros.\n\nBob is on holiday."
+
+
+def test_a_forgotten_promise_is_added_and_a_told_one_is_not() -> None:
+    grounding = Grounding(MEETING, "en")
+    summary = "Erin will update the test server on Monday."
+    assert grounding.closing(summary, SummaryStyle.BRIEF) == (
+        "Next steps: Alice: book the meeting room at the Plaza tomorrow."
+    )
+    points = f"- {summary}\n- {grounding.closing(summary, SummaryStyle.BULLET_POINTS)[2:]}"
+    assert points.endswith("- Alice will book the meeting room at the Plaza tomorrow.")
+    assert grounding.closing(points, SummaryStyle.BULLET_POINTS) == ""
+
+
+def test_the_models_words_count_only_for_an_it_of_the_same_person() -> None:
+    text = "Ann: Where is he?\nBob: No idea. I will phone them and ask on Friday."
+    grounding = Grounding(text, "en")
+    assert grounding.action_items("- Ann: phone them and ask on Friday") == ["Bob: phone them and ask on Friday"]
+    assert grounding.action_items("- Bob: phone the idea and ask on Friday") == [
+        "Bob: phone the idea and ask on Friday"
+    ]
+    assert grounding.action_items("- Bob: phone the police and ask on Friday") == ["Bob: phone them and ask on Friday"]
+
+
+def test_a_text_without_speakers_or_in_another_language_is_checked_by_names_and_numbers() -> None:
+    german = "Der Umzug kostet 900 Euro und Frau Krause ruft morgen an."
+    assert checked("Der Umzug kostet 900 Euro.", text=german, language="") == "Der Umzug kostet 900 Euro."
+    assert checked("Der Umzug kostet 800 Euro.", text=german, language="") == ""
+
+
+@pytest.mark.parametrize("meeting", load_meetings(), ids=lambda meeting: meeting.id)
+def test_what_is_said_word_for_word_passes(meeting) -> None:  # type: ignore[no-untyped-def]
+    """Sentences of the text itself that name nobody are never left out."""
+    grounding = Grounding(meeting.text, meeting.language)
+    for line in meeting.text.splitlines():
+        said = line.partition(": ")[2].split(". ")[0].rstrip(".") + "."
+        if not any(person in said for person in meeting.people):
+            assert grounding.check(said, SummaryStyle.BRIEF), said
+
+
+@given(st.text(max_size=200), st.text(max_size=200), st.sampled_from(SummaryStyle))
+def test_a_check_only_takes_away_and_another_changes_nothing(text: str, summary: str, style: SummaryStyle) -> None:
+    grounding = Grounding(text, "en")
+    once = grounding.check(summary, style)
+    assert grounding.check(once, style) == once
+    assert set(once.split()) <= {*summary.split(), "-"}
