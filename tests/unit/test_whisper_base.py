@@ -1,0 +1,82 @@
+"""Whisper base on recordings of people, where the weights are in the cache of models and the recordings are at hand."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from faster_whisper import decode_audio
+
+from stt_ai.engines.features import MAX_FRAMES
+from stt_ai.engines.whisper import WhisperEngine
+from stt_ai.models.package_store import PackageStore
+from stt_ai.models.packaged import PACKAGED
+from stt_ai.types import DecodingOptions, Samples, WindowTranscript
+from tests.benchmarks.recordings import FOLDER, Recording, transcribed, word_errors
+
+WEIGHTS = PackageStore().cached(PACKAGED["whisper-base"])
+
+pytestmark = pytest.mark.skipif(
+    WEIGHTS is None or not FOLDER.is_dir(), reason="needs the packaged Whisper base in the cache, and recordings"
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[WhisperEngine]:
+    assert WEIGHTS is not None
+    loaded = WhisperEngine(WEIGHTS, device="cpu", cpu_threads=1)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def recordings() -> dict[str, Recording]:
+    return {recording.path.stem: recording for recording in transcribed(FOLDER)}
+
+
+def _samples(recording: Recording) -> Samples:
+    wave = decode_audio(str(recording.path), sampling_rate=16000)
+    return (wave * 32767).clip(-32768, 32767).astype(np.int16)
+
+
+def _heard(engine: WhisperEngine, samples: Samples, language: str | None) -> WindowTranscript:
+    (heard,) = engine.transcribe_batch([(samples, DecodingOptions(language=language))])
+    assert isinstance(heard, WindowTranscript)
+    return heard
+
+
+def _wrong(recording: Recording, heard: WindowTranscript) -> float:
+    text = "".join(word.text for word in heard.words)
+    wrong, said = word_errors(recording.language or "en", recording.text, text)
+    return wrong / said
+
+
+def test_a_short_window_gives_the_words_in_less_than_30_s(
+    engine: WhisperEngine, recordings: dict[str, Recording]
+) -> None:
+    recording = recordings["lj_LJ001-0020"]
+    samples = _samples(recording)
+    assert engine.trials(samples, DecodingOptions(language="en"))[0] < MAX_FRAMES / 3
+    heard = _heard(engine, samples, "en")
+    assert _wrong(recording, heard) <= 0.1
+    assert all(before.start <= after.start for before, after in pairwise(heard.words))
+
+
+def test_a_loop_in_a_shortened_window_is_decoded_again(engine: WhisperEngine, recordings: dict[str, Recording]) -> None:
+    """Its shortened window repeats the whole text again and again."""
+    recording = recordings["asterisk-en_en_dictate_record_help"]
+    assert _wrong(recording, _heard(engine, _samples(recording), "en")) <= 0.1
+
+
+@pytest.mark.parametrize("name", ["asterisk-es_es_demo-moreinfo", "libri_533-1066-0008"])
+def test_a_doubtful_language_gets_a_second_look(
+    engine: WhisperEngine, recordings: dict[str, Recording], name: str
+) -> None:
+    """The first is taken for Latin by the model's first guess, the second for Portuguese."""
+    recording = recordings[name]
+    assert _heard(engine, _samples(recording), None).language == recording.language
+
+
+@pytest.mark.parametrize("name", ["noise_1-100032-A-0", "noise_2-100648-A-43", "noise_noise2", "noise_noise3"])
+def test_noise_has_no_words(engine: WhisperEngine, recordings: dict[str, Recording], name: str) -> None:
+    assert _heard(engine, _samples(recordings[name]), "en").words == ()
