@@ -41,7 +41,21 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
 
 def test_only_what_belongs_there_stands_at_the_top() -> None:
     allowed = {
-        "pyproject.toml", "README.md", "serve_config.yaml", "stt_ai", "cluster", "tests", "notebooks",
+        "pyproject.toml", "README.md", "CONTRIBUTING.md", "serve_config.yaml", "stt_ai", "cluster", "tests", "notebooks",
         "constraints.txt", "Makefile", "LICENSE", ".ci", ".gitignore", ".gitattributes",
     }  # fmt: skip
     assert {path.relative_to(ROOT).parts[0] for path in tracked()} <= allowed
+
+
+def test_the_map_names_every_folder_and_only_what_is_there() -> None:
+    text = (ROOT / "stt_ai/README.md").read_text()
+    folders = {path.relative_to(ROOT).parts[1] for path in tracked() if len(path.relative_to(ROOT).parts) > 2}
+    folders &= {path.name for path in (ROOT / "stt_ai").iterdir() if path.is_dir()}
+    assert not [folder for folder in folders if f"| `{folder}/` |" not in text], "a folder without its row"
+    named = re.findall(r"`([\w/*]+(?:/|\.py)|\w+/\w+\.py:\w+)`", text)
+    assert named
+    missing = [name for name in named if not list((ROOT / "stt_ai").glob(name.split(":")[0]))]
+    for file, function in (name.split(":") for name in named if ":" in name):
+        if not re.search(rf"(def|class) {function}\b", (ROOT / "stt_ai" / file).read_text()):
+            missing.append(f"{file}:{function}")
+    assert not missing
