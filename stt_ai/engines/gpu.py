@@ -22,7 +22,7 @@ _GET_DRIVER = (
     f"{DRIVER} is missing: install NVIDIA's driver (580 or newer, for torch's CUDA 13); containers get it from the host"
     " by the NVIDIA Container Toolkit (docker run --gpus all)."
 )
-_GET_CUBLAS = "{} is missing, which CTranslate2 needs on a GPU: pip install 'stt-ai[server,cuda]'"
+_GET_CUBLAS = "{} is missing, which CTranslate2 needs on a GPU: pip install '.[server,cuda]' in the checkout"
 
 
 def find_gpu() -> GpuInfo:
