@@ -73,7 +73,7 @@ def test_what_is_missing_is_named_with_what_to_do(machine: Any, tmp_path: Path) 
     machine(gpu.DRIVER)
     (said,) = gpu.load_cuda_libraries()
     assert said.startswith(gpu.CUBLAS[0])
-    assert "pip install 'stt-ai[server,cuda]'" in said
+    assert "pip install '.[server,cuda]'" in said
     machine(*gpu.CUBLAS)
     (said,) = gpu.load_cuda_libraries()
     assert said.startswith(gpu.DRIVER)
