@@ -89,7 +89,9 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # The stamp is the extra's name; installed again only when what is asked for changed.
-$(VENV)/.server: EXTRAS := server
+# CTranslate2 opens CUDA libraries that torch's wheels do not bring.
+CUDA := $(if $(shell command -v nvidia-smi 2>/dev/null),cuda)
+$(VENV)/.server: EXTRAS := server$(CUDA:%=,%)
 $(VENV)/.test: EXTRAS := server,test
 $(VENV)/.train: EXTRAS := server,train
 # Compiling all of 25,000 modules takes two minutes, and tests and training use a few of them.
