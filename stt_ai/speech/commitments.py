@@ -150,7 +150,8 @@ _STOP = frozenset(
     the a an to of in on at by for with and or it that this them those i you he she we they my your his her our
     their me us will would can could do be is are was were have has had as up out so not no yes please also then
     just el la los las un una unos unas de del al en por para con y o que lo le les se me te nos su sus mi mis tu
-    tus es ser estar hay no sí ya muy más before until all some any from about
+    tus es ser estar hay no sí ya muy más before until all some any after over into than
+    during from about again
     """.split()  # noqa: SIM905
 )
 

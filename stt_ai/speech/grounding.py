@@ -17,9 +17,17 @@ MIN_SUPPORT = 0.5
 """The part of a sentence's words that must stand where its person speaks or is spoken of."""
 MAX_ADDED = 3
 """Promises that a brief summary ends with."""
+MAX_FACTS = 12
+"""Sentences with numbers that points and paragraphs are given beside what the model wrote."""
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"(?<![.!?…:\n] )(?<!^)\b[A-ZÁÉÍÓÚÑÜ][^\W\d_]+", re.MULTILINE)
+_TALK = re.compile(
+    r"\b(?:I|I['’](?:m|ll|d|ve)|me|my|myself|you|your|yours|you['’](?:re|ll|d|ve)|let['’]s|please|yo|te|os|tú|"
+    r"puedo|puedes|voy)\b|^(?:thanks|thank you|good (?:morning|evening)|gracias|buenos días)\b",
+    re.IGNORECASE,
+)
+_PROMISES = re.compile(r"\b\w{3,}ré\b", re.IGNORECASE)
 _FUTURE = re.compile(
     r"\b(?:will|is going to|are going to|is to|must|should|needs to|has to|agreed to|promised to|offered to|plans to|"
     r"is \w+ing|va a|debe|tiene que|se encarga|\w+rá)\b|^[-\s]*\w+(?: \d+)?:",
@@ -45,6 +53,8 @@ class Grounding:
         if self._people and language:
             found = find_commitments(self._turns, language)
             self.commitments = tuple(name_the_thing(made, self._turns, language) for made in found)
+        self._text = text
+        self._labels = tuple(f"{person}:" for person in self._people)
         self._numbers = frozenset(_plain(number) for number in _NUMBER.findall(text))
         self._words = frozenset(re.findall(r"[^\W\d_]+", text.lower()))
         self._windows = list(_windows(self._turns or tuple(Turn("", (one,)) for one in split_sentences(text))))
@@ -85,15 +95,18 @@ class Grounding:
 
     def closing(self, summary: str, style: SummaryStyle) -> str:
         """Return what a summary of ``style`` lacks of what was promised, to be put behind it."""
-        missing = self.forgotten(summary)
-        if not missing or style is SummaryStyle.ACTION_ITEMS:
+        if style is SummaryStyle.ACTION_ITEMS or not self._language:
             return ""
+        missing = self.forgotten(summary)
+        promised = [made.sentence(self._language) for made in missing]
         if style is SummaryStyle.BULLET_POINTS:
-            return "\n".join(f"- {made.sentence(self._language)}" for made in missing)
+            return "\n".join(f"- {sentence}" for sentence in (*self._facts(summary)[:MAX_FACTS], *promised))
         if style is SummaryStyle.DETAILED:
-            return " ".join(made.sentence(self._language) for made in missing)
+            facts = " ".join(self._facts(summary)[:MAX_FACTS])
+            return "\n\n".join(filter(None, (facts, " ".join(promised))))
+        facts = " ".join(self._facts(summary)[: max(0, 2 - len(split_sentences(summary)))])
         listed = "; ".join(made.line for made in missing[:MAX_ADDED])
-        return f"{_NEXT_STEPS[self._language or 'en']}: {listed}."
+        return " ".join(filter(None, (facts, listed and f"{_NEXT_STEPS[self._language]}: {listed}.")))
 
     def excerpt(self) -> str:
         """Return the two sentences of the text whose words occur most often in it (Luhn, 1958), in order."""
@@ -109,6 +122,8 @@ class Grounding:
 
     def _checked(self, sentence: str) -> str:
         """Return a sentence, perhaps with another owner, or nothing."""
+        if self._people and self._language and self._is_copied(sentence):
+            return ""
         if any(_plain(number) not in self._numbers for number in _NUMBER.findall(sentence)):
             return ""
         names = [name.lower() for name in _NAME.findall(sentence)]
@@ -125,6 +140,30 @@ class Grounding:
             if not owners:
                 return "" if _support(words, self._windows, lambda window: window[0] == person) < 0.8 else sentence
         return sentence if _support(words, self._windows, lambda window: person in window[1]) >= MIN_SUPPORT else ""
+
+    def _is_copied(self, sentence: str) -> bool:
+        """Return whether a sentence is talk and no telling of it: a question, somebody's "I", or said word for word.
+
+        What was said word for word and has a number is a fact that may be told as it is.
+        """
+        if sentence.endswith("?") or _TALK.search(sentence) or sentence.startswith(self._labels):
+            return True
+        return not _NUMBER.search(sentence) and sentence.rstrip(".!") in self._text
+
+    def _facts(self, summary: str) -> list[str]:
+        """Return the sentences of the text with numbers that ``summary`` lacks, if they can stand alone."""
+        told = {_plain(number) for number in _NUMBER.findall(summary)}
+        facts = []
+        for turn in self._turns:
+            for sentence in turn.sentences:
+                numbers = {_plain(number) for number in _NUMBER.findall(sentence)}
+                opened = re.match(
+                    r"(?:it|that|this|he|she|they|and|but|so|yes|no|then|y|pero|sí)\b", sentence, re.IGNORECASE
+                )
+                if numbers - told and not opened and not _PROMISES.search(sentence) and self._checked(sentence):
+                    facts.append(sentence)
+                    told |= numbers
+        return facts
 
     def _subject(self, sentence: str) -> str:
         """Return the one person whom a sentence is about: who is named first, in front of the rest."""

@@ -330,6 +330,9 @@ class _Teller:
         shaped = shape(text, self._style, self._language)
         if shaped == NOTHING_TO_DO.get(self._language, NOTHING_TO_DO["en"]):
             return shaped
+        by_rules = self._grounding.has_speakers and self._language
+        if self._style is SummaryStyle.ACTION_ITEMS and by_rules:
+            return shaped
         checked = self._grounding.check(shaped, self._style)
         if self._style is SummaryStyle.ACTION_ITEMS:
             return shape(checked, self._style, self._language)

