@@ -16,7 +16,7 @@ import numpy as np
 
 from stt_ai.engines.confined import ConfinedProcess, Confinement
 from stt_ai.engines.ffmpeg_log import FfmpegLog
-from stt_ai.engines.timeline import FloatSamples
+from stt_ai.engines.timeline import AnySamples
 from stt_ai.errors import AudioTooLong, Unavailable, UnsupportedMedia
 from stt_ai.types import SAMPLE_RATE
 
@@ -37,7 +37,6 @@ _UNSURE = frozenset({"mpegts", "mpeg"})
 _LARGEST_BLOCK = 256 << 20
 _PROBE_BYTES = 16 << 20
 """Containers without an index tell of a track only where it begins, which may be after much video."""
-_SAMPLE_BYTES = 4
 _LOWEST_RATE = 4000
 _MAX_CHANNELS = 64
 _LEAST_CLAIM_RATE = 500.0
@@ -92,17 +91,21 @@ def find_ffmpeg() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One audio ``track`` of a file: the first is 0. ``decoder``: not the one that ffmpeg would take."""
+    """One audio ``track`` of a file: the first is 0. ``decoder``: not the one that ffmpeg would take.
+
+    ``deep``: its samples may not fit into 16 bits, so they come as floating point.
+    """
 
     path: Path
     demuxer: str
     size: int
     track: int = 0
     decoder: str = ""
+    deep: bool = False
 
 
 def command(program: str, source: Source, limits: DecoderLimits) -> list[str]:
-    """The track's channels as 16 kHz float32 on stdout, and where its stamps jump in the log."""
+    """The track's channels as 16 kHz int16 or float32 on stdout, and their stamps in the log."""
     options: dict[str, object] = {"enable_drefs": 0, "use_absolute_path": 0} if source.demuxer == "mov" else {}
     if source.decoder:
         options["acodec"] = source.decoder
@@ -120,8 +123,8 @@ def command(program: str, source: Source, limits: DecoderLimits) -> list[str]:
     sink = ffmpeg.output(
         opened[f"a:{source.track}"],
         "pipe:1",
-        f="f32le",
-        acodec="pcm_f32le",
+        f="f32le" if source.deep else "s16le",
+        acodec="pcm_f32le" if source.deep else "pcm_s16le",
         ar=SAMPLE_RATE,
         af=_MARKED,
         vn=None,
@@ -146,13 +149,15 @@ class Decoding:
         self._source = source
         self._limits = limits
 
-    def blocks(self, cancelled: threading.Event) -> Iterator[FloatSamples]:
+    def blocks(self, cancelled: threading.Event) -> Iterator[AnySamples]:
         """Samples, shape (n, channels), as they are decoded; the marks before them are in the log by then.
 
-        Ends early, with what there is, where the rest of the file is damaged. Raises `AudioTooLong` as soon as the
-        header says so, `NoAudioTrack`, `UnsupportedMedia`, `DamagedMedia` and `Unavailable`.
+        int16, or float32 with full scale at 1 where the source is deep. Ends early, with what there is, where the rest
+        of the file is damaged. Raises `AudioTooLong` as soon as the header says so, `NoAudioTrack`, `UnsupportedMedia`,
+        `DamagedMedia` and `Unavailable`.
         """
         log, limits, size, started, half = self.log, self._limits, self._source.size, time.monotonic(), b""
+        kind = np.dtype("<f4" if self._source.deep else "<i2")
         confinement = Confinement(limits.memory_bytes, int(limits.seconds_for(size, limits.max_duration_s)))
         with ConfinedProcess(command(self._program, self._source, limits), confinement) as process:
             for piece, lines in process.output():
@@ -164,8 +169,8 @@ class Decoding:
                 if piece:
                     self._check_header()
                     half += piece
-                    whole = len(half) - len(half) % (_SAMPLE_BYTES * log.channels)
-                    samples = np.frombuffer(half[:whole], "<f4").reshape(-1, log.channels)
+                    whole = len(half) - len(half) % (kind.itemsize * log.channels)
+                    samples = np.frombuffer(half[:whole], kind).reshape(-1, log.channels)
                     half = half[whole:]
                     self.samples += len(samples)
                     if len(samples):

@@ -10,16 +10,16 @@ from stt_ai.types import SAMPLE_RATE
 MAX_MARKS = 200_000
 _LONGEST_UNMARKED = 1.2
 _LINE_BYTES = 500
-_SAMPLE_BITS = 32
 _DURATION = re.compile(rb"\[info\]   Duration: (?:(\d+):(\d\d):(\d\d\.\d\d)|N/A)(?:, start: (-?\d+\.\d+))?")
 _STREAM = re.compile(rb"\[info\]   Stream #0:\d+[^:]*(?:\([^)]*\))?: (Audio|Video): (\w+)")
 _RATE = re.compile(rb", (\d+) Hz, ")
-_OUTPUT = re.compile(rb"Audio: pcm_f32le.*, (\d+) kb/s")
+_OUTPUT = re.compile(rb"Audio: pcm_[fs](16|32)le, \d+ Hz, .*, (?:flt|s16), (\d+) kb/s")
 _NUMBER = re.compile(rb"(?:\[Eval @ 0x[0-9a-f]+\] )?\[info\] (-?\d+\.\d+)$")
 _REFUSED = re.compile(rb"Codec \(\w+\) not [io]n whitelist")
 _NOT_DAMAGE = (
     b"whitelist",
     b"[f32le @",
+    b"[s16le @",
     b"Error opening",
     b"opening decoder",
     b"Error during demuxing: Immediate exit",
@@ -63,6 +63,7 @@ class FfmpegLog:
         self._seconds: float | None = None
         self._latest: Mark | None = None
         self._line = b""
+        self._is_output = False
         self._last: deque[bytes] = deque(maxlen=8)
 
     def feed(self, text: bytes) -> None:
@@ -100,7 +101,7 @@ class FfmpegLog:
         self._refused |= _REFUSED.search(line) is not None
         self._no_decoder |= b"no decoder found" in line or b"Decoder (codec" in line
         self._no_decoder |= self._refused and b"opening decoder" in line
-        self.encrypted |= b"DRM protected" in line
+        self.encrypted |= b"DRM protected" in line or b"Unsupported encoding type" in line
         if any(sign in line for sign in _DAMAGE) and not any(sign in line for sign in _NOT_DAMAGE):
             self.damage += 1
 
@@ -112,12 +113,14 @@ class FfmpegLog:
             if hours is not None and not self._guessing:
                 self.duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
             return
-        output = _OUTPUT.search(line) if not self.channels else None
+        if line.startswith(b"[info] Output #0"):
+            self._is_output = True
+        output = _OUTPUT.search(line) if self._is_output and not self.channels else None
         if output:
-            self.channels = int(output[1]) * 1000 // (SAMPLE_RATE * _SAMPLE_BITS)
+            self.channels = int(output[2]) * 1000 // (SAMPLE_RATE * int(output[1]))
             return
         stream = _STREAM.match(line)
-        if stream and not self.channels:
+        if stream and not self._is_output:
             self.has_video |= stream[1] == b"Video"
             if stream[1] == b"Audio":
                 rate = _RATE.search(line)

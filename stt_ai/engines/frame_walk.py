@@ -1,7 +1,7 @@
 """Walks over the frames of MPEG audio and AAC without a container, and finds the holes: nothing else tells of them."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -9,7 +9,6 @@ from stt_ai.engines import frames
 
 _HEADER = 7
 _READ = 1 << 20
-_LARGEST_FRAME = 1 << 13
 _MAX_KNOWN = 1 << 16
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS", b"3DI")
 _ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -22,6 +21,12 @@ class Frame:
     length: int
     seconds: float
     kind: int
+
+
+FrameAt = Callable[[bytes], Frame | None]
+"""The frame that starts with these bytes, or None."""
+
+_UNKNOWN = Frame(0, 0.0, -1)
 
 
 @dataclass(slots=True)
@@ -74,31 +79,39 @@ def adts_frame(header: bytes) -> Frame | None:
     return Frame(length, 1024 * ((header[6] & 3) + 1) / _ADTS_RATES[header[2] >> 2 & 0xF], header[1] & 0xFE)
 
 
-def walk(file: BinaryIO, start: int, size: int, frame_at: Callable[[bytes], Frame | None]) -> Walked:
+def walk(file: BinaryIO, start: int, size: int, frame_at: FrameAt) -> Walked:
     """Step over bytes [start, size), frame after frame."""
-    walked = Walked()
-    first = True
-    for frame, head, length in _steps(file, start, size, frame_at):
-        if frame is None:
-            if head.startswith(_TAGS):
-                walked.tags += 1
-            elif walked.seconds:
-                walked.holes.append((walked.seconds, length))
-            else:
-                walked.beheaded |= any(head)
-        elif length < frame.length:
+    walked, reader, position = Walked(), _Reader(file, size, frame_at), start
+    first = reader.frame(start)
+    if first is not None and _read_claim(reader.bytes(start, 64), first, walked):
+        position += first.length
+    while size - position >= _HEADER:
+        position = reader.run(position, walked)
+        if position > size:
             walked.truncated = True
-        elif not first or not _read_claim(head, frame, walked):
-            walked.seconds += frame.seconds
-            walked.bytes += frame.length
-        first = first and frame is None
+        elif size - position >= _HEADER:
+            lost = position
+            position = reader.find(position)
+            head = reader.bytes(lost, 64)
+            if any(head) or position < size:  # else it is padding
+                _note(head, position - lost, walked)
     return walked
 
 
+def _note(head: bytes, length: int, walked: Walked) -> None:
+    """Between frames there are ``length`` bytes that begin with ``head``."""
+    if head.startswith(_TAGS):
+        walked.tags += 1
+    elif walked.seconds:
+        walked.holes.append((walked.seconds, length))
+    else:
+        walked.beheaded |= any(head)
+
+
 def _read_claim(head: bytes, frame: Frame, walked: Walked) -> bool:
-    """The first MP3 frame may be a Xing or Info header: how many frames and bytes there are."""
-    at = max(head.find(b"Xing", 0, 64), head.find(b"Info", 0, 64))
-    if at < 0 or len(head) < at + 16:
+    """The first MP3 frame may be a Xing or Info header, which says how many frames there are, and is no sound."""
+    at = max(head.find(b"Xing"), head.find(b"Info"))
+    if at < 0 or len(head) < at + 12:
         return False
     flags, count = struct.unpack_from(">II", head, at + 4)
     if flags & 1:
@@ -106,48 +119,66 @@ def _read_claim(head: bytes, frame: Frame, walked: Walked) -> bool:
     return True
 
 
-def _steps(
-    file: BinaryIO, start: int, size: int, frame_at: Callable[[bytes], Frame | None]
-) -> Iterator[tuple[Frame | None, bytes, int]]:
-    """(frame, its first bytes, how many bytes of it there are), or (None, first bytes, length) of what is none."""
-    known: dict[bytes, Frame | None] = {}
-    held, at, offset = b"", 0, start
-    lost = -1
-    lost_head = b""
-    while True:
-        if len(held) - at < 2 * _LARGEST_FRAME:
-            file.seek(offset + len(held) - at)
-            held, at = held[at:] + file.read(max(0, min(_READ, size - offset - len(held) + at))), 0
-        left = len(held) - at
-        if left < _HEADER:
-            break
-        header = held[at : at + _HEADER]
-        if header in known:
-            frame = known[header]
-        else:
-            if len(known) > _MAX_KNOWN:
-                known.clear()
-            frame = known[header] = frame_at(header)
-        if frame is not None and (lost < 0 or _is_followed(held, at, frame, frame_at)):
-            if lost >= 0:
-                yield None, lost_head, offset - lost
-                lost = -1
-            yield frame, held[at : at + 64], min(frame.length, left)
-            step = min(frame.length, left)
-        else:
-            if lost < 0:
-                lost, lost_head = offset, held[at : at + 64]
-            found = held.find(b"\xff", at + 1)
-            step = found - at if found > 0 else left
-        at, offset = at + step, offset + step
-    if lost >= 0 and any(lost_head) and size - lost > _HEADER:
-        yield None, lost_head, size - lost
+class _Reader:
+    """Reads a file mostly forwards, and parses a header once for all frames that have the same."""
 
+    def __init__(self, file: BinaryIO, size: int, frame_at: FrameAt) -> None:
+        self._file = file
+        self._size = size
+        self._frame_at = frame_at
+        self._known: dict[bytes, Frame | None] = {}
+        self._held, self._base = b"", 0
 
-def _is_followed(held: bytes, at: int, frame: Frame, frame_at: Callable[[bytes], Frame | None]) -> bool:
-    """Among other bytes, what looks like a frame is one where another of its kind follows, or the file ends."""
-    following = held[at + frame.length : at + frame.length + _HEADER]
-    if len(following) < _HEADER:
-        return len(held) - at <= frame.length + _HEADER
-    another = frame_at(following)
-    return another is not None and another.kind == frame.kind
+    def bytes(self, position: int, length: int) -> bytes:
+        at = position - self._base
+        if not 0 <= at <= len(self._held) - length:
+            self._file.seek(position)
+            self._held, self._base, at = self._file.read(min(_READ, max(0, self._size - position))), position, 0
+        return self._held[at : at + length]
+
+    def frame(self, position: int) -> Frame | None:
+        header = self.bytes(position, _HEADER)
+        return self._frame_at(header) if len(header) == _HEADER else None
+
+    def run(self, position: int, walked: Walked) -> int:
+        """Step over frames as long as there are some; return where they end, which a cut frame does behind the file."""
+        known, seconds, begun = self._known, 0.0, position
+        while True:
+            header = self.bytes(position, _HEADER)
+            if len(header) < _HEADER:
+                break
+            frame = known.get(header, _UNKNOWN)
+            if frame is _UNKNOWN:
+                if len(known) > _MAX_KNOWN:
+                    known.clear()
+                frame = known[header] = self._frame_at(header)
+            if frame is None:
+                break
+            position += frame.length
+            if position > self._size:
+                walked.bytes += position - frame.length - begun
+                walked.seconds += seconds
+                return position
+            seconds += frame.seconds
+        walked.bytes += position - begun
+        walked.seconds += seconds
+        return position
+
+    def find(self, position: int) -> int:
+        """Return where, behind other bytes, frames begin again: one that another of its kind follows, or the end."""
+        position += 1
+        while self._size - position >= _HEADER:
+            self.bytes(position, _HEADER)
+            found = self._held.find(b"\xff", position - self._base)
+            if found < 0:
+                position = self._base + len(self._held)
+                continue
+            position = self._base + found
+            frame = self.frame(position)
+            if frame is not None:
+                following = self.frame(position + frame.length)
+                ends = position + frame.length + _HEADER > self._size
+                if ends or (following is not None and following.kind == frame.kind):
+                    return position
+            position += 1
+        return self._size

@@ -3,16 +3,11 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stt_ai.engines.timeline import FloatSamples
+from stt_ai.engines.timeline import AnySamples, FloatSamples
 from stt_ai.types import Samples
-
-AnySamples = npt.NDArray[Any]
-"""`FloatSamples` or `Samples`."""
 
 BLOCK = 1 << 17
 """Samples that have one gain: eight seconds, as many as speech detection judges in one call."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stt_ai.engines.timeline import FloatSamples
+from stt_ai.engines.timeline import AnySamples, FloatSamples
 
 _BLOCK = 1 << 14
 """Samples that are mixed in one way, about a second."""
@@ -31,7 +31,7 @@ class Mixer:
 
     def __init__(self, channels: int) -> None:
         self._channels = channels
-        self._pending: list[FloatSamples] = []
+        self._pending: list[AnySamples] = []
         self._waiting = 0
         self._signs = np.ones(channels, np.float32)
         self._loud = 1
@@ -44,8 +44,8 @@ class Mixer:
         """The plain sum of the channels would have lost much of what they hold."""
         return self._cancelled_power > _WARNED_SHARE * self._power
 
-    def feed(self, samples: FloatSamples) -> Iterator[FloatSamples]:
-        """``samples``: float32, shape (n, channels)."""
+    def feed(self, samples: AnySamples) -> Iterator[AnySamples]:
+        """``samples``: int16 or float32, shape (n, channels). The mix is of the same kind; one channel is as it was."""
         if self._channels == 1:
             yield samples[:, 0]
             return
@@ -64,7 +64,10 @@ class Mixer:
             yield self._mix(np.concatenate(self._pending))
             self._pending, self._waiting = [], 0
 
-    def _mix(self, block: FloatSamples) -> FloatSamples:
+    def _mix(self, samples: AnySamples) -> AnySamples:
+        block = samples.astype(np.float32)
+        if samples.dtype == np.int16:
+            block *= np.float32(1 / 32768)
         weights = self._weigh(block)
         mix = block @ weights
         before = self._weights
@@ -73,6 +76,8 @@ class Mixer:
             rise = np.linspace(0, 1, fade, dtype=np.float32)
             mix[:fade] = mix[:fade] * rise + (block[:fade] @ before) * (1 - rise)
         self._weights = weights
+        if samples.dtype == np.int16:
+            return np.asarray(np.clip(np.rint(mix * np.float32(32768)), -32768, 32767), np.int16)
         return np.asarray(mix, np.float32)
 
     def _weigh(self, block: FloatSamples) -> FloatSamples:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from stt_ai.engines.ffmpeg_log import Mark
 from stt_ai.types import SAMPLE_RATE
 
 FloatSamples = npt.NDArray[np.float32]
+"""Full scale is 1."""
+AnySamples = npt.NDArray[Any]
+"""`FloatSamples` or `stt_ai.types.Samples`."""
 
 _TOLERANCE_S = 0.1
 """Stamps of milliseconds jitter, and clocks drift; a jump is more."""
@@ -62,14 +66,16 @@ class Timeline:
         """Given so far, silence included."""
         self._max_gap = max_gap_s
         self._taken = 0
+        self._kind: npt.DTypeLike = np.float32
         self._clock = None if origin is None else Clock(0, origin)
         self._old: deque[Clock] = deque(maxlen=_OLD_CLOCKS)
-        self._held: list[FloatSamples] = []
+        self._held: list[AnySamples] = []
         self._held_clock: Clock | None = None
         self._holes = deque(sorted(holes))
 
-    def feed(self, samples: FloatSamples, marks: deque[Mark]) -> Iterator[FloatSamples]:
+    def feed(self, samples: AnySamples, marks: deque[Mark]) -> Iterator[AnySamples]:
         """``marks``: in order; those within ``samples`` are removed from it."""
+        self._kind = samples.dtype
         while len(samples):
             end = self._taken + len(samples)
             while marks and marks[0].position <= self._taken:
@@ -78,7 +84,7 @@ class Timeline:
             part, samples = samples[: cut - self._taken], samples[cut - self._taken :]
             yield from self._pass(part)
 
-    def finish(self) -> Iterator[FloatSamples]:
+    def finish(self) -> Iterator[AnySamples]:
         """Give what is still held."""
         clock = self._held_clock
         if clock is None:
@@ -90,7 +96,7 @@ class Timeline:
         else:
             yield from self._confirm()
 
-    def _pass(self, part: FloatSamples) -> Iterator[FloatSamples]:
+    def _pass(self, part: AnySamples) -> Iterator[AnySamples]:
         while self._holes and self._holes[0][0] * SAMPLE_RATE <= self._taken + len(part):
             at, missing = self._holes.popleft()
             cut = max(0, round(at * SAMPLE_RATE) - self._taken)
@@ -106,7 +112,7 @@ class Timeline:
         if self._held_seconds() >= _CONFIRMING_S:
             yield from self._confirm()
 
-    def _jump(self, mark: Mark) -> Iterator[FloatSamples]:
+    def _jump(self, mark: Mark) -> Iterator[AnySamples]:
         if self._clock is None:
             self._clock = Clock(mark.position, mark.time)
         held = self._held_clock
@@ -132,7 +138,7 @@ class Timeline:
         assert self._clock is not None
         return clock.time - self._clock.at(clock.position)
 
-    def _confirm(self) -> Iterator[FloatSamples]:
+    def _confirm(self) -> Iterator[AnySamples]:
         """The jump was a gap."""
         clock = self._held_clock
         assert clock is not None
@@ -142,7 +148,7 @@ class Timeline:
         yield from self._give_silence(gap)
         yield from self._give_held()
 
-    def _release_stray(self) -> Iterator[FloatSamples]:
+    def _release_stray(self) -> Iterator[AnySamples]:
         """The jump was an error of the stamps."""
         self._held_clock = None
         self._note_repair()
@@ -157,22 +163,22 @@ class Timeline:
     def _held_seconds(self) -> float:
         return sum(map(len, self._held)) / SAMPLE_RATE
 
-    def _give_held(self) -> Iterator[FloatSamples]:
+    def _give_held(self) -> Iterator[AnySamples]:
         held, self._held = self._held, []
         for part in held:
             yield from self._give(part)
 
-    def _give(self, part: FloatSamples) -> Iterator[FloatSamples]:
+    def _give(self, part: AnySamples) -> Iterator[AnySamples]:
         if len(part):
             self.samples += len(part)
             yield part
 
-    def _give_silence(self, seconds: float) -> Iterator[FloatSamples]:
+    def _give_silence(self, seconds: float) -> Iterator[AnySamples]:
         start = self.samples / SAMPLE_RATE
         if len(self.laid.gaps) < _MAX_GAPS:
             self.laid.gaps.append((start, start + seconds))
         left = round(seconds * SAMPLE_RATE)
         while left > 0:
-            part = np.zeros(min(left, _SILENCE), np.float32)
+            part = np.zeros(min(left, _SILENCE), self._kind)
             left -= len(part)
             yield from self._give(part)

@@ -134,3 +134,40 @@ def test_a_speech_without_pause_is_cut_where_it_is_least_certain() -> None:
 
 def test_no_audio_at_all_has_no_regions() -> None:
     assert speech_regions(probabilities(np.zeros(0, np.int16)), 0) == ()
+
+
+SPEECH = Path(__file__).parents[3] / "shared" / "speech"
+WORDLESS = (
+    "noise_1-100032-A-0",
+    "noise_2-100648-A-43",
+    "noise_noise2",
+    "noise_noise3",
+    "moh_manolo_camp-morning_coffee",
+)
+FAR_AWAY = tuple(f"ami_ami_{name}" for name in ("dev00", "dev01", "trn02", "trn03", "trn04", "trn07", "trn08"))
+
+
+def recorded(name: str) -> DecodedAudio:
+    path = SPEECH / "audio" / f"{name}.flac"
+    return FileDecoder(PATIENT).decode(Upload(path, path.stat().st_size))
+
+
+@pytest.mark.skipif(not SPEECH.exists(), reason="needs the recordings beside the checkout")
+@pytest.mark.parametrize("name", WORDLESS)
+def test_noise_and_music_are_no_speech(name: str) -> None:
+    audio = recorded(name)
+    assert (audio.regions, audio.warnings) == ((), ())
+
+
+@pytest.mark.skipif(not SPEECH.exists(), reason="needs the recordings beside the checkout")
+@pytest.mark.parametrize("name", FAR_AWAY)
+def test_speech_from_the_other_end_of_a_room_is_found(name: str) -> None:
+    audio = recorded(name)
+    spoken, found = np.zeros(int(audio.duration * 100) + 1, bool), np.zeros(int(audio.duration * 100) + 1, bool)
+    for line in (SPEECH / "rttm" / f"{name}.rttm").read_text().splitlines():
+        start, length = map(float, line.split()[3:5])
+        spoken[int(start * 100) : int((start + length) * 100)] = True
+    for region in audio.regions:
+        found[region.start // 160 : region.end // 160] = True
+    assert (spoken & found).sum() > 0.5 * spoken.sum()
+    assert not audio.warnings

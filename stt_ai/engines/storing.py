@@ -1,0 +1,91 @@
+"""Leveled samples into chunks, and where in them somebody speaks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from stt_ai.engines.account import Account
+from stt_ai.engines.ffmpeg import DecoderLimits, too_long
+from stt_ai.engines.levels import Leveler
+from stt_ai.engines.silero import FileSpeech, SpeechDetector, speech_regions
+from stt_ai.engines.timeline import AnySamples
+from stt_ai.errors import DamagedMedia
+from stt_ai.types import SAMPLE_RATE, DecodedAudio, Pcm, Samples
+
+_BOMB_SECONDS = 300.0
+_LEAST_BYTE_RATE = 16.0
+
+
+class Sink:
+    """Levels the samples, finds the speech in them, and stores them; refuses what grows too long."""
+
+    def __init__(
+        self,
+        put: Callable[[Samples], Any],
+        chunk_samples: int,
+        limits: DecoderLimits,
+        size: int,
+        detector: SpeechDetector,
+    ) -> None:
+        self._chunks = _Chunks(put, chunk_samples)
+        self._limits = limits
+        self._size = size
+        self._leveler = Leveler()
+        self._speech = FileSpeech(detector)
+        self._taken = 0
+
+    def feed(self, block: AnySamples) -> None:
+        self._taken += len(block)
+        self._check_length()
+        for leveled in self._leveler.feed(block):
+            self._chunks.add(leveled.samples)
+            self._speech.feed(leveled.samples, leveled.faint)
+
+    def finish(self, container: str, account: Account) -> DecodedAudio:
+        for leveled in self._leveler.finish():
+            self._chunks.add(leveled.samples)
+            self._speech.feed(leveled.samples, leveled.faint)
+        pcm = self._chunks.finish()
+        account.end_s, account.quiet = pcm.duration, self._leveler.quiet
+        regions = speech_regions(self._speech.finish(), pcm.samples)
+        return DecodedAudio(pcm, regions, container, account.warnings())
+
+    def _check_length(self) -> None:
+        seconds = self._taken / SAMPLE_RATE
+        if seconds > self._limits.max_duration_s:
+            raise too_long(self._limits)
+        # Codecs that are told of silence only take a few bytes a second at least, so a file that is smaller was made
+        # to cost more than it weighs. It need not be decoded to the end to know that.
+        if seconds > _BOMB_SECONDS and self._size < seconds * _LEAST_BYTE_RATE:
+            raise DamagedMedia("The file decodes to far more audio than a recording of its size can hold.")
+
+
+class _Chunks:
+    """Collects samples and hands them on in chunks of equal length."""
+
+    def __init__(self, put: Callable[[Samples], Any], length: int) -> None:
+        self._put = put
+        self._length = length
+        self._filling: list[Samples] = []
+        self._filled = 0
+        self._references: list[Any] = []
+        self.samples = 0
+
+    def add(self, samples: Samples) -> None:
+        self.samples += len(samples)
+        while len(samples):
+            part, samples = samples[: self._length - self._filled], samples[self._length - self._filled :]
+            self._filling.append(part)
+            self._filled += len(part)
+            if self._filled == self._length:
+                self._flush()
+
+    def finish(self) -> Pcm:
+        if self._filled:
+            self._flush()
+        return Pcm(tuple(self._references), self._length, self.samples)
+
+    def _flush(self) -> None:
+        self._references.append(self._put(np.concatenate(self._filling)))
+        self._filling, self._filled = [], 0
