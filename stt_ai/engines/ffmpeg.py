@@ -42,8 +42,8 @@ _MAX_CHANNELS = 64
 _LEAST_CLAIM_RATE = 500.0
 """Bytes a second. A header that claims more time than this for the file's size is not believed."""
 _MARKED = (
-    # Prints each second, and wherever stamps do not follow from those before: the seconds passed on, and the stamp.
-    "asetpts='if(eq(N,0)+gt(abs(PTS*TB-ld(0)-(N-ld(1))/SR),0.1)+gt(N-ld(1),SR),"
+    # Prints every ten seconds, and where stamps do not follow from those before: the seconds passed on, and the stamp.
+    "asetpts='if(eq(N,0)+gt(abs(PTS*TB-ld(0)-(N-ld(1))/SR),0.1)+gt(N-ld(1),10*SR),"
     "st(0,PTS*TB);st(1,N);print(N/SR,32);print(PTS*TB,32));N/SR/TB',"
     f"aresample={SAMPLE_RATE}"
 )

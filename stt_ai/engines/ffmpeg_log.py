@@ -8,7 +8,7 @@ from stt_ai.errors import DamagedMedia, NoAudioTrack, SttError, UnsupportedMedia
 from stt_ai.types import SAMPLE_RATE
 
 MAX_MARKS = 200_000
-_LONGEST_UNMARKED = 1.2
+_LONGEST_UNMARKED = 10.5
 _LINE_BYTES = 500
 _DURATION = re.compile(rb"\[info\]   Duration: (?:(\d+):(\d\d):(\d\d\.\d\d)|N/A)(?:, start: (-?\d+\.\d+))?")
 _STREAM = re.compile(rb"\[info\]   Stream #0:\d+[^:]*(?:\([^)]*\))?: (Audio|Video): (\w+)")
@@ -130,8 +130,8 @@ class FfmpegLog:
     def _read_number(self, number: float) -> None:
         """Two in a row are a mark: how many seconds the filters have passed on, and the time.
 
-        Where rate or channels change there are new filters, which count from the beginning. Marks come each second, so
-        it is known almost exactly how far the old ones were, and exactly where the stamps do not jump as well.
+        Where rate or channels change there are new filters, which count from the beginning. Marks come every ten
+        seconds, so it is known how far the old ones were: exactly, but where the stamps jump at the same place.
         """
         if self._seconds is None:
             self._seconds = number
