@@ -40,7 +40,7 @@ def test_whatever_the_stamps_no_sound_is_lost_or_doubled(marks: list[tuple[float
     assert timeline.samples == len(heard)
     silence = sum(end - start for start, end in timeline.laid.gaps) * RATE
     assert abs(len(heard) - 20 * RATE - silence) <= len(timeline.laid.gaps)
-    assert all(left[1] <= right[0] + 1e-6 for left, right in pairwise(timeline.laid.gaps))
+    assert all(left[1] <= right[0] + 1e-4 for left, right in pairwise(timeline.laid.gaps))
 
 
 @given(st.lists(st.floats(0.2, 300), min_size=1, max_size=5))
