@@ -174,4 +174,4 @@ def _summaries() -> PackagedModel:
     )
 
 
-PACKAGED = {model.label: model for model in (_whisper_base(), _whisper_tiny_en(), _speakers())}
+PACKAGED = {model.label: model for model in (_whisper_base(), _whisper_tiny_en(), _speakers(), _summaries())}

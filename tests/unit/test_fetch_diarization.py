@@ -63,7 +63,7 @@ def _only_the_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr(snapshot, "_unreachable", {})
-    monkeypatch.delitem(PACKAGED, PACKAGED_LABEL, raising=False)
+    monkeypatch.delitem(PACKAGED, PACKAGED_LABEL)
     huggingface_hub.close_session()
     yield
     huggingface_hub.close_session()

@@ -20,7 +20,8 @@ from stt_ai.engines.language_model import PREFILL_TOKENS, LanguageModel, Questio
 from stt_ai.engines.prefix_cache import MIN_TOKENS, PrefixCache
 from stt_ai.errors import ModelUnavailable, Unavailable
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
-from stt_ai.models.language_models import DEMO_LABEL, resolve
+from stt_ai.models.language_models import DEMO_LABEL, PACKAGED_LABEL, resolve
+from stt_ai.models.packaged import PACKAGED
 from stt_ai.speech.prompts import language_of, prompt
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import Prompt, SummaryStyle
@@ -262,6 +263,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delitem(PACKAGED, PACKAGED_LABEL)
     huggingface_hub.close_session()
     with LoopbackHub() as hub:
         yield hub

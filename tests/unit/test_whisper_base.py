@@ -1,4 +1,4 @@
-"""Whisper base on recordings of people, where the weights are in the cache of models and the recordings are at hand."""
+"""Whisper base on recordings of people, where weights and recordings are at hand."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,22 +9,18 @@ from faster_whisper import decode_audio
 
 from stt_ai.engines.features import MAX_FRAMES
 from stt_ai.engines.whisper import WhisperEngine
-from stt_ai.models.package_store import PackageStore
-from stt_ai.models.packaged import PACKAGED
 from stt_ai.types import DecodingOptions, Samples, WindowTranscript
 from tests.benchmarks.recordings import FOLDER, Recording, transcribed, word_errors
+from tests.packaged import packaged
 
-WEIGHTS = PackageStore().cached(PACKAGED["whisper-base"])
-
-pytestmark = pytest.mark.skipif(
-    WEIGHTS is None or not FOLDER.is_dir(), reason="needs the packaged Whisper base in the cache, and recordings"
-)
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not at hand")
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[WhisperEngine]:
-    assert WEIGHTS is not None
-    loaded = WhisperEngine(WEIGHTS, device="cpu", cpu_threads=1)
+    if (weights := packaged("whisper-base")) is None:
+        pytest.skip("Whisper base is not at hand")
+    loaded = WhisperEngine(weights, device="cpu", cpu_threads=1)
     yield loaded
     loaded.close()
 
