@@ -87,8 +87,8 @@ def walk(file: BinaryIO, start: int, size: int, frame_at: FrameAt) -> Walked:
         position += first.length
     while size - position >= _HEADER:
         position = reader.run(position, walked)
-        if position > size:
-            walked.truncated = True
+        if position > size or 0 < size - position < _HEADER:
+            walked.truncated |= position > size or reader.bytes(position, 1) == b"\xff"
         elif size - position >= _HEADER:
             lost = position
             position = reader.find(position)
