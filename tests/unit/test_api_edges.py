@@ -200,9 +200,9 @@ async def test_a_compressed_body_comes_out_however_it_is_cut(pieces: list[bytes]
     ("encoding", "body"),
     [
         ("br", b"anything"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0)),
         ("gzip", b"{}"),
-        ("gzip", gzip.compress(b'{"text": "Emma will send it."}')[:-9]),
+        ("gzip", gzip.compress(b'{"text": "Emma will send it."}', mtime=0)[:-9]),
         ("gzip", b""),
     ],
 )
