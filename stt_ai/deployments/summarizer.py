@@ -23,7 +23,7 @@ from stt_ai.types import LoadedModel, Prompt, Summary, SummaryProgress, SummaryS
 GATHER_S = 0.02
 """How long an idle model waits for company: questions of one transcript come at once, but not at the same instant."""
 
-_PART_TOKENS = 1_200
+_PART_TOKENS = 1_000
 """Of a text, asked about at once on CPU: longer parts take more memory, and small models lose themselves in them."""
 _UNAVAILABLE = "Summaries cannot be written at the moment. Please try again later."
 _BUSY = "Too many summaries are being written at the moment. Please try again shortly."

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CONTEXT = 16_384
 """Tokens: what is kept of longer texts for every layer would fill the memory that others need."""
-MAX_CACHED_TOKENS = 6_144
-"""Of questions and answers that are held at once, unless one alone is longer: 150 MB in a model of 0.5 B parameters."""
+MAX_CACHED_TOKENS = 5_120
+"""Of questions and answers that are held at once, unless one alone is longer: 125 MB in a model of 0.5 B parameters."""
 PREFILL_TOKENS = 128
 """Read in one step: 0.2 s of two cores, after which a caller's leaving is noticed."""
 _LOOP_TOKENS = 40
@@ -151,8 +151,11 @@ class LanguageModel:
         """Write the answers of the prompts that were read, all of them a token a step."""
         import torch
 
+        from stt_ai.engines.batch_cache import joined
+
         going = [row.answer for row in rows]
-        cache, mask = _joined(rows, self._model)
+        room = max(row.answer.prompt.max_tokens for row in rows)
+        cache, mask = joined([row.cache for row in rows], [row.length for row in rows], room, self._model)
         tokens = self._tensor([[row.token] for row in rows])
         positions = self._tensor([[row.length] for row in rows])
         while going:
@@ -214,33 +217,6 @@ def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
         group.append(place)
     if group:
         yield group
-
-
-def _joined(rows: list[_Row], model: Any) -> tuple[Any, Any]:
-    """Return one cache of all rows, filled up on the left, and its mask of shape (rows, longest).
-
-    The rows' own caches are given up layer by layer, so that none is held twice.
-    """
-    import torch
-    from transformers import DynamicCache
-
-    longest = max(row.length for row in rows)
-    mask = torch.zeros(len(rows), longest, dtype=torch.long, device=model.device)
-    for place, row in enumerate(rows):
-        mask[place, longest - row.length :] = 1
-    if len(rows) == 1:
-        return rows[0].cache, mask
-    joined = DynamicCache(config=model.config)
-    for index in range(len(rows[0].cache.layers)):
-        states = []
-        for part in ("keys", "values"):
-            found = [getattr(row.cache.layers[index], part) for row in rows]
-            filled = [torch.nn.functional.pad(one, (0, 0, longest - one.shape[-2], 0)) for one in found]
-            states.append(torch.cat(filled))
-        for row in rows:
-            row.cache.layers[index].reset()
-        joined.update(*states, index)
-    return joined, mask
 
 
 class _Answer:
