@@ -24,8 +24,8 @@ _WEIGHTS = "pytorch_model.bin"
 class PackagedDiarization(LongFileDiarization):
     """``segmentation`` and ``embedding`` name the folders that `stt_ai.models.convert_speakers` makes.
 
-    The parameters were chosen on seven meetings of 30 s, and on conversations joined from the utterances of seven
-    voices; `python -m tests.benchmarks speakers` measures on others.
+    The parameters were chosen on seven meetings of 30 s (AMI), and on the utterances of five readers (LibriSpeech),
+    joined to conversations; `python -m tests.benchmarks speakers` measures on others.
     """
 
     def __init__(self, segmentation: Mapping[str, str], embedding: Mapping[str, str]) -> None:
@@ -58,9 +58,9 @@ class CannotLinkClustering(BaseClustering):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(metric="cosine")
-        self.threshold = 0.8
+        self.threshold = 0.6
         self.penalty = 0.6
-        self.min_seconds = 1.5
+        self.min_seconds = 1.0
         """Of speech without overlap: who says less is taken for one of the others."""
         self.overlap_seconds, self.overlap_share = 0.5, 0.02
         """More overlap than that, in seconds and of all speech, is never heard where one person speaks."""

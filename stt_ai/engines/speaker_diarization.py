@@ -48,8 +48,6 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
 
     workers: Executor
     at_once = 1
-    margin = 0.0
-    """Seconds at both ends of a chunk that its model hears and whose result is left to the chunks beside it."""
     clustering: Any
 
     def __init__(self, **parameters: Any) -> None:
@@ -61,22 +59,17 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         """Who speaks when in each chunk: [chunks, frames, local speakers]."""
         inference, samples = self._segmentation, file["samples"]
         window, step = round(inference.duration * SAMPLE_RATE), round(inference.step * SAMPLE_RATE)
-        before = round(self.margin * SAMPLE_RATE)
-        chunks = 1 + max(0, -(-(len(samples) + 2 * before - window) // step))
+        chunks = 1 + max(0, -(-(len(samples) - window) // step))
         out: npt.NDArray[Any] | None = None
         batches = list(_batches(np.arange(chunks), inference.batch_size))
-        waves = ((_waves(samples, batch * step - before, window),) for batch in batches)
+        waves = ((_waves(samples, batch * step, window),) for batch in batches)
         for batch, local in zip(batches, self._run(inference.infer, waves), strict=True):
-            left_out = round(local.shape[1] * before / window)
-            kept = local[:, left_out : local.shape[1] - left_out]
             if out is None:
                 kind = np.uint8 if inference.model.specifications.powerset else np.float32
-                out = np.empty((chunks, *kept.shape[1:]), kind)
-            out[batch] = kept
+                out = np.empty((chunks, *local.shape[1:]), kind)
+            out[batch] = local
             _tell(hook, "segmentation", int(batch[-1]) + 1, chunks)
-        return SlidingWindowFeature(
-            out, SlidingWindow(duration=inference.duration - 2 * self.margin, step=inference.step)
-        )
+        return SlidingWindowFeature(out, SlidingWindow(duration=inference.duration, step=inference.step))
 
     def get_embeddings(
         self,
@@ -184,14 +177,9 @@ def _batches(items: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np
 
 
 def _waves(samples: PcmReader, starts: npt.NDArray[np.int64], window: int) -> torch.Tensor:
-    """float32 [chunks, 1, window] in -1 to 1, silent outside of the file.
-
-    ``starts`` are near each other, so their stretch is read once.
-    """
-    first, end = int(starts[0]), int(starts[-1]) + window
-    stretch = np.zeros(end - first, np.float32)
-    stretch[max(0, -first) :] = samples.read(max(0, first), end)
-    stretch /= 32768
+    """float32 [chunks, 1, window] in -1 to 1. ``starts`` are near each other, so their stretch is read once."""
+    first = int(starts[0])
+    stretch = samples.read(first, int(starts[-1]) + window).astype(np.float32) / 32768
     return torch.from_numpy(np.stack([stretch[start - first : start - first + window] for start in starts])[:, None])
 
 

@@ -51,8 +51,9 @@ def run(bench: Bench, result: Result) -> None:
             bench.say(f"{name} by {who}")
             _report(result, name, who, [(one, diarize(one)) for one in conversations])
     result.notes.append(
-        "Error rates are over all speech of a set: no collar, and overlaps count. Of meetings and held-out voices no "
-        "parameter was chosen; the phone call is pyannote's own sample."
+        "Error rates are over all speech of a set: no collar, and overlaps count. No parameter was chosen by these "
+        "meetings and held-out voices; the phone call, pyannote's own sample, was looked at. Of the single voices some "
+        "are those that parameters were chosen by."
     )
 
 

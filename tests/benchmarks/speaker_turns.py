@@ -14,7 +14,7 @@ from stt_ai.types import SAMPLE_RATE, Samples
 from tests.benchmarks.talk import Turn
 
 HELD_OUT = ("libri1998", "libri2414", "libri3005", "libri3331", "libri533")
-"""Voices of the recordings that no parameter was chosen by."""
+"""Readers whom neither a parameter was chosen by nor the mean embedding was made of."""
 _TUNED_ON = ("libri1688", "libri2033", "libri2609", "libri3080", "libri367")
 _VOICES_EACH = (2, 2, 2, 3, 3, 3, 4, 4)
 _FRAME = SAMPLE_RATE // 100
