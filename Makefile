@@ -13,17 +13,12 @@ NODE_PACKAGES := tests/node/node_modules/.package-lock.json
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY ?= 1
 export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.proxy.middlewares
-# HAProxy says who is calling, in a header whose name callers cannot know. Serve has no setting for it, but writes the
-# lines of this one into HAProxy's defaults. uvicorn must not believe the callers' own headers.
-# Nor does Serve bound how long a request's headers may take, and HAProxy has 4096 connections for all.
-PEER_HEADER := X-Peer-$(shell od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
-define HAPROXY_DEFAULTS
-leastconn
-    option forwardfor header $(PEER_HEADER)
-    timeout http-request 10s
-    option http-ignore-probes
-endef
-export RAY_SERVE_HAPROXY_BALANCE_ALGORITHM ?= $(HAPROXY_DEFAULTS)
+# What Serve has no settings for, this adds to HAProxy's configuration before it becomes HAProxy:
+# stt_ai/deployments/haproxy.py.
+export RAY_SERVE_HAPROXY_BINARY_PATH ?= $(abspath $(BIN))/stt-ai-haproxy
+# HAProxy says who is calling, in a header whose name callers cannot know. uvicorn must not believe the callers' own
+# headers.
+export STT_AI_PEER_HEADER ?= X-Peer-$(shell od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
 export FORWARDED_ALLOW_IPS ?=
 export RAY_USAGE_STATS_ENABLED ?= 0
 # A redeploy leaves the HAProxy that was there to those whom it serves: as long as the old ingress lives, and not to

@@ -5,13 +5,12 @@
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY="${RAY_SERVE_ENABLE_HA_PROXY:-1}"
 export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH="${RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH:-stt_ai.api.proxy.middlewares}"
+# What Serve has no settings for, this adds to HAProxy's configuration before it becomes HAProxy:
+# stt_ai/deployments/haproxy.py. Where it is not on the PATH, Serve says so and does not start.
+export RAY_SERVE_HAPROXY_BINARY_PATH="${RAY_SERVE_HAPROXY_BINARY_PATH:-$(command -v stt-ai-haproxy || echo stt-ai-haproxy)}"
 # HAProxy says who is calling, in a header whose name callers cannot know. One name for all nodes of a cluster:
 # with several, set STT_AI_PEER_HEADER on each to the same `X-Peer-` and something random.
-STT_AI_PEER_HEADER="${STT_AI_PEER_HEADER:-X-Peer-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')}"
-export RAY_SERVE_HAPROXY_BALANCE_ALGORITHM="${RAY_SERVE_HAPROXY_BALANCE_ALGORITHM:-leastconn
-    option forwardfor header $STT_AI_PEER_HEADER
-    timeout http-request 10s
-    option http-ignore-probes}"
+export STT_AI_PEER_HEADER="${STT_AI_PEER_HEADER:-X-Peer-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')}"
 # uvicorn must not believe the callers' own headers.
 export FORWARDED_ALLOW_IPS="${FORWARDED_ALLOW_IPS-}"
 export RAY_USAGE_STATS_ENABLED="${RAY_USAGE_STATS_ENABLED:-0}"

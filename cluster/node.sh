@@ -2,6 +2,6 @@
 set -a
 . ~/stt_ai/cluster/nodes.env
 set +a
+export PATH="$HOME/stt_ai/.venv/bin:$PATH"
 . ~/stt_ai/cluster/environment.sh
 export RAY_AUTH_MODE=token
-export PATH="$HOME/stt_ai/.venv/bin:$PATH"

@@ -222,7 +222,8 @@ PORTS = ("HAPROXY_METRICS_PORT", "HAPROXY_STATS_PORT", "FALLBACK_PROXY_HTTP_PORT
 def _ray_environment() -> dict[str, str]:
     """This process's, with what every Ray process of the service must have."""
     shell = ["sh", "-c", ". cluster/environment.sh && env -0"]
-    said = subprocess.run(shell, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    said = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, check=True, text=True).stdout
     return dict(pair.split("=", 1) for pair in said.split("\0") if pair)
 
 

@@ -59,11 +59,9 @@ def install() -> None:
     websockets_auto.AutoWebSocketsProtocol = JsonWebSocketProtocol
 
 
-def refusal(
-    status: HTTPStatus, code: str, message: str, more: dict[str, str] | None = None
-) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the body of a failure of a request that has no id of its own."""
-    request_id = uuid.uuid4().hex
+def refusal(code: str, message: str, request_id: str = "", allow: str = "") -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of a failure that never was the app's. Without an id, the request gets one."""
+    request_id = request_id or uuid.uuid4().hex
     body = json.dumps({"error": message, "code": code, "request_id": request_id}).encode()
     headers = {
         "Content-Type": "application/json",
@@ -72,18 +70,18 @@ def refusal(
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": EXPOSED,
         "Connection": "close",
-        **(more or {}),
+        **({"Allow": allow} if allow else {}),
     }
     return headers, body
 
 
 def _broken() -> bytes:
-    return _spelled(HTTPStatus.BAD_REQUEST, *refusal(HTTPStatus.BAD_REQUEST, "malformed_request", _BROKEN))
+    return _spelled(HTTPStatus.BAD_REQUEST, *refusal("malformed_request", _BROKEN))
 
 
 def _unknown_method() -> bytes:
     status = HTTPStatus.METHOD_NOT_ALLOWED
-    return _spelled(status, *refusal(status, "method_not_allowed", _UNKNOWN_METHOD, {"Allow": METHODS}))
+    return _spelled(status, *refusal("method_not_allowed", _UNKNOWN_METHOD, allow=METHODS))
 
 
 def _spelled(status: HTTPStatus, headers: dict[str, str], body: bytes) -> bytes:
@@ -95,7 +93,7 @@ def _rejection(status: int, text: str) -> Response:
     """Return what `websockets.server.ServerProtocol.reject` does, in JSON."""
     kind = HTTPStatus(status)
     if kind >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        headers, body = refusal(kind, INTERNAL.code, INTERNAL.message)
+        headers, body = refusal(INTERNAL.code, INTERNAL.message)
     else:
-        headers, body = refusal(kind, "malformed_request", _HANDSHAKE.format(text.strip()))
+        headers, body = refusal("malformed_request", _HANDSHAKE.format(text.strip()))
     return Response(kind.value, kind.phrase, Headers(headers), body)

@@ -1,23 +1,32 @@
 """What a server in front of the app does to every request, before it reads headers that callers must not set."""
 
 import os
-import re
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stt_ai.api.client_address import PEER
 from stt_ai.api.context import choose_request_id
+from stt_ai.api.errors import INTERNAL
 from stt_ai.api.flow import HoldBack
-from stt_ai.api.http_protocols import install
+from stt_ai.api.http_protocols import install, refusal
 
 # Ray Serve obeys these, whoever sends them: one leaves uploads hanging, the other picks the caller's own time limit.
 _INTERNAL = ("x-request-disconnect-disabled", "x-request-timeout-seconds")
 
-# Serve writes this variable's lines into HAProxy's `defaults`, and `make serve` puts this option among them.
-_DEFAULTS = "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM"
-_PEER_OPTION = re.compile(r"^\s*option forwardfor header (\S+)\s*$", re.MULTILINE)
+# In which `stt_ai.deployments.haproxy` makes HAProxy name its peer.
+_PEER_HEADER = "STT_AI_PEER_HEADER"
+
+
+_SERVERS_FAILURES = {
+    404: ("unavailable", "The service is starting. Try again shortly."),
+    408: ("request_timeout", "The request took too long."),
+    503: ("unavailable", "The service is not there at the moment. Try again shortly."),
+}
+"""What Serve's HTTP servers answer in plain text when the app does not."""
+_OTHER_FAILURE = (INTERNAL.code, INTERNAL.message)
 
 
 def peer_header() -> str | None:
@@ -28,8 +37,7 @@ def peer_header() -> str | None:
     """
     if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") != "1":
         return None
-    option = _PEER_OPTION.search(os.environ.get(_DEFAULTS, ""))
-    return option[1] if option else None
+    return os.environ.get(_PEER_HEADER) or None
 
 
 class CleanHeaders:
@@ -53,10 +61,50 @@ class CleanHeaders:
         await self.app(scope, receive, send)
 
 
+class JsonFailures:
+    """Tells failures of the server's own, which are plain text, as the app tells its failures."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        plain: Message | None = None
+
+        async def send_json(message: Message) -> None:
+            nonlocal plain
+            if message["type"] == "http.response.start" and _is_plain_failure(message):
+                plain = message
+            elif plain is None:
+                await send(message)
+            elif not message.get("more_body", False):
+                await _send_failure(plain, Headers(scope=scope).get("x-request-id", ""), send)
+
+        await self.app(scope, receive, send_json)
+
+
+def _is_plain_failure(start: Message) -> bool:
+    kind = Headers(raw=list(start.get("headers", ()))).get("content-type", "text/plain")
+    return start["status"] >= 400 and kind.startswith("text/plain")
+
+
+async def _send_failure(start: Message, request_id: str, send: Send) -> None:
+    status = HTTPStatus(start["status"])
+    code, message = _SERVERS_FAILURES.get(status, _OTHER_FAILURE)
+    headers, body = refusal(code, message, request_id)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = Headers(raw=list(start["headers"])).get("retry-after", "5")
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
 def middlewares() -> list[Middleware]:
     """Return what Serve wraps its HTTP servers in, and prepare uvicorn for them.
 
     Serve calls this before it starts one, since `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names it.
     """
     install()
-    return [Middleware(HoldBack), Middleware(CleanHeaders, peer_header=peer_header())]
+    return [Middleware(HoldBack), Middleware(JsonFailures), Middleware(CleanHeaders, peer_header=peer_header())]

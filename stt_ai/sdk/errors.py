@@ -99,9 +99,9 @@ CLASSES: dict[int, type[SttAiError]] = {
     409: Conflict,
     413: TooLarge,
     429: RateLimited,
-    502: Unavailable,
+    502: ConnectionFailed,
     503: Unavailable,
-    504: Unavailable,
+    504: ConnectionFailed,
 }
 
 CODES: dict[str, type[SttAiError]] = {

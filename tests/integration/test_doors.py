@@ -15,6 +15,7 @@ import pytest
 
 from tests.long import long
 from tests.service import ROOT, Service
+from tests.unit.test_haproxy import BROKEN, Proxy, read
 
 TOKEN = secrets.token_hex(32)
 JOB = {"entrypoint": "id", "submission_id": "intruder"}
@@ -75,6 +76,23 @@ def test_headers_that_do_not_end_are_not_waited_for(closed: Service) -> None:
     with socket.create_connection(("127.0.0.1", closed.port), timeout=30) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         assert client.recv(12) == b"HTTP/1.1 408"
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_haproxy_refuses_is_told_as_the_service_tells_failures(closed: Service, name: str) -> None:
+    status, headers, body = read(Proxy(closed.port, closed.port).ask(BROKEN[name]))
+    assert (status, body["code"], headers["x-request-id"]) == (400, "malformed_request", body["request_id"])
+
+
+def test_an_unknown_method_is_told_so(closed: Service) -> None:
+    status, headers, body = read(Proxy(closed.port, closed.port).ask(b"FOO /health HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert (status, body["code"], headers["x-request-id"]) == (405, "method_not_allowed", body["request_id"])
+
+
+def test_callers_are_known_by_their_addresses(closed: Service) -> None:
+    """HAProxy names its peer, which is not itself."""
+    log = closed.log.read_text(errors="replace")
+    assert "HAProxy's configuration has nothing like" not in log
 
 
 @pytest.mark.parametrize("path", DASHBOARD)

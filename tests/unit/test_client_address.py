@@ -114,17 +114,16 @@ def test_what_haproxy_appended_last_is_the_peer_and_what_came_before_is_the_call
 
 
 @pytest.mark.parametrize(
-    ("enabled", "defaults", "header"),
+    ("enabled", "named", "header"),
     [
-        ("1", "leastconn\n    option forwardfor header X-Peer-f00", "X-Peer-f00"),
-        ("0", "leastconn\n    option forwardfor header X-Peer-f00", None),
-        ("1", "leastconn", None),
-        ("1", "leastconn\n    option forwardfor", None),
+        ("1", "X-Peer-f00", "X-Peer-f00"),
+        ("0", "X-Peer-f00", None),
+        ("1", "", None),
     ],
 )
 def test_the_header_is_believed_only_where_haproxy_was_told_to_send_it(
-    monkeypatch: pytest.MonkeyPatch, enabled: str, defaults: str, header: str | None
+    monkeypatch: pytest.MonkeyPatch, enabled: str, named: str, header: str | None
 ) -> None:
     monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", enabled)
-    monkeypatch.setenv("RAY_SERVE_HAPROXY_BALANCE_ALGORITHM", defaults)
+    monkeypatch.setenv("STT_AI_PEER_HEADER", named)
     assert peer_header() == header

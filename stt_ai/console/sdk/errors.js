@@ -46,7 +46,9 @@ const BY_STATUS = {
   409: Conflict,
   413: TooLarge,
   429: RateLimited,
+  502: ConnectionFailed, // the service may have done the work
   503: Unavailable,
+  504: ConnectionFailed,
 };
 
 /** The error that an answer spells; one that is not the service's own, such as a proxy's page, too. */
