@@ -53,7 +53,7 @@ def complete(configuration: str, peer_header: str, door: Path) -> str:
         (r"^    balance ", f"{_errors()}    balance "),
         (
             r"^frontend http_frontend\n    bind .*\n",
-            f"frontend http_frontend\n    bind unix@{door} mode 600 accept-proxy\n{_RULES}",
+            f"frontend http_frontend\n    bind unix@{door} mode 600 accept-proxy\n{_RULES}{_no_tunnels()}",
         ),
         (r"^    http-request return status 404 .*\n", f"    http-request return {_answer(503, *_STARTING)}\n"),
     ):
@@ -90,9 +90,15 @@ def _defaults(peer_header: str) -> str:
 """
 
 
-_RULES = f"""    http-request set-header X-Request-ID %[unique-id] unless {_WELL_FORMED_ID}
+_RULES = f"""    http-request set-uri / if METH_OPTIONS !{{ path_beg / }}
+    http-request set-header X-Request-ID %[unique-id] unless {_WELL_FORMED_ID}
     http-request set-var(txn.request_id) req.hdr(X-Request-ID)
 """
+_NO_TUNNELS = ("method_not_allowed", "The service is no proxy: CONNECT is not taken.")
+
+
+def _no_tunnels() -> str:
+    return f"    http-request return {_answer(405, *_NO_TUNNELS)} if METH_CONNECT\n"
 
 
 def _errors() -> str:

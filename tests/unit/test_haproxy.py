@@ -204,6 +204,12 @@ def test_answers_of_the_service_pass_as_they_are(proxy: Proxy) -> None:
     )
 
 
+def test_what_has_no_path_is_answered_too(proxy: Proxy) -> None:
+    status, headers, body = read(proxy.ask(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\nConnection: close\r\n\r\n"))
+    assert (status, body["code"], headers["x-request-id"]) == (405, "method_not_allowed", body["request_id"])
+    assert proxy.ask(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 204 ")
+
+
 def test_streams_pass_too(proxy: Proxy) -> None:
     with connected(proxy.port) as client:
         client.ready(interim_results=False)
