@@ -77,7 +77,11 @@ class DecoderSettings(_Settings):
 class TranscriberSettings(_Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpu_fraction: float = Field(0.5, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
-    compute_type: str = Field("default", description="CTranslate2's: default, int8, float16, int8_float16, …")
+    compute_type: str = Field(
+        "default",
+        description="CTranslate2's: int8, float16, int8_float16, … default: int8 on CPU and float16 on a GPU, whatever "
+        "the weights are kept in.",
+    )
     cpu_threads: int = Field(
         0, ge=0, description="Threads of one batch on CPU. 0: all cores, or one where the model is small."
     )
@@ -102,7 +106,10 @@ class TranscriberSettings(_Settings):
 
 
 class DiarizerSettings(_Settings):
-    """Who tells speakers apart. The pipelines are pyannote's: their conditions must be accepted, with HF_TOKEN set."""
+    """Who tells speakers apart. The hub has pyannote's pipelines, whose conditions must be accepted, with HF_TOKEN set.
+
+    Until then, and where no hub is reached, one out of packages serves.
+    """
 
     pipeline: PipelineName = Field("community-1", description="community-1, or the older 3.1.")
     folder: Path | None = Field(None, description="Holds a pipeline in pyannote's layout, instead of the hub's.")
@@ -117,7 +124,10 @@ class DiarizerSettings(_Settings):
 
 
 class SummarizerSettings(_Settings):
-    """Who writes summaries: any causal chat model of transformers. It is loaded on first use."""
+    """Who writes summaries: any causal chat model of transformers, loaded on first use.
+
+    Where no hub is reached, a small one out of packages serves.
+    """
 
     model: str = Field(DEFAULT_REPOSITORY, pattern=r"^[\w.-]+/[\w.-]+$", description="The hub's name of it.")
     folder: Path | None = Field(None, description="Holds a model in Hugging Face's form, instead of the hub's.")

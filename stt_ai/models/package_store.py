@@ -38,7 +38,7 @@ def default_root() -> Path:
 class PackageStore:
     """The packaged models of one cache folder. ``index_timeout``: seconds for which the index may say nothing."""
 
-    def __init__(self, root: Path | None = None, index_timeout: float = 20.0) -> None:
+    def __init__(self, root: Path | None = None, index_timeout: float = 15.0) -> None:
         self.root = (root.expanduser() if root is not None else default_root()).absolute()
         self._timeout = index_timeout
 
