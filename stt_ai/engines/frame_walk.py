@@ -24,7 +24,7 @@ class Frame:
 
 
 FrameAt = Callable[[bytes], Frame | None]
-"""The frame that starts with these bytes, or None."""
+"""The frame that starts with these bytes, or None. It looks at `_HEADER` bytes at most, and for MPEG audio at 4."""
 
 _UNKNOWN = Frame(0, 0.0, -1)
 
@@ -126,6 +126,7 @@ class _Reader:
         self._file = file
         self._size = size
         self._frame_at = frame_at
+        self._told_by = 4 if frame_at is mpeg_frame else _HEADER
         self._known: dict[bytes, Frame | None] = {}
         self._held, self._base = b"", 0
 
@@ -147,6 +148,7 @@ class _Reader:
             header = self.bytes(position, _HEADER)
             if len(header) < _HEADER:
                 break
+            header = header[: self._told_by]
             frame = known.get(header, _UNKNOWN)
             if frame is _UNKNOWN:
                 if len(known) > _MAX_KNOWN:

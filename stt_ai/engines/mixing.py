@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from stt_ai.engines.timeline import AnySamples, FloatSamples
 
-_BLOCK = 1 << 14
-"""Samples that are mixed in one way, about a second."""
+_BLOCK = 1 << 15
+"""Samples that are mixed in one way, two seconds."""
 _FADE = 320
 _FRAME = 256
 _SILENT_POWER = 1e-10
@@ -65,10 +65,9 @@ class Mixer:
             self._pending, self._waiting = [], 0
 
     def _mix(self, samples: AnySamples) -> AnySamples:
-        block = samples.astype(np.float32)
-        if samples.dtype == np.int16:
-            block *= np.float32(1 / 32768)
-        weights = self._weigh(block)
+        plain = samples.dtype == np.int16
+        block: FloatSamples = samples.astype(np.float32, copy=False)
+        weights = self._weigh(block, 32768.0 if plain else 1.0)
         mix = block @ weights
         before = self._weights
         if before is not None and not np.array_equal(before, weights):
@@ -76,12 +75,10 @@ class Mixer:
             rise = np.linspace(0, 1, fade, dtype=np.float32)
             mix[:fade] = mix[:fade] * rise + (block[:fade] @ before) * (1 - rise)
         self._weights = weights
-        if samples.dtype == np.int16:
-            return np.asarray(np.clip(np.rint(mix * np.float32(32768)), -32768, 32767), np.int16)
-        return np.asarray(mix, np.float32)
+        return np.clip(np.rint(mix, out=mix), -32768, 32767, out=mix).astype(np.int16) if plain else mix
 
-    def _weigh(self, block: FloatSamples) -> FloatSamples:
-        gram = (block.T @ block) / np.float32(len(block))
+    def _weigh(self, block: FloatSamples, full_scale: float) -> FloatSamples:
+        gram = (block.T @ block) / np.float32(len(block) * full_scale**2)
         power = np.diagonal(gram)
         loudest = float(power.max())
         if not loudest > _SILENT_POWER:
