@@ -20,12 +20,14 @@ _PROMISE = {
         r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| personally| definitely| gladly)?|"
         r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|I(?:['’]ve| have) to|"
         r"I need to|I must|I(?:['’]d| would) like to)\s+(?P<task>(?!(?:be|have|think|see if|say|ask why|hear|imagine|"
-        r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree)\b)\w.*)",
+        r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree)\b)\w.*)|"
+        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) \w.*)",
         _I,
     ),
     "es": re.compile(
         r"(?:\b(?:voy a|puedo|tengo que|debo|me comprometo a)\s+(?P<task>(?!(?:ser|estar|tener|ver si|decir)\b)\w.*)|"
         r"\b(?:me encargo de|me ocupo de|yo me encargo de)\s+(?P<charge>\w.*)|"
+        r"\byo (?!creo|pienso|tengo|quiero|no\b|lo\b)(?P<present>\w{3,}o\b (?!yo).*)|"
         r"(?P<future>\b(?!(?:seré|estaré|tendré|iré|podré|habré)\b)(?:(?:lo|la|los|las|te|os|le|les|se lo|se la) )?"
         r"\w{2,}ré\b.*))",
         _I,
@@ -40,6 +42,7 @@ _TAKES = {
     ),
     "es": re.compile(
         r"\b(?:(?:ya )?(?:lo|la) (?:hago|haré|llevo) yo|yo (?:me encargo(?! de)|me ocupo(?! de)|lo hago|la hago)|"
+        r"\b(?:lo|la|los|las) hago\b|de eso me (?:encargo|ocupo)|"
         r"lo haré|me (?:encargo|ocupo)(?: yo)?(?=[.,!]|$)|déjamelo a mí|cuenta conmigo|cuenten conmigo)",
         _I,
     ),
@@ -121,7 +124,7 @@ WHEN = re.compile(
     _I,
 )
 _ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
-_FILLER = re.compile(r"^(?:please|also|then|just|so|well|still|tú|yo|por favor|también)\s+", _I)
+_FILLER = re.compile(r"^(?:please|do is|also|then|just|so|well|still|tú|yo|por favor|también)\s+", _I)
 _TAIL = re.compile(
     r"(?:[,;]?\s*(?:then|too|as well|also|please|after all|instead|for (?:you|us)|if you (?:like|want)|right|"
     r"okay|ok|también|entonces|"
@@ -131,10 +134,19 @@ _TAIL = re.compile(
 _CLAUSE = re.compile(
     r"(?:;|,? but\b|,? because\b|,? since\b|,? pero\b|,? porque\b|,? so (?:that )?(?:you|we|I)\b|"
     r",? (?:when|once|as soon as) I\b|,? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
-    r", (?:that|it)['’]s\b|,? cuando\b| — )",
+    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he) (?:has|have|is|are|was|will|would|can)\b|, (?:tengo|es|son|está)\b|"
+    r",? cuando\b| — )",
     _I,
 )
-_ABOUT_IT = re.compile(r"\b(?:(?:get|have|do) (?:it|that|them|this)|it will be|lo|la|los|las)\b", _I)
+_ABOUT_IT = re.compile(
+    r"\b(?:(?:get|have|do) (?:it|that|them|this)|(?:should|will|would|['’]ll|['’]d) be (?:done|ready|finished)|"
+    r"first draft|lo|la|los|las|voy)\b",
+    _I,
+)
+_OFFER = {
+    "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
+    "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
+}
 _DEICTIC = re.compile(r"\b(?:it|that|this|them|those|one|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
 _DETERMINERS = {
     "en": frozenset({"the", "our", "your", "my", "a", "an"}),
@@ -191,6 +203,7 @@ class _Request:
     by: str
     turn: int
     direct: bool = False
+    offer: bool = False
 
 
 def find_commitments(turns: Sequence[Turn], language: str) -> tuple[Commitment, ...]:
@@ -274,7 +287,7 @@ class _Finder:
         for number, sentence in enumerate(turn.sentences):
             if _DECLINES[lang].search(sentence):
                 rest = _after_decline(sentence)
-                if not _PROMISE[lang].search(rest):
+                if not _PROMISE[lang].search(rest) and not _TAKES[lang].search(rest):
                     declined = True
                     self._decline(place, turn.speaker, sentence)
                     continue
@@ -287,14 +300,21 @@ class _Finder:
             if promise and not _NEGATED.search(sentence[: promise.start()][-12:]):
                 self._promise(place, turn.speaker, _task_of(promise), number)
                 answered = True
+            elif offered := _OFFER[lang].search(sentence):
+                task, when = _task_and_when(offered["task"])
+                self._requests.append(_Request(task, when, turn.speaker, turn.speaker, place, offer=True))
             elif (request := self._request(place, turn, sentence)) is not None:
-                self._requests.append(request)
+                if not (_is_deictic(request.task) and not content_words(request.task) and self._date(place, request)):
+                    self._requests.append(request)
             elif answered and _ABOUT_IT.search(sentence):
                 self._date_last(place, turn.speaker, sentence)
-        if not declined and not answered:
+        if declined:
+            return
+        if answered:  # what somebody promises is the answer to what was asked
+            self._requests = [one for one in self._requests if one.person != turn.speaker or one.turn == place]
+        else:
             self._accept(place, turn)
-        elif not declined:
-            self._attach_date(place, turn)
+        self._attach_date(place, turn)
 
     def _answered(self, place: int, turn: Turn) -> bool:
         """A bare date after "by when?" belongs to the promise before."""
@@ -306,12 +326,18 @@ class _Finder:
         return False
 
     def _accept(self, place: int, turn: Turn) -> None:
-        """Who is asked and agrees has promised it."""
+        """Who is asked and agrees has promised it, and who offers it to somebody who agrees."""
         if not turn.sentences or not _ACCEPTS[self._language].search(turn.sentences[0]):
             return
-        asked = [request for request in self._requests if request.turn < place and request.person == turn.speaker]
+        for offer in [one for one in self._requests if one.offer and one.turn == place - 1 and one.by != turn.speaker]:
+            named = WHEN.search(turn.text)
+            date = offer.when or (_clean_when(named[0]) if named else "")
+            self._add(Commitment(offer.by, offer.task, date, place, _is_deictic(offer.task)))
+            self._requests.remove(offer)
+        open_requests = [one for one in self._requests if not one.offer]
+        asked = [one for one in open_requests if one.turn < place and one.person == turn.speaker]
         if not asked:  # "Can you …?" asks whoever answers
-            last = self._requests[-1:]
+            last = open_requests[-1:]
             asked = [one for one in last if one.direct and one.turn == place - 1 and one.by != turn.speaker]
             asked = [one for one in asked if not one.person]
         for request in asked:
@@ -323,10 +349,14 @@ class _Finder:
 
     def _take(self, place: int, speaker: str, sentence: str) -> None:
         """ "I'll do it" takes what was asked for last."""
-        asked = [request for request in self._requests if request.by != speaker or request.person in ("", speaker)]
+        open_requests = [one for one in self._requests if not one.offer]
+        asked = [one for one in open_requests if one.person in ("", speaker) or one.turn >= place - 1]
         if not asked:
-            if self._found and self._found[-1].turn == place:
-                self._date_last(place, speaker, sentence)
+            own = [at for at, made in enumerate(self._found) if made.owner == speaker and place - made.turn <= _REACH]
+            if own and not self._found[own[-1]].when and (when_said := WHEN.search(sentence)):
+                self._found[own[-1]] = replace(self._found[own[-1]], when=_clean_when(when_said[0]))
+            elif own:
+                return
             elif re.search(r"\b(?:take|handle|do|own)\b (?:it|that|this)\b", sentence, _I):
                 self._add(Commitment(speaker, "take care of it", "", place, True))
             return
@@ -426,6 +456,16 @@ class _Finder:
             if when and len(content_words(last) - content_words(when[0])) <= 1:
                 self._found[-1] = replace(self._found[-1], when=_clean_when(when[0]))
 
+    def _date(self, place: int, request: _Request) -> bool:
+        """ "Could you do that by Thursday?" dates the promise of whoever spoke before. Return whether there is one."""
+        if not request.when or not self._found:
+            return False
+        last = self._found[-1]
+        if last.turn < place - 1 or last.owner == request.by or last.when:
+            return False
+        self._found[-1] = replace(last, when=request.when)
+        return True
+
     def _date_last(self, place: int, speaker: str, sentence: str) -> None:
         """ "You will have it on Tuesday" tells the date of the promise before."""
         when, last = WHEN.search(sentence), self._found[-1] if self._found else None
@@ -455,6 +495,8 @@ def _after_decline(sentence: str) -> str:
 
 def _task_of(match: re.Match[str]) -> str:
     groups = {name: value for name, value in match.groupdict().items() if value}
+    if "delivery" in groups:  # "you will have the figure", "I'll have the figure ready"
+        return "deliver " + re.sub(r"\b(?:ready|done|finished)\b", "", groups["delivery"])
     return next(iter(groups.values()))
 
 
@@ -482,7 +524,7 @@ def _tidy(task: str) -> str:
     verb = re.match(r"((?:te|os|les?) )?(\w+r)é\b", task, _I)
     if verb:
         task = _IRREGULAR.get(verb[2].lower(), verb[2].lower()) + task[verb.end() :]
-    return re.sub(r"^(\w+) tú\b", r"\1", task)
+    return re.sub(r"^(\w+) (?:tú|yo)\b", r"\1", task)
 
 
 def _clean_when(when: str) -> str:

@@ -35,9 +35,11 @@ class FactedMeeting:
 
 @dataclass(slots=True)
 class Judgement:
-    """Counts. Of items: promises kept with the right owner, kept with their date, given to the wrong person, and lines
-    that are no promise at all. Of other styles: facts kept, and sentences that give a promise to the wrong person or
-    hold a number that was not said.
+    """Counts.
+
+    Of items: promises kept with the right owner, kept with their date, given to the wrong person, and lines that are
+    no promise at all or one told before. Of other styles: facts and promises kept, and sentences that give a promise
+    to the wrong person or hold a number that was not said.
     """
 
     expected: int = 0
@@ -82,9 +84,12 @@ def judge_items(meeting: FactedMeeting, summary: str) -> Judgement:
             open_promises.remove(right)
             found.kept += 1
             found.dated += bool(right.when) and all(_has(line, word) for word in right.when)
+        elif any(one.is_told_by(line) and one.owner == owner_of(line, meeting) for one in meeting.promises):
+            found.invented += 1
+            found.notes.append(f"{meeting.id}, twice: {line}")
         elif told or any(one.is_told_by(line) for one in (*meeting.promises, *meeting.declined)):
             found.wrong_person += 1
-            found.notes.append(f"{meeting.id}, wrong person or twice: {line}")
+            found.notes.append(f"{meeting.id}, wrong person: {line}")
         else:
             found.invented += 1
             found.notes.append(f"{meeting.id}, no promise: {line}")
