@@ -9,8 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from stt_ai.speech.commitments import Commitment, content_words, find_commitments, name_the_thing
+from stt_ai.speech.antecedents import name_the_thing
+from stt_ai.speech.commitments import Commitment, find_commitments
 from stt_ai.speech.turns import Turn, parse_turns, speakers, split_sentences
+from stt_ai.speech.verb_phrases import content_words
 from stt_ai.types import SummaryStyle
 
 MIN_SUPPORT = 0.5

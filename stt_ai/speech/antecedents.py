@@ -1,0 +1,56 @@
+"""What the "it" of a promise stands for."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stt_ai.speech import promise_patterns as patterns
+from stt_ai.speech.commitments import Commitment
+from stt_ai.speech.turns import Turn
+from stt_ai.speech.verb_phrases import content_words
+
+
+def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Commitment:
+    """Return ``made`` with its "it" replaced by what was spoken of, if that is found within two turns before."""
+    match = patterns.DEICTIC.search(made.task)
+    if not made.deictic or match is None:
+        return made
+    plural = match[0].lower() in ("them", "those", "los", "las")
+    first = re.escape(made.task.split()[0])
+    own: list[str] = []
+    for sentence in turns[made.turn].sentences:
+        if promised := re.search(rf"\b{first}\b", sentence):
+            own.append(sentence[: promised.start()])
+            break
+        own.append(sentence)
+    before = [sentence for turn in turns[max(0, made.turn - 2) : made.turn] for sentence in turn.sentences]
+    for sentence in reversed([*before, *own]):
+        thing = _thing(sentence, language, plural)
+        if thing and not content_words(thing) & content_words(made.task):
+            return replace(made, task=_put(thing, made.task, language), deictic=False)
+    return made
+
+
+def _thing(sentence: str, language: str, plural: bool) -> str:
+    """Return the first noun phrase of a sentence that fits: a determiner and up to three words behind it."""
+    words = re.findall(r"[^\W_]+(?:[’'-][^\W_]+)*|[,.;:?!]", patterns.WHEN.sub(",", sentence))
+    determiners = patterns.DETERMINERS[language]
+    for at, word in enumerate(words):
+        if word.lower() not in determiners:
+            continue
+        phrase = []
+        for following in words[at + 1 : at + 4]:
+            if following.lower() in patterns.STOP or not following[0].isalnum() or patterns.VERB.match(following):
+                break
+            phrase.append(following)
+        if not phrase or phrase[-1].lower() in patterns.NO_THING or phrase[-1].endswith("s") != plural:
+            continue
+        determiner = {"my": "the", "your": "the", "our": "the", "a": "the", "an": "the"}.get(word.lower(), word.lower())
+        return " ".join([determiner, *phrase])
+    return ""
+
+
+def _put(thing: str, task: str, language: str) -> str:
+    if language == "en":
+        return patterns.DEICTIC.sub(thing, task, count=1)
+    return re.sub(r"^(?:lo|la|los|las)\s+(\w+)", rf"\1 {thing}", task, count=1, flags=re.IGNORECASE)

@@ -1,0 +1,154 @@
+"""How people promise, ask, agree and decline in English and Spanish, and how they name days."""
+
+import re
+
+_I = re.IGNORECASE
+PROMISE = {
+    "en": re.compile(
+        r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| personally| definitely| gladly)?|"
+        r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|I(?:['’]ve| have) to|"
+        r"I need to|I must|I(?:['’]d| would) like to)\s+(?P<task>(?!(?:be|have|think|see if|say|ask why|hear|imagine|"
+        r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree)\b)\w.*)|"
+        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) \w.*)",
+        _I,
+    ),
+    "es": re.compile(
+        r"(?:\b(?:voy a|puedo|tengo que|debo|me comprometo a)\s+(?P<task>(?!(?:ser|estar|tener|ver si|decir)\b)\w.*)|"
+        r"\b(?:me encargo de|me ocupo de|yo me encargo de)\s+(?P<charge>\w.*)|"
+        r"\byo (?!creo|pienso|tengo|quiero|no\b|lo\b)(?P<present>\w{3,}o\b (?!yo).*)|"
+        r"(?P<future>\b(?!(?:seré|estaré|tendré|iré|podré|habré)\b)(?:(?:lo|la|los|las|te|os|le|les|se lo|se la) )?"
+        r"\w{2,}ré\b.*))",
+        _I,
+    ),
+}
+TAKES = {
+    "en": re.compile(
+        r"\b(?:I(?:['’]ll| will| can| could)(?: happily| gladly)? (?:do|take|handle|take care of|cover|manage|own) "
+        r"(?:it|that|this|them|those|care of (?:it|that|this))\b|leave (?:it|that) (?:to|with) me|I(?:['’]m| am) on it|"
+        r"consider it done|count on me|I volunteer)",
+        _I,
+    ),
+    "es": re.compile(
+        r"\b(?:(?:ya )?(?:lo|la) (?:hago|haré|llevo) yo|yo (?:me encargo(?! de)|me ocupo(?! de)|lo hago|la hago)|"
+        r"\b(?:lo|la|los|las) hago\b|de eso me (?:encargo|ocupo)|"
+        r"lo haré|me (?:encargo|ocupo)(?: yo)?(?=[.,!]|$)|déjamelo a mí|cuenta conmigo|cuenten conmigo)",
+        _I,
+    ),
+}
+REQUEST = {
+    "en": re.compile(
+        r"\b(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
+        r"remind me)\b)(?P<task>\w.*)|\bplease\s+(?P<order>(?!(?:note|remember|everyone)\b)\w.*)|"
+        r"\bI(?:['’]d| would) like you to\s+(?P<wish>\w.*)|\b(?:you should|you need to|you have to)\s+(?P<duty>\w.*)",
+        _I,
+    ),
+    "es": re.compile(
+        r"\b(?:puedes|podrías|puede|podría|te importa|quieres)\s+(?P<task>\w+r(?:lo|la|los|las|me|nos|le|les)?\b.*)|"
+        r"\bpor favor,?\s+(?P<order>\w.*)|\b(?:tienes que|debes)\s+(?P<duty>\w.*)|\b(?P<wish>encárgate de \w.*)",
+        _I,
+    ),
+}
+OPEN = {
+    "en": re.compile(
+        r"\b(?:who (?:can|could|will|wants to|is going to|would)\s+(?P<task>\w.*)|"
+        r"who (?!wants|is\b|was|has|likes|knows|needs|says)(?P<verb>\w+s) (?P<rest>\w.*)|"
+        r"(?:someone|somebody|we) (?:needs? to|has to|have to|must|should)\s+(?P<need>\w.*))",
+        _I,
+    ),
+    "es": re.compile(
+        r"¿quién (?:puede|podría|va a|quiere)\s+(?P<task>\w.*)|¿quién se (?:encarga|ocupa) de\s+(?P<verb>\w.*)|"
+        r"\b(?:alguien|hay) (?:tiene que|que|debe)\s+(?P<need>\w.*)",
+        _I,
+    ),
+}
+ACCEPTS = {
+    "en": re.compile(
+        r"^\W*(?:yes|yeah|yep|sure|ok(?:ay)?|of course|absolutely|certainly|will do|no problem|gladly|happy to|fine|"
+        r"all right|alright|right|done|definitely|great|good idea|got it|on it|my pleasure|with pleasure)\b",
+        _I,
+    ),
+    "es": re.compile(
+        r"^\W*(?:sí|si,|claro|vale|por supuesto|de acuerdo|hecho|perfecto|sin problema|con gusto|desde luego|bueno|"
+        r"muy bien|ok|cómo no)\b",
+        _I,
+    ),
+}
+DECLINES = {
+    "en": re.compile(
+        r"\b(?:I (?:can['’]?t|cannot|can not|couldn['’]t|won['’]t|will not|don['’]t have time|am not able|['’]m not "
+        r"able|would rather not)|I['’]m not able|I(?:['’]m| am) (?:on (?:holiday|vacation|leave)|away|out|too busy|"
+        r"fully booked|not available)|no time|not me|rather not)\b|^\W*(?:sorry|no\b(?! problem)|unfortunately|"
+        r"afraid)",
+        _I,
+    ),
+    "es": re.compile(
+        r"\b(?:no puedo|no voy a poder|no podré|no tengo tiempo|estoy de vacaciones|estaré de vacaciones|imposible|"
+        r"no llego|no me da tiempo|estoy fuera|yo no)\b|^\W*(?:lo siento|no\b(?! hay problema))",
+        _I,
+    ),
+}
+NEGATED = re.compile(r"\b(?:not|n['’]t|never|no(?! problem| hay problema)|nunca|tampoco)\b", _I)
+WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|lunes|martes|miércoles|jueves|viernes|sábado|domingo"
+MONTH = (
+    r"January|February|March|April|May|June|July|August|September|October|November|December|enero|febrero|marzo|abril|"
+    r"mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+)
+DATE = (
+    rf"(?:(?:next |this |el próximo |este )?(?:{WEEKDAY})"
+    rf"(?: the \d{{1,2}}(?:st|nd|rd|th)?| \d{{1,2}}(?: de (?:{MONTH}))?)?"
+    rf"(?: (?:morning|afternoon|evening|night|noon|por la mañana|por la tarde))?(?: at \w+(?: [ap]\.?m\.?)?)?|"
+    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)(?: of (?:{MONTH}))?|(?:{MONTH}) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?|"
+    rf"(?:el )?(?:día )?\d{{1,2}} de (?:{MONTH})|el día \d{{1,2}}|"
+    rf"tomorrow(?: morning| afternoon| evening)?|today|tonight|"
+    rf"mañana(?: por la (?:mañana|tarde))?|hoy|esta (?:tarde|noche|semana)|"
+    rf"(?:the )?end of (?:the |this |next )?(?:day|week|month|quarter|year)|(?:final|finales) de (?:mes|semana|año)|"
+    rf"(?:next|this) (?:week|month|year|weekend|morning|afternoon|evening)|"
+    rf"the weekend|(?:el|este) fin de semana|la (?:próxima semana|semana que viene)|"
+    rf"el (?:próximo mes|mes que viene)|noon|midnight|lunch|(?:{MONTH})|\d{{1,2}}(?::\d\d)? ?[ap]\.?m\.?)"
+)
+WHEN = re.compile(
+    rf"(?:\b(?:by|before|on|until|no later than|not later than|within|this coming|in|at|para|antes del?|hasta|el|en|"
+    rf"a)\s+)?(?:the |el )?\b{DATE}(?!\w)",
+    _I,
+)
+ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
+FILLER = re.compile(r"^(?:please|do is|also|then|just|so|well|still|tú|yo|por favor|también)\s+", _I)
+TAIL = re.compile(
+    r"(?:[,;]?\s*(?:then|too|as well|also|please|after all|instead|for (?:you|us)|if you (?:like|want)|right|"
+    r"okay|ok|también|entonces|"
+    r"por favor|si (?:quieres|queréis)))+$",
+    _I,
+)
+CLAUSE = re.compile(
+    r"(?:;|,? but\b|,? because\b|,? since\b|,? pero\b|,? porque\b|,? so (?:that )?(?:you|we|I)\b|"
+    r",? (?:when|once|as soon as) I\b|,? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
+    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he) (?:has|have|is|are|was|will|would|can)\b|, (?:tengo|es|son|está)\b|"
+    r",? cuando\b| — )",
+    _I,
+)
+ABOUT_IT = re.compile(
+    r"\b(?:(?:get|have|do) (?:it|that|them|this)|(?:should|will|would|['’]ll|['’]d) be (?:done|ready|finished)|"
+    r"first draft|lo|la|los|las|voy)\b",
+    _I,
+)
+OFFER = {
+    "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
+    "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
+}
+DEICTIC = re.compile(r"\b(?:it|that|this|them|those|one|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
+DETERMINERS = {
+    "en": frozenset({"the", "our", "your", "my", "a", "an"}),
+    "es": frozenset({"el", "la", "los", "las", "un", "una"}),
+}
+IRREGULAR = {"har": "hacer", "dir": "decir", "pondr": "poner", "saldr": "salir", "vendr": "venir", "tendr": "tener"}
+NO_THING = frozenset({"lot", "pity", "bit", "day", "end", "moment", "idea", "good", "great", "time", "question", "way"})
+VERB = re.compile(r"(?:needs?|said|says|goes|went|looks?|came|comes|should|must|almost|already|still|next|last)$", _I)
+STOP = frozenset(
+    """
+    the a an to of in on at by for with and or it that this them those i you he she we they my your his her our
+    their me us will would can could do be is are was were have has had as up out so not no yes please also then
+    just el la los las un una unos unas de del al en por para con y o que lo le les se me te nos su sus mi mis tu
+    tus es ser estar hay no sí ya muy más before until all some any after over into than
+    during from about again
+    """.split()  # noqa: SIM905
+)

@@ -1,0 +1,71 @@
+"""What is promised: a verb phrase and a date out of a sentence in English or Spanish."""
+
+import re
+
+from stt_ai.speech import promise_patterns as patterns
+
+
+def content_words(text: str) -> frozenset[str]:
+    """Return the stems (five letters at most) of the words that carry meaning."""
+    words = re.findall(r"[^\W_]+", text.lower())
+    return frozenset(word[:5] for word in words if word not in patterns.STOP and (len(word) > 2 or word.isdigit()))
+
+
+def after_decline(sentence: str) -> str:
+    """ "I can't, but I will …": what comes after the turn."""
+    parts = re.split(r"\b(?:but|pero|however|instead)\b", sentence, maxsplit=1, flags=re.IGNORECASE)
+    return parts[1] if len(parts) == 2 else ""
+
+
+def task_of(match: re.Match[str]) -> str:
+    groups = {name: value for name, value in match.groupdict().items() if value}
+    if "delivery" in groups:  # "you will have the figure", "I'll have the figure ready"
+        return "deliver " + re.sub(r"\b(?:ready|done|finished)\b", "", groups["delivery"])
+    return next(iter(groups.values()))
+
+
+def task_and_when(text: str) -> tuple[str, str]:
+    """Return a verb phrase without its date, and the date."""
+    text, *rest = (part.strip(" ,") for part in patterns.CLAUSE.split(text.strip().rstrip(".!?… "), maxsplit=1))
+    found = list(patterns.WHEN.finditer(text))
+    later = patterns.WHEN.search(rest[0]) if rest else None
+    when = clean_when(later[0]) if later and not found else ""
+    if found:
+        last = found[-1]
+        preposition = re.match(
+            r"(?:by|before|until|on|for|para|antes|hasta|el|no later)\b", last[0].strip(), re.IGNORECASE
+        )
+        at_the_end = len(content_words(text[last.end() :])) == 0
+        if preposition or at_the_end or last.start() == 0:
+            when = clean_when(last[0])
+            text = f"{text[: last.start()].rstrip(' ,')} {text[last.end() :].lstrip(' ,')}".strip()
+    return tidy(patterns.TAIL.sub("", patterns.FILLER.sub("", text)).strip(" ,")), when
+
+
+def tidy(task: str) -> str:
+    """Return a task without "you" and "me", and with a Spanish verb in its infinitive."""
+    task = re.sub(
+        r"\b(tell|send|give|show|bring|get|email|write) (?:you|me|us)\b(?= \w)", r"\1", task, flags=re.IGNORECASE
+    )
+    task = re.sub(r"\bmy\b", "the", task)
+    task = re.sub(r"^(\w+r)(?:me|nos|te|os)\b", r"\1", task)
+    verb = re.match(r"((?:te|os|les?) )?(\w+r)é\b", task, re.IGNORECASE)
+    if verb:
+        task = patterns.IRREGULAR.get(verb[2].lower(), verb[2].lower()) + task[verb.end() :]
+    return re.sub(r"^(\w+) (?:tú|yo)\b", r"\1", task)
+
+
+def clean_when(when: str) -> str:
+    when = re.sub(r"^(?:at|in)\s+(?=lunch|the end)", "by ", when.strip(" ,"), flags=re.IGNORECASE)
+    return re.sub(r"^[A-ZÁÉÍÓÚ](?=[a-záéíóú]{1,6} )", lambda first: first[0].lower(), when) if " " in when else when
+
+
+def is_deictic(task: str) -> bool:
+    return bool(patterns.DEICTIC.search(task)) and len(content_words(task)) <= 3
+
+
+def base(verb: str) -> str:
+    """Return the infinitive of an English verb's third person."""
+    if re.search(r"(?:s|x|z|ch|sh|o)es$", verb):
+        return verb[:-2]
+    return verb[:-3] + "y" if verb.endswith("ies") else verb[:-1]
