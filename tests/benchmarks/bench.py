@@ -112,7 +112,7 @@ class Bench:
             self.prepare(setting)
             assert self._service is not None
             self.say(f"starting the service {setting}")
-            self._service.start(timeout=180)
+            self._service.start(timeout=400)
         assert self._service is not None
         return self._service
 
@@ -145,7 +145,7 @@ class Bench:
                 "translates": not self.demo,
             }
             catalogue = {"default": "benchmark", "offer": ["benchmark"], "extra": [entry]}
-            arguments["models"] = {"source": "hub", "catalogue": catalogue}
+            arguments["models"] = {"source": "auto", "catalogue": catalogue}
         return arguments
 
     def warm_up(self, calls: Mapping[str, Call]) -> None:
