@@ -29,6 +29,10 @@ _TALK = re.compile(
     r"puedo|puedes|voy)\b|^(?:thanks|thank you|good (?:morning|evening)|gracias|buenos días)\b",
     re.IGNORECASE,
 )
+_THIRD_PERSON = re.compile(
+    r"[A-ZÁÉÍÓÚÑÜ][^\W\d_]+ (?:will|must|should|is going to|needs to|has to|decided|reported|va a|debe|tiene que|"
+    r"\w+ed|\w+ó)\b"
+)
 _PROMISES = re.compile(r"\b\w{3,}ré\b", re.IGNORECASE)
 _FUTURE = re.compile(
     r"\b(?:will|is going to|are going to|is to|must|should|needs to|has to|agreed to|promised to|offered to|plans to|"
@@ -146,11 +150,13 @@ class Grounding:
     def _is_copied(self, sentence: str) -> bool:
         """Return whether a sentence is talk and no telling of it: a question, somebody's "I", or said word for word.
 
-        What was said word for word and has a number is a fact that may be told as it is.
+        What was said word for word of a third person or with a number is a fact that may be told as it is.
         """
         if sentence.endswith("?") or _TALK.search(sentence) or sentence.startswith(self._labels):
             return True
-        return not _NUMBER.search(sentence) and sentence.rstrip(".!") in self._text
+        if _NUMBER.search(sentence) or _THIRD_PERSON.match(sentence):
+            return False
+        return sentence.rstrip(".!") in self._text
 
     def _facts(self, summary: str) -> list[str]:
         """Return the sentences of the text with numbers that ``summary`` lacks, if they can stand alone."""

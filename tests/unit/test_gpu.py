@@ -128,7 +128,7 @@ def test_operators_can_ask_what_is_missing(machine: Any, monkeypatch: pytest.Mon
     assert (asked.exit_code, gpu.CUBLAS[0] in asked.output) == (1, True)
     machine(gpu.DRIVER, *gpu.CUBLAS)
     asked = CliRunner().invoke(main, ["models", "check", "--device", "cuda"])
-    assert (asked.exit_code, asked.output.splitlines()[-1]) == (0, "Nothing is missing.")
+    assert (asked.exit_code, asked.output.splitlines()[-1]) == (0, "Nothing is missing or damaged.")
     asked = CliRunner().invoke(main, ["models", "check", "--device", "cpu"])
     assert (asked.exit_code, asked.output.splitlines()[-1]) == (0, "The models run on CPU.")
 

@@ -158,7 +158,8 @@ def test_the_lag_of_live_texts_is_from_the_end_of_their_audio(slow: float, begin
     assert sum(meters.of(AUDIO, kind="live")) == pytest.approx((len(spoken.samples) - begin) / SAMPLE_RATE)
     lags = meters.of(LIVE_LAG)
     assert len(lags) == 2
-    assert all(slow <= lag <= slow + 3 for lag in lags)
+    # The final is begun within the pause that ends the utterance, a little before its last audio has come.
+    assert all(max(0, slow - 0.2) <= lag <= slow + 3 for lag in lags), lags
 
 
 # Billing
