@@ -242,12 +242,14 @@ def test_a_long_file_has_every_word_once_in_order_at_its_place(
 
 def test_the_catalogue_and_the_languages(service: Service) -> None:
     models = httpx.get(f"{service.url}/v1/models", timeout=60).json()["models"]
-    assert models == [
+    documented = ("id", "name", "languages", "speed")
+    assert [{field: model[field] for field in documented} for model in models] == [
         {"id": "large-v3-turbo", "name": "Whisper Large V3 Turbo", "languages": 99, "speed": "fast"},
         {"id": "large-v3", "name": "Whisper Large V3", "languages": 99, "speed": "standard"},
         {"id": "medium", "name": "Whisper Medium", "languages": 99, "speed": "fast"},
         {"id": "small", "name": "Whisper Small", "languages": 99, "speed": "very_fast"},
     ]
+    assert models[0]["default"] and not models[0]["available"] and models[0]["served_by"] == "demo-whisper"
     languages = httpx.get(f"{service.url}/v1/languages", timeout=60).json()["languages"]
     assert languages[0] == {"code": "en", "name": "english"}
     assert {"code": "es", "name": "spanish"} in languages
