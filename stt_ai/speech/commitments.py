@@ -108,6 +108,8 @@ class _Finder:
             elif offered := patterns.OFFER[lang].search(sentence):
                 task, when = task_and_when(offered["task"])
                 self._requests.append(_Request(task, when, turn.speaker, turn.speaker, place, offer=True))
+            elif (duty := self._duty(place, sentence)) is not None:
+                self._add(duty)
             elif (request := self._request(place, turn, sentence)) is not None:
                 if not (is_deictic(request.task) and not content_words(request.task) and self._date(place, request)):
                     self._requests.append(request)
@@ -229,6 +231,16 @@ class _Finder:
         if match.re is patterns.REQUEST[self._language] and not person and len(self._people) == 2:
             request.person = next((other for other in self._people if other != turn.speaker), "")
         return request
+
+    def _duty(self, place: int, sentence: str) -> Commitment | None:
+        """Return what somebody must do who is named and does not speak here, so that nobody can answer for them."""
+        match = patterns.DUTY[self._language].match(sentence)
+        if match is None or match["who"].lower() in patterns.NO_PERSON or match["who"] in " ".join(self._people):
+            return None
+        if re.search(rf"\b{match['who'].lower()}\b", " ".join(turn.text for turn in self._turns)):
+            return None  # "Revenue must grow": no name, for it is written small elsewhere
+        task, when = task_and_when(match["task"])
+        return Commitment(match["who"], task, when, place) if content_words(task) else None
 
     def _assigned(self, sentence: str) -> re.Match[str] | None:
         """ "Bob will send it", said by somebody else, of somebody who is there."""

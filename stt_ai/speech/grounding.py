@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from stt_ai.speech.antecedents import name_the_thing
 from stt_ai.speech.commitments import Commitment, find_commitments
+from stt_ai.speech.promise_patterns import NO_PERSON
 from stt_ai.speech.turns import Turn, parse_turns, speakers, split_sentences
 from stt_ai.speech.verb_phrases import content_words
 from stt_ai.types import SummaryStyle
@@ -33,6 +34,7 @@ _THIRD_PERSON = re.compile(
     r"[A-ZÁÉÍÓÚÑÜ][^\W\d_]+ (?:will|must|should|is going to|needs to|has to|decided|reported|va a|debe|tiene que|"
     r"\w+ed|\w+ó)\b"
 )
+_NO_SUBJECTS = NO_PERSON | {"the", "a", "an", "el", "la", "los", "las", "un", "una"}
 _PROMISES = re.compile(r"\b\w{3,}ré\b", re.IGNORECASE)
 _FUTURE = re.compile(
     r"\b(?:will|is going to|are going to|is to|must|should|needs to|has to|agreed to|promised to|offered to|plans to|"
@@ -134,6 +136,9 @@ class Grounding:
             return ""
         names = [name.lower() for name in _NAME.findall(sentence)]
         if any(name not in self._words and name not in _NO_NAMES for name in names):
+            return ""
+        first = sentence.split(" ", 1)[0].lower()
+        if _THIRD_PERSON.match(sentence) and first not in self._words and first not in _NO_SUBJECTS:
             return ""
         person = self._subject(sentence)
         if not person:

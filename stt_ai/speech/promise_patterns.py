@@ -152,3 +152,14 @@ STOP = frozenset(
     during from about again
     """.split()  # noqa: SIM905
 )
+# What must be done by somebody who is named and does not speak: "Philip must sign it before Saturday".
+DUTY = {
+    "en": re.compile(r"^(?:and |so |then )?(?P<who>[A-Z][^\W\d_]+) (?:must|has to|needs to) (?P<task>\w.*)"),
+    "es": re.compile(r"^(?:[Yy] |[Ee]ntonces )?(?P<who>[A-ZÁÉÍÓÚÑ][^\W\d_]+) (?:debe|tiene que) (?P<task>\w.*)"),
+}
+NO_PERSON = frozenset(
+    """
+    everybody everyone somebody someone nobody anybody anyone who what this that it he she they we you one there
+    todos alguien nadie quien quién esto eso ella él usted uno
+    """.split()  # noqa: SIM905
+)

@@ -32,6 +32,8 @@ def items(text: str, language: str = "en") -> list[str]:
         ("Ann: I'll be late.\nBob: I think it will rain.", []),
         ("Ann: I won't call the bank.\nBob: I'll never understand that.", []),
         ("Ann: Will I call the bank?\nBob: Can I call the bank?", []),
+        ("Ann: Cleo must call the bank before Friday.\nBob: Right.", ["Cleo: call the bank before Friday"]),
+        ("Ann: Revenue must grow.\nBob: Our revenue is flat. Everyone must call the bank.", []),
     ],
 )
 def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:

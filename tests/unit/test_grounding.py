@@ -101,3 +101,11 @@ def test_a_check_only_takes_away_and_another_changes_nothing(text: str, summary:
     once = grounding.check(summary, style)
     assert grounding.check(once, style) == once
     assert set(once.split()) <= {*summary.split(), "-"}
+
+
+def test_a_person_whom_the_text_does_not_name_does_nothing() -> None:
+    text = "Ann: Philip must refuse the pilot before Saturday.\nBob: Fine."
+    checked = Grounding(text, "en").check("Daniel must refuse the pilot before Saturday.", SummaryStyle.BRIEF)
+    assert checked == ""
+    said = "Philip must refuse the pilot before Saturday."
+    assert Grounding(text, "en").check(said, SummaryStyle.BRIEF) == said
