@@ -130,11 +130,15 @@ for (const [status, code, name] of STATUSES) {
 }
 
 test("a proxy's page is an error too", async (t) => {
+  let requests = 0;
   const { url } = await serving(t, (_, response) => {
+    requests++;
     response.writeHead(502, { "Content-Type": "text/html" });
     response.end("<h1>Bad gateway</h1>");
   });
-  await assert.rejects(new sdk.Client({ baseUrl: url }).health(), { name: "ServerError", code: "http_502", status: 502 });
+  const failure = { name: "ConnectionFailed", code: "http_502", status: 502 };
+  await assert.rejects(new sdk.Client({ baseUrl: url, maxRetries: 1 }).health(), failure);
+  assert.equal(requests, 2, "what reads only is asked again");
 });
 
 test("what Serve's proxies say while the service comes back is asked again", async (t) => {
