@@ -12,7 +12,7 @@ NODE_PACKAGES := tests/node/node_modules/.package-lock.json
 
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY ?= 1
-export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.proxy.middlewares
+export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.http.proxy.middlewares
 # What Serve has no settings for, this adds to HAProxy's configuration before it becomes HAProxy:
 # stt_ai/deployments/haproxy.py.
 export RAY_SERVE_HAPROXY_BINARY_PATH ?= $(abspath $(BIN))/stt-ai-haproxy

@@ -4,7 +4,7 @@
 
 # HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
 export RAY_SERVE_ENABLE_HA_PROXY="${RAY_SERVE_ENABLE_HA_PROXY:-1}"
-export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH="${RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH:-stt_ai.api.proxy.middlewares}"
+export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH="${RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH:-stt_ai.api.http.proxy.middlewares}"
 # What Serve has no settings for, this adds to HAProxy's configuration before it becomes HAProxy:
 # stt_ai/deployments/haproxy.py. Where it is not on the PATH, Serve says so and does not start.
 export RAY_SERVE_HAPROXY_BINARY_PATH="${RAY_SERVE_HAPROXY_BINARY_PATH:-$(command -v stt-ai-haproxy || echo stt-ai-haproxy)}"

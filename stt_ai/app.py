@@ -12,12 +12,12 @@ from ray.serve import Application
 from stt_ai import __version__
 from stt_ai.accounts import WorkKind
 from stt_ai.api.app import create_app
-from stt_ai.api.client_address import TrustedProxies
-from stt_ai.api.flow import CountReads
-from stt_ai.api.logs import configure_logging
+from stt_ai.api.http.backpressure import CountReads
+from stt_ai.api.http.client_address import TrustedProxies
+from stt_ai.api.http.logs import configure_logging
 from stt_ai.api.services import ApiConfig, Services
-from stt_ai.api.stream_limits import StreamLimits
-from stt_ai.api.stream_services import LiveServices
+from stt_ai.api.stream.limits import StreamLimits
+from stt_ai.api.stream.services import LiveServices
 from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.decoder import DecoderDeployment
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
@@ -40,7 +40,7 @@ from stt_ai.types import DecodingOptions
 # Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
 # uvicorn, in the same places, must not take a caller's own word for its address.
 MIDDLEWARES = {
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.proxy.middlewares",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.http.proxy.middlewares",
     "FORWARDED_ALLOW_IPS": "",
 }
 

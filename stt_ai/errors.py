@@ -1,4 +1,4 @@
-"""Every failure that the service tells a caller about. Knows nothing of HTTP: `stt_ai.api.errors` maps it.
+"""Every failure that the service tells a caller about. Knows nothing of HTTP: `stt_ai.api.http.errors` maps it.
 
     SttError
     ├── BadRequest                  the caller's to mend

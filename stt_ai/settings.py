@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from stt_ai.api.stream_limits import MAX_MESSAGE
+from stt_ai.api.stream.limits import MAX_MESSAGE
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName

@@ -9,7 +9,7 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 
 from stt_ai.accounts import StoredResponse, WorkKind
-from stt_ai.api.client_address import TrustedProxies, caller_of
+from stt_ai.api.http.client_address import TrustedProxies, caller_of
 from stt_ai.errors import Overloaded
 
 Rooms = Mapping[WorkKind, Callable[[], AbstractContextManager[None]]]

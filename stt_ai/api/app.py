@@ -6,25 +6,25 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from stt_ai.api.account import account_routes
+from stt_ai.api.account.routes import account_routes
 from stt_ai.api.admission import Admission, OpenAdmission
 from stt_ai.api.billed import BillingAdmission
-from stt_ai.api.catalogue import catalogue_routes
-from stt_ai.api.console import console_routes
-from stt_ai.api.docs import docs_routes
-from stt_ai.api.early_answer import EarlyAnswer
-from stt_ai.api.errors import install_error_handlers
-from stt_ai.api.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
-from stt_ai.api.openai_audio import openai_routes
+from stt_ai.api.console.docs import docs_routes
+from stt_ai.api.console.routes import console_routes
+from stt_ai.api.http.errors import install_error_handlers
+from stt_ai.api.http.lingering_close import EarlyAnswer
+from stt_ai.api.http.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
+from stt_ai.api.http.uploads import sweep_stale
+from stt_ai.api.openai.routes import openai_routes
 from stt_ai.api.openapi import DESCRIPTION
-from stt_ai.api.probes import probe_routes
 from stt_ai.api.services import Services
-from stt_ai.api.stream import stream_routes
-from stt_ai.api.stream_context import SocketContext
-from stt_ai.api.stream_token import token_routes
-from stt_ai.api.summarize import summary_routes
-from stt_ai.api.transcribe import transcription_routes
-from stt_ai.api.uploads import sweep_stale
+from stt_ai.api.status.catalogue import catalogue_routes
+from stt_ai.api.status.probes import probe_routes
+from stt_ai.api.stream.context import SocketContext
+from stt_ai.api.stream.routes import stream_routes
+from stt_ai.api.stream.token import token_routes
+from stt_ai.api.summary.routes import summary_routes
+from stt_ai.api.transcription.routes import transcription_routes
 
 # Ours are kept in `observed`. FastAPI's own would take each request for another beside them, and tell the texts of
 # exceptions, in which a caller's values may be.

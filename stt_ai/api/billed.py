@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from stt_ai.accounts import Allowance, Permit, PlanName, StoredResponse
 from stt_ai.api.admission import NO_BOUNDS, Arrival, Grant, OpenAdmission, Rooms
-from stt_ai.api.background import finish, start
-from stt_ai.api.context import current_request_id
+from stt_ai.api.http.background import finish, start
+from stt_ai.api.http.context import current_request_id
 from stt_ai.errors import BadParameter, LeaseExpired, SttError, Unauthorized
 from stt_ai.ports import Billing
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stt_ai.api.parameters import ResponseFormat
 from stt_ai.api.schemas import ErrorBody, SummaryBody, TranscriptBody
+from stt_ai.api.transcription.parameters import ResponseFormat
 from stt_ai.ports import Catalogue
 from stt_ai.types import MAX_SPEAKERS, SummaryStyle
 

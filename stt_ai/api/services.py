@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stt_ai.api.admission import Admission, Rooms
-from stt_ai.api.client_address import TrustedProxies
-from stt_ai.api.stream_services import LiveServices
+from stt_ai.api.http.client_address import TrustedProxies
+from stt_ai.api.stream.services import LiveServices
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
 

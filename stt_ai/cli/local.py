@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Any, Self
 
-from stt_ai.api.parameters import parse_parameters
-from stt_ai.api.rendering import PLAIN, transcript_body
+from stt_ai.api.transcription.parameters import parse_parameters
+from stt_ai.api.transcription.rendering import PLAIN, transcript_body
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
 from stt_ai.cli.outputs import Transcribed
 from stt_ai.engines.decoding import FileDecoder

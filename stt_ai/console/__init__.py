@@ -1,1 +1,1 @@
-"""The console: the page on which people try the service. Plain files, which `stt_ai.api.console` serves."""
+"""The console: the page on which people try the service. Plain files, which `stt_ai.api.console.routes` serves."""

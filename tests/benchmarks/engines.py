@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
-from stt_ai.api.rendering import transcript_body
+from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.engines.cores import share
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.malloc import keep_freed_memory

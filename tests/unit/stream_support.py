@@ -15,8 +15,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
-from stt_ai.api.stream_limits import StreamLimits
-from stt_ai.api.stream_services import LiveServices
+from stt_ai.api.stream.limits import StreamLimits
+from stt_ai.api.stream.services import LiveServices
 from stt_ai.engines import live_audio
 from stt_ai.errors import SttError
 from stt_ai.streaming.config import LiveConfig

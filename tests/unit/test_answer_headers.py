@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.api.answer_headers import MAX_CHARACTERS, answer_headers, warning_header
+from stt_ai.api.transcription.answer_headers import MAX_CHARACTERS, answer_headers, warning_header
 from stt_ai.sdk import TranscriptWarning as Read
 from stt_ai.sdk.warning_header import read_warnings
 from stt_ai.types import TranscriptWarning

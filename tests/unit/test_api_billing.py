@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.api.errors import status_of
-from stt_ai.api.uploads import TemporaryUpload
+from stt_ai.api.http.errors import status_of
+from stt_ai.api.http.uploads import TemporaryUpload
 from stt_ai.billing import ledger
 from stt_ai.billing.client import BillingClient
 from stt_ai.errors import DamagedMedia, LeaseExpired, ReplicaLost, StillRunning, SttError

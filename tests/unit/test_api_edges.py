@@ -14,11 +14,11 @@ from starlette.testclient import TestClient
 from uvicorn.protocols.http import auto as http_auto
 from uvicorn.protocols.websockets import auto as websockets_auto
 
-from stt_ai.api.content_encoding import PIECE, decoded
-from stt_ai.api.http_protocols import install
-from stt_ai.api.parameters import KNOWN, known_language
-from stt_ai.api.query import merged
-from stt_ai.api.spelling import SYNONYMS, intended
+from stt_ai.api.http.content_encoding import PIECE, decoded
+from stt_ai.api.http.protocols import install
+from stt_ai.api.http.query import merged
+from stt_ai.api.transcription.parameters import KNOWN, known_language
+from stt_ai.api.transcription.spelling import SYNONYMS, intended
 from stt_ai.errors import BadParameter, MalformedBody
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.languages import ALIASES, LANGUAGES, language_code

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from stt_ai import errors
-from stt_ai.api.errors import STATUS, error_response, status_of
+from stt_ai.api.http.errors import STATUS, error_response, status_of
 from stt_ai.api.schemas import ErrorBody
 from tests.unit.api_support import Failing, make_app
 

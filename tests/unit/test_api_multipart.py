@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.api.multipart import FormReader, boundary_of
+from stt_ai.api.http.multipart import FormReader, boundary_of
 from stt_ai.errors import BadParameter, BadRequest
 from tests.unit.api_support import form, unhurried
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stt_ai.api.openai_rendering import spoken_segments, usage
-from stt_ai.api.rendering import settled_times, transcript_body
+from stt_ai.api.openai.rendering import spoken_segments, usage
 from stt_ai.api.schemas import TranscriptBody
+from stt_ai.api.transcription.rendering import settled_times, transcript_body
 from stt_ai.billing.pricing import credits_for
 from stt_ai.types import SAMPLE_RATE, Segment, Transcript, Word
 from tests.unit.api_support import TALK, segment, unhurried

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from stt_ai.api.logs import configure_logging
-from stt_ai.api.proxy import middlewares
+from stt_ai.api.http.logs import configure_logging
+from stt_ai.api.http.proxy import middlewares
 from stt_ai.errors import Overloaded
 from tests.unit.api_support import HELLO, Failing, Recorder, make_app
 

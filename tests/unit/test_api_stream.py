@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from stt_ai.api.stream_closing import CODES
-from stt_ai.api.stream_config import Asked
-from stt_ai.api.stream_run import MAX_IGNORED
+from stt_ai.api.stream.closing import CODES
+from stt_ai.api.stream.config import Asked
+from stt_ai.api.stream.run import MAX_IGNORED
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
 from stt_ai.types import LoadedModel
 from tests.unit.api_support import PATIENCE, eventually

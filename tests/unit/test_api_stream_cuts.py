@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.api.stream_config import Asked
-from stt_ai.api.stream_cuts import Cut, Cuts
+from stt_ai.api.stream.config import Asked
+from stt_ai.api.stream.resume import Cut, Cuts
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Final
 from stt_ai.types import SAMPLE_RATE

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from stt_ai.api import stream_flow
-from stt_ai.api.flow import CountReads, HoldBack
-from stt_ai.api.stream_limits import MAX_MESSAGE
+from stt_ai.api.http.backpressure import CountReads, HoldBack
+from stt_ai.api.stream import backpressure as stream_backpressure
+from stt_ai.api.stream.limits import MAX_MESSAGE
 from stt_ai.streaming.events import Final
 from tests.unit.api_support import PATIENCE, eventually
 from tests.unit.stream_support import Sessions, connected, live_app, said, serving, texts
@@ -101,10 +101,10 @@ def test_a_client_that_is_far_too_fast_is_held_back_and_heard_to_the_end(tmp_pat
 
         sender = threading.Thread(target=send)
         sender.start()
-        assert eventually(lambda: middle.received > stream_flow.MAX_UNREAD)
+        assert eventually(lambda: middle.received > stream_backpressure.MAX_UNREAD)
         held = sent
         assert eventually(lambda: _still(lambda: sent), 10), "the client was never held back"
-        assert middle.received <= stream_flow.MAX_UNREAD + 2 * 480_000
+        assert middle.received <= stream_backpressure.MAX_UNREAD + 2 * 480_000
         assert held <= sent < 57_000_000
         closed_gate(sessions, middle, is_open=True)
         messages, code = client.rest()
@@ -147,7 +147,7 @@ async def test_messages_that_hold_next_to_nothing_are_held_back_too(content: dic
     await begun.wait()
     for _ in range(2 * most):  # as many turns as it would take to give everything
         await asyncio.sleep(0)
-    assert given <= stream_flow.MAX_UNREAD // stream_flow.MESSAGE_COST + 2
+    assert given <= stream_backpressure.MAX_UNREAD // stream_backpressure.MESSAGE_COST + 2
     go_on.set()
     await task
     assert read == most
@@ -199,7 +199,7 @@ def test_where_nothing_can_be_held_back_a_client_far_ahead_is_told_and_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind Serve's Python proxy, which keeps what comes in a process of its own."""
-    monkeypatch.setattr(stream_flow, "MAX_HOARDED", 3_000_000)
+    monkeypatch.setattr(stream_backpressure, "MAX_HOARDED", 3_000_000)
     sessions = Sessions()
     with served(live_app(tmp_path, sessions), server_side=False) as (port, middle):
         with connected(port) as client:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from stt_ai.api.uploads import BLOCK, TemporaryUpload, sweep_stale
+from stt_ai.api.http.uploads import BLOCK, TemporaryUpload, sweep_stale
 from stt_ai.errors import StorageFull
 from tests.unit.api_support import Recorder, eventually, form, make_app
 

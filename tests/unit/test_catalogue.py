@@ -7,7 +7,7 @@ from faster_whisper import tokenizer
 from faster_whisper import utils as faster_whisper
 from pydantic import ValidationError
 
-from stt_ai.api.parameters import known_language
+from stt_ai.api.transcription.parameters import known_language
 from stt_ai.errors import BadParameter
 from stt_ai.models.catalogue import DOCUMENTED, ModelCatalogue, ModelEntry
 from stt_ai.models.languages import ALIASES, LANGUAGES

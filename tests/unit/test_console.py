@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from stt_ai.api.console import FOLDER, MEDIA_TYPES, console_routes, load
+from stt_ai.api.console.routes import FOLDER, MEDIA_TYPES, console_routes, load
 from tests.unit.api_support import make_app
 
 
@@ -65,7 +65,7 @@ def test_whatever_the_files_name_is_there_and_from_no_other_host(client: TestCli
     "path",
     [
         "/console/", "/console/nothing.js", "/console/__init__.py", "/console/index.html", "/console/sdk/package.json",
-        "/console/../api/console.py", "/console/%2e%2e/api/console.py", "/console/..%2f..%2fpyproject.toml",
+        "/console/../api/app.py", "/console/%2e%2e/api/app.py", "/console/..%2f..%2fpyproject.toml",
         "/console//etc/passwd", "/console/sdk/..%5c..%5cbase.css", "/console/base.css%00", "/console/base.css//",
     ],
 )  # fmt: skip

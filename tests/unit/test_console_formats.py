@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stt_ai.api.rendering import transcript_body
+from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 from tests import node

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stt_ai.api.early_answer import IDLE_S, SHORT_BYTES, EarlyAnswer
+from stt_ai.api.http.lingering_close import IDLE_S, SHORT_BYTES, EarlyAnswer
 from tests.unit.streaming_support import in_virtual_time, now
 
 Message = dict[str, Any]

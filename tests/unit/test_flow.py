@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from stt_ai.api.flow import MAX_UNREAD, CountReads, HoldBack
+from stt_ai.api.http.backpressure import MAX_UNREAD, CountReads, HoldBack
 
 PIECE = 64 * 1024
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
-from stt_ai.api.stream_services import LiveServices
+from stt_ai.api.stream.services import LiveServices
 from stt_ai.billing.database import Database
 from stt_ai.deployments.metrics import counted_batches, process_meters
 from stt_ai.engines import live_audio

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from openai.types.audio import Transcription, TranscriptionDiarized, TranscriptionVerbose
 from starlette.testclient import TestClient
 
-from stt_ai.api.openai_names import NAMES
-from stt_ai.api.openai_parameters import AudioFormat, AudioWish, parse_audio
-from stt_ai.api.openai_rendering import render
+from stt_ai.api.openai.names import NAMES
+from stt_ai.api.openai.parameters import AudioFormat, AudioWish, parse_audio
+from stt_ai.api.openai.rendering import render
 from stt_ai.errors import (
     BadParameter,
     IncompleteAudio,

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stt_ai.api import event_stream
+from stt_ai.api.http import event_stream
 from stt_ai.errors import Overloaded, PaymentRequired, ReplicaLost
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import OnDuration, OnText

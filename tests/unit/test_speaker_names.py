@@ -9,7 +9,7 @@ import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.api.rendering import transcript_body
+from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.speech.attribution import attribute
 from stt_ai.speech.segments import split
 from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt

@@ -1,0 +1,102 @@
+"""Whose request it is: the caller's network address, which no header of the caller's own can change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+Address = IPv4Address | IPv6Address
+LOOPBACK = "127.0.0.1"
+UNKNOWN = "unknown"
+PEER = "stt_ai.peer"
+"""The key in a request's scope under which `stt_ai.api.http.proxy` leaves the peer that HAProxy saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """The networks whose word in `X-Forwarded-For` is believed: those of an operator's own proxies."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def of(cls, networks: Iterable[str]) -> "TrustedProxies":
+        """From addresses and CIDR networks. Raises ValueError."""
+        return cls(tuple(ip_network(network, strict=False) for network in networks))
+
+    def __contains__(self, address: Address) -> bool:
+        return any(address in network for network in self.networks)
+
+
+def caller_of(connection: HTTPConnection, trusted: TrustedProxies) -> str:
+    """The caller's address, or `UNKNOWN` where the connection has none."""
+    peer, certain = peer_of(connection.scope)
+    return client_address(peer, connection.headers.getlist("x-forwarded-for") if certain else (), trusted)
+
+
+def client_address(peer: str | None, forwarded: Sequence[str], trusted: TrustedProxies) -> str:
+    """The peer, or whom the trusted proxies before it say they speak for.
+
+    ``forwarded`` are the `X-Forwarded-For` headers in their order. A proxy appends the address that it sees, so
+    the list is read from its end, and only as long as those who appended are trusted: what a caller wrote into
+    the header stands to the left of what the first trusted proxy appended, and is never reached.
+    """
+    current = parse_address(peer or "")
+    if current is None:
+        return peer or UNKNOWN
+    for entry in reversed([entry for line in forwarded for entry in line.split(",")]):
+        if current not in trusted:
+            break
+        following = parse_address(entry)
+        if following is None:  # a proxy that hides its client: what it says is no address, so it stands for them all
+            break
+        current = following
+    return str(current)
+
+
+def parse_address(text: str) -> Address | None:
+    """An address as proxies write it: with a port, in brackets, with a zone, or IPv4 in IPv6's clothes."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def peer_of(scope: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Who is at the other end of the connection, without what uvicorn made of `X-Forwarded-For` by itself.
+
+    Unless `FORWARDED_ALLOW_IPS` is empty, uvicorn puts an address of that header in the place of a peer on this
+    machine. Where peer and header agree to the port, which no honest peer brings about, that is what happened, or
+    somebody elsewhere wrote his own address and port there. False: it cannot be told, and the header is not to be read.
+    Without a port there it can: uvicorn makes it 0, and nobody connects from that.
+    """
+    if PEER in scope:
+        return str(scope[PEER]), True
+    client = scope.get("client")
+    if not client:
+        return None, True
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    rewritten = any(tuple(client) == _host_and_port(entry) for line in lines for entry in line.split(","))
+    return (LOOPBACK, client[1] == 0) if rewritten else (str(client[0]), True)
+
+
+def _host_and_port(entry: str) -> tuple[str, int]:
+    """As uvicorn reads an entry: the port is 0 where there is none."""
+    entry = entry.strip()
+    host, port = entry, ""
+    if entry.startswith("[") and "]" in entry:
+        host, _, port = entry[1:].partition("]")
+        port = port.removeprefix(":")
+    elif entry.count(":") == 1:
+        host, _, port = entry.partition(":")
+    try:
+        return host, int(port)
+    except ValueError:
+        return (host, 0) if entry.startswith("[") else (entry, 0)

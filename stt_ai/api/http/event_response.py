@@ -1,0 +1,41 @@
+"""Answers by events, from their first to their last: who leaves ends the work, and a failure is told as one."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive
+
+from stt_ai.api.http.disconnect import run_until_disconnect
+from stt_ai.api.http.errors import failure_response
+from stt_ai.api.http.event_stream import AllSent, EventStream
+from stt_ai.errors import InternalError, SttError
+
+
+async def tell(
+    events: EventStream, receive: Receive, work: Coroutine[Any, Any, None], after: asyncio.Event | None = None
+) -> Response:
+    """Runs ``work``, which sends events. A failure is raised as long as nothing was sent; then it is the last event.
+
+    The connection is not kept alive before ``after``, so that what fails until then has its own status.
+    """
+    try:
+        async with events.kept_alive(after):
+            await run_until_disconnect(receive, work)
+        await events.end()
+    except Exception as error:
+        if not events.started:
+            raise
+        if not isinstance(error, ClientDisconnect):
+            await events.fail(failure_response(_known(error)))
+    return AllSent()
+
+
+def _known(error: Exception) -> SttError:
+    if isinstance(error, SttError):
+        return error
+    fault = InternalError("The service failed while it told its answer.")
+    fault.__cause__ = error
+    return fault

@@ -1,0 +1,102 @@
+"""From a request's body to a file on disk and the form's fields, under every limit."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+
+from stt_ai.api.admission import Arrival, Grant
+from stt_ai.api.http.multipart import MAX_FORM_BYTES, FormReader, boundary_of
+from stt_ai.api.http.query import Refusal
+from stt_ai.api.http.uploads import TemporaryUpload, refuse_without_room
+from stt_ai.api.services import ApiConfig
+from stt_ai.errors import EmptyFile, FileTooLarge, MalformedBody, UploadTimeout
+from stt_ai.meters import NO_METERS, Meters
+from stt_ai.stages import stage
+from stt_ai.types import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedForm:
+    """A form whose file lies on disk. ``sha256`` is the file's where the caller sent an idempotency key, else empty."""
+
+    upload: Upload
+    fields: Mapping[str, str]
+    sha256: str = ""
+
+
+@asynccontextmanager
+async def receive_form(
+    request: Request,
+    arrival: Arrival,
+    grant: Grant,
+    config: ApiConfig,
+    known: frozenset[str],
+    before_file: Callable[[Mapping[str, str]], object],
+    refusal: Refusal,
+    meters: Meters = NO_METERS,
+) -> AsyncIterator[ReceivedForm]:
+    """The form of ``request``; its file is deleted when the context is left.
+
+    Raises `BadRequest`s, `FileTooLarge`, `StorageFull` and `ClientDisconnect`.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise MalformedBody("Uploads are not decompressed: send the form without `Content-Encoding`.")
+    reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file, refusal)
+    if arrival.content_length is not None and arrival.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
+        raise too_large(grant)
+    refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))
+    file = TemporaryUpload.create(config.uploads_dir, hashed=grant.idempotency_key is not None)
+    try:
+        with stage(meters, "upload"):
+            async for data in timely_body(request, config.upload_idle_timeout, config.min_upload_rate):
+                pieces = reader.feed(data)
+                if reader.file_bytes > grant.max_file_bytes:
+                    raise too_large(grant)
+                for piece in pieces:
+                    await file.write(piece)
+            reader.finish()
+            if not file.size:
+                raise EmptyFile("The file is empty.")
+            await file.flush()
+        yield ReceivedForm(Upload(file.path, file.size, plain_name(reader.filename)), reader.fields, file.sha256)
+    finally:
+        await file.remove()
+
+
+async def timely_body(request: Request, idle: float, min_rate: float) -> AsyncIterator[bytes]:
+    """The body's bytes as they come. Raises `UploadTimeout` when they stop or trickle, `ClientDisconnect`."""
+    started, received, more = time.monotonic(), 0, True
+    while more:
+        try:
+            async with asyncio.timeout(idle):
+                message = await request.receive()
+        except TimeoutError as error:
+            raise UploadTimeout(f"The upload stopped: nothing came for {idle:g} seconds. Send it again.") from error
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        data, more = message.get("body", b""), message.get("more_body", False)
+        received += len(data)
+        elapsed = time.monotonic() - started
+        if more and elapsed > idle and received < min_rate * elapsed:
+            raise UploadTimeout(f"The upload is too slow: fewer than {min_rate:g} bytes a second. Send it again.")
+        if data:
+            yield data
+
+
+HOW_TO_SHORTEN = "Cut or compress the recording."
+
+
+def too_large(grant: Grant) -> FileTooLarge:
+    limit = grant.max_file_bytes
+    size = f"{limit / 1e9:g} GB" if limit >= 1_000_000_000 else f"{limit / 1e6:g} MB"
+    return FileTooLarge(f"The file is larger than the {size} that you may send. {grant.larger_files or HOW_TO_SHORTEN}")
+
+
+def plain_name(filename: str) -> str:
+    """The last component of a caller's file name, printable and of bounded length; never used as a path."""
+    base = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(char for char in base if char.isprintable())[:255]

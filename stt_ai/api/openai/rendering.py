@@ -1,0 +1,119 @@
+"""Transcripts as OpenAI's audio routes give them."""
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stt_ai.api.openai.parameters import AudioFormat, AudioWish
+from stt_ai.api.transcription.rendering import PLAIN, settled_times, warnings_of
+from stt_ai.speech.cleanup import compression_ratio
+from stt_ai.types import Segment, Task, Transcript, WindowNote
+
+Times = Iterator[tuple[float, float]]
+
+_PLAIN = {AudioFormat.TEXT: PLAIN["txt"], AudioFormat.SRT: PLAIN["srt"], AudioFormat.VTT: PLAIN["vtt"]}
+
+
+def render(transcript: Transcript, wish: AudioWish, languages: Mapping[str, str]) -> tuple[str, str]:
+    """(media type, body). ``languages`` has the English name of each code."""
+    if wish.response_format in _PLAIN:
+        media_type, spell = _PLAIN[wish.response_format]
+        return media_type, spell(transcript)
+    body = {"text": transcript.text, "usage": usage(transcript)}
+    if wish.response_format is AudioFormat.VERBOSE_JSON:
+        body = _verbose(transcript, wish, languages)
+    elif wish.response_format is AudioFormat.DIARIZED_JSON:
+        body = _diarized(transcript)
+    return "application/json", json.dumps(body | warnings_of(transcript.warnings), ensure_ascii=False, allow_nan=False)
+
+
+def usage(transcript: Transcript) -> dict[str, Any]:
+    return {"type": "duration", "seconds": round(transcript.duration, 2)}
+
+
+def spoken_segments(transcript: Transcript) -> list[dict[str, Any]]:
+    """Who says what: the segments of the diarized form, which are also the events of a stream."""
+    times = _times(transcript)
+    letters = {speaker: _letters(number) for number, speaker in enumerate(transcript.speakers)}
+    return [
+        {
+            "type": "transcript.text.segment",
+            "id": f"seg_{number}",
+            "speaker": letters.get(segment.speaker or "", "A"),
+            **_span(segment, times),
+            "text": segment.text,
+        }
+        for number, segment in enumerate(_segments(transcript))
+    ]
+
+
+def _diarized(transcript: Transcript) -> dict[str, Any]:
+    return {
+        "task": Task.TRANSCRIBE,
+        "duration": round(transcript.duration, 2),
+        "text": transcript.text,
+        "segments": spoken_segments(transcript),
+        "usage": usage(transcript),
+    }
+
+
+def _verbose(transcript: Transcript, wish: AudioWish, languages: Mapping[str, str]) -> dict[str, Any]:
+    code = "en" if wish.request.task is Task.TRANSLATE else transcript.language
+    body: dict[str, Any] = {
+        "task": wish.request.task,
+        "language": languages.get(code, code),
+        "duration": round(transcript.duration, 2),
+        "text": transcript.text,
+    }
+    if wish.segments:
+        times = _times(transcript)
+        body["segments"] = [
+            _segment(number, segment, times, transcript.windows) for number, segment in enumerate(_segments(transcript))
+        ]
+    if wish.words:
+        words = [word for segment in _segments(transcript) for word in segment.words]
+        body["words"] = [
+            {"word": word.word, "start": start, "end": end}
+            for word, (start, end) in zip(words, _times(transcript), strict=True)
+        ]
+    return body | {"usage": usage(transcript)}
+
+
+def _segment(number: int, segment: Segment, times: Times, notes: tuple[WindowNote, ...]) -> dict[str, Any]:
+    """What is known of a window only is told of each segment that begins in it, as Whisper does."""
+    at = bisect_right(notes, segment.start, key=lambda note: note.start) - 1
+    note = notes[max(at, 0)] if notes else WindowNote(0.0, 0.0, 0.0)
+    return {
+        "id": number,
+        "seek": round(note.start * 100),
+        **_span(segment, times),
+        "text": segment.raw_text,
+        "tokens": [],
+        "temperature": note.temperature,
+        "avg_logprob": round(min(0.0, math.log(max(segment.confidence, 1e-10))), 4),
+        "compression_ratio": round(compression_ratio(segment.text), 4),
+        "no_speech_prob": round(min(1.0, max(0.0, note.no_speech_probability)), 4),
+    }
+
+
+def _segments(transcript: Transcript) -> list[Segment]:
+    return [segment for segment in transcript.segments if segment.words]
+
+
+def _times(transcript: Transcript) -> Times:
+    """(start, end) of all words in order."""
+    words = (word for segment in _segments(transcript) for word in segment.words)
+    return settled_times(words, transcript.duration)
+
+
+def _span(segment: Segment, times: Times) -> dict[str, float]:
+    """Takes the times of the segment's words."""
+    spans = [next(times) for _ in segment.words]
+    return {"start": spans[0][0], "end": spans[-1][1]}
+
+
+def _letters(number: int) -> str:
+    """A to Z, then AA, AB …"""
+    return (_letters(number // 26 - 1) if number >= 26 else "") + chr(ord("A") + number % 26)

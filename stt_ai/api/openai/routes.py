@@ -1,0 +1,87 @@
+"""POST /v1/audio/transcriptions and /v1/audio/translations: what OpenAI's own clients call."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Send
+
+from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.http.event_stream import Deferred
+from stt_ai.api.openai.events import tell_transcript
+from stt_ai.api.openai.form import audio_form, audio_responses
+from stt_ai.api.openai.parameters import KNOWN, REFUSED, AudioWish, parse_audio
+from stt_ai.api.openai.rendering import render
+from stt_ai.api.services import Services
+from stt_ai.api.transcription.answering import Dialect, admitted, answer, received
+from stt_ai.types import Task, Transcript
+
+
+def openai_routes(services: Services, admission: Admission) -> APIRouter:
+    router = APIRouter()
+    catalogue, default = services.catalogue, services.config.default_model
+    transcribe = partial(_serve, services, admission, _dialect(services, Task.TRANSCRIBE))
+    translate = partial(_serve, services, admission, _dialect(services, Task.TRANSLATE))
+
+    @router.post(
+        "/v1/audio/transcriptions",
+        summary="Transcribe a file (OpenAI)",
+        response_class=Response,
+        responses=audio_responses(Task.TRANSCRIBE),
+        openapi_extra=audio_form(catalogue, default, Task.TRANSCRIBE),
+    )
+    async def transcriptions(request: Request) -> Response:
+        """As OpenAI's own route: its clients work with `base_url` set to this service's `/v1`.
+
+        With `stream`, server-sent events tell the text while the file is heard: `transcript.text.delta` each piece,
+        `transcript.text.done` the whole; with diarized_json `transcript.text.segment` who says what. A failure
+        after the first event is an `error` event, and costs nothing; who leaves before the end is charged for the
+        audio whose text was told. Failures have OpenAI's form.
+        """
+        return Deferred(lambda send: transcribe(request, send))
+
+    @router.post(
+        "/v1/audio/translations",
+        summary="Translate a file into English (OpenAI)",
+        response_class=Response,
+        responses=audio_responses(Task.TRANSLATE),
+        openapi_extra=audio_form(catalogue, default, Task.TRANSLATE),
+    )
+    async def translations(request: Request) -> Response:
+        """As OpenAI's own route: what is said, in English, by a model that was trained for it.
+
+        `language` may say which one is spoken. With `stream`, events tell it as they tell a transcript.
+        """
+        return Deferred(lambda send: translate(request, send))
+
+    return router
+
+
+def _dialect(services: Services, task: Task) -> Dialect[AudioWish]:
+    languages = dict(services.catalogue.languages())
+
+    def parse(fields: Mapping[str, str]) -> AudioWish:
+        return parse_audio(fields, services.catalogue, services.config.default_model, task)
+
+    def spell(transcript: Transcript, wish: AudioWish, request_id: str) -> tuple[str, str]:
+        return render(transcript, wish, languages)
+
+    refused = REFUSED if task is Task.TRANSCRIBE else {}
+    return Dialect(KNOWN[task], parse, spell, refused.get)
+
+
+async def _serve(
+    services: Services, admission: Admission, dialect: Dialect[AudioWish], request: Request, send: Send
+) -> None:
+    arrival = Arrival.of(request, services.config.trusted_proxies)
+
+    async def serve(grant: Grant) -> Response:
+        async with received(services, request, arrival, grant, dialect) as asked:
+            if asked.wish.stream and not asked.stored:
+                return await tell_transcript(services, request, grant, asked, send)
+            return await answer(services, request, grant, asked, dialect)
+
+    response = await admitted(admission, arrival, serve)
+    await response(request.scope, request.receive, send)

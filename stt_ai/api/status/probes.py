@@ -1,0 +1,79 @@
+"""GET /livez, /readyz and /metrics: for whatever watches over the service."""
+
+import secrets
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from stt_ai.api.billed import bearer_of
+from stt_ai.api.openapi import failures
+from stt_ai.api.schemas import ErrorBody, ProbeBody
+from stt_ai.api.services import Services
+from stt_ai.api.status.catalogue import probe
+from stt_ai.errors import Unauthorized, Unavailable
+from stt_ai.ports import Exposition
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_FIGURES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The figures of all machines, in Prometheus' text format.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
+
+def probe_routes(services: Services) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/livez", summary="Is the process alive?", responses=failures(500))
+    async def livez() -> ProbeBody:
+        """Answers whenever the process does, however its parts are: what does not answer is to be started anew."""
+        return ProbeBody(status="ok")
+
+    @router.get("/readyz", summary="Would a request be served?", responses=failures(500, 503))
+    async def readyz() -> ProbeBody:
+        """503 names the parts that are missing for a transcription by the default model. `GET /health` has all."""
+        found = await probe(services)
+        missing = [part.name for part in found.parts if part.needed and not (part.ok and part.ready)]
+        if missing:
+            raise Unavailable(f"Not ready: {', '.join(missing)}.", 5)
+        return ProbeBody(status="ok")
+
+    if services.exposition is not None:
+        router.include_router(_metrics_route(services.exposition, services.config.metrics_token))
+    return router
+
+
+def _failures_in_json(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`failures` of a route whose own answers are no JSON: FastAPI would say the same of all."""
+    schema = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    responses = failures(*statuses)
+    for response in responses.values():
+        del response["model"]
+        response["content"] = {"application/json": {"schema": schema}}
+    return responses
+
+
+def _metrics_route(exposition: Exposition, token: str) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(
+        "/metrics",
+        summary="Figures for operators",
+        response_class=PlainTextResponse,
+        responses=_FIGURES | _failures_in_json(401, 500, 503),
+    )
+    async def metrics(request: Request) -> PlainTextResponse:
+        """For Prometheus, with the operators' token as `Authorization: Bearer …`; they set it as STT_AI_METRICS_TOKEN.
+
+        Without one nobody gets them: from here a proxy's callers look like neighbours.
+        """
+        offered = bearer_of(request.headers) or ""
+        if not token or not secrets.compare_digest(offered.encode(), token.encode()):
+            raise Unauthorized("The figures are for operators: send the token that STT_AI_METRICS_TOKEN has.")
+        return PlainTextResponse(await exposition.text(), media_type=MEDIA_TYPE)
+
+    return router

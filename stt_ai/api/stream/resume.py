@@ -1,0 +1,98 @@
+"""Streams that were cut off, remembered for a while, so that they can go on with nothing lost or told twice.
+
+In the memory of this process: a stream that goes on in another one, or after this one has died, starts afresh at the
+offset that its caller names. With the end of the last text as its offset it loses nothing then either; only what had
+been heard after that text is heard, and charged, again.
+
+Only streams of which something was heard are worth a place: who opens many and says nothing would take those of others.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stt_ai.api.stream.config import Asked
+from stt_ai.streaming.events import Final
+from stt_ai.types import SAMPLE_RATE
+
+KEPT_FINALS = 20
+_ROUNDED_S = 0.011
+"""Callers know times to the hundredth of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """``position``: samples of the stream before it have their text told, or have none. ``finals``: the last ones."""
+
+    position: int
+    next_segment_id: int
+    language: str | None
+    finals: tuple[Final, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a stream begins: at sample ``position``, after ``skipped`` samples that were heard before.
+
+    ``repeated``: texts that the caller may have missed.
+    """
+
+    position: int = 0
+    skipped: int = 0
+    segment_id: int = 0
+    language: str | None = None
+    repeated: tuple[Final, ...] = ()
+    resumed: bool = False
+
+
+class Cuts:
+    """Forgets each after ``kept_s`` seconds, and the oldest when there are more than ``most``."""
+
+    def __init__(self, kept_s: float, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kept_s = kept_s
+        self._most = most
+        self._clock = clock
+        self._cuts: OrderedDict[str, tuple[float, Cut]] = OrderedDict()
+
+    def __len__(self) -> int:
+        self._forget()
+        return len(self._cuts)
+
+    def keep(self, session_id: str, cut: Cut) -> None:
+        self._cuts[session_id] = (self._clock() + self._kept_s, cut)
+        self._cuts.move_to_end(session_id)
+        self._forget()
+
+    def beginning(self, asked: Asked) -> Beginning:
+        """Where the stream that is asked for begins; what was remembered of it is taken."""
+        self._forget()
+        offset = round(asked.offset * SAMPLE_RATE)
+        _, cut = self._cuts.pop(asked.session_id or "", (0.0, None))
+        last = -1 if asked.last_segment_id is None else asked.last_segment_id
+        if cut is None:
+            return Beginning(offset, segment_id=last + 1)
+        position = max(offset, cut.position)
+        return Beginning(
+            position=position,
+            skipped=position - offset,
+            segment_id=max(cut.next_segment_id, last + 1),
+            language=cut.language,
+            repeated=tuple(_missed(cut, asked)),
+            resumed=True,
+        )
+
+    def _forget(self) -> None:
+        now = self._clock()
+        while self._cuts and (len(self._cuts) > self._most or next(iter(self._cuts.values()))[0] <= now):
+            self._cuts.popitem(last=False)
+
+
+def _missed(cut: Cut, asked: Asked) -> Iterator[Final]:
+    for final in cut.finals:
+        if asked.last_segment_id is not None:
+            missed = final.segment_id > asked.last_segment_id
+        else:
+            missed = final.end > asked.offset + _ROUNDED_S
+        if missed:
+            yield final

@@ -1,0 +1,200 @@
+"""WS /v1/stream: who may open one, what is asked of it, and how it ends."""
+
+import asyncio
+import logging
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+
+from fastapi import APIRouter
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketState
+
+from stt_ai.accounts import WorkKind
+from stt_ai.api.admission import Admission, Arrival
+from stt_ai.api.http.client_address import TrustedProxies
+from stt_ai.api.http.context import current_record
+from stt_ai.api.http.errors import INTERNAL, envelope, error_response, failure_response
+from stt_ai.api.stream.config import Asked, action_of, parse_config, parse_json
+from stt_ai.api.stream.docs import UPGRADE
+from stt_ai.api.stream.messages import final_message, last_message, ready_message
+from stt_ai.api.stream.meter import Minutes
+from stt_ai.api.stream.resume import Beginning, Cuts
+from stt_ai.api.stream.run import LiveStream
+from stt_ai.api.stream.services import LiveServices
+from stt_ai.api.stream.socket import ClientLeft, StreamSocket
+from stt_ai.billing.keys import is_token
+from stt_ai.errors import ConfigTimeout, MalformedBody, NotFound, SttError, Unauthorized
+from stt_ai.meters import NO_METERS, OPEN_STREAMS, Meters
+from stt_ai.ports import Catalogue
+from stt_ai.types import SAMPLE_RATE
+
+logger = logging.getLogger(__name__)
+
+BOOKS_S = 10.0
+"""So long the last message waits for the charge. Then it goes out without: what was heard is reserved."""
+
+
+def stream_routes(
+    live: LiveServices,
+    catalogue: Catalogue,
+    default_model: str,
+    admission: Admission,
+    trusted: TrustedProxies,
+    meters: Meters = NO_METERS,
+) -> APIRouter:
+    router = APIRouter()
+    streams = Streams(live, catalogue, default_model, meters)
+
+    @router.websocket("/v1/stream")
+    async def stream(websocket: WebSocket) -> None:
+        try:
+            async with admission.admit(arrival_of(websocket, trusted)) as grant:
+                minutes = Minutes(grant)
+                await minutes.begin()
+                await websocket.accept(headers=[(k.encode(), v.encode()) for k, v in grant.headers.items()])
+                await streams.serve(websocket, minutes)
+        except SttError as error:
+            await refuse(websocket, failure_response(error))
+        except Exception:
+            logger.exception("a stream could not be opened")
+            await refuse(websocket, error_response(INTERNAL))
+
+    @router.websocket("/{path:path}")
+    async def nowhere(websocket: WebSocket) -> None:
+        """Without it the framework would answer with an empty 403."""
+        error = NotFound("There is no WebSocket at this address. Live transcription is at /v1/stream.")
+        await refuse(websocket, failure_response(error))
+
+    @router.get("/v1/stream", summary="Live transcription", **UPGRADE)
+    async def no_upgrade() -> Response:
+        message = "This address is a WebSocket: connect to it with ws:// or wss://."
+        return envelope(426, "upgrade_required", message, {"Upgrade": "websocket", "Connection": "Upgrade"})
+
+    return router
+
+
+async def refuse(websocket: WebSocket, answer: Response) -> None:
+    """An HTTP answer instead of a connection, where none was accepted yet."""
+    if websocket.application_state is WebSocketState.CONNECTING:
+        with suppress(RuntimeError, OSError):
+            await websocket.send_denial_response(answer)
+
+
+def arrival_of(websocket: HTTPConnection, trusted: TrustedProxies) -> Arrival:
+    """With a token from the address as its credential where there is one: pages cannot set headers.
+
+    Raises `Unauthorized` for a key in its place: addresses are logged on their way, and a token is spent by then.
+    """
+    arrival = Arrival.of(websocket, trusted, WorkKind.STREAM)
+    credential, token = websocket.headers.get("authorization"), websocket.query_params.get("token")
+    if credential is None and token is not None:
+        if not is_token(token):
+            raise Unauthorized(
+                "`?token=` takes a token of POST /v1/stream/token. Send an API key as `Authorization: Bearer <key>`, "
+                "and revoke one that stood in an address."
+            )
+        credential = f"Bearer {token}"
+    return replace(arrival, headers={} if credential is None else {"authorization": credential})
+
+
+class Streams:
+    """Serves accepted connections."""
+
+    def __init__(self, live: LiveServices, catalogue: Catalogue, default_model: str, meters: Meters) -> None:
+        self._live = live
+        self._limits = live.limits
+        self._catalogue = catalogue
+        self._default_model = default_model
+        self._cuts = Cuts(live.limits.resume_s, live.limits.kept_cuts)
+        self._meters = meters
+        self._open = 0
+        meters.set(OPEN_STREAMS, 0)
+
+    async def serve(self, websocket: WebSocket, minutes: Minutes) -> None:
+        """From the first message to the close."""
+        self._count(1)
+        try:
+            await self._serve(websocket, minutes)
+        finally:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self._open += more
+        self._meters.set(OPEN_STREAMS, self._open)
+
+    async def _serve(self, websocket: WebSocket, minutes: Minutes) -> None:
+        socket = StreamSocket(websocket, self._limits)
+        try:
+            async with asyncio.timeout(self._limits.config_timeout_s):
+                asked = await self._asked(socket)
+        except TimeoutError:
+            await socket.refuse(ConfigTimeout("The first message, the JSON config, did not come in time."))
+        except SttError as error:
+            await socket.refuse(error)
+        except ClientLeft:
+            pass
+        else:
+            await self._go_on(socket, minutes, asked)
+
+    async def _asked(self, socket: StreamSocket) -> Asked | None:
+        """What the first message asks for; None when it only says stop."""
+        while True:
+            message = await socket.receive()
+            if isinstance(message, bytes):
+                raise MalformedBody("The first message must be the JSON config; audio comes after `ready`.")
+            given = parse_json(message)
+            action = action_of(given)
+            if action == "stop":
+                return None
+            if action is None:
+                return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
+
+    def _language(self, asked: Asked, beginning: Beginning) -> str | None:
+        """A stream may go on with a model that does not know the language of before."""
+        known = dict(self._catalogue.languages(asked.config.model))
+        return asked.config.language or (beginning.language if beginning.language in known else None)
+
+    async def _go_on(self, socket: StreamSocket, minutes: Minutes, asked: Asked | None) -> None:
+        if asked is None:
+            await socket.finish(last_message(0))
+            return
+        beginning = self._cuts.beginning(asked)
+        # Who knows it gets the texts: so it is ours, and not one that a caller thought of.
+        known = asked.session_id if beginning.resumed else None
+        session_id = known or secrets.token_urlsafe(16)
+        config = replace(asked.config, language=self._language(asked, beginning))
+        session = self._live.open(config, beginning.position, beginning.segment_id)
+        stream = LiveStream(socket, session, minutes, self._live.decode, asked, self._limits, beginning)
+        failure: SttError | None = None
+        left = stopped = False
+        try:
+            model = await session.start()
+            current_record().model = model.label
+            at = beginning.position / SAMPLE_RATE
+            await socket.send(ready_message(replace(asked, config=config), model, session_id, beginning.resumed, at))
+            for final in beginning.repeated:
+                await socket.send(final_message(final))
+            await stream.run()
+            failure = stream.ending
+            stopped = failure is None
+        except ClientLeft:
+            left = True
+        except SttError as error:
+            failure = error
+        except Exception:
+            logger.exception("a stream failed")
+            failure = INTERNAL
+        finally:
+            # Also when this is cancelled, as the server does when the client has left.
+            charging = minutes.end(stream.received)
+            if not stopped and (stream.received or beginning.resumed):
+                self._cuts.keep(session_id, stream.cut())
+            await session.aclose()
+        await asyncio.wait([charging], timeout=BOOKS_S)
+        if stopped:
+            await socket.finish(last_message(session.received_samples / SAMPLE_RATE))
+        elif failure is not None and not left:
+            at = stream.cut().position / SAMPLE_RATE
+            await socket.refuse(failure, session_id=session_id, offset=round(at, 2))

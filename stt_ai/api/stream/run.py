@@ -1,0 +1,162 @@
+"""One live stream from its first audio to its end: hears and tells at the same time."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+
+from stt_ai.api.http.context import current_record
+from stt_ai.api.stream.config import Asked, action_of, parse_json
+from stt_ai.api.stream.limits import StreamLimits
+from stt_ai.api.stream.messages import event_message, ignored_message
+from stt_ai.api.stream.meter import Minutes
+from stt_ai.api.stream.resume import KEPT_FINALS, Beginning, Cut
+from stt_ai.api.stream.socket import StreamSocket
+from stt_ai.errors import BadParameter, BadRequest, IdleTimeout, SessionTooLong, SttError
+from stt_ai.streaming.events import Final
+from stt_ai.streaming.session import LiveSession
+from stt_ai.types import SAMPLE_RATE, Samples
+
+DecodeAudio = Callable[[str, int, AsyncIterator[bytes]], AsyncGenerator[Samples, None]]
+"""(encoding, sample rate, the caller's bytes) -> 16 kHz samples; as `stt_ai.engines.live_audio.decode`."""
+
+
+MAX_IGNORED = 10
+"""Text messages that ask for nothing; who sends more of them does not read the warnings."""
+_NO_ACTION = "`action` must be one of stop, finalize, keepalive; audio is sent in binary messages."
+_SECOND_CONFIG = "The config is taken once: to change it, connect again. What follows it has an `action`."
+
+
+class LiveStream:
+    """``received``: samples that are paid for, without those that had been heard before the stream was cut off."""
+
+    def __init__(
+        self,
+        socket: StreamSocket,
+        session: LiveSession,
+        minutes: Minutes,
+        decode: DecodeAudio,
+        asked: Asked,
+        limits: StreamLimits,
+        beginning: Beginning,
+    ) -> None:
+        self._socket = socket
+        self._session = session
+        self._minutes = minutes
+        self._decode = decode
+        self._asked = asked
+        self._limits = limits
+        self._beginning = beginning
+        self._skipped = beginning.skipped
+        # With those that are told again: the client may be cut off from them once more.
+        self._finals = deque(beginning.repeated, maxlen=KEPT_FINALS)
+        self._ignored = 0
+        self.received = 0
+        self.ending: SttError | None = None
+
+    async def run(self) -> None:
+        """Until the client stops it, or `ending` says why it did; all that was heard is told then.
+
+        Raises `ClientLeft`, and what the session failed with.
+        """
+        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._tell())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            # Also those that failed together with the first are looked at.
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def cut(self) -> Cut:
+        """What must be known of it to go on later."""
+        last = self._finals[-1] if self._finals else None
+        settled = last.language if last else self._beginning.language
+        language = self._asked.config.language or settled
+        following = max(self._beginning.segment_id, last.segment_id + 1 if last else 0)
+        return Cut(self._session.last_final_end, following, language, tuple(self._finals))
+
+    async def _hear(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.max_session_s):
+                await self._listen()
+        except TimeoutError:
+            self.ending = self._too_long()
+        except SttError as error:
+            self.ending = error
+        await self._session.stop()
+
+    async def _listen(self) -> None:
+        asked = self._asked
+        async with (
+            aclosing(self._pieces()) as pieces,
+            aclosing(self._decode(asked.encoding, asked.sample_rate, pieces)) as audio,
+        ):
+            async for samples in audio:
+                await self._take(samples)
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        """The caller's audio; ends when the caller stops."""
+        while True:
+            message = await self._next()
+            if isinstance(message, bytes):
+                yield message
+                continue
+            match await self._action(message):
+                case "stop":
+                    return
+                case "finalize":
+                    await self._session.finalize()
+                    await asyncio.sleep(0)  # many in a row would not let their answers out
+
+    async def _action(self, message: str) -> str | None:
+        """What a text message asks for; what asks for nothing is answered with a warning, up to `MAX_IGNORED` times."""
+        try:
+            given = parse_json(message)
+            if action := action_of(given):
+                return action
+            raise BadParameter(_NO_ACTION if "action" in given or "type" in given else _SECOND_CONFIG, "action")
+        except BadRequest as error:
+            self._ignored += 1
+            if self._ignored > MAX_IGNORED:
+                raise
+            await self._socket.send(ignored_message(f"{error.message} The message was ignored."))
+        return None
+
+    async def _next(self) -> str | bytes:
+        idle = self._limits.idle_timeout_s
+        try:
+            async with asyncio.timeout(idle):
+                return await self._socket.receive()
+        except TimeoutError:
+            message = f"Nothing came for {idle:g} seconds. Send audio, or keepalive while there is none."
+            raise IdleTimeout(message) from None
+
+    async def _take(self, samples: Samples) -> None:
+        dropped = min(self._skipped, len(samples))
+        self._skipped -= dropped
+        samples = samples[dropped:]
+        longest = int(self._limits.max_session_s * SAMPLE_RATE)
+        while len(samples):
+            if self.received >= longest:
+                raise self._too_long()
+            paid = await self._minutes.room(self.received)
+            piece = samples[: min(paid, longest - self.received, SAMPLE_RATE)]
+            samples = samples[len(piece) :]
+            self.received += len(piece)
+            current_record().audio_seconds = round(self.received / SAMPLE_RATE, 2)
+            await self._session.feed(piece)
+
+    async def _tell(self) -> None:
+        async for event in self._session.events():
+            if isinstance(event, Final) and event.text:
+                self._finals.append(event)
+            await self._socket.send(event_message(event))
+
+    def _too_long(self) -> SessionTooLong:
+        return SessionTooLong(
+            f"A stream lasts {self._limits.max_session_s:g} seconds at most. Connect again to go on, with its "
+            "`session_id` and `offset`."
+        )

@@ -1,0 +1,129 @@
+"""POST /v1/summarize."""
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Send
+
+from stt_ai.accounts import StoredResponse, WorkKind
+from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.http.context import current_record
+from stt_ai.api.http.disconnect import run_until_disconnect
+from stt_ai.api.http.event_response import tell
+from stt_ai.api.http.event_stream import HEADERS, Deferred, EventStream, spelt
+from stt_ai.api.openapi import summary_request, summary_responses
+from stt_ai.api.services import ApiConfig, Services
+from stt_ai.api.summary.body import Wanted, read_wanted
+from stt_ai.api.transcription.answer_headers import answer_headers
+from stt_ai.api.transcription.answering import admitted, replayed
+from stt_ai.api.transcription.rendering import warnings_of
+from stt_ai.ports import Summarizer
+from stt_ai.types import Summary, SummaryProgress
+
+
+def summary_routes(services: Services, summarizer: Summarizer, admission: Admission) -> APIRouter:
+    router = APIRouter()
+    config = services.config
+
+    @router.post(
+        "/v1/summarize",
+        summary="Summarize a transcript",
+        response_class=Response,
+        responses=summary_responses(),
+        openapi_extra=summary_request(config.max_summary_characters),
+    )
+    async def summarize(request: Request) -> Response:
+        """Send a transcript's text; the answer is a summary of it, in its language.
+
+        Brief: two or three sentences. Detailed: paragraphs. Action items and bullet points: lines that begin with
+        `- `. Whatever the text asks for is summarized and not done. With `stream`, server-sent events tell the
+        summary while it is written: `progress` events say how many parts of a long text are done, `delta` events hold
+        its pieces, and a `summary` event the whole answer. A text that would take too long is refused at once. A
+        stream that is left after its first piece counts; one that ends with an `error` event does not. The body may be
+        compressed, with `Content-Encoding: gzip` or `deflate`.
+        """
+        return Deferred(lambda send: _serve(summarizer, admission, config, request, send))
+
+    return router
+
+
+async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig, request: Request, send: Send) -> None:
+    arrival = Arrival.of(request, config.trusted_proxies, WorkKind.SUMMARY)
+
+    async def serve(grant: Grant) -> Response:
+        wanted = await read_wanted(request, arrival, config)
+        if stored := await grant.claim(_fingerprint(wanted)):
+            return replayed(stored)
+        if wanted.stream:
+            return await _tell(summarizer, wanted, grant, request, send)
+        return await _answer(summarizer, wanted, grant, request)
+
+    response = await admitted(admission, arrival, serve)
+    await response(request.scope, request.receive, send)
+
+
+async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request) -> Response:
+    await grant.reserve(0)
+    summary = await run_until_disconnect(request.receive, summarizer.summarize(wanted.text, wanted.style))
+    headers = (("content-type", "application/json"), *answer_headers(summary.model, summary.demo, summary.warnings))
+    answer = StoredResponse(200, headers, json.dumps(_body(summary), ensure_ascii=False).encode())
+    await grant.settle(0, answer)
+    return Response(answer.body, answer.status, dict(answer.headers))
+
+
+async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request, send: Send) -> Response:
+    await grant.reserve(0)
+    events = EventStream(request.scope, send, grant.headers)
+    told = summarizer.stream(wanted.text, wanted.style)
+
+    async def work() -> None:
+        owed = False
+        try:
+            async for piece in told:
+                if isinstance(piece, str):
+                    await events.send("delta", {"text": piece})
+                    owed = True
+                elif isinstance(piece, SummaryProgress):
+                    await events.send("progress", {"done": piece.done, "total": piece.total})
+                else:
+                    owed, body = False, _body(piece)
+                    await grant.settle(0, _stored(body))
+                    await events.send("summary", body)
+        except asyncio.CancelledError:
+            if owed:  # who leaves has what he was told
+                await grant.settle(0)
+            raise
+
+    try:
+        return await tell(events, request.receive, work())
+    finally:
+        await asyncio.shield(_closed(told))
+
+
+async def _closed(told: Any) -> None:
+    close = getattr(told, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _fingerprint(wanted: Wanted) -> str:
+    """Stands for all of a request that its answer depends on."""
+    parts = [wanted.text, wanted.style, *(["stream"] if wanted.stream else [])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _stored(body: dict[str, Any]) -> StoredResponse:
+    """What the same request for events gets under the same idempotency key: the text in one piece."""
+    told = spelt("delta", {"text": body["summary"]}) + spelt("summary", body)
+    return StoredResponse(200, tuple(HEADERS.items()), told.encode())
+
+
+def _body(summary: Summary) -> dict[str, Any]:
+    current_record().model = summary.model
+    written = {"summary": summary.text, "style": summary.style, "model": summary.model}
+    return written | warnings_of(summary.warnings)
