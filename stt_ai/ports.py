@@ -42,7 +42,7 @@ OnDuration = Callable[[float], Awaitable[None]]
 
 OnText = Callable[[str, float], Awaitable[None]]
 """Told the text of a file while it is heard: pieces in order, which joined are the transcript's text, and the seconds
-of the file up to which each goes."""
+of the file up to which each goes. The last piece may be empty: all of the file is transcribed."""
 
 
 class Decoder(Protocol):

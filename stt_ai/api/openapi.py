@@ -95,6 +95,20 @@ _EVENT = {
     "required": ["event", "data"],
 }
 
+_TRANSCRIPT_EVENT = {
+    "description": (
+        "`progress` with `done` and `total` seconds of audio, `delta` with the next piece of the text, "
+        "`transcript` with the whole answer (of the other formats: `content`, `model` and `warnings`), or `error` with "
+        "a failure's."
+    ),
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "delta", "transcript", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+
 
 def failures(*statuses: int, shape: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for these error statuses."""
@@ -116,7 +130,12 @@ def transcript_responses() -> dict[int | str, dict[str, Any]]:
         "model": TranscriptBody,
         "description": "The transcript, in the format asked for.",
         "headers": _REQUEST_ID | _LABELS | _ALLOWANCE | _REPLAYED,
-        "content": {"text/plain": text, "application/x-subrip": text, "text/vtt": text},
+        "content": {
+            "text/plain": text,
+            "application/x-subrip": text,
+            "text/vtt": text,
+            "text/event-stream": {"schema": _TRANSCRIPT_EVENT},
+        },
     }
     return {200: success, **failures(400, 401, 402, 409, 413, 429, 500, 503)}
 
@@ -194,6 +213,11 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
         },
         "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
         "strict": STRICT,
+        "stream": {
+            "type": "boolean",
+            "default": False,
+            "description": "Answer with server-sent events that show the progress and the text as it is transcribed.",
+        },
     }
     schema = {"type": "object", "required": ["file"], "properties": properties}
     return {

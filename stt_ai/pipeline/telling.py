@@ -37,6 +37,14 @@ class Told:
                 last = windows[self._text.windows - 1].pieces[-1]
                 await _to_its_end(self._on_text(piece, last.end / SAMPLE_RATE))
 
+    async def tell_all_heard(self, seconds: float) -> None:
+        """All ``seconds`` are transcribed: what is left is to name the speakers."""
+        if self._on_text is None:
+            return
+        await self._allowed.wait()
+        async with self._telling:
+            await _to_its_end(self._on_text("", seconds))
+
 
 async def _to_its_end(telling: Awaitable[None]) -> None:
     """Is cancelled only afterwards: a piece that counts as told is not told again when the samples are lost."""

@@ -85,7 +85,7 @@ class Pipeline:
                 async with together() as group:
                     group.create_task(told.tell_length(audio.duration))
                     group.create_task(self._diarize(speakers, audio))
-                    spoken = group.create_task(self._hear(hearing, request.language))
+                    spoken = group.create_task(self._hear(hearing, request.language, told, audio.duration))
                 code, probability = spoken.result()
                 break
             except AudioLost:
@@ -112,9 +112,11 @@ class Pipeline:
             windows=hearing.notes(),
         )
 
-    async def _hear(self, hearing: Hearing, language: str | None) -> tuple[str, float]:
+    async def _hear(self, hearing: Hearing, language: str | None, told: Told, seconds: float) -> tuple[str, float]:
         with stage(self._meters, "transcribe"):
-            return await hearing.hear_all(language)
+            found = await hearing.hear_all(language)
+        await told.tell_all_heard(seconds)
+        return found
 
     async def _diarize(self, speakers: Speakers, audio: DecodedAudio) -> None:
         if speakers.asked_for(audio):

@@ -1,7 +1,7 @@
 """The client for asyncio. `stt_ai.sdk.client` is the same for programs that wait."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -19,7 +19,7 @@ from stt_ai.sdk.live import LiveOptions
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import AsyncAudio
-from stt_ai.sdk.told import SummaryReader
+from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
 from stt_ai.sdk.uploads import File, Progress, Upload
 
 T = TypeVar("T")
@@ -49,6 +49,8 @@ class AsyncClient:
         *,
         response_format: Literal["json"] = "json",
         progress: Progress | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> Transcription: ...
@@ -59,6 +61,8 @@ class AsyncClient:
         *,
         response_format: Literal["txt", "srt", "vtt"],
         progress: Progress | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> TranscriptText: ...
@@ -68,12 +72,16 @@ class AsyncClient:
         *,
         response_format: Format = "json",
         progress: Progress | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> Transcription | TranscriptText:
         """As `Client.transcribe`. The file is read in the event loop's thread."""
         with Upload(file, progress) as upload:
-            return await self._do(calls.transcribe(upload, response_format, asked, idempotency_key))
+            return await self._do(
+                calls.transcribe(upload, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
+            )
 
     @overload
     def summarize(self, text: str, style: Style = "brief", *, stream: Literal[False] = False) -> Awaitable[Summary]: ...
@@ -140,13 +148,24 @@ class AsyncClient:
         attempts = self._attempts(call)
         while True:
             try:
-                response = await self._http.request(**call.request())
+                async with self._http.stream(**call.request()) as response:
+                    if tells_events(response):
+                        return call.whole(await self._watch(response, call.watcher), response)
+                    await response.aread()
                 if response.is_success:
                     return call.result(response)
                 failure = from_answer(response.status_code, response.headers, response.content)
             except httpx.TransportError as error:
                 failure = connection_failed(error, self.base_url)
+                if call.watcher.told:
+                    raise failure from error
             await asyncio.sleep(attempts.wait(failure))
+
+    async def _watch(self, response: httpx.Response, watcher: Watcher) -> Mapping[str, Any]:
+        reader = TranscriptReader(watcher)
+        async for line in response.aiter_lines():
+            reader.line(line)
+        return reader.end()
 
     async def _tell(self, call: Call[Summary]) -> AsyncIterator[str | Summary]:
         attempts, request = self._attempts(call), calls.told(call)

@@ -1,5 +1,6 @@
 """Each call of the API: what is sent and what its answer is read as. Both clients send these."""
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ import httpx
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
 from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
 from stt_ai.sdk.reading import read
-from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
+from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText, TranscriptWarning
+from stt_ai.sdk.told import Watcher
 from stt_ai.sdk.uploads import Upload
 from stt_ai.sdk.warning_header import read_warnings
 
@@ -49,6 +51,7 @@ class Call(Generic[T]):
     form: Mapping[str, str] | None = None
     file: Upload | None = None
     idempotency_key: str | None = None
+    watcher: Watcher = field(default_factory=Watcher)
 
     def request(self) -> dict[str, Any]:
         """The arguments of httpx for one attempt."""
@@ -79,6 +82,18 @@ class Call(Generic[T]):
         never_sent = isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
         return not isinstance(failure, ConnectionFailed) or never_sent
 
+    def whole(self, told: Mapping[str, Any], response: httpx.Response) -> T:
+        """The value of an answer that came as events, whose last said ``told``."""
+        body = told.get("content")
+        content = body if isinstance(body, str) else json.dumps(told)
+        warnings = tuple(read(TranscriptWarning, one) for one in told.get("warnings", ()))
+        result = self.result(
+            httpx.Response(200, headers=_plain(response.headers), text=content, request=response.request)
+        )
+        if isinstance(result, TranscriptText):
+            result.warnings, result.model = warnings, str(told.get("model", ""))
+        return result
+
     def result(self, response: httpx.Response) -> T:
         """Raises `ServerError` when the answer is not the service's."""
         try:
@@ -89,7 +104,7 @@ class Call(Generic[T]):
 
 
 def transcribe(
-    file: Upload, response_format: Format, asked: Mapping[str, Any], key: str | None
+    file: Upload, response_format: Format, asked: Mapping[str, Any], key: str | None, watcher: Watcher
 ) -> "Call[Transcription | TranscriptText]":
     """Raises `TypeError` for what is no parameter: the service would not look at it."""
     check_names(asked, Asked)
@@ -98,7 +113,11 @@ def transcribe(
         _transcription if response_format == "json" else _text
     )
     form["response_format"] = response_format
-    return Call("POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key())
+    if watcher:
+        form["stream"] = "true"
+    return Call(
+        "POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key(), watcher=watcher
+    )
 
 
 def summarize(text: str, style: Style) -> Call[Summary]:
@@ -169,8 +188,16 @@ def _many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ..
 
 def _transcription(response: httpx.Response) -> Transcription:
     told = response.json()
-    demo = response.headers.get("x-stt-demo-model") == "true"
+    # An answer that came as events has no such header: it was not known when they began.
+    demo = response.headers.get("x-stt-demo-model") == "true" or any(
+        str(warning.get("code")).startswith("demo_") for warning in told.get("warnings", ())
+    )
     return read(Transcription, {**told, "raw": told, "demo": demo})
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    """Without those about how the body was sent."""
+    return {name: value for name, value in headers.items() if not name.startswith(("content-", "transfer-"))}
 
 
 def _text(response: httpx.Response) -> TranscriptText:

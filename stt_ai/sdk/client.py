@@ -1,7 +1,7 @@
 """The client for programs that wait for their answers. `stt_ai.sdk.async_client` is the same for asyncio."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -18,7 +18,7 @@ from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, 
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import Audio
 from stt_ai.sdk.stream import Stream
-from stt_ai.sdk.told import SummaryReader
+from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
 from stt_ai.sdk.uploads import File, Progress, Upload
 
 T = TypeVar("T")
@@ -54,6 +54,8 @@ class Client:
         *,
         response_format: Literal["json"] = "json",
         progress: Progress | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> Transcription: ...
@@ -64,6 +66,8 @@ class Client:
         *,
         response_format: Literal["txt", "srt", "vtt"],
         progress: Progress | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> TranscriptText: ...
@@ -73,17 +77,21 @@ class Client:
         *,
         response_format: Format = "json",
         progress: Progress | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> Transcription | TranscriptText:
         """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
 
         ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.
-        ``progress`` is told (bytes sent, bytes in all). ``idempotency_key``: of your own, to ask for the same answer
+        ``progress`` is told (bytes sent, bytes in all). ``on_text`` is told the text piece by piece while the file is
+        transcribed, and ``on_progress`` (seconds of audio transcribed, seconds in all); with them a call that is left
+        early is charged for the audio whose text was told. ``idempotency_key``: of your own, to ask for the same answer
         again later; else each call has one. `Asked` lists the other parameters.
         """
         with Upload(file, progress) as upload:
-            call = calls.transcribe(upload, response_format, asked, idempotency_key)
+            call = calls.transcribe(upload, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
             return self._do(call)
 
     @overload
@@ -154,13 +162,24 @@ class Client:
         attempts = self._attempts(call)
         while True:
             try:
-                response = self._http.request(**call.request())
+                with self._http.stream(**call.request()) as response:
+                    if tells_events(response):
+                        return call.whole(self._watch(response, call.watcher), response)
+                    response.read()
                 if response.is_success:
                     return call.result(response)
                 failure = from_answer(response.status_code, response.headers, response.content)
             except httpx.TransportError as error:
                 failure = connection_failed(error, self.base_url)
+                if call.watcher.told:
+                    raise failure from error
             time.sleep(attempts.wait(failure))
+
+    def _watch(self, response: httpx.Response, watcher: Watcher) -> Mapping[str, Any]:
+        reader = TranscriptReader(watcher)
+        for line in response.iter_lines():
+            reader.line(line)
+        return reader.end()
 
     def _tell(self, call: Call[Summary]) -> Iterator[str | Summary]:
         attempts, request = self._attempts(call), calls.told(call)

@@ -1,8 +1,11 @@
-"""A summary that is told while it is written, as server-sent events."""
+"""Answers that are told while they are made, as server-sent events: summaries and transcripts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import httpx
 
 from stt_ai.sdk.errors import ConnectionFailed, SttAiError, from_message
 from stt_ai.sdk.reading import read
@@ -54,3 +57,56 @@ class SummaryReader:
     def end(self) -> SttAiError | None:
         """What is wrong when nothing more comes."""
         return None if self._whole else ConnectionFailed("The connection broke before the summary was whole.")
+
+
+OnText = Callable[[str], None]
+OnProgress = Callable[[float, float], None]
+
+
+@dataclass
+class Watcher:
+    """Who is told how a transcription goes on. Called in the thread, or the event loop, of the call.
+
+    ``on_text``: the next piece of the text. ``on_progress``: seconds of audio that are transcribed, and in all; when
+    they are equal, only speakers are left to identify.
+    """
+
+    on_text: OnText | None = None
+    on_progress: OnProgress | None = None
+    told: bool = False
+    """Whether any text was told: another attempt would tell it again."""
+
+    def __bool__(self) -> bool:
+        return bool(self.on_text or self.on_progress)
+
+
+class TranscriptReader:
+    """Tells ``watcher`` the events of one answer; `end` is its last, the whole."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._events = EventReader()
+        self._watcher = watcher
+        self._whole: Mapping[str, Any] | None = None
+
+    def line(self, line: str) -> None:
+        """Raises what the service failed with."""
+        match self._events.line(line):
+            case ("delta", told) if self._watcher.on_text:
+                self._watcher.told = True
+                self._watcher.on_text(str(told.get("text", "")))
+            case ("progress", told) if self._watcher.on_progress:
+                self._watcher.on_progress(float(told["done"]), float(told["total"]))
+            case ("transcript", told):
+                self._whole = told
+            case ("error", told):
+                raise from_message(told)
+
+    def end(self) -> Mapping[str, Any]:
+        """Raises `ConnectionFailed` when the last event did not come."""
+        if self._whole is None:
+            raise ConnectionFailed("The connection broke before the transcript was complete.")
+        return self._whole
+
+
+def tells_events(response: httpx.Response) -> bool:
+    return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")

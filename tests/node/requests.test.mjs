@@ -266,3 +266,30 @@ test("what is left is noted", async (t) => {
   await client.transcribe(new URL("hello_3s.flac", DATA));
   assert.deepEqual(client.allowance, { limit: 3, remaining: 2, resetsIn: 99 });
 });
+
+test("a transcript is told while it is made, and comes as it would have come without", async (t) => {
+  const events = [
+    ["progress", { done: 0, total: 4 }], ["delta", { text: "Hello," }], ["progress", { done: 2, total: 4 }],
+    ["delta", { text: " you." }], ["transcript", { text: "Hello, you.", warnings: [{ code: "quiet", message: "Quiet." }] }],
+  ].map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join(": still at work\n\n");
+  const type = { "Content-Type": "text/event-stream; charset=utf-8" };
+  const { url, requests } = await serving(t, (_, response, count) => {
+    if (count === 3) return answer(response, 'event: error\ndata: {"error": "Lost.", "code": "replica_lost"}\n\n', type);
+    if (count === 4) return answer(response, 'event: transcript\ndata: {"content": "1\\n", "model": "m"}\n\n', type);
+    response.writeHead(200, type);
+    response.write(events.slice(0, 100));
+    if (count === 1) return setImmediate(() => response.destroy()); // and comes again
+    setImmediate(() => response.end(events.slice(100)));
+  });
+  const client = new sdk.Client({ baseUrl: url, maxRetries: 1 });
+  const [text, progress, warned] = [[], [], []];
+  const options = { onText: (...told) => text.push(told), onTranscribed: (...told) => progress.push(told) };
+  const transcript = await client.transcribe(SOUND, { ...options, onWarnings: (warnings) => warned.push(...warnings) });
+  assert.equal(transcript.text, "Hello, you.");
+  assert.deepEqual(text.at(-1), [" you.", "Hello, you."]);
+  assert.deepEqual(progress.slice(-2), [[0, 4], [2, 4]]);
+  assert.deepEqual(warned, [{ code: "quiet", message: "Quiet." }]);
+  assert.match(requests[0].body, /name="stream"\r\n\r\ntrue\r\n/);
+  await assert.rejects(client.transcribe(SOUND, options), { name: "Unavailable", code: "replica_lost" });
+  assert.equal(await client.transcribe(SOUND, { ...options, responseFormat: "srt" }), "1\n");
+});

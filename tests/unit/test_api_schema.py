@@ -71,6 +71,7 @@ def test_the_form_has_every_parameter_with_its_default(schema: dict[str, Any]) -
         "max_speakers": None,
         "response_format": "json",
         "strict": False,
+        "stream": False,
     }
     assert form["properties"]["model"]["enum"] == [model.id for model in MODELS]
     assert form["properties"]["response_format"]["enum"] == ["json", "txt", "srt", "vtt"]
@@ -85,6 +86,7 @@ def test_every_status_of_a_transcription_is_documented_and_422_is_not(schema: di
         "text/plain",
         "application/x-subrip",
         "text/vtt",
+        "text/event-stream",
     }
     for status in set(responses) - {"200"}:
         assert responses[status]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")

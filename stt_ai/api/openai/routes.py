@@ -10,12 +10,13 @@ from starlette.types import Send
 
 from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.http.event_stream import Deferred
-from stt_ai.api.openai.events import tell_transcript
+from stt_ai.api.openai.events import OpenAiEvents
 from stt_ai.api.openai.form import audio_form, audio_responses
 from stt_ai.api.openai.parameters import KNOWN, REFUSED, AudioWish, parse_audio
 from stt_ai.api.openai.rendering import render
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answering import Dialect, admitted, answer, received
+from stt_ai.api.transcription.events import tell_transcript
 from stt_ai.types import Task, Transcript
 
 
@@ -80,7 +81,7 @@ async def _serve(
     async def serve(grant: Grant) -> Response:
         async with received(services, request, arrival, grant, dialect) as asked:
             if asked.wish.stream and not asked.stored:
-                return await tell_transcript(services, request, grant, asked, send)
+                return await tell_transcript(services, request, grant, asked, send, OpenAiEvents(asked.wish))
             return await answer(services, request, grant, asked, dialect)
 
     response = await admitted(admission, arrival, serve)

@@ -10,7 +10,7 @@ from stt_ai.ports import Catalogue
 from stt_ai.types import MAX_SPEAKERS, TranscriptionRequest
 
 KNOWN = frozenset(
-    {"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format", "strict"}
+    {"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format", "strict", "stream"}
 )
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
@@ -33,6 +33,7 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Asked(Wish):
     response_format: ResponseFormat
+    stream: bool = False
 
 
 def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> Asked:
@@ -49,7 +50,8 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         max_speakers=most,
         strict=boolean("strict", given.get("strict", "false")),
     )
-    return Asked(request, _response_format(given.get("response_format", "json")))
+    form = _response_format(given.get("response_format", "json"))
+    return Asked(request, form, boolean("stream", given.get("stream", "false")))
 
 
 def known_model(value: str, catalogue: Catalogue) -> str:

@@ -1,5 +1,6 @@
 """Transcripts as the API gives them."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -15,6 +16,15 @@ PLAIN = {
     "vtt": ("text/vtt; charset=utf-8", to_vtt),
 }
 """Media type and spelling of each form that is not JSON."""
+
+
+def rendered(transcript: Transcript, form: str, request_id: str) -> tuple[str, str]:
+    """Return the media type and the text of a transcript in ``form``: json, or one of `PLAIN`."""
+    if form in PLAIN:
+        media_type, spell = PLAIN[form]
+        return media_type, spell(transcript)
+    body = transcript_body(transcript, request_id)
+    return "application/json", json.dumps(body, ensure_ascii=False, allow_nan=False)
 
 
 def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:

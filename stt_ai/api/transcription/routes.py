@@ -1,19 +1,21 @@
 """POST /v1/transcribe."""
 
-import json
 from collections.abc import Mapping
 from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Send
 
 from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.http.event_stream import Deferred
 from stt_ai.api.openapi import transcript_responses, transcription_form
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answering import Dialect, admitted, answer, received
-from stt_ai.api.transcription.parameters import KNOWN, Asked, ResponseFormat, parse_parameters
-from stt_ai.api.transcription.rendering import PLAIN, transcript_body
+from stt_ai.api.transcription.events import TranscriptEvents, tell_transcript
+from stt_ai.api.transcription.parameters import KNOWN, Asked, parse_parameters
+from stt_ai.api.transcription.rendering import rendered
 from stt_ai.api.transcription.spelling import misspelling
 from stt_ai.types import Transcript
 
@@ -37,23 +39,28 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     async def transcribe(request: Request) -> Response:
         """Upload an audio or video file; the answer is its transcript with the times of words.
 
-        All parameters but the file may stand in the address instead: `?response_format=srt&language=es`.
+        All parameters but the file may stand in the address instead: `?response_format=srt&language=es`. With
+        `stream`, server-sent events show the work: `progress` (`done` of `total` seconds of audio), `delta` (the next
+        piece of the text), and last `transcript`, which is the whole answer. A failure after the first event is an
+        `error` event and costs nothing; who leaves before the end is charged for the audio whose text was told.
         """
+        return Deferred(lambda send: serve(request, send))
+
+    async def serve(request: Request, send: Send) -> None:
         arrival = Arrival.of(request, config.trusted_proxies)
 
-        async def serve(grant: Grant) -> Response:
+        async def granted(grant: Grant) -> Response:
             async with received(services, request, arrival, grant, dialect) as asked:
+                if asked.wish.stream and not asked.stored:
+                    return await tell_transcript(services, request, grant, asked, send, TranscriptEvents(asked.wish))
                 return await answer(services, request, grant, asked, dialect)
 
-        return await admitted(admission, arrival, serve)
+        response = await admitted(admission, arrival, granted)
+        await response(request.scope, request.receive, send)
 
     return router
 
 
 def render(transcript: Transcript, asked: Asked, request_id: str) -> tuple[str, str]:
     """(media type, body)."""
-    if asked.response_format is ResponseFormat.JSON:
-        body = transcript_body(transcript, request_id)
-        return "application/json", json.dumps(body, ensure_ascii=False, allow_nan=False)
-    media_type, spell = PLAIN[asked.response_format]
-    return media_type, spell(transcript)
+    return rendered(transcript, asked.response_format, request_id)

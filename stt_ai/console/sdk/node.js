@@ -23,7 +23,7 @@ export async function fileAt(path) {
  * Posts what `pieces()` yields: `{status, header(name), text()}`, also when the answer comes before all is sent. What
  * `pieces()` and `onProgress` throw is thrown as it is: it is the caller's own.
  */
-export function posted(url, { headers, pieces, total, onProgress, signal }) {
+export function posted(url, { headers, pieces, total, onProgress, onBody, signal }) {
   const length = total === null ? {} : { "Content-Length": total };
   return new Promise((resolve, reject) => {
     const request = (url.startsWith("https:") ? https : http).request(url, {
@@ -35,7 +35,7 @@ export function posted(url, { headers, pieces, total, onProgress, signal }) {
     const fail = (cause) => reject(failed(url, signal, cause));
     request.on("response", (response) => {
       answered = true;
-      received(response).then(resolve, fail).finally(() => request.destroy());
+      received(response, onBody).then(resolve, fail).finally(() => request.destroy());
     });
     request.on("error", (error) => answered || fail(error));
     const going = () => !answered && !request.destroyed;
@@ -69,10 +69,13 @@ function drained(request) {
   });
 }
 
-async function received(response) {
+async function received(response, onBody) {
   response.setEncoding("utf8");
   let body = "";
-  for await (const piece of response) body += piece;
+  for await (const piece of response) {
+    body += piece;
+    if (response.statusCode < 400) onBody?.(piece);
+  }
   const header = (name) => response.headers[name] ?? null;
   return { status: response.statusCode, header, text: async () => body };
 }

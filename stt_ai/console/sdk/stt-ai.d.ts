@@ -37,6 +37,10 @@ export interface TranscribeOptions extends CallOptions {
   filename?: string;
   /** In bytes; `total` null: not known. All sent is not yet all heard. */
   onProgress?: (sent: number, total: number | null) => void;
+  /** The text as it is transcribed: the next piece, and all of it so far. Leaving early is charged up to here. */
+  onText?: (piece: string, textSoFar: string) => void;
+  /** Seconds of audio that are transcribed, and in all. When they are equal, only speakers are left to identify. */
+  onTranscribed?: (done: number, total: number) => void;
   /** The same key and request again get the same answer, and are charged once. Default: a fresh one. */
   idempotencyKey?: string;
 }

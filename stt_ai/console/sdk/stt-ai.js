@@ -2,6 +2,7 @@
 import { ConnectionFailed, errorOfMessage } from "./errors.js";
 import { LiveStream } from "./live.js";
 import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
+import { TranscriptEvents } from "./transcript-events.js";
 import { openedFile, patient, uploaded } from "./uploads.js";
 import { warningsOf } from "./warnings.js";
 
@@ -31,16 +32,23 @@ export class Client {
   }
 
   async transcribe(source, options = {}) {
-    const { onProgress, onWarnings, signal, idempotencyKey = randomName() } = options;
+    const { onProgress, onText, onTranscribed, onWarnings, signal, idempotencyKey = randomName() } = options;
     const file = await openedFile(source, options.filename);
     const headers = this.#headers({ "Idempotency-Key": idempotencyKey });
-    const body = { headers, fields: fieldsOf(options), file, onProgress, signal };
-    const send = () => uploaded(this.baseUrl + "/v1/transcribe", body);
+    const stream = Boolean(onText || onTranscribed);
+    const told = stream ? new TranscriptEvents(options) : null;
+    const onBody = told && ((piece) => told.read(piece));
+    const body = { headers, fields: fieldsOf({ ...options, stream: stream || undefined }), file, onProgress, onBody, signal };
+    const send = async () => {
+      told?.begin();
+      const answer = await uploaded(this.baseUrl + "/v1/transcribe", body);
+      return told && answer.status < 400 ? told.end(answer) : answer;
+    };
     const answer = await repeated(send, { again: file.again ? this.maxRetries : 0, signal });
     this.#noteAllowance(answer);
     const text = await answer.text();
     const result = (options.responseFormat ?? "json") === "json" ? JSON.parse(text) : text;
-    const warnings = result.warnings ?? warningsOf(answer.header("x-stt-warnings"));
+    const warnings = answer.warnings ?? result.warnings ?? warningsOf(answer.header("x-stt-warnings"));
     if (warnings.length) onWarnings?.(warnings);
     return result;
   }
@@ -143,8 +151,9 @@ export class Client {
   }
 }
 
-function fieldsOf({ model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat, strict }) {
-  const given = { model, language, diarize, speakers, strict };
+function fieldsOf(options) {
+  const { model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat, strict, stream } = options;
+  const given = { model, language, diarize, speakers, strict, stream };
   const renamed = { min_speakers: minSpeakers, max_speakers: maxSpeakers, response_format: responseFormat };
   return Object.fromEntries(
     Object.entries({ ...given, ...renamed })

@@ -39,11 +39,14 @@ async function collected(source) {
   return new Blob(pieces);
 }
 
-/** Sends `fields` and then `file` as a form. `onProgress(sent, total)` in bytes of the form; total null: not known. */
-export async function uploaded(url, { headers, fields, file, onProgress, signal }) {
-  if (inPage) return byXhr(url, headers, form(fields, file), onProgress, signal);
+/**
+ * Sends `fields` and then `file` as a form. `onProgress(sent, total)` in bytes of the form; total null: not known.
+ * `onBody(text)` is told the answer's body piece by piece.
+ */
+export async function uploaded(url, { headers, fields, file, onProgress, onBody, signal }) {
+  if (inPage) return byXhr(url, headers, form(fields, file), { onProgress, onBody, signal });
   const parts = multipart(fields, file);
-  return (await forNode()).posted(url, { ...parts, headers: { ...headers, ...parts.headers }, onProgress, signal });
+  return (await forNode()).posted(url, { ...parts, headers: { ...headers, ...parts.headers }, onProgress, onBody, signal });
 }
 
 /** As `fetched`, for a POST whose answer may take longer than the five minutes that Node's own fetch waits. */
@@ -60,7 +63,7 @@ function form(fields, file) {
   return data;
 }
 
-function byXhr(url, headers, body, onProgress, signal) {
+function byXhr(url, headers, body, { onProgress, onBody, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const leave = () => request.abort();
@@ -72,7 +75,14 @@ function byXhr(url, headers, body, onProgress, signal) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     // A listener on the upload makes the browser ask for leave first where the service is another origin.
     if (onProgress) request.upload.onprogress = ({ loaded, total }) => onProgress(loaded, total);
+    let read = 0;
+    const told = () => {
+      if (onBody && request.status < 400) onBody(request.responseText.slice(read));
+      read = request.responseText.length;
+    };
+    request.onprogress = told;
     request.onload = () => {
+      told();
       const header = (name) => request.getResponseHeader(name);
       settle(resolve, { status: request.status, header, text: async () => request.responseText });
     };

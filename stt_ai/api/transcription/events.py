@@ -1,0 +1,125 @@
+"""A transcript told by server-sent events while the file is transcribed."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Send
+
+from stt_ai.accounts import StoredResponse
+from stt_ai.api.admission import Grant
+from stt_ai.api.http.context import current_record, current_request_id
+from stt_ai.api.http.event_response import tell
+from stt_ai.api.http.event_stream import HEADERS, EventStream, spelt
+from stt_ai.api.services import Services
+from stt_ai.api.transcription.answering import Received, W
+from stt_ai.api.transcription.parameters import Asked
+from stt_ai.api.transcription.rendering import rendered, warnings_of
+from stt_ai.types import Transcript
+
+Event = tuple[str, dict[str, Any]]
+"""Name and data."""
+
+
+class Events(Protocol):
+    """How a route words its events. Times are seconds of audio."""
+
+    tells_text: bool
+
+    def begun(self, seconds: float) -> Iterable[Event]:
+        """The file is audio of ``seconds`` that the caller may have transcribed."""
+        ...
+
+    def piece(self, text: str, until: float, seconds: float) -> Iterable[Event]:
+        """The audio is transcribed up to ``until`` of ``seconds``; ``text`` is what was not told before."""
+        ...
+
+    def end(self, transcript: Transcript) -> Sequence[Event]: ...
+
+    def replay(self, transcript: Transcript) -> Sequence[Event]:
+        """What the same request gets again under the same idempotency key."""
+        ...
+
+
+class TranscriptEvents:
+    """`progress`, `delta`, and last `transcript`, which is what the request without `stream` would get."""
+
+    tells_text = True
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def begun(self, seconds: float) -> Iterable[Event]:
+        yield _progress(0.0, seconds)
+
+    def piece(self, text: str, until: float, seconds: float) -> Iterable[Event]:
+        if text:
+            yield "delta", {"text": text}
+        yield _progress(until, seconds)
+
+    def end(self, transcript: Transcript) -> Sequence[Event]:
+        media_type, content = rendered(transcript, self._asked.response_format, current_request_id())
+        if media_type == "application/json":
+            return [("transcript", json.loads(content))]
+        body = {"content": content, "model": transcript.model}
+        return [("transcript", body | warnings_of(transcript.warnings))]
+
+    def replay(self, transcript: Transcript) -> Sequence[Event]:
+        return self.end(transcript)
+
+
+def _progress(done: float, total: float) -> Event:
+    return "progress", {"done": round(min(done, total), 2), "total": round(total, 2)}
+
+
+async def tell_transcript(
+    services: Services, request: Request, grant: Grant, asked: Received[W], send: Send, wording: Events
+) -> Response:
+    """Sends the events, none before the file is known to be audio that the caller may have transcribed.
+
+    It is charged when all of it is there, just before the last events go out. Who leaves before is charged for the
+    audio up to the last piece that he was told.
+    """
+    events, allowed = EventStream(request.scope, send, grant.headers), asyncio.Event()
+    heard, duration = 0.0, 0.0
+
+    async def told(some: Iterable[Event]) -> None:
+        for name, data in some:
+            await events.send(name, data)
+
+    async def reserve(seconds: float) -> None:
+        nonlocal duration
+        await grant.reserve(seconds)
+        duration = seconds
+        await told(wording.begun(seconds))
+        allowed.set()
+
+    async def tell_piece(piece: str, until: float) -> None:
+        nonlocal heard
+        await told(wording.piece(piece, until, duration))
+        heard = until
+
+    async def work() -> None:
+        on_text = tell_piece if wording.tells_text else None
+        wanted = asked.wish.request
+        try:
+            transcript = await services.transcription.transcribe(asked.upload, wanted, reserve, on_text)
+        except asyncio.CancelledError:
+            if heard:
+                # Nothing is stored: the same request again is heard, and charged, for itself.
+                await grant.settle(heard)
+            raise
+        current_record().audio_seconds = round(transcript.duration, 2)
+        last = await asyncio.to_thread(wording.end, transcript)
+        await grant.settle(transcript.duration, await asyncio.to_thread(_stored, wording.replay(transcript)))
+        await told(last)
+
+    return await tell(events, request.receive, work(), after=allowed)
+
+
+def _stored(events: Sequence[Event]) -> StoredResponse:
+    body = "".join(spelt(name, data) for name, data in events)
+    return StoredResponse(200, tuple(HEADERS.items()), body.encode())
