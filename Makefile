@@ -10,45 +10,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NODE_PACKAGES := tests/node/node_modules/.package-lock.json
 
-# HAProxy in front instead of Serve's Python proxy: uploads of gigabytes leave the proxy's memory flat.
-export RAY_SERVE_ENABLE_HA_PROXY ?= 1
-export RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH ?= stt_ai.api.http.proxy.middlewares
-# What Serve has no settings for, this adds to HAProxy's configuration before it becomes HAProxy:
-# stt_ai/deployments/haproxy.py.
-export RAY_SERVE_HAPROXY_BINARY_PATH ?= $(abspath $(BIN))/stt-ai-haproxy
-# HAProxy says who is calling, in a header whose name callers cannot know. uvicorn must not believe the callers' own
-# headers.
-export STT_AI_PEER_HEADER ?= X-Peer-$(shell od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
-export FORWARDED_ALLOW_IPS ?=
-export RAY_USAGE_STATS_ENABLED ?= 0
-# A redeploy leaves the HAProxy that was there to those whom it serves: as long as the old ingress lives, and not to
-# connections on which nothing happens. One that dies is noticed within seconds, and dies with the process that runs it.
-export RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S ?= 630
-export RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S ?= 10
-export RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S ?= 2
-# One that only starts slowly is not dead.
-export RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S ?= 60
-export RAY_process_group_cleanup_enabled ?= 1
-# A busy or slow machine may take longer than the default half minute to start Ray.
-export RAY_raylet_start_wait_time_s ?= 120
-# Ray starts replicas at niceness 15: whatever else runs on the machine, its own helpers too, would go before the models.
-export RAY_worker_niceness ?= 0
 # Every process of the service and of the tests imports the same modules: compiled once, not in each, also where the
 # environment says to keep nothing. They are kept beside the modules, in $(VENV).
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: serve test check bench audit demo-models clean
 
-# Ray asks for a token, which it makes and keeps in ~/.ray/auth_token. Its second variable, which other systems have from
-# the start, says that there will be no other node: then its processes listen on the loopback alone.
-# Weights come first, with a bar: a replica that fetched them would look as if the start hung. What cannot be had now is
-# asked for again when it is loaded.
+# What Ray, Serve and HAProxy are started with, and why: stt_ai/environment.py.
 serve: $(VENV)/.server
-	@echo "==> looking for the models that this machine will serve with"
-	-@$(BIN)/stt-ai --config serve_config.yaml models pull --best-effort
-	@echo "==> starting stt_ai on http://127.0.0.1:8000 (Ctrl-C stops it)"
-	@umask 077; chmod -f go= ~/.ray/auth_token; \
-	  RAY_AUTH_MODE=$${RAY_AUTH_MODE:-token} RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 $(BIN)/serve run serve_config.yaml
+	@$(BIN)/stt-ai serve serve_config.yaml
 
 # Model libraries' threads wait asleep, not turning: the workers share the cores.
 test: $(VENV)/.test $(NODE_PACKAGES)

@@ -3,7 +3,7 @@
 # application on it. SIGINT (the image's stop signal) lets requests finish and then stops both.
 set -eu
 here="$(dirname "$0")"
-. "$here/environment.sh"
+eval "$(stt-ai environment)"
 
 # Whoever may talk to Ray may run code as this user: it asks for a token, which is made here unless one is given.
 export RAY_AUTH_MODE="${RAY_AUTH_MODE:-token}"
@@ -15,4 +15,4 @@ fi
 # The dashboard listens inside the container only as far as its published ports let it; likewise the metrics.
 ray start --head --disable-usage-stats \
   --dashboard-host="${STT_AI_DASHBOARD_HOST:-0.0.0.0}" --dashboard-port=8265 --metrics-export-port=8080
-exec serve run --address=auto "${1:-$here/serve_config.yaml}"
+exec stt-ai serve --address=auto --no-pull "${1:-$here/serve_config.yaml}"

@@ -3,5 +3,5 @@ set -a
 . ~/stt_ai/cluster/nodes.env
 set +a
 export PATH="$HOME/stt_ai/.venv/bin:$PATH"
-. ~/stt_ai/cluster/environment.sh
+eval "$(stt-ai environment)"
 export RAY_AUTH_MODE=token

@@ -1,5 +1,6 @@
 """The composition root: `build` binds the deployments into one Serve application."""
 
+import logging
 import os
 import tempfile
 from functools import partial
@@ -9,7 +10,7 @@ import ray
 from ray import serve
 from ray.serve import Application
 
-from stt_ai import __version__
+from stt_ai import __version__, environment
 from stt_ai.accounts import WorkKind
 from stt_ai.api.app import create_app
 from stt_ai.api.http.backpressure import CountReads
@@ -30,27 +31,13 @@ from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeployment
 from stt_ai.engines.cores import available
 from stt_ai.engines.ffmpeg import DecoderLimits
+from stt_ai.environment import Secrets
 from stt_ai.models.catalogue import ModelCatalogue, ModelEntry
 from stt_ai.pipeline.backlog import Backlog, CountedTranscription
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import BillingSettings, IngressSettings, Settings, StreamSettings
 from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
-
-# Serve reads this in the ingress replica, and in its Python proxy when the whole cluster has it (as `make serve` does).
-# uvicorn, in the same places, must not take a caller's own word for its address.
-MIDDLEWARES = {
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "stt_ai.api.http.proxy.middlewares",
-    "FORWARDED_ALLOW_IPS": "",
-}
-
-# For a replica that leaves its work to threads of its own: Serve's loop runs its code, and not another one in a thread,
-# which takes 0.7 ms a call.
-IN_ONE_LOOP = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
-
-# Between ingress and billing. An answer that is kept for an idempotency key has 22 bytes a word when it is packed, and
-# gRPC's own limit of 4 MB would be the words of half a day.
-MESSAGES = {"RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(256 << 20)}
 
 # Replicas share the machine and do their own threading, so what they reserve of it is nominal: Serve's default
 # of a whole core each would leave most of them waiting for ever on a small machine.
@@ -60,12 +47,16 @@ LIGHT = 0.1
 # there is no room for both; nor for what nobody waits for live.
 SURGE = 100
 
+logger = logging.getLogger(__name__)
+
 LONGEST_WINDOW_S = 30.0
 """Of audio that Whisper hears at once."""
 
 
 def build(settings: Settings) -> Application:
     """The whole service from its settings. Ray Serve calls it with the ``args`` of `serve_config.yaml`."""
+    if complaint := environment.complaint(os.environ):
+        logger.warning(complaint)
     on_gpu = _on_gpu(settings.transcriber.device)
     transcribers = {entry.id: _transcriber(entry, settings, on_gpu) for entry in settings.models.catalogue.entries}
     return (
@@ -75,7 +66,7 @@ def build(settings: Settings) -> Application:
             num_replicas=1,
             max_ongoing_requests=1000,  # it admits callers itself, and /health must never wait behind them
             max_surge_percent=SURGE,
-            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": MIDDLEWARES | MESSAGES}},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": environment.values(environment.INGRESS)}},
             graceful_shutdown_timeout_s=600,
             health_check_timeout_s=30,
         )
@@ -122,7 +113,7 @@ def make_api(
         max_summary_characters=max_summary_characters,
         server_sends_request_id=True,
         trusted_proxies=TrustedProxies.of(settings.trusted_proxies),
-        metrics_token=os.environ.get("STT_AI_METRICS_TOKEN", ""),
+        metrics_token=Secrets.read().metrics_token,
         version=__version__,
     )
     limits = StreamLimits(
@@ -177,7 +168,7 @@ def _billing(settings: BillingSettings) -> Application:
             num_replicas=1,  # more with PostgreSQL only; two for the time of a redeploy is well with SQLite too
             max_surge_percent=SURGE,
             max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
-            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": IN_ONE_LOOP | MESSAGES}},
+            ray_actor_options={"num_cpus": LIGHT, "runtime_env": {"env_vars": environment.values(environment.BILLING)}},
             graceful_shutdown_timeout_s=30,
             health_check_period_s=5,
             health_check_timeout_s=30,

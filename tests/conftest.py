@@ -1,6 +1,7 @@
 """Fixtures for all tests. The service is started once, for all tests that need it."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from stt_ai.environment import NODE, completed
 from tests.days import seconds_to_midnight
 from tests.faults import Faults, rows, table
 from tests.long import ASKED_FOR
@@ -17,6 +19,8 @@ from tests.service import Service, running
 from tests.watching import ENVIRONMENT
 
 DATA = Path(__file__).parent / "data"
+
+os.environ.update(completed(os.environ, NODE))  # some tests start Ray themselves
 
 # How long an example takes says more of the machine's other work than of the code.
 EXAMPLES = 200 if ASKED_FOR else 30

@@ -1,4 +1,4 @@
-"""The whole service as a process of its own, as an operator starts it: `serve run` on a configuration file."""
+"""The whole service as a process of its own, as an operator starts it: `stt-ai serve` on a configuration file."""
 
 import os
 import random
@@ -23,6 +23,7 @@ from stt_ai.billing.database import Database
 from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.billing.service import BillingService
+from stt_ai.environment import NODE, completed
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "serve_config.yaml"
@@ -108,10 +109,11 @@ class Service:
         # A Ray session of its own in a short path: its sockets' names may not be longer than 107 characters.
         self._ray = tempfile.mkdtemp(prefix="stt-")
         self.environment = {
-            **_ray_environment(),
+            **completed(os.environ, NODE),
             **{f"RAY_SERVE_{name}": str(free_port()) for name in PORTS},
             "RAY_SERVE_ENABLE_HA_PROXY": "1" if self.haproxy else "0",
             "RAY_AUTH_MODE": "disabled",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # tests add nodes
             "RAY_DEDUP_LOGS": "0",  # or lines that are much alike come late, as one
             "RAY_TMPDIR": self._ray,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -122,7 +124,7 @@ class Service:
         begin = time.monotonic()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["serve", "run", str(self.config)],
+                ["stt-ai", "serve", "--no-pull", str(self.config)],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
@@ -217,14 +219,6 @@ class Service:
 
 
 PORTS = ("HAPROXY_METRICS_PORT", "HAPROXY_STATS_PORT", "FALLBACK_PROXY_HTTP_PORT", "FALLBACK_PROXY_GRPC_PORT")
-
-
-def _ray_environment() -> dict[str, str]:
-    """This process's, with what every Ray process of the service must have."""
-    shell = ["sh", "-c", ". cluster/environment.sh && env -0"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    said = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, check=True, text=True).stdout
-    return dict(pair.split("=", 1) for pair in said.split("\0") if pair)
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:

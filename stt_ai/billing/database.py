@@ -1,6 +1,5 @@
 """The database behind billing: SQLite in one file, or PostgreSQL."""
 
-import os
 import sqlite3
 import threading
 import time
@@ -25,12 +24,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 10.0
 """Other processes' writing to SQLite's file is waited for so long."""
 _MIGRATING = 7_388_011_402  # an advisory lock's number, ours alone
-
-
-def default_url() -> str:
-    """STT_AI_DATABASE_URL, else a file in the user's data folder, which survives restarts."""
-    folder = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stt_ai"
-    return os.environ.get("STT_AI_DATABASE_URL") or f"sqlite:///{folder / 'billing.db'}"
 
 
 class Database:

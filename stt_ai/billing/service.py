@@ -4,7 +4,6 @@ Whoever calls gives new things their ids (a lease, a key, an account), so that a
 again and is recognised.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -37,6 +36,7 @@ DAY_S = 86_400.0
 class BillingService:
     """Plain and synchronous, to be called from several threads. ``clock``: seconds since the epoch.
 
+    ``address_secret``: callers' addresses are hashed with it; empty: with one that the database keeps.
     ``could_renew``: whether lately whoever works has been able to renew. While not, no lease ends by a new request.
     """
 
@@ -46,12 +46,13 @@ class BillingService:
         config: BillingConfig,
         clock: Callable[[], float] = time.time,
         could_renew: Callable[[], bool] = lambda: True,
+        address_secret: str = "",
     ) -> None:
         self.database = database
         self.config = config
         self.clock = clock
         self._could_renew = could_renew
-        self._secret: bytes | None = None
+        self._secret = address_secret.encode()
         self._prune_at = 0.0
 
     # A request, from its admission to its end.
@@ -180,10 +181,9 @@ class BillingService:
             return NewAccount(accounts.account_value(session, caller, now, self.config), key)
 
     def _address_secret(self) -> bytes:
-        """STT_AI_SECRET, else a random one that the database keeps: made once, by whoever comes first."""
-        if self._secret is None:
-            said = os.environ.get("STT_AI_SECRET")
-            self._secret = said.encode() if said else self._kept_secret()
+        """Return the one that was given, else a random one that the database keeps, made by whoever comes first."""
+        if not self._secret:
+            self._secret = self._kept_secret()
         return self._secret
 
     def _kept_secret(self) -> bytes:

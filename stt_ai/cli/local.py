@@ -12,7 +12,8 @@ from stt_ai.api.transcription.rendering import PLAIN, transcript_body
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
 from stt_ai.cli.outputs import Transcribed
 from stt_ai.engines.decoding import FileDecoder
-from stt_ai.engines.ffmpeg import DecoderLimits
+from stt_ai.engines.ffmpeg import DecoderLimits, find_ffmpeg
+from stt_ai.environment import ffmpeg_choice
 from stt_ai.errors import EmptyFile
 from stt_ai.pipeline import Pipeline
 from stt_ai.sdk import TranscriptWarning
@@ -62,7 +63,9 @@ class Local:
     def _made(self) -> Pipeline:
         if self._pipeline is None:
             settings = self._settings
-            decoder = FileDecoder(DecoderLimits(max_duration_s=settings.decoder.max_duration_s))
+            decoder = FileDecoder(
+                DecoderLimits(max_duration_s=settings.decoder.max_duration_s), program=find_ffmpeg(ffmpeg_choice())
+            )
             self._pipeline = Pipeline(
                 LocalDecoder(decoder),
                 self._transcribers,

@@ -13,6 +13,7 @@ from stt_ai.cli.accounts import accounts, keys
 from stt_ai.cli.books import credits, db, ledger
 from stt_ai.cli.exits import EXIT_CODES, exit_code
 from stt_ai.cli.models import models
+from stt_ai.cli.serve import print_environment, serve
 from stt_ai.cli.session import Session, database_errors
 from stt_ai.cli.stream import stream
 from stt_ai.cli.summarize import summarize
@@ -27,6 +28,7 @@ Examples:
   stt-ai transcribe interview.wav --local
   stt-ai stream --microphone --language en
   stt-ai transcribe meeting.mp3 | stt-ai summarize - --style action_items
+  stt-ai serve serve_config.yaml
   stt-ai accounts create "Ada Ltd" --credits 1000
 """
 
@@ -53,7 +55,7 @@ def main(context: click.Context, database_url: str | None, config: Path | None, 
     context.call_on_close(context.obj.close)
 
 
-for command in (transcribe, stream, summarize, models, accounts, keys, credits, ledger, db):
+for command in (transcribe, stream, summarize, serve, print_environment, models, accounts, keys, credits, ledger, db):
     main.add_command(command)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stt_ai import environment
 from stt_ai.cli.exits import server_parts
 from stt_ai.cli.printing import as_json
 
@@ -22,20 +23,20 @@ class Session:
     def __init__(self, database_url: str | None, config: Path | None, json: bool) -> None:
         self.json = json
         self._database_url = database_url
-        self._config = config
+        self.config = config
 
     @cached_property
     def settings(self) -> "Settings":
         """What `--config` says, or the defaults."""
         with server_parts():
-            return settings_in(self._config)
+            return settings_in(self.config)
 
     @cached_property
     def database(self) -> "Database":
         with server_parts():
-            from stt_ai.billing.database import Database, default_url
+            from stt_ai.billing.database import Database
 
-            return Database(self._database_url or self.settings.billing.database_url or default_url())
+            return Database(self._database_url or self.settings.billing.database_url or environment.database_url())
 
     @property
     def operators(self) -> "Operators":

@@ -5,9 +5,11 @@ import logging
 import time
 from typing import Any
 
+from stt_ai import environment
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.tracing import export_spans, traced
+from stt_ai.environment import Secrets
 from stt_ai.errors import SttError
 
 logger = logging.getLogger(__name__)
@@ -27,15 +29,18 @@ class BillingDeployment:
 
     def __init__(self, config: BillingConfig, database_url: str | None) -> None:
         # Here, since whoever puts the service together imports this module too and would wait for a database library.
-        from stt_ai.billing.database import Database, default_url
+        from stt_ai.billing.database import Database
         from stt_ai.billing.service import BillingService
         from stt_ai.billing.worker import THREADS, BillingWorker
 
         export_spans()
-        database = Database(database_url or default_url(), threads=THREADS, meters=process_meters())
+        url = database_url or environment.database_url()
+        database = Database(url, threads=THREADS, meters=process_meters())
         database.migrate()
         self._clock_set: float | None = None
-        self._worker = BillingWorker(BillingService(database, config, could_renew=self._could_renew))
+        secret = Secrets.read().address_secret
+        service = BillingService(database, config, could_renew=self._could_renew, address_secret=secret)
+        self._worker = BillingWorker(service)
         self._every = config.lease_s / EXPIRY_EVERY
         self._grace = config.lease_s
         self._expiring: asyncio.Task[None] | None = None

@@ -15,7 +15,8 @@ from ray import exceptions as rex
 
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.tracing import export_spans, traced
-from stt_ai.engines.ffmpeg import DecoderLimits
+from stt_ai.engines.ffmpeg import DecoderLimits, find_ffmpeg
+from stt_ai.environment import ffmpeg_choice
 from stt_ai.errors import ReplicaLost
 from stt_ai.types import DecodedAudio, Samples, Upload
 
@@ -60,7 +61,7 @@ class DecoderDeployment:
 
         process_meters()
         export_spans()
-        self._decoder = FileDecoder(limits, put=put_and_let_go)
+        self._decoder = FileDecoder(limits, put=put_and_let_go, program=find_ffmpeg(ffmpeg_choice()))
 
     @traced("decoder decode")
     async def decode(self, upload: Upload) -> DecodedAudio | None:

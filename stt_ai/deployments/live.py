@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 
+from stt_ai.environment import ffmpeg_choice
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import LiveRecognizer
 from stt_ai.streaming.config import LiveConfig, LiveLimits
@@ -27,6 +28,7 @@ class LiveTranscription:
         self._meters = meters
         self._voices = VoiceDetector()
         self._decode = live_audio.decode
+        self._ffmpeg = ffmpeg_choice()
 
     @contextmanager
     def room(self) -> Iterator[None]:
@@ -47,4 +49,4 @@ class LiveTranscription:
 
     def decode(self, encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
         """As `stt_ai.engines.live_audio.decode`."""
-        return self._decode(encoding, sample_rate, pieces)
+        return self._decode(encoding, sample_rate, pieces, self._ffmpeg)

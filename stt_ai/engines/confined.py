@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
+from stt_ai.environment import for_ffmpeg
+
 _BLOCK_BYTES = 1 << 18
 _REAP_SECONDS = 5.0
 # A shell sets the limits and becomes the program: no code of ours runs between fork and exec, so this is safe in a
@@ -61,7 +63,7 @@ class ConfinedProcess:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=empty,
-                env=environment(),
+                env=for_ffmpeg(),
                 start_new_session=True,
             )
         return self
@@ -134,9 +136,3 @@ def _dying_with_parent() -> tuple[str, ...]:
     distribution's base), the program ends at its next write into the broken pipe, or by its processor time."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--no-new-privs", "--pdeathsig", "KILL") if setpriv else ()
-
-
-def environment() -> dict[str, str]:
-    """Nothing of ours but where programs and libraries are. One malloc arena: each reserves address space."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}

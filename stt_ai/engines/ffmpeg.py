@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import shutil
 import signal
 import threading
@@ -69,17 +68,16 @@ class DecoderLimits:
 
 
 @functools.cache
-def find_ffmpeg() -> str:
-    """The ffmpeg on PATH, else the one that imageio-ffmpeg ships. Raises `Unavailable` where there is neither.
+def find_ffmpeg(choice: str = "") -> str:
+    """Return the path of the ffmpeg on PATH, else of the one that imageio-ffmpeg ships.
 
-    `STT_AI_FFMPEG` says otherwise: a path, or `bundled` for the latter, which is one file and starts in 20 ms, where a
-    Linux distribution's loads two hundred libraries for each upload.
+    ``choice`` says otherwise: a path, or `bundled` for the latter, which is one file and starts in 20 ms, where a Linux
+    distribution's loads two hundred libraries for each upload. Raise `Unavailable` where there is none.
     """
-    said = os.environ.get("STT_AI_FFMPEG", "")
-    found = None if said == "bundled" else shutil.which(said or "ffmpeg")
+    found = None if choice == "bundled" else shutil.which(choice or "ffmpeg")
     if found:
         return str(Path(found).absolute())  # it is not started from here
-    if said not in ("", "bundled"):
+    if choice not in ("", "bundled"):
         raise Unavailable("The service cannot decode files: its ffmpeg is not where it was said to be.")
     import imageio_ffmpeg
 

@@ -20,11 +20,13 @@ RAW = {"pcm_s16le": 2, "mulaw": 1, "alaw": 1}
 _CODECS = {"pcm_s16le": "pcm_s16le", "mulaw": "pcm_mulaw", "alaw": "pcm_alaw"}
 
 
-async def decode(encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
+async def decode(
+    encoding: str, sample_rate: int, pieces: AsyncIterator[bytes], ffmpeg: str = ""
+) -> AsyncGenerator[Samples, None]:
     """Samples as soon as they can be had; the last ones when ``pieces`` end, and what those raise after them.
 
     ``encoding``: one of `RAW`, mono at ``sample_rate``, `opus`, in Ogg or WebM as browsers record it, or `detected`.
-    Raises `UnsupportedEncoding` for what is no Opus, and `Unavailable`.
+    ``ffmpeg``: as `find_ffmpeg` takes it. Raises `UnsupportedEncoding` for what is no Opus, and `Unavailable`.
     """
     if encoding == "detected":
         detected = await detect(sample_rate, pieces)
@@ -32,7 +34,7 @@ async def decode(encoding: str, sample_rate: int, pieces: AsyncIterator[bytes]) 
             return
         encoding, sample_rate, pieces = detected.encoding, detected.sample_rate, _chain(detected.head, pieces)
     if encoding == "opus":
-        async with aclosing(live_opus.decode(pieces)) as opus:
+        async with aclosing(live_opus.decode(pieces, ffmpeg)) as opus:
             async for samples in opus:
                 yield samples
         return

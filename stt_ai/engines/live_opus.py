@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stt_ai.engines.confined import Confinement, confined, environment
+from stt_ai.engines.confined import Confinement, confined
 from stt_ai.engines.ffmpeg import find_ffmpeg
+from stt_ai.environment import for_ffmpeg
 from stt_ai.errors import Unavailable, UnsupportedEncoding
 from stt_ai.types import SAMPLE_RATE, Samples
 
@@ -51,7 +52,7 @@ def command(program: str, demuxer: str) -> list[str]:
     ]
 
 
-async def decode(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
+async def decode(pieces: AsyncIterator[bytes], ffmpeg: str = "") -> AsyncGenerator[Samples, None]:
     """As `live_audio.decode` says. What ``pieces`` raise is raised after the samples of all that came before."""
     head = b""
     async for piece in pieces:
@@ -60,7 +61,7 @@ async def decode(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Samples, None]:
             break
     if not head:
         return
-    process = await _start(head)
+    process = await _start(head, ffmpeg)
     heard = Heard()
     writing = asyncio.create_task(_write(process, head, pieces, heard))
     try:
@@ -87,19 +88,19 @@ class Heard:
     samples: int = 0
 
 
-async def _start(head: bytes) -> Process:
+async def _start(head: bytes, ffmpeg: str) -> Process:
     demuxer = _MAGIC.get(head[:4])
     if demuxer is None:
         raise UnsupportedEncoding(_NOT_OPUS)
     with tempfile.TemporaryDirectory(prefix="stt-ai-") as empty:
         try:
             return await asyncio.create_subprocess_exec(
-                *confined(command(find_ffmpeg(), demuxer), _CONFINEMENT),
+                *confined(command(find_ffmpeg(ffmpeg), demuxer), _CONFINEMENT),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,
                 cwd=empty,
-                env=environment(),
+                env=for_ffmpeg(),
                 start_new_session=True,
             )
         except OSError as error:

@@ -1,9 +1,7 @@
-"""Which doors are open beside the service's own, and what Ray's ask for, when it is started as `make serve` does."""
+"""Which doors are open beside the service's own, and what Ray's ask for, started as `stt-ai serve` does."""
 
-import re
 import secrets
 import socket
-import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,8 +11,9 @@ import httpx
 import psutil
 import pytest
 
+from stt_ai.environment import AUTHENTICATION, SINGLE_NODE, values
 from tests.long import long
-from tests.service import ROOT, Service
+from tests.service import Service
 from tests.unit.test_haproxy import BROKEN, Proxy, read
 
 TOKEN = secrets.token_hex(32)
@@ -24,18 +23,10 @@ DASHBOARD = ["/api/jobs/", "/api/serve/applications/", "/nodes?view=summary", "/
 pytestmark = long
 
 
-def of_make_serve() -> dict[str, str]:
-    """The variables that the recipe itself sets."""
-    said = subprocess.run(["make", "-n", "serve"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    (line,) = (line for line in said.splitlines() if "serve run" in line)
-    return dict(re.findall(r"\b(RAY_\w+)=(?:\$\{\w+:-)?(\w+)", line))
-
-
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    recipe = of_make_serve()
-    assert recipe["RAY_AUTH_MODE"] == "token"
-    service = Service(tmp_path_factory.mktemp("closed"), environment={**recipe, "RAY_AUTH_TOKEN": TOKEN})
+    alone = {**values(AUTHENTICATION), **values(SINGLE_NODE), "RAY_AUTH_TOKEN": TOKEN}
+    service = Service(tmp_path_factory.mktemp("closed"), environment=alone)
     try:
         service.start()
         yield service

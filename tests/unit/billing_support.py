@@ -80,14 +80,15 @@ def new_database(kind: str, folder: Path) -> str:
 class Books:
     """A billing service and the shortest way to ask it things."""
 
-    def __init__(self, database: Database, **config: Any) -> None:
+    def __init__(self, database: Database, address_secret: str = "", **config: Any) -> None:
         self.clock = Clock()
         self.database = database
-        self.service = BillingService(database, BillingConfig(**config), self.clock)
+        self.configure(address_secret, **config)
         self._numbers = itertools.count(1)
 
-    def configure(self, **config: Any) -> None:
-        self.service = BillingService(self.database, BillingConfig(**config), self.clock)
+    def configure(self, address_secret: str = "", **config: Any) -> None:
+        billing = BillingConfig(**config)
+        self.service = BillingService(self.database, billing, self.clock, address_secret=address_secret)
 
     def account(self, credits: int = 0, plan: PlanName | None = None) -> str:
         """A new account's key."""

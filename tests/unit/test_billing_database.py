@@ -19,7 +19,8 @@ from sqlmodel import Session, SQLModel
 
 from stt_ai.accounts import WorkKind
 from stt_ai.billing import tables
-from stt_ai.billing.database import Database, default_url
+from stt_ai.billing.database import Database
+from stt_ai.environment import database_url
 from stt_ai.errors import InternalError, Unavailable
 from tests.unit.billing_support import Books, new_database
 
@@ -59,6 +60,7 @@ def test_the_database_refuses_a_second_entry_of_one_request_and_kind(books: Book
 CHARGE_AND_DIE = """
 import os, sys
 from stt_ai.billing.database import Database
+from stt_ai.environment import database_url
 from tests.unit.billing_support import Books
 books = Books(Database(sys.argv[1]))
 books.serve(sys.argv[2], seconds=61)
@@ -82,6 +84,7 @@ FILL_THE_DISK = """
 import asyncio, sys
 from pathlib import Path
 from stt_ai.billing.database import Database
+from stt_ai.environment import database_url
 from stt_ai.errors import Unavailable
 from tests.unit.billing_support import Books
 database = Database(f"sqlite:///{sys.argv[1]}/billing.db")
@@ -178,12 +181,12 @@ def test_a_settlement_is_durable_and_what_leads_to_it_is_quick(books: Books, mon
 def test_the_default_database_is_a_file_that_survives_restarts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("STT_AI_DATABASE_URL", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_url() == f"sqlite:///{tmp_path}/stt_ai/billing.db"
+    assert database_url() == f"sqlite:///{tmp_path}/stt_ai/billing.db"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_url() == f"sqlite:///{tmp_path}/.local/share/stt_ai/billing.db"
+    assert database_url() == f"sqlite:///{tmp_path}/.local/share/stt_ai/billing.db"
     monkeypatch.setenv("STT_AI_DATABASE_URL", "postgresql://db/stt")
-    assert default_url() == "postgresql://db/stt"
+    assert database_url() == "postgresql://db/stt"
 
 
 async def test_a_connection_that_the_database_closed_costs_a_retry(tmp_path: Path) -> None:

@@ -282,16 +282,13 @@ def test_nothing_is_known_of_a_lease_that_never_was(books: Books) -> None:
             act()
 
 
-def test_addresses_are_hashed_with_a_secret_that_survives_a_restart(
-    books: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_are_hashed_with_a_secret_that_survives_a_restart(books: Books) -> None:
     for _ in range(3):
         books.serve()
     books.configure()  # a new service on the same database
     with pytest.raises(TooManyRequests):
         books.admit()
-    monkeypatch.setenv("STT_AI_SECRET", "said by the environment")
-    books.configure()
+    books.configure(address_secret="the operator's")
     books.admit()
 
 

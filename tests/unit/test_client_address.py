@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from stt_ai.api.http.client_address import TrustedProxies, caller_of, client_address, parse_address
-from stt_ai.api.http.proxy import CleanHeaders, peer_header
+from stt_ai.api.http.proxy import CleanHeaders
+from stt_ai.environment import peer_header
 
 TRUSTED = TrustedProxies.of(["10.0.0.0/8", "2001:db8:1::/48", "127.0.0.1"])
 addresses = st.ip_addresses().map(str)

@@ -27,6 +27,7 @@ from ray.serve.schema import ServeDeploySchema
 from stt_ai import __version__
 from stt_ai.app import build
 from stt_ai.cli.main import main
+from stt_ai.environment import HAPROXY_BINARY, NODE, PEER_HEADER, values
 from stt_ai.meters import ALL
 from stt_ai.settings import Settings
 
@@ -119,36 +120,12 @@ def test_the_launcher_accepts_its_file() -> None:
 # The environment of Ray
 
 
-def exported(command: list[str], **environment: str) -> dict[str, str]:
-    path = "/usr/local/bin:/usr/bin:/bin"
-    done = subprocess.run(command, cwd=ROOT, env={"PATH": path, **environment}, capture_output=True, check=True)
-    pairs = (item.split("=", 1) for item in done.stdout.decode().split("\0") if "=" in item)
-    return {name: value for name, value in pairs if name.startswith(("RAY_", "FORWARDED_", "STT_AI_PEER"))}
-
-
-def anonymous(environment: dict[str, str]) -> dict[str, str]:
-    """Without what is random, and where programs are."""
-    return {
-        name: re.sub(r"^\S*(stt-ai-haproxy)$", r"\1", re.sub(r"X-Peer-\w{24}", "X-Peer", value))
-        for name, value in environment.items()
-    }
-
-
-def test_make_the_shell_and_kubernetes_give_ray_the_same_environment() -> None:
-    make = exported(["make", "-s", "--eval", "show:; @env -0", "show"])
-    shell = exported(["sh", "-c", ". cluster/environment.sh && env -0"])
-    assert anonymous(shell)["STT_AI_PEER_HEADER"] == "X-Peer"
-    assert anonymous(shell) == anonymous(make)
+def test_kubernetes_gives_ray_the_environment_that_stt_ai_serve_gives_it() -> None:
+    ours = {**values(NODE), PEER_HEADER: "", HAPROXY_BINARY: "/opt/stt_ai/bin/stt-ai-haproxy"}
     for template in TEMPLATES:
         variables = {found["name"]: found.get("value", "") for found in template["spec"]["containers"][0]["env"]}
         ray = {name: value for name, value in variables.items() if name.startswith(("RAY_", "FORWARDED_"))}
-        assert "STT_AI_PEER_HEADER" in variables
-        assert anonymous({**ray, "STT_AI_PEER_HEADER": "X-Peer"}) == anonymous(make)
-
-
-def test_nodes_that_share_a_name_for_their_peer_use_it() -> None:
-    environment = exported(["sh", "-c", ". cluster/environment.sh && env -0"], STT_AI_PEER_HEADER="X-Peer-shared")
-    assert environment["STT_AI_PEER_HEADER"] == "X-Peer-shared"
+        assert {**ray, PEER_HEADER: variables[PEER_HEADER]} == ours
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in CLUSTER.glob("*.sh")))

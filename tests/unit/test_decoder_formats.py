@@ -160,7 +160,6 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("STT_AI_FFMPEG", raising=False)
     return tmp_path
 
 
@@ -171,17 +170,13 @@ def test_an_ffmpeg_on_path_is_taken_else_the_one_of_the_wheel(programs: Path) ->
 
 
 def test_which_ffmpeg_is_the_operators_to_say(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STT_AI_FFMPEG", "bundled")
-    assert find_ffmpeg.__wrapped__() == FFMPEG
+    assert find_ffmpeg.__wrapped__("bundled") == FFMPEG
     other = (programs / "ffmpeg").rename(programs / "ffmpeg8")
-    monkeypatch.setenv("STT_AI_FFMPEG", str(other))
-    assert find_ffmpeg.__wrapped__() == str(other)
+    assert find_ffmpeg.__wrapped__(str(other)) == str(other)
     monkeypatch.chdir(programs)
-    monkeypatch.setenv("STT_AI_FFMPEG", "./ffmpeg8")
-    assert find_ffmpeg.__wrapped__() == str(other), "it is started elsewhere"
-    monkeypatch.setenv("STT_AI_FFMPEG", str(programs / "missing"))
+    assert find_ffmpeg.__wrapped__("./ffmpeg8") == str(other), "it is started elsewhere"
     with pytest.raises(Unavailable, match="not where it was said"):
-        find_ffmpeg.__wrapped__()
+        find_ffmpeg.__wrapped__(str(programs / "missing"))
 
 
 PICTURE = ("-f", "lavfi", "-i", "color=s=16x16:r=5:d=4")

@@ -1,15 +1,12 @@
 """What a redeploy under load rests on: the new ones beside the old, and an HAProxy that lives as long as these."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stt_ai.app import build
+from stt_ai.environment import NODE, values
 from stt_ai.settings import Settings
-
-ENVIRONMENT = Path(__file__).parents[2] / "cluster" / "environment.sh"
 
 
 def deployments(device: str) -> dict[str, Any]:
@@ -29,7 +26,7 @@ def test_what_is_waited_for_is_there_before_the_old_one_goes(device: str) -> Non
 
 
 def test_haproxy_leaves_requests_their_connection_as_long_as_the_old_ingress_lives() -> None:
-    said = dict(re.findall(r'export (\w+)="\$\{\w+:-(\d+)\}"', ENVIRONMENT.read_text()))
+    said = values(NODE)
     grace = deployments("cpu")["ingress"]._deployment_config.graceful_shutdown_timeout_s
     assert int(said["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > grace
     # An ingress that goes takes new connections for 30 s: until then nobody may have kept one that leads to it alone.

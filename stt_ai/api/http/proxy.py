@@ -1,6 +1,5 @@
 """What a server in front of the app does to every request, before it reads headers that callers must not set."""
 
-import os
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,13 +11,10 @@ from stt_ai.api.http.client_address import PEER
 from stt_ai.api.http.context import choose_request_id
 from stt_ai.api.http.errors import INTERNAL
 from stt_ai.api.http.protocols import install, refusal
+from stt_ai.environment import peer_header
 
 # Ray Serve obeys these, whoever sends them: one leaves uploads hanging, the other picks the caller's own time limit.
 _INTERNAL = ("x-request-disconnect-disabled", "x-request-timeout-seconds")
-
-# In which `stt_ai.deployments.haproxy` makes HAProxy name its peer.
-_PEER_HEADER = "STT_AI_PEER_HEADER"
-
 
 _SERVERS_FAILURES = {
     404: ("unavailable", "The service is starting. Try again shortly."),
@@ -29,19 +25,12 @@ _SERVERS_FAILURES = {
 _OTHER_FAILURE = (INTERNAL.code, INTERNAL.message)
 
 
-def peer_header() -> str | None:
-    """The header in which HAProxy appends the address of its peer, if it is there and was told to.
-
-    Callers may send such a header too, so only the last one counts. They may also go round HAProxy to the port
-    of a replica, so its name holds something random.
-    """
-    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") != "1":
-        return None
-    return os.environ.get(_PEER_HEADER) or None
-
-
 class CleanHeaders:
-    """Takes away the server's internal headers, and gives every request one well-formed id and its true peer."""
+    """Takes away the server's internal headers, and gives every request one well-formed id and its true peer.
+
+    HAProxy appends the address of its peer to ``peer_header``. Callers may send such a header too, so only the last one
+    counts. They may also go round HAProxy to the port of a replica, so the name holds something random.
+    """
 
     def __init__(self, app: ASGIApp, peer_header: str | None = None) -> None:
         self.app = app
