@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from stt_ai.api.stream.limits import MAX_MESSAGE
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import DEFAULT_REPOSITORY
+from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 
 Base = TypeVar("Base", bound=BaseModel)
 
@@ -174,7 +174,7 @@ class StreamSettings(_Settings):
     max_session_s: float = Field(7200, gt=0, description="The longest stream; its client may connect again to go on.")
     slow_client_s: float = Field(10, gt=0, description="A client that takes no message for so long is closed.")
     max_frame_bytes: int = Field(
-        1_000_000, ge=1000, le=MAX_MESSAGE, description="The largest message that a client may send."
+        1_000_000, ge=1000, le=MAX_MESSAGE_BYTES, description="The largest message that a client may send."
     )
     resume_s: float = Field(120, gt=0, description="How long a stream that was cut off is remembered.")
     step_s: float = Field(

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 SAMPLE_RATE = 16_000
+MAX_WINDOW_S = 30.0
+"""Of audio, that Whisper decodes at once."""
 MAX_SPEAKERS = 50
 """More voices than this are not told apart in one file."""
 

@@ -5,12 +5,17 @@ import logging
 import time
 from typing import Any
 
+from ray import serve
+from ray.serve import Application
+
 from stt_ai import environment
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.resources import SURGE_PERCENT, actor_options
 from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.environment import Secrets
 from stt_ai.errors import SttError
+from stt_ai.settings import BillingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -101,3 +106,21 @@ class BillingDeployment:
 def _wall_ahead() -> float:
     """Seconds; changes when the wall's clock is set, and while the machine sleeps."""
     return time.time() - time.monotonic()
+
+
+def build(settings: BillingSettings) -> Application:
+    """Return the deployment that ``settings`` describe."""
+    return (
+        serve.deployment(BillingDeployment)
+        .options(
+            name="billing",
+            num_replicas=1,  # more with PostgreSQL only; two for the time of a redeploy is well with SQLite too
+            max_surge_percent=SURGE_PERCENT,
+            max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
+            ray_actor_options=actor_options(env_vars=environment.values(environment.BILLING)),
+            graceful_shutdown_timeout_s=30,
+            health_check_period_s=5,
+            health_check_timeout_s=30,
+        )
+        .bind(config=settings.config, database_url=settings.database_url)
+    )

@@ -12,12 +12,17 @@ from typing import Any
 
 import ray
 from ray import exceptions as rex
+from ray import serve
+from ray.serve import Application
 
 from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.resources import DRAIN_S, SURGE_PERCENT, actor_options
 from stt_ai.deployments.tracing import export_spans, traced
+from stt_ai.engines.cores import available
 from stt_ai.engines.ffmpeg import DecoderLimits, find_ffmpeg
 from stt_ai.environment import ffmpeg_choice
 from stt_ai.errors import ReplicaLost
+from stt_ai.settings import DecoderSettings
 from stt_ai.types import DecodedAudio, Samples, Upload
 
 _MADV_DONTNEED = 4
@@ -89,3 +94,21 @@ class DecoderDeployment:
             audio = await self.decode(replace(upload, path=Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")))
         assert audio is not None
         return audio
+
+
+def build(settings: DecoderSettings) -> Application:
+    """Return the deployment that ``settings`` describe."""
+    at_once = max(2, available())
+    return (
+        serve.deployment(DecoderDeployment)
+        .options(
+            name="decoder",
+            max_ongoing_requests=at_once,
+            max_queued_requests=200,
+            autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": at_once},
+            max_surge_percent=SURGE_PERCENT,
+            ray_actor_options=actor_options(),
+            graceful_shutdown_timeout_s=DRAIN_S,
+        )
+        .bind(limits=DecoderLimits(max_duration_s=settings.max_duration_s))
+    )

@@ -8,16 +8,20 @@ from typing import Any
 
 import ray
 from ray import exceptions as rex
+from ray import serve
+from ray.serve import Application
 
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.niceness import SPEAKERS, step_back
-from stt_ai.deployments.scaling import AUDIO_S, PIECES
+from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
+from stt_ai.deployments.scaling import AUDIO_S, PIECES, by_audio
 from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, Overloaded
 from stt_ai.models.diarization import CONFIG, PipelineName, resolve
 from stt_ai.models.fetch import SourceSettings
+from stt_ai.settings import DiarizerSettings
 from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
 
 _UNAVAILABLE = "Speakers cannot be told apart at the moment. Send diarize=false for a transcript without them."
@@ -114,3 +118,37 @@ def _fetch(reference: Any) -> Samples:
     except rex.ObjectLostError as exc:
         raise AudioLost("The decoded samples are gone.") from exc
     return chunk
+
+
+def build(settings: DiarizerSettings, source: SourceSettings) -> Application:
+    """Return the deployment that ``settings`` describe, with its weights from ``source``."""
+    gpu = on_gpu(settings.device)
+    config = DiarizerConfig(
+        pipeline=settings.pipeline,
+        source=source,
+        folder=settings.folder,
+        device="cuda" if gpu else "cpu",
+        cpu_threads=settings.cpu_threads,
+        chunks_a_batch=settings.chunks_a_batch,
+        at_once=4 if gpu else 2,
+        max_waiting=settings.max_waiting,
+    )
+    return (
+        serve.deployment(DiarizerDeployment)
+        .options(
+            name="diarizer",
+            max_ongoing_requests=1000,  # it bounds what waits by itself, and a question must not wait behind files
+            autoscaling_config=by_audio(
+                least=1,
+                most=settings.max_replicas or (4 if gpu else 1),
+                target_audio_s=settings.target_audio_s,
+                piece_s=settings.target_audio_s,
+                downscale_delay_s=settings.downscale_delay_s,
+            ),
+            ray_actor_options=actor_options(settings.gpu_fraction if gpu else 0),
+            graceful_shutdown_timeout_s=DRAIN_S,
+            health_check_timeout_s=30,
+            max_constructor_retry_count=3,
+        )
+        .bind(config=config)
+    )

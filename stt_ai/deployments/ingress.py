@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ray import serve
+from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
+from stt_ai import environment
 from stt_ai.deployments.health import ClusterHealth
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
@@ -13,9 +15,11 @@ from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteBilling
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
 from stt_ai.deployments.remote_summarizer import RemoteSummarizer
+from stt_ai.deployments.resources import DRAIN_S, SURGE_PERCENT, actor_options, on_gpu
 from stt_ai.deployments.tracing import export_spans
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
+from stt_ai.settings import Settings, StreamSettings
 from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
 
@@ -65,3 +69,51 @@ class IngressDeployment:
 
     def __serve_build_asgi_app__(self) -> Any:
         return self._app
+
+
+def build(
+    settings: Settings,
+    make_app: AppFactory,
+    *,
+    decoder: Application,
+    transcribers: Mapping[str, Application],
+    diarizer: Application,
+    summarizer: Application,
+    billing: Application,
+) -> Application:
+    """Return the deployment that ``settings`` describe, in front of the others."""
+    return (
+        serve.deployment(IngressDeployment)
+        .options(
+            name="ingress",
+            num_replicas=1,
+            max_ongoing_requests=1000,  # it admits callers itself, and /health must never wait behind them
+            max_surge_percent=SURGE_PERCENT,
+            ray_actor_options=actor_options(env_vars=environment.values(environment.INGRESS)),
+            graceful_shutdown_timeout_s=DRAIN_S,
+            health_check_timeout_s=30,
+        )
+        .bind(
+            make_app=make_app,
+            options=DecodingOptions(beam_size=settings.transcriber.beam_size),
+            live=live_limits(settings.stream, on_gpu(settings.transcriber.device)),
+            kept=settings.models.kept,
+            load_wait_s=settings.models.load_wait_s,
+            windows_in_flight=settings.ingress.windows_in_flight,
+            decoder=decoder,
+            transcribers=transcribers,
+            diarizer=diarizer,
+            summarizer=summarizer,
+            billing=billing,
+        )
+    )
+
+
+def live_limits(settings: StreamSettings, gpu: bool) -> LiveLimits:
+    """Return how sessions are served that have a GPU, or none, for their models."""
+    return LiveLimits(
+        step_s=settings.step_s,
+        beam_size=settings.beam_size or (5 if gpu else 1),
+        undecided_s=settings.undecided_s,
+        longest_lag_s=settings.longest_lag_s,
+    )

@@ -7,9 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ray import serve
+from ray.serve import Application
+
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
 from stt_ai.deployments.niceness import SUMMARIES, step_back
+from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream
 from stt_ai.engines.language_model import LanguageModel, Question
 from stt_ai.engines.scheduler import BatchScheduler
@@ -17,6 +21,7 @@ from stt_ai.errors import Overloaded, SttError
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
 from stt_ai.pipeline.labels import summarizer_warnings
+from stt_ai.settings import SummarizerSettings
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import LoadedModel, Prompt, Summary, SummaryProgress, SummaryStyle
 
@@ -166,3 +171,42 @@ class SummarizerDeployment:
         """One batch, in the scheduler's thread."""
         assert self._loading.engine is not None
         return self._loading.engine.answer(questions)
+
+
+def build(settings: SummarizerSettings, source: SourceSettings) -> Application:
+    """Return the deployment that ``settings`` describe, with its weights from ``source``.
+
+    There is no replica before somebody wants a summary: most services start without, and it holds much memory.
+    """
+    gpu = on_gpu(settings.device)
+    config = SummarizerConfig(
+        repository=settings.model,
+        source=source,
+        folder=settings.folder,
+        device="cuda" if gpu else "cpu",
+        dtype=settings.dtype,
+        cpu_threads=settings.cpu_threads,
+        context=settings.context,
+        max_batch=settings.max_batch or (16 if gpu else 8),
+        max_requests=settings.max_requests,
+        timeout_s=settings.timeout_s,
+    )
+    return (
+        serve.deployment(SummarizerDeployment)
+        .options(
+            name="summarizer",
+            max_ongoing_requests=1000,  # it bounds what it takes by itself, and says so
+            autoscaling_config={
+                "min_replicas": 0,
+                "initial_replicas": 0,
+                "max_replicas": settings.max_replicas or (2 if gpu else 1),
+                "target_ongoing_requests": 8,
+                "downscale_delay_s": settings.idle_unload_s,
+            },
+            ray_actor_options=actor_options(settings.gpu_fraction if gpu else 0),
+            graceful_shutdown_timeout_s=DRAIN_S,
+            health_check_timeout_s=30,
+            max_constructor_retry_count=3,
+        )
+        .bind(config=config)
+    )

@@ -9,11 +9,14 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+from ray import serve
+from ray.serve import Application
 
 from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
 from stt_ai.deployments.remote import fetch_samples
-from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare
+from stt_ai.deployments.resources import DRAIN_S, SURGE_PERCENT, actor_options, on_gpu
+from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare, by_audio
 from stt_ai.deployments.tracing import current_span, export_spans, linked_batches, traced
 from stt_ai.engines.cores import share
 from stt_ai.engines.gpu import find_gpu
@@ -22,7 +25,9 @@ from stt_ai.errors import SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.speech_models import resolve
+from stt_ai.settings import ModelSettings, TranscriberSettings
 from stt_ai.types import (
+    MAX_WINDOW_S,
     SAMPLE_RATE,
     DecodingOptions,
     Hypothesis,
@@ -227,3 +232,41 @@ class TranscriberDeployment:
         assert engine is not None
         windows = [(job.samples, job.options) for job in jobs]
         return engine.guess_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)
+
+
+def build(entry: ModelEntry, settings: TranscriberSettings, models: ModelSettings) -> Application:
+    """Return the deployment of one model, which has its own queue, replicas and share of a GPU."""
+    gpu = on_gpu(settings.device)
+    preload = entry.id in models.kept
+    config = TranscriberConfig(
+        entry=entry,
+        source=models.sources,
+        preload=preload,
+        device="cuda" if gpu else "cpu",
+        compute_type=settings.compute_type,
+        cpu_threads=settings.cpu_threads,
+        max_batch=settings.max_batch or (16 if gpu else 8),
+        max_queued_s=settings.max_queued_s,
+    )
+    return (
+        serve.deployment(TranscriberDeployment)
+        .options(
+            name=f"transcriber-{entry.id}",
+            max_ongoing_requests=256,  # they wait in the replica's own queue, where they can be batched
+            autoscaling_config=by_audio(
+                least=1 if preload else 0,
+                most=settings.max_replicas or (4 if gpu else 1),
+                target_audio_s=settings.target_audio_s or 2 * config.max_batch * MAX_WINDOW_S,
+                piece_s=MAX_WINDOW_S,
+                target_live=settings.target_live,
+                downscale_delay_s=settings.downscale_delay_s,
+                idle_unload_s=settings.idle_unload_s,
+            ),
+            max_surge_percent=0 if gpu else SURGE_PERCENT,
+            ray_actor_options=actor_options(settings.gpu_fraction if gpu else 0),
+            graceful_shutdown_timeout_s=DRAIN_S,
+            health_check_timeout_s=30,
+            max_constructor_retry_count=3,  # weights that cannot be had will not be had the twentieth time either
+        )
+        .bind(config=config)
+    )

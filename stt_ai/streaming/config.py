@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+"""Of one message, beyond which nothing is received, whatever a server's settings say. Below it, a message that is too
+large is answered in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveConfig:

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from stt_ai.api.http.backpressure import CountReads, HoldBack
 from stt_ai.api.stream import backpressure as stream_backpressure
-from stt_ai.api.stream.limits import MAX_MESSAGE
+from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 from stt_ai.streaming.events import Final
 from tests.unit.api_support import PATIENCE, eventually
 from tests.unit.stream_support import Sessions, connected, live_app, said, serving, texts
@@ -276,11 +276,11 @@ def test_a_message_that_is_far_too_large_is_refused_at_its_head_and_another_in_w
     with served(live_app(tmp_path, Sessions())) as (port, _):
         with connected(port) as client:
             client.ready()
-            client.socket.send(bytes(MAX_MESSAGE))
+            client.socket.send(bytes(MAX_MESSAGE_BYTES))
             messages, code = client.rest()
             assert (messages[-1]["code"], code) == ("frame_too_large", 1009)
         with raw(port) as connection:
-            connection.sendall(b"\x82\xff" + (MAX_MESSAGE + 1).to_bytes(8, "big") + ZERO_MASK)
+            connection.sendall(b"\x82\xff" + (MAX_MESSAGE_BYTES + 1).to_bytes(8, "big") + ZERO_MASK)
             answer = b""
             while piece := connection.recv(4096):
                 answer += piece
@@ -292,7 +292,7 @@ def test_what_was_said_before_a_message_that_is_far_too_large_is_told(tmp_path: 
         client.ready(interim_results=False)
         client.audio(2)
         with suppress(ConnectionClosed):
-            client.socket.send(bytes(3 * MAX_MESSAGE))
+            client.socket.send(bytes(3 * MAX_MESSAGE_BYTES))
         messages, code = client.rest()
         assert texts(messages) == said(2)
         assert (messages[-1]["code"], messages[-1]["offset"], code) == ("frame_too_large", 2.0, 1009)

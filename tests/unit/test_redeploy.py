@@ -12,8 +12,8 @@ from stt_ai.settings import Settings
 def deployments(device: str) -> dict[str, Any]:
     """Those that somebody may be waiting for at this moment."""
     ingress = build(Settings.model_validate({"transcriber": {"device": device}}))._bound_deployment
-    *_, decoder, transcribers, _, _, billing = ingress.init_args
-    bound = [decoder, billing, *transcribers.values()]
+    parts = ingress.init_kwargs
+    bound = [parts["decoder"], parts["billing"], *parts["transcribers"].values()]
     return {found.name: found for found in [ingress, *(one._bound_deployment for one in bound)]}
 
 

@@ -284,7 +284,7 @@ def test_replicas_are_as_many_as_the_operator_says_else_by_the_device() -> None:
 
 def test_how_much_of_one_file_is_before_the_others_is_the_operators_to_say() -> None:
     ingress = build(Settings.model_validate({"ingress": {"windows_in_flight": 128}}))
-    assert 128 in ingress._bound_deployment.init_args
+    assert ingress._bound_deployment.init_kwargs["windows_in_flight"] == 128
     backlog = Backlog(60, 0, ahead_s=128 * 30)
     with backlog.stay() as tell:
         tell(36_000)

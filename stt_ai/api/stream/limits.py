@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 
-MAX_MESSAGE = 2 * 1024 * 1024
-"""Bytes of one message beyond which nothing is received, whatever ``max_frame_bytes`` says. Below it, a message that is
-too large is answered in words."""
-
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:

@@ -6,7 +6,7 @@ from typing import Any
 from websockets.exceptions import PayloadTooBig
 
 from stt_ai.api.http.unread import Receive
-from stt_ai.api.stream.limits import MAX_MESSAGE
+from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 
 TOO_LARGE = 1009
 MAX_FRAGMENTS = 4096
@@ -24,7 +24,7 @@ def restrain(receive: Receive) -> None:
     # by the stream's own idle timeout.
     protocol.ping_timeout = None
     _refuse_compression(protocol)
-    protocol.conn.max_message_size = MAX_MESSAGE
+    protocol.conn.max_message_size = MAX_MESSAGE_BYTES
     _bound_pongs(protocol)
     _bound_fragments(protocol)
     _pass_on_large_messages(protocol)
@@ -69,7 +69,7 @@ def _pass_on_large_messages(protocol: Any) -> None:
             give_up()
         elif not passed_on:
             passed_on = True
-            protocol.queue.put_nowait({"type": "websocket.receive", "bytes": bytes(MAX_MESSAGE + 1)})
+            protocol.queue.put_nowait({"type": "websocket.receive", "bytes": bytes(MAX_MESSAGE_BYTES + 1)})
 
     conn.fail, protocol.handle_parser_exception = fail_unless_too_large, pass_on
 
