@@ -12,11 +12,12 @@
     │   ├── SlowConsumer            does not read what a live session tells it
     │   ├── TooFast                 sends faster than a live session hears, where nothing can hold it back
     │   ├── ConfigTimeout, IdleTimeout, SessionTooLong
-    │   └── FrameTooLarge, UnsupportedEncoding
+    │   ├── FrameTooLarge, UnsupportedEncoding
+    │   └── SourceForbidden, SourceRefused, SourceTimeout    of an address that the caller named
     ├── Unauthorized, PaymentRequired, TooManyRequests
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
-    ├── FileTooLarge, AudioTooLong, SummaryTooLong
+    ├── FileTooLarge, SourceTooLarge, AudioTooLong, SummaryTooLong
     ├── Unavailable                 try again after `retry_after` seconds
     │   ├── Overloaded, StorageFull
     │   ├── ModelLoading
@@ -138,6 +139,24 @@ class UnsupportedEncoding(BadRequest):
     code = "unsupported_encoding"
 
 
+class SourceForbidden(BadRequest):
+    """The service may not fetch from this address: its scheme, host, port or where it redirects to."""
+
+    code = "source_forbidden"
+
+
+class SourceRefused(BadRequest):
+    """The address was asked, and gave no recording."""
+
+    code = "source_refused"
+
+
+class SourceTimeout(BadRequest):
+    """The address was asked, and took too long."""
+
+    code = "source_timeout"
+
+
 class Unauthorized(SttError):
     code = "unauthorized"
 
@@ -182,6 +201,12 @@ class MethodNotAllowed(SttError):
 
 class FileTooLarge(SttError):
     code = "file_too_large"
+
+
+class SourceTooLarge(FileTooLarge):
+    """As `FileTooLarge`, of what lies at an address that the caller named."""
+
+    code = "source_too_large"
 
 
 class AudioTooLong(SttError):
