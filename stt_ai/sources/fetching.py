@@ -76,6 +76,8 @@ class Fetcher:
         raise SourceForbidden(f"The URL redirects more than {MAX_REDIRECTS} times.")
 
     def _redirect(self, download: _Download, location: str) -> None:
+        if not location:
+            raise SourceRefused("The URL redirects to nowhere.")
         try:
             target = str(download.url.join(location))
         except (httpx.InvalidURL, ValueError, UnicodeError) as error:

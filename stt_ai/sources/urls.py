@@ -11,7 +11,8 @@ from stt_ai.errors import BadParameter, SourceForbidden
 MAX_URL = 4096
 MAX_HEADERS = 20
 MAX_HEADER_BYTES = 8192
-_WELL_KNOWN_PORTS = 1024
+_PORTS = range(1024, 65536)
+"""Beside those of http: below are mail, shells and other services that do not speak it."""
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -37,12 +38,12 @@ def parse_url(text: str, allow_http: bool = False) -> httpx.URL:
     schemes = ("https", "http") if allow_http else ("https",)
     if url.scheme not in schemes:
         raise SourceForbidden(f"The URL must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
-    if not host:
-        raise SourceForbidden("The URL names no host.")
+    if not host or "%" in host:  # escaped characters, or the zone of a link-local address
+        raise SourceForbidden("The URL names no host that can be looked up.")
     if credentials:
         raise SourceForbidden("The URL holds a user name or password; send an `Authorization` header instead.")
-    if port is not None and port < _WELL_KNOWN_PORTS and port not in _DEFAULT_PORTS.values():
-        raise SourceForbidden("The URL's port must be 443, 80, or 1024 and above.")
+    if port is not None and port not in _PORTS and port not in _DEFAULT_PORTS.values():
+        raise SourceForbidden("The URL's port must be 443, 80, or from 1024 to 65535.")
     return url.copy_with(fragment=None)
 
 
