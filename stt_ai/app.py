@@ -23,7 +23,10 @@ from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.pipeline.backlog import Backlog, CountedTranscription
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
-from stt_ai.settings import IngressSettings, Settings, StreamSettings
+from stt_ai.settings import IngressSettings, Settings, StreamSettings, UrlSettings
+from stt_ai.sources.addresses import AddressPolicy
+from stt_ai.sources.client import CheckedClient
+from stt_ai.sources.fetching import Fetcher
 from stt_ai.types import MAX_WINDOW_S
 
 logger = logging.getLogger(__name__)
@@ -66,11 +69,25 @@ def make_api(
         billing=billing,
         live=LiveServices(live.open, live.decode, stream_limits(settings.stream)),
         summarizer=summarizer,
+        fetcher=make_fetcher(settings.urls),
         meters=process_meters(),
         exposition=ClusterExposition(),
         rooms={WorkKind.TRANSCRIPTION: backlog.room, WorkKind.STREAM: live.room},
     )
     return CountReads(create_app(services))
+
+
+def make_fetcher(settings: UrlSettings) -> Fetcher | None:
+    """Return what fetches recordings from addresses, or None where callers may give none."""
+    if not settings.enabled:
+        return None
+    return Fetcher(checked_client(settings), settings.download_timeout_s)
+
+
+def checked_client(settings: UrlSettings) -> CheckedClient:
+    """Return the only client that connects to addresses of callers."""
+    policy = AddressPolicy.of(settings.allowed_networks, settings.allow_http)
+    return CheckedClient(policy, settings.connect_timeout_s, settings.idle_timeout_s)
 
 
 def make_backlog(settings: IngressSettings) -> Backlog:

@@ -165,6 +165,19 @@ class IngressSettings(_Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class UrlSettings(_Settings):
+    """Addresses that callers give: of recordings to fetch and of webhooks to call."""
+
+    enabled: bool = Field(True, description="Whether callers may give any.")
+    allow_http: bool = Field(False, description="Also addresses without TLS.")
+    allowed_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (), description="Beside the public internet: your own networks that callers may make the service connect to."
+    )
+    connect_timeout_s: float = Field(10, gt=0)
+    idle_timeout_s: float = Field(30, gt=0, description="A host that sends nothing for so long is given up.")
+    download_timeout_s: float = Field(3600, gt=0, description="The longest download, whatever its size.")
+
+
 class StreamSettings(_Settings):
     """Live transcription. A stream lives in the ingress replica that took its connection."""
 
@@ -209,5 +222,6 @@ class Settings(_Settings):
     diarizer: DiarizerSettings = DiarizerSettings()
     summarizer: SummarizerSettings = SummarizerSettings()
     ingress: IngressSettings = IngressSettings()
+    urls: UrlSettings = UrlSettings()
     stream: StreamSettings = StreamSettings()
     billing: BillingSettings = BillingSettings()

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from stt_ai.api.schemas import ErrorBody, SummaryBody, TranscriptBody
 from stt_ai.api.transcription.parameters import ResponseFormat
 from stt_ai.ports import Catalogue
+from stt_ai.sources.urls import MAX_URL
 from stt_ai.types import MAX_SPEAKERS, SummaryStyle
 
 DESCRIPTION = (
@@ -79,6 +80,17 @@ STRICT = {
     "description": (
         "Refuse a recording that would have warnings about its audio: 400 with the warning's `code`, and nothing is "
         "charged. Warnings about the service, such as `model_substituted`, refuse nothing."
+    ),
+}
+
+URL_FIELD = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": MAX_URL,
+    "description": (
+        "In place of `file`: the https address of the recording, from where the service fetches it. It must be on the "
+        "public internet, without a user name in it, and redirect at most three times. "
+        "`source_forbidden`, `source_refused`, `source_timeout` and `source_too_large` say what went wrong."
     ),
 }
 
@@ -173,8 +185,8 @@ def summary_request(max_characters: int) -> dict[str, Any]:
     }
 
 
-def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, Any]:
-    """`openapi_extra` of the route that reads its multipart body itself."""
+def transcription_form(catalogue: Catalogue, default_model: str, urls: bool = False) -> dict[str, Any]:
+    """`openapi_extra` of the route that reads its multipart body itself. ``urls``: `url` may replace the file."""
     properties: dict[str, Any] = {
         "file": {
             "type": "string",
@@ -219,7 +231,10 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
             "description": "Answer with server-sent events that show the progress and the text as it is transcribed.",
         },
     }
-    schema = {"type": "object", "required": ["file"], "properties": properties}
+    schema: dict[str, Any] = {"type": "object", "required": ["file"], "properties": properties}
+    if urls:
+        properties["url"] = URL_FIELD
+        schema = {"type": "object", "properties": properties, "oneOf": [{"required": ["file"]}, {"required": ["url"]}]}
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
         "parameters": [IDEMPOTENCY_KEY, *in_query(properties)],
@@ -227,11 +242,11 @@ def transcription_form(catalogue: Catalogue, default_model: str) -> dict[str, An
 
 
 def in_query(properties: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the fields of a body, but for the file, as parameters of the address, where they may stand too."""
+    """Return the fields of a body, but for the file or its URL, as parameters of the query, where they may be too."""
     return [
         {"name": name, "in": "query", "required": False, "description": "As in the body.", "schema": _bare(field)}
         for name, field in properties.items()
-        if field.get("format") != "binary"
+        if field.get("format") not in ("binary", "uri")
     ]
 
 

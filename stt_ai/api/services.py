@@ -8,6 +8,7 @@ from stt_ai.api.http.client_address import TrustedProxies
 from stt_ai.api.stream.services import LiveServices
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
+from stt_ai.sources.fetching import Fetcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Services:
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
     otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
     no summaries. ``rooms``: who comes while there is none is refused before anything is asked of billing.
+    ``fetcher`` None: recordings cannot be given by their address.
     ``meters`` are told what goes on; ``exposition`` None: there is no `/metrics`.
     """
 
@@ -56,6 +58,7 @@ class Services:
     billing: Billing | None = None
     live: LiveServices | None = None
     summarizer: Summarizer | None = None
+    fetcher: Fetcher | None = None
     rooms: Rooms = field(default_factory=dict)
     meters: Meters = NO_METERS
     exposition: Exposition | None = None

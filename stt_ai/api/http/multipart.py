@@ -25,6 +25,7 @@ NODE = (
     "Your client sent the words [object FormData] instead of the form. With the fetch that Node has built in, use the "
     "FormData that it has built in; the form-data package needs the fetch of the node-fetch package."
 )
+URL = "url"
 HOW = 'Send the recording as multipart/form-data in the field `file`, as curl -F "file=@meeting.mp3" does.'
 
 
@@ -57,6 +58,7 @@ class FormReader:
 
     ``known`` names the fields to keep: the last of several wins, all others are thrown away unread. Where the name ends
     in `[]` all count, joined by commas. ``refusal``: why a field of this name is a fault, or None.
+    Where `url` is known, the recording's address there may stand in place of the file.
     ``before_file`` is called with the fields so far when the file begins, and may raise to refuse early.
     """
 
@@ -120,6 +122,10 @@ class FormReader:
         self._write(self._framing.finish())
         if not self._ended:
             raise MalformedBody("The body ended in the middle of the multipart form. Send the whole of it.")
+        if URL in self._known and self.fields.get(URL, "").strip():
+            if self.file_seen:
+                raise BadParameter("Send either `file` or `url`, not both.", URL)
+            return
         if not self.file_seen or (not self.file_bytes and not self.filename):
             raise MissingFile(f"The form has no file{self._named()}. {HOW}")
         if self._bare_text is not None and self.file_bytes == len(self._bare_text) and _is_text(self._bare_text):

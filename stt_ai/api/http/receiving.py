@@ -1,6 +1,7 @@
 """From a request's body to a file on disk and the form's fields, under every limit."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,23 +10,37 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 
 from stt_ai.api.admission import Arrival, Grant
-from stt_ai.api.http.multipart import MAX_FORM_BYTES, FormReader, boundary_of
+from stt_ai.api.http.multipart import MAX_FORM_BYTES, URL, FormReader, boundary_of
 from stt_ai.api.http.query import Refusal
 from stt_ai.api.http.uploads import TemporaryUpload, refuse_without_room
 from stt_ai.api.services import ApiConfig
 from stt_ai.errors import EmptyFile, FileTooLarge, MalformedBody, UploadTimeout
 from stt_ai.meters import NO_METERS, Meters
+from stt_ai.sources.fetching import Fetcher
 from stt_ai.stages import stage
 from stt_ai.types import Upload
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedForm:
-    """A form whose file lies on disk. ``sha256`` is the file's where the caller sent an idempotency key, else empty."""
+    """A form whose file lies on disk, or lies at ``url`` and is fetched when it is wanted.
 
-    upload: Upload
+    ``sha256`` is the file's, or the URL's, where the caller sent an idempotency key, else empty.
+    """
+
+    file: TemporaryUpload
+    filename: str
     fields: Mapping[str, str]
     sha256: str = ""
+    url: str = ""
+
+    async def upload(self, fetcher: Fetcher | None, max_bytes: int) -> Upload:
+        """Return the file. Raise what `Fetcher.fetch` raises, and `StorageFull`."""
+        filename = self.filename
+        if self.url and fetcher:
+            filename = await fetcher.fetch(self.url, max_bytes, self.file.write)
+            await self.file.flush()
+        return Upload(self.file.path, self.file.size, plain_name(filename))
 
 
 @asynccontextmanager
@@ -59,10 +74,12 @@ async def receive_form(
                 for piece in pieces:
                     await file.write(piece)
             reader.finish()
-            if not file.size:
+            url = "" if reader.file_seen else reader.fields.get(URL, "").strip()
+            if not file.size and not url:
                 raise EmptyFile("The file is empty.")
             await file.flush()
-        yield ReceivedForm(Upload(file.path, file.size, plain_name(reader.filename)), reader.fields, file.sha256)
+        sha256 = hashlib.sha256(url.encode()).hexdigest() if url else file.sha256
+        yield ReceivedForm(file, reader.filename, reader.fields, sha256, url)
     finally:
         await file.remove()
 

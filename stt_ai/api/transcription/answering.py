@@ -16,6 +16,7 @@ from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.http.context import current_record, current_request_id
 from stt_ai.api.http.disconnect import run_until_disconnect
 from stt_ai.api.http.errors import failure_response
+from stt_ai.api.http.multipart import URL
 from stt_ai.api.http.query import Refusal, merged, query_fields
 from stt_ai.api.http.receiving import receive_form
 from stt_ai.api.services import Services
@@ -66,9 +67,13 @@ async def admitted(admission: Admission, arrival: Arrival, serve: Callable[[Gran
 async def received(
     services: Services, request: Request, arrival: Arrival, grant: Grant, dialect: Dialect[W]
 ) -> AsyncIterator[Received[W]]:
-    """The file, which is deleted when the context is left, and what is asked of it. Raises as `receive_form`."""
+    """The file, which is deleted when the context is left, and what is asked of it.
+
+    Raises as `receive_form` and `ReceivedForm.upload`.
+    """
     known, refusal = dialect.known, dialect.refusal
-    query = query_fields(request.query_params, known, refusal)
+    # A recording's address may be a secret of itself, and addresses of requests are logged on their way here.
+    query = query_fields(request.query_params, known - {URL}, refusal)
 
     def refuse_early(form: Mapping[str, str]) -> None:
         fields = merged(query, form)
@@ -82,7 +87,13 @@ async def received(
     async with reading as form:
         wish = dialect.parse(merged(query, form.fields))
         current_record().model = wish.request.model
-        yield Received(form.upload, wish, await grant.claim(fingerprint(form.sha256, wish)))
+        stored = await grant.claim(fingerprint(form.sha256, wish))
+        if form.url and not stored:
+            fetching = form.upload(services.fetcher, grant.max_file_bytes)
+            upload = await run_until_disconnect(request.receive, fetching)
+        else:
+            upload = await form.upload(None, grant.max_file_bytes)
+        yield Received(upload, wish, stored)
 
 
 async def answer(

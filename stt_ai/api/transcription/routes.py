@@ -10,6 +10,7 @@ from starlette.types import Send
 
 from stt_ai.api.admission import Admission, Arrival, Grant
 from stt_ai.api.http.event_stream import Deferred
+from stt_ai.api.http.multipart import URL
 from stt_ai.api.openapi import transcript_responses, transcription_form
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answering import Dialect, admitted, answer, received
@@ -27,17 +28,18 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     def parse(fields: Mapping[str, str]) -> Asked:
         return parse_parameters(fields, catalogue, config.default_model)
 
-    dialect = Dialect(KNOWN, parse, render, partial(misspelling, known=KNOWN))
+    known = KNOWN | {URL} if services.fetcher else KNOWN
+    dialect = Dialect(known, parse, render, partial(misspelling, known=known))
 
     @router.post(
         "/v1/transcribe",
         summary="Transcribe a file",
         response_class=Response,
         responses=transcript_responses(),
-        openapi_extra=transcription_form(catalogue, config.default_model),
+        openapi_extra=transcription_form(catalogue, config.default_model, urls=services.fetcher is not None),
     )
     async def transcribe(request: Request) -> Response:
-        """Upload an audio or video file; the answer is its transcript with the times of words.
+        """Upload an audio or video file, or name its address; the answer is its transcript with the times of words.
 
         All parameters but the file may stand in the address instead: `?response_format=srt&language=es`. With
         `stream`, server-sent events show the work: `progress` (`done` of `total` seconds of audio), `delta` (the next
