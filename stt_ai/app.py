@@ -21,7 +21,7 @@ from stt_ai.deployments import billing, decoder, diarizer, ingress, summarizer, 
 from stt_ai.deployments.exposition import ClusterExposition
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
-from stt_ai.pipeline.backlog import Backlog, CountedTranscription
+from stt_ai.pipeline.backlog import Backlog
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import IngressSettings, Settings, StreamSettings, UrlSettings
 from stt_ai.sources.addresses import AddressPolicy
@@ -62,7 +62,7 @@ def make_api(
     configure_logging(settings.ingress.log_level)
     backlog = make_backlog(settings.ingress)
     services = Services(
-        CountedTranscription(transcription, backlog),
+        transcription,
         settings.models.catalogue,
         health,
         api_config(settings),
@@ -72,7 +72,7 @@ def make_api(
         fetcher=make_fetcher(settings.urls),
         meters=process_meters(),
         exposition=ClusterExposition(),
-        rooms={WorkKind.TRANSCRIPTION: backlog.room, WorkKind.STREAM: live.room},
+        capacity={WorkKind.TRANSCRIPTION: backlog.reserve, WorkKind.STREAM: live.room},
     )
     return CountReads(create_app(services))
 

@@ -1,6 +1,7 @@
 """What the pipeline needs of the parts, as small protocols. Engines and remote handles both fit them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from stt_ai.accounts import (
@@ -130,6 +131,14 @@ class Summarizer(Protocol):
 
         Raises as `summarize` does; closing it ends it.
         """
+        ...
+
+
+class Reservation(Protocol):
+    """A place in the queue, taken when a request is let in and carried to its work."""
+
+    def begin(self) -> AbstractContextManager[Callable[[float], None]]:
+        """Around the work. What is yielded is called with the seconds of audio when they are known."""
         ...
 
 

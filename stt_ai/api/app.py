@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from stt_ai.api.account.routes import account_routes
-from stt_ai.api.admission import Admission, OpenAdmission
-from stt_ai.api.billed import BillingAdmission
+from stt_ai.api.admission import Admission, ProcessAdmission
+from stt_ai.api.billing_admission import BillingAdmission
 from stt_ai.api.console.docs import docs_routes
 from stt_ai.api.console.routes import console_routes
 from stt_ai.api.http.errors import install_error_handlers
@@ -80,5 +80,5 @@ def create_app(services: Services) -> FastAPI:
 
 
 def _admission(services: Services, max_concurrent: int) -> Admission:
-    limits = (services.config.max_file_bytes, max_concurrent, services.rooms)
-    return BillingAdmission(services.billing, *limits) if services.billing else OpenAdmission(*limits)
+    limits = (services.config.max_file_bytes, max_concurrent, services.capacity)
+    return BillingAdmission(services.billing, *limits) if services.billing else ProcessAdmission(*limits)

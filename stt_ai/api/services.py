@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stt_ai.api.admission import Admission, Rooms
+from stt_ai.api.admission import Admission, Capacity
 from stt_ai.api.http.client_address import TrustedProxies
 from stt_ai.api.stream.services import LiveServices
 from stt_ai.meters import NO_METERS, Meters
@@ -45,7 +45,7 @@ class Services:
 
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
     otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
-    no summaries. ``rooms``: who comes while there is none is refused before anything is asked of billing.
+    no summaries. ``capacity``: who comes while there is none is refused before anything is asked of billing.
     ``fetcher`` None: recordings cannot be given by their address.
     ``meters`` are told what goes on; ``exposition`` None: there is no `/metrics`.
     """
@@ -59,6 +59,6 @@ class Services:
     live: LiveServices | None = None
     summarizer: Summarizer | None = None
     fetcher: Fetcher | None = None
-    rooms: Rooms = field(default_factory=dict)
+    capacity: Capacity = field(default_factory=dict)
     meters: Meters = NO_METERS
     exposition: Exposition | None = None

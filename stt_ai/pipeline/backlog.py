@@ -12,22 +12,31 @@ estimator.
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from stt_ai.errors import Overloaded
-from stt_ai.ports import OnDuration, OnText, TranscriptionService
-from stt_ai.types import Transcript, TranscriptionRequest, Upload
 
 AHEAD_S = 960.0
 """More of one file is never before another: usually 32 windows of 30 s of it wait for the model at once."""
 MEMORY_S = 30.0
 """The measured pace forgets: after so many seconds of files' time what was before counts a third."""
-LONGEST_RETRY_S = 600.0
+MAX_RETRY_S = 600.0
 COMING_S = 10.0
 """Who was let in and took longer to send a file is not about to take a place: it counts when the file is there."""
 
 
-class _Stay:
+class Reservation:
+    """One request that was let in, from before its file is sent until its work ends."""
+
+    def __init__(self, backlog: "Backlog") -> None:
+        self._backlog = backlog
+
+    def begin(self) -> AbstractContextManager[Callable[[float], None]]:
+        """Around the work on the file, as `Backlog.begin`."""
+        return self._backlog.begin(self)
+
+
+class _Work:
     """One file that is worked on. ``seconds`` of audio, as far as known; ``found``: what was before it."""
 
     def __init__(self, seconds: float, found: float, since: float, ahead_s: float) -> None:
@@ -39,96 +48,98 @@ class _Stay:
 
     @property
     def weight(self) -> float:
+        """Return the seconds of it that can be before another file."""
         return min(self.seconds, self.ahead_s)
 
 
 class Backlog:
     """The files that are worked on in this process, and when the next one would have its turn.
 
-    ``always``: so many are let in however long they take. Beyond them one is let in when it would wait for at most
-    ``longest_s`` seconds. ``ahead_s``: of one file, what may be before another.
+    ``guaranteed_slots``: so many are let in however long they take. Beyond them one is let in when it would wait for at
+    most ``max_wait_s`` seconds. ``ahead_s``: of one file, what may be before another.
     """
 
     def __init__(
         self,
-        longest_s: float,
-        always: int,
+        max_wait_s: float,
+        guaranteed_slots: int,
         clock: Callable[[], float] = time.monotonic,
         ahead_s: float = AHEAD_S,
     ) -> None:
-        self._longest_s = longest_s
-        self._always = always
+        self._max_wait_s = max_wait_s
+        self._guaranteed_slots = guaranteed_slots
         self._ahead_s = ahead_s
         self._clock = clock
-        self._stays: set[_Stay] = set()
-        self._coming: dict[object, float] = {}  # since when, the oldest first
+        self._working: set[_Work] = set()
+        self._coming: dict[Reservation, float] = {}  # since when
         self._taken = self._done = 0.0  # seconds of time, and of audio, of recent files
         self._usual = 0.0  # seconds of audio of a recent file
 
     def __len__(self) -> int:
-        return len(self._stays)
+        return len(self._working)
 
     @property
     def seconds(self) -> float:
-        """Of audio, that a newcomer finds before it."""
+        """Return the audio that a newcomer finds before it."""
         return self._here + self._on_the_way * self._usual
 
     @property
     def _here(self) -> float:
-        return sum(stay.weight for stay in self._stays)
+        return sum(work.weight for work in self._working)
 
     @property
     def _on_the_way(self) -> int:
         since = self._clock() - COMING_S
-        return sum(begun > since for begun in self._coming.values())
+        return sum(reserved > since for reserved in self._coming.values())
 
     @property
     def wait_s(self) -> float:
-        """How long a newcomer would wait; 0 as long as nothing was measured."""
+        """Return how long a newcomer would wait; 0 as long as nothing was measured."""
         if not self._done:
             return 0.0
         return self.seconds * max(self._taken / self._done, self._pace_under_way())
 
     @contextmanager
-    def room(self) -> Iterator[None]:
+    def reserve(self) -> Iterator[Reservation]:
         """Around a request from before its file is sent, so that many who come together are not all let in for one.
 
-        Raises `Overloaded`, which says to come back when half of the longest wait will be left.
+        Raise `Overloaded`, which says to come back when half of the longest wait will be left.
         """
         self._require_room()
-        coming = object()
-        self._coming[coming] = self._clock()
+        reservation = Reservation(self)
+        self._coming[reservation] = self._clock()
         try:
-            yield
+            yield reservation
         finally:
-            self._coming.pop(coming, None)
+            self._coming.pop(reservation, None)
 
     def _require_room(self) -> None:
-        if len(self._stays) + self._on_the_way < self._always or self.wait_s <= self._longest_s:
+        if len(self._working) + self._on_the_way < self._guaranteed_slots or self.wait_s <= self._max_wait_s:
             return
-        message = f"The service has more to do than it can begin within {self._longest_s:g} seconds. Try again later."
-        raise Overloaded(message, min(max(1.0, self.wait_s - self._longest_s / 2), LONGEST_RETRY_S))
+        message = f"The service has more to do than it can begin within {self._max_wait_s:g} seconds. Try again later."
+        raise Overloaded(message, min(max(1.0, self.wait_s - self._max_wait_s / 2), MAX_RETRY_S))
 
     @contextmanager
-    def stay(self) -> Iterator[Callable[[float], None]]:
-        """Around the work on one file. To be told the seconds of its audio when they are known.
+    def begin(self, reservation: Reservation | None = None) -> Iterator[Callable[[float], None]]:
+        """Around the work on one file. What is yielded is called with the seconds of its audio when they are known.
 
-        Only work that ends well is measured: what fails or is given up says nothing of the pace.
+        ``reservation`` None: it was let in otherwise. Only work that ends well is measured: what fails or is given up
+        says nothing of the pace.
         """
-        if self._coming:  # whoever it was that is here now
-            del self._coming[next(iter(self._coming))]
-        stay = _Stay(self._usual, self._here, self._clock(), self._ahead_s)
-        self._stays.add(stay)
+        if reservation is not None:
+            self._coming.pop(reservation, None)
+        work = _Work(self._usual, self._here, self._clock(), self._ahead_s)
+        self._working.add(work)
 
-        def tell(seconds: float) -> None:
-            stay.seconds, stay.known = seconds, True
+        def count(seconds: float) -> None:
+            work.seconds, work.known = seconds, True
 
         try:
-            yield tell
-            if stay.known and stay.weight > 0:
-                self._measure(stay)
+            yield count
+            if work.known and work.weight > 0:
+                self._measure(work)
         finally:
-            self._stays.discard(stay)
+            self._working.discard(work)
 
     def _pace_under_way(self) -> float:
         """Seconds for a second of audio, which a quarter of those under way have already taken.
@@ -136,36 +147,12 @@ class Backlog:
         Not the slowest: a few may wait for something of their own, such as a model that is being loaded.
         """
         now = self._clock()
-        paces = sorted((now - stay.since) / (stay.found + stay.seconds) for stay in self._stays if stay.seconds > 0)
+        paces = sorted((now - work.since) / (work.found + work.seconds) for work in self._working if work.seconds > 0)
         return paces[len(paces) * 3 // 4] if paces else 0.0
 
-    def _measure(self, stay: _Stay) -> None:
-        took = self._clock() - stay.since
-        kept = math.exp(-took / MEMORY_S / max(1, len(self._stays)))  # many at once took the same time together
+    def _measure(self, work: _Work) -> None:
+        took = self._clock() - work.since
+        kept = math.exp(-took / MEMORY_S / max(1, len(self._working)))  # many at once took the same time together
         self._taken = kept * self._taken + took
-        self._done = kept * self._done + stay.found + stay.seconds
-        self._usual += 0.1 * (stay.weight - self._usual) if self._usual else stay.weight
-
-
-class CountedTranscription:
-    """A `TranscriptionService` whose files are in ``backlog`` while they are worked on."""
-
-    def __init__(self, service: TranscriptionService, backlog: Backlog) -> None:
-        self._service = service
-        self._backlog = backlog
-
-    async def transcribe(
-        self,
-        upload: Upload,
-        request: TranscriptionRequest,
-        on_duration: OnDuration | None = None,
-        on_text: OnText | None = None,
-    ) -> Transcript:
-        with self._backlog.stay() as tell:
-
-            async def told(seconds: float) -> None:
-                tell(seconds)
-                if on_duration is not None:
-                    await on_duration(seconds)
-
-            return await self._service.transcribe(upload, request, told, on_text)
+        self._done = kept * self._done + work.found + work.seconds
+        self._usual += 0.1 * (work.weight - self._usual) if self._usual else work.weight

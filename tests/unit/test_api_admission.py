@@ -9,12 +9,12 @@ from starlette.testclient import TestClient
 
 from stt_ai import errors
 from stt_ai.accounts import WorkKind
-from stt_ai.api.admission import Arrival, Grant, OpenAdmission
+from stt_ai.api.admission import Grant, IncomingRequest, ProcessAdmission
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
 from tests.unit.api_support import Failing, Fixed, FourModels, Recorder
 
-ARRIVAL = Arrival("/v1/transcribe", {}, "192.0.2.1", 10)
+ARRIVAL = IncomingRequest("/v1/transcribe", {}, "192.0.2.1", 10)
 
 
 class Doorkeeper:
@@ -23,11 +23,11 @@ class Doorkeeper:
     def __init__(self, refusal: errors.SttError | None = None, max_file_bytes: int = 1000) -> None:
         self.refusal = refusal
         self.grant = Grant(max_file_bytes, {"RateLimit-Remaining": "2"})
-        self.arrivals: list[Arrival] = []
+        self.arrivals: list[IncomingRequest] = []
         self.endings: list[str] = []
 
     @asynccontextmanager
-    async def admit(self, arrival: Arrival) -> AsyncIterator[Grant]:
+    async def admit(self, arrival: IncomingRequest) -> AsyncIterator[Grant]:
         self.arrivals.append(arrival)
         if self.refusal:
             raise self.refusal
@@ -114,7 +114,7 @@ def test_a_content_length_that_is_no_number_is_unknown(length: str, tmp_path: Pa
 
 
 async def test_open_admission_counts_who_is_inside() -> None:
-    admission = OpenAdmission(max_file_bytes=5, max_concurrent=2)
+    admission = ProcessAdmission(max_file_bytes=5, max_concurrent=2)
     async with admission.admit(ARRIVAL) as grant, admission.admit(ARRIVAL):
         assert grant.max_file_bytes == 5
         with pytest.raises(errors.Overloaded):
@@ -130,7 +130,7 @@ async def test_without_room_for_one_kind_of_work_the_others_are_let_in() -> None
     def full() -> NoReturn:
         raise errors.Overloaded("full", 17)
 
-    admission = OpenAdmission(max_file_bytes=5, max_concurrent=2, rooms={WorkKind.TRANSCRIPTION: full})
+    admission = ProcessAdmission(max_file_bytes=5, max_concurrent=2, capacity={WorkKind.TRANSCRIPTION: full})
     with pytest.raises(errors.Overloaded):
         async with admission.admit(ARRIVAL):
             pass
@@ -143,7 +143,7 @@ def test_without_room_the_refusal_says_when_to_come_back_before_the_body_is_read
         raise errors.Overloaded("The service has more to do than it can begin.", 17.2)
 
     config = ApiConfig(tmp_path, "large-v3-turbo")
-    services = Services(Recorder(), FourModels(), Fixed(), config, rooms={WorkKind.TRANSCRIPTION: full})
+    services = Services(Recorder(), FourModels(), Fixed(), config, capacity={WorkKind.TRANSCRIPTION: full})
     answer = TestClient(create_app(services)).post("/v1/transcribe", files={"file": b"sound"})
     assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (503, "18", "overloaded")
     assert not list(tmp_path.iterdir())

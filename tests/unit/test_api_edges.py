@@ -124,7 +124,7 @@ def test_a_slip_in_a_name_is_refused_with_the_name_that_is_meant(
 @pytest.mark.parametrize(
     "name",
     [
-        *("temperature", "prompt", "stream", "include[]", "chunking_strategy", "timestamp_granularities[]", "user"),
+        *("temperature", "prompt", "include[]", "chunking_strategy", "timestamp_granularities[]", "user"),
         *("webhook_url", "punctuate", "smart_format", "tier", "keywords", "seed", "token", "key", "q", "_", ""),
     ],
 )

@@ -102,7 +102,7 @@ def test_an_internal_error_keeps_its_own_words_to_the_log(tmp_path: Path, caplog
     assert "replica#3" in caplog.text
 
 
-class Wish(BaseModel):
+class TranscriptionParams(BaseModel):
     count: int
 
 
@@ -122,7 +122,7 @@ def test_what_the_framework_calls_422_is_400_with_the_parameter_named(
     app = make_app(tmp_path)
 
     @app.post("/wish")
-    async def wish(wish: Wish) -> None: ...
+    async def wish(wish: TranscriptionParams) -> None: ...
 
     answer = TestClient(app).post("/wish", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from stt_ai.api.stream.closing import CODES
-from stt_ai.api.stream.config import Asked
+from stt_ai.api.stream.config import StreamParams
 from stt_ai.api.stream.run import MAX_IGNORED
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
 from stt_ai.types import LoadedModel
@@ -590,7 +590,7 @@ def test_the_schema_and_the_docs_tell_the_whole_protocol(port: int) -> None:
     operation = schema["paths"]["/v1/stream"]["get"]
     assert {"101", "401", "402", "426", "429", "503"} <= set(operation["responses"])
     page = httpx.get(f"http://127.0.0.1:{port}/docs", timeout=PATIENCE).text
-    for name in fields(Asked):
+    for name in fields(StreamParams):
         if name.name != "config":
             assert name.name in page
     for told in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.api.stream.config import Asked
+from stt_ai.api.stream.config import StreamParams
 from stt_ai.api.stream.resume import Cut, Cuts
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Final
@@ -15,8 +15,8 @@ def final(number: int, start: float, end: float) -> Final:
     return Final(f"text {number}", start, end, (), number, "en", True)
 
 
-def asked(session_id: str | None, offset: float = 0.0, last: int | None = None) -> Asked:
-    return Asked(LiveConfig("small"), session_id=session_id, offset=offset, last_segment_id=last)
+def asked(session_id: str | None, offset: float = 0.0, last: int | None = None) -> StreamParams:
+    return StreamParams(LiveConfig("small"), session_id=session_id, offset=offset, last_segment_id=last)
 
 
 def test_a_cut_is_taken_once() -> None:

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stt_ai.api.admission import Grant
 from stt_ai.errors import DamagedMedia, Overloaded
-from stt_ai.pipeline.backlog import AHEAD_S, COMING_S, Backlog, CountedTranscription
-from stt_ai.types import TranscriptionRequest, Upload
+from stt_ai.pipeline.backlog import AHEAD_S, COMING_S, Backlog
+from stt_ai.ports import TranscriptionService
+from stt_ai.types import Transcript, TranscriptionRequest, Upload
 from tests.unit.api_support import HELLO, Failing, Recorder
 
 
@@ -26,8 +28,8 @@ class Server:
     def arrive(self, seconds: float) -> float:
         """How long it waits for its turn. Raises `Overloaded`."""
         stay = ExitStack()
-        stay.enter_context(self.backlog.room())
-        stay.enter_context(self.backlog.stay())(seconds)
+        reservation = stay.enter_context(self.backlog.reserve())
+        stay.enter_context(reservation.begin())(seconds)
         begins = max(self.now, self.free_at)
         self.free_at = begins + min(seconds, AHEAD_S) / self.speed
         self._inside.append((self.free_at, stay))
@@ -130,17 +132,16 @@ def test_a_service_that_becomes_slower_at_once_says_so_before_anything_is_done()
 
 
 def test_of_those_who_come_together_only_so_many_are_let_in_as_can_wait() -> None:
-    server, entered = steady(), 0
+    server, entered = steady(), []
     with ExitStack() as sending:
         with pytest.raises(Overloaded):
             for _ in range(100):
-                sending.enter_context(server.backlog.room())
-                entered += 1
-        assert 18 <= entered <= 24
-        for _ in range(entered):  # and they are not counted twice when they are here
-            sending.enter_context(server.backlog.stay())(10)
-        assert len(server.backlog) >= entered and server.backlog.wait_s == pytest.approx(10, rel=0.25)
-    with server.backlog.room():
+                entered.append(sending.enter_context(server.backlog.reserve()))
+        assert 18 <= len(entered) <= 24
+        for reservation in entered:  # and they are not counted twice when they are here
+            sending.enter_context(reservation.begin())(10)
+        assert len(server.backlog) >= len(entered) and server.backlog.wait_s == pytest.approx(10, rel=0.25)
+    with server.backlog.reserve():
         pass
 
 
@@ -149,7 +150,7 @@ def test_who_is_slow_to_send_a_file_takes_nobodys_place() -> None:
     with ExitStack() as sending:
         for _ in range(5):
             for _ in range(12):
-                sending.enter_context(server.backlog.room())
+                sending.enter_context(server.backlog.reserve())
             server.pass_time(server.now + COMING_S)
         assert server.backlog.wait_s == 0
 
@@ -157,7 +158,7 @@ def test_who_is_slow_to_send_a_file_takes_nobodys_place() -> None:
 def test_whose_request_fails_before_its_file_is_here_leaves_his_place() -> None:
     server = steady()
     for _ in range(1000):
-        with server.backlog.room():
+        with server.backlog.reserve():
             pass
     server.pass_time(server.now + 1)
     assert server.backlog.wait_s == 0
@@ -167,7 +168,7 @@ def test_a_few_that_wait_for_something_else_keep_nobody_out() -> None:
     server = Server(20, always=16)
     with ExitStack() as stuck:
         for _ in range(3):
-            stuck.enter_context(server.backlog.stay())(10)
+            stuck.enter_context(server.backlog.begin())(10)
         for _ in range(1000):
             server.pass_time(server.now + 0.25)
             while len(server.backlog) < 19:
@@ -202,10 +203,27 @@ def test_so_many_are_always_let_in() -> None:
 
 def test_a_long_file_counts_as_what_of_it_can_be_before_another() -> None:
     backlog = Backlog(10, 0)
-    with backlog.stay() as tell:
+    with backlog.begin() as tell:
         tell(40_000)
         assert backlog.seconds == AHEAD_S
     assert (backlog.seconds, len(backlog)) == (0, 0)
+
+
+def test_whose_file_is_slow_keeps_his_own_place_when_another_begins_first() -> None:
+    server = Server(20, always=0)
+    server.arrive(10)
+    server.pass_time(5)
+    with server.backlog.reserve() as first:
+        server.pass_time(server.now + COMING_S - 1)
+        with server.backlog.reserve() as second:
+            with second.begin() as count:
+                count(10)
+                assert server.backlog.seconds == 10 + 10, "the first is on its way still"
+            server.pass_time(server.now + 2)
+            assert server.backlog.seconds == 0, "and is not for ever"
+        with first.begin() as count:
+            count(10)
+            assert server.backlog.seconds == 10
 
 
 @pytest.fixture
@@ -215,27 +233,31 @@ def upload(tmp_path: Path) -> Iterator[Upload]:
     yield Upload(path, 5)
 
 
-async def test_a_service_that_is_counted_answers_as_it_would(upload: Upload) -> None:
-    backlog, told = Backlog(10, 0), []
+async def worked(service: TranscriptionService, upload: Upload, backlog: Backlog, seen: list[float]) -> Transcript:
+    """A file as a route works on it."""
+    with backlog.reserve() as reservation, Grant(10, reservation=reservation).work() as on_duration:
 
-    async def on_duration(seconds: float) -> None:
-        told.append((seconds, backlog.seconds))
-        await asyncio.sleep(0.01)
+        async def noted(seconds: float) -> None:
+            await on_duration(seconds)
+            seen.append(backlog.seconds)
+            await asyncio.sleep(0.01)
 
-    counted = CountedTranscription(Recorder(), backlog)
-    assert await counted.transcribe(upload, TranscriptionRequest("m"), on_duration) == HELLO
-    assert (told, len(backlog)) == ([(3.0, 3.0)], 0)
-    with backlog.stay() as tell:
-        tell(300)
+        return await service.transcribe(upload, TranscriptionRequest("m"), noted)
+
+
+async def test_work_is_counted_from_its_first_moment_to_its_last(upload: Upload) -> None:
+    backlog, seen = Backlog(10, 0), []
+    assert await worked(Recorder(), upload, backlog, seen) == HELLO
+    assert (seen, len(backlog)) == ([3.0], 0)
+    with backlog.begin() as count:
+        count(300)
         assert backlog.wait_s > 0
 
 
 async def test_what_failed_says_nothing_of_the_pace_and_is_gone(upload: Upload) -> None:
     backlog = Backlog(10, 0)
     with pytest.raises(DamagedMedia):
-        await CountedTranscription(Failing(DamagedMedia("broken")), backlog).transcribe(
-            upload, TranscriptionRequest("m")
-        )
-    with backlog.stay() as tell:
-        tell(300)
+        await worked(Failing(DamagedMedia("broken")), upload, backlog, [])
+    with backlog.begin() as count:
+        count(300)
         assert (len(backlog), backlog.wait_s) == (1, 0)

@@ -16,7 +16,7 @@ from openai.types.audio import Transcription, TranscriptionDiarized, Transcripti
 from starlette.testclient import TestClient
 
 from stt_ai.api.openai.names import NAMES
-from stt_ai.api.openai.parameters import AudioFormat, AudioWish, parse_audio
+from stt_ai.api.openai.parameters import AudioFormat, AudioParams, parse_audio
 from stt_ai.api.openai.rendering import render
 from stt_ai.errors import (
     BadParameter,
@@ -148,7 +148,7 @@ def test_the_diarized_form_names_speakers_by_letters(client: TestClient, service
 def test_fifty_speakers_have_a_letter_each() -> None:
     words = [Word(f" w{n}", n, n + 1, 0.9, 1, f"Speaker {n + 1}") for n in range(50)]
     transcript = Transcript(tuple(Segment((word,), word.speaker) for word in words), "en", 1.0, 50.0, "m")
-    wish = AudioWish(TranscriptionRequest("m"), AudioFormat.DIARIZED_JSON, False, True, False)
+    wish = AudioParams(TranscriptionRequest("m"), AudioFormat.DIARIZED_JSON, False, True)
     speakers = [segment["speaker"] for segment in json.loads(render(transcript, wish, {})[1])["segments"]]
     assert len(set(speakers)) == 50
     assert (speakers[0], speakers[25], speakers[26], speakers[49]) == ("A", "Z", "AA", "AX")

@@ -286,7 +286,7 @@ def test_how_much_of_one_file_is_before_the_others_is_the_operators_to_say() -> 
     ingress = build(Settings.model_validate({"ingress": {"windows_in_flight": 128}}))
     assert ingress._bound_deployment.init_kwargs["windows_in_flight"] == 128
     backlog = Backlog(60, 0, ahead_s=128 * 30)
-    with backlog.stay() as tell:
+    with backlog.begin() as tell:
         tell(36_000)
         assert backlog.seconds == 128 * 30
 

@@ -25,7 +25,7 @@ from stt_ai.api.account.schemas import (
     Report,
     RequestBody,
 )
-from stt_ai.api.billed import bearer_of
+from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.http.client_address import caller_of
 from stt_ai.api.http.content_encoding import decoded
 from stt_ai.api.http.receiving import timely_body

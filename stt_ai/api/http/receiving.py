@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
-from stt_ai.api.admission import Arrival, Grant
+from stt_ai.api.admission import Grant, IncomingRequest
 from stt_ai.api.http.multipart import MAX_FORM_BYTES, URL, FormReader, boundary_of
 from stt_ai.api.http.query import Refusal
 from stt_ai.api.http.uploads import TemporaryUpload, refuse_without_room
@@ -46,7 +46,7 @@ class ReceivedForm:
 @asynccontextmanager
 async def receive_form(
     request: Request,
-    arrival: Arrival,
+    incoming: IncomingRequest,
     grant: Grant,
     config: ApiConfig,
     known: frozenset[str],
@@ -61,9 +61,9 @@ async def receive_form(
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise MalformedBody("Uploads are not decompressed: send the form without `Content-Encoding`.")
     reader = FormReader(boundary_of(request.headers.get("content-type")), known, before_file, refusal)
-    if arrival.content_length is not None and arrival.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
+    if incoming.content_length is not None and incoming.content_length > grant.max_file_bytes + MAX_FORM_BYTES:
         raise too_large(grant)
-    refuse_without_room(config.uploads_dir, config.min_free_bytes + (arrival.content_length or 0))
+    refuse_without_room(config.uploads_dir, config.min_free_bytes + (incoming.content_length or 0))
     file = TemporaryUpload.create(config.uploads_dir, hashed=grant.idempotency_key is not None)
     try:
         with stage(meters, "upload"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stt_ai.api.openai.parameters import AudioFormat, AudioWish
+from stt_ai.api.openai.parameters import AudioFormat, AudioParams
 from stt_ai.api.openai.rendering import spoken_segments, usage
 from stt_ai.api.transcription.events import Event
 from stt_ai.api.transcription.rendering import warnings_of
@@ -13,8 +13,8 @@ from stt_ai.types import Transcript
 class OpenAiEvents:
     """`transcript.text.delta` and `transcript.text.done`; with diarized_json `transcript.text.segment` at the end."""
 
-    def __init__(self, wish: AudioWish) -> None:
-        self._diarized = wish.response_format is AudioFormat.DIARIZED_JSON
+    def __init__(self, params: AudioParams) -> None:
+        self._diarized = params.response_format is AudioFormat.DIARIZED_JSON
         self.tells_text = not self._diarized  # who speaks is known at the end only
 
     def begun(self, seconds: float) -> Iterable[Event]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stt_ai.api.openai.names import DIARIZING, chosen_model
-from stt_ai.api.transcription.parameters import Wish, boolean, known_language, quoted
+from stt_ai.api.transcription.parameters import TranscriptionParams, boolean, known_language, quoted
 from stt_ai.errors import BadParameter
 from stt_ai.ports import Catalogue
 from stt_ai.types import Task, TranscriptionRequest
@@ -59,16 +59,15 @@ _NAMING = (AudioFormat.SRT, AudioFormat.VTT, AudioFormat.DIARIZED_JSON)
 
 
 @dataclass(frozen=True, slots=True)
-class AudioWish(Wish):
-    """``words`` and ``segments``: which of them the verbose form lists."""
+class AudioParams(TranscriptionParams):
+    """The fields of OpenAI's routes. ``words`` and ``segments``: which of them the verbose form lists."""
 
     response_format: AudioFormat
     words: bool
     segments: bool
-    stream: bool
 
 
-def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: str, task: Task) -> AudioWish:
+def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: str, task: Task) -> AudioParams:
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     _refuse_chunking(given)
@@ -85,7 +84,7 @@ def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: 
         temperature=_temperature(given.get("temperature", "0")),
         strict=boolean("strict", given.get("strict", "false")),
     )
-    return AudioWish(request, form, words, segments, _stream(given.get("stream", "false"), form))
+    return AudioParams(request, form, words, segments, stream=_stream(given.get("stream", "false"), form))
 
 
 def _prompt(given: Mapping[str, str]) -> str:

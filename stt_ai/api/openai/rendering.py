@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stt_ai.api.openai.parameters import AudioFormat, AudioWish
+from stt_ai.api.openai.parameters import AudioFormat, AudioParams
 from stt_ai.api.transcription.rendering import PLAIN, settled_times, warnings_of
 from stt_ai.speech.cleanup import compression_ratio
 from stt_ai.types import Segment, Task, Transcript, WindowNote
@@ -16,15 +16,15 @@ Times = Iterator[tuple[float, float]]
 _PLAIN = {AudioFormat.TEXT: PLAIN["txt"], AudioFormat.SRT: PLAIN["srt"], AudioFormat.VTT: PLAIN["vtt"]}
 
 
-def render(transcript: Transcript, wish: AudioWish, languages: Mapping[str, str]) -> tuple[str, str]:
+def render(transcript: Transcript, params: AudioParams, languages: Mapping[str, str]) -> tuple[str, str]:
     """(media type, body). ``languages`` has the English name of each code."""
-    if wish.response_format in _PLAIN:
-        media_type, spell = _PLAIN[wish.response_format]
+    if params.response_format in _PLAIN:
+        media_type, spell = _PLAIN[params.response_format]
         return media_type, spell(transcript)
     body = {"text": transcript.text, "usage": usage(transcript)}
-    if wish.response_format is AudioFormat.VERBOSE_JSON:
-        body = _verbose(transcript, wish, languages)
-    elif wish.response_format is AudioFormat.DIARIZED_JSON:
+    if params.response_format is AudioFormat.VERBOSE_JSON:
+        body = _verbose(transcript, params, languages)
+    elif params.response_format is AudioFormat.DIARIZED_JSON:
         body = _diarized(transcript)
     return "application/json", json.dumps(body | warnings_of(transcript.warnings), ensure_ascii=False, allow_nan=False)
 
@@ -59,20 +59,20 @@ def _diarized(transcript: Transcript) -> dict[str, Any]:
     }
 
 
-def _verbose(transcript: Transcript, wish: AudioWish, languages: Mapping[str, str]) -> dict[str, Any]:
-    code = "en" if wish.request.task is Task.TRANSLATE else transcript.language
+def _verbose(transcript: Transcript, params: AudioParams, languages: Mapping[str, str]) -> dict[str, Any]:
+    code = "en" if params.request.task is Task.TRANSLATE else transcript.language
     body: dict[str, Any] = {
-        "task": wish.request.task,
+        "task": params.request.task,
         "language": languages.get(code, code),
         "duration": round(transcript.duration, 2),
         "text": transcript.text,
     }
-    if wish.segments:
+    if params.segments:
         times = _times(transcript)
         body["segments"] = [
             _segment(number, segment, times, transcript.windows) for number, segment in enumerate(_segments(transcript))
         ]
-    if wish.words:
+    if params.words:
         words = [word for segment in _segments(transcript) for word in segment.words]
         body["words"] = [
             {"word": word.word, "start": start, "end": end}

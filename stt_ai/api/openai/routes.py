@@ -6,25 +6,23 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Send
 
-from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.admission import Admission
 from stt_ai.api.http.event_stream import Deferred
 from stt_ai.api.openai.events import OpenAiEvents
 from stt_ai.api.openai.form import audio_form, audio_responses
-from stt_ai.api.openai.parameters import KNOWN, REFUSED, AudioWish, parse_audio
+from stt_ai.api.openai.parameters import KNOWN, REFUSED, AudioParams, parse_audio
 from stt_ai.api.openai.rendering import render
 from stt_ai.api.services import Services
-from stt_ai.api.transcription.answering import Dialect, admitted, answer, received
-from stt_ai.api.transcription.events import tell_transcript
+from stt_ai.api.transcription.answering import Codec, serve_upload
 from stt_ai.types import Task, Transcript
 
 
 def openai_routes(services: Services, admission: Admission) -> APIRouter:
     router = APIRouter()
     catalogue, default = services.catalogue, services.config.default_model
-    transcribe = partial(_serve, services, admission, _dialect(services, Task.TRANSCRIBE))
-    translate = partial(_serve, services, admission, _dialect(services, Task.TRANSLATE))
+    transcribe = partial(serve_upload, services, admission, _codec(services, Task.TRANSCRIBE))
+    translate = partial(serve_upload, services, admission, _codec(services, Task.TRANSLATE))
 
     @router.post(
         "/v1/audio/transcriptions",
@@ -60,29 +58,14 @@ def openai_routes(services: Services, admission: Admission) -> APIRouter:
     return router
 
 
-def _dialect(services: Services, task: Task) -> Dialect[AudioWish]:
+def _codec(services: Services, task: Task) -> Codec[AudioParams]:
     languages = dict(services.catalogue.languages())
 
-    def parse(fields: Mapping[str, str]) -> AudioWish:
+    def parse(fields: Mapping[str, str]) -> AudioParams:
         return parse_audio(fields, services.catalogue, services.config.default_model, task)
 
-    def spell(transcript: Transcript, wish: AudioWish, request_id: str) -> tuple[str, str]:
-        return render(transcript, wish, languages)
+    def spell(transcript: Transcript, params: AudioParams, request_id: str) -> tuple[str, str]:
+        return render(transcript, params, languages)
 
     refused = REFUSED if task is Task.TRANSCRIBE else {}
-    return Dialect(KNOWN[task], parse, spell, refused.get)
-
-
-async def _serve(
-    services: Services, admission: Admission, dialect: Dialect[AudioWish], request: Request, send: Send
-) -> None:
-    arrival = Arrival.of(request, services.config.trusted_proxies)
-
-    async def serve(grant: Grant) -> Response:
-        async with received(services, request, arrival, grant, dialect) as asked:
-            if asked.wish.stream and not asked.stored:
-                return await tell_transcript(services, request, grant, asked, send, OpenAiEvents(asked.wish))
-            return await answer(services, request, grant, asked, dialect)
-
-    response = await admitted(admission, arrival, serve)
-    await response(request.scope, request.receive, send)
+    return Codec(KNOWN[task], parse, spell, OpenAiEvents, refused.get)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from stt_ai.api.billed import bearer_of
+from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.openapi import failures
 from stt_ai.api.schemas import ErrorBody, ProbeBody
 from stt_ai.api.services import Services

@@ -29,7 +29,7 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StreamParams:
     """What a caller wants of a stream.
 
     ``encoding`` is `DETECTED` where the caller names none. ``session_id``: of a stream that was cut off and goes on
@@ -69,7 +69,7 @@ def action_of(message: Mapping[str, Any]) -> str | None:
     return _ACTIONS.get(said.lower()) if isinstance(said, str) else None
 
 
-def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: str, max_offset: float) -> Asked:
+def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: str, max_offset: float) -> StreamParams:
     """Raises `BadParameter` or `UnsupportedEncoding`. Unknown keys are ignored; null means the default."""
     given = {key: value for key, value in given.items() if value is not None}
     model = known_model(_text(given, "model", default_model), catalogue)
@@ -85,7 +85,7 @@ def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: 
         hotwords=_prompt(given, "hotwords"),
     )
     rate = _whole(given, "sample_rate", SAMPLE_RATES) if "sample_rate" in given else DEFAULT_RATE
-    return Asked(config, _encoding(given), rate, *_resumed(given, max_offset))
+    return StreamParams(config, _encoding(given), rate, *_resumed(given, max_offset))
 
 
 def _resumed(given: Mapping[str, Any], max_offset: float) -> tuple[str | None, float, int | None]:

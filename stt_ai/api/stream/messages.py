@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from stt_ai.api.stream.config import DETECTED, Asked
+from stt_ai.api.stream.config import DETECTED, StreamParams
 from stt_ai.api.transcription.rendering import warnings_of
 from stt_ai.pipeline.labels import transcriber_warnings
 from stt_ai.streaming.events import Event, Final, Partial, SpeechStarted, SpeechStopped, UtteranceEnd
@@ -44,7 +44,9 @@ def final_message(final: Final) -> dict[str, Any]:
     }
 
 
-def ready_message(asked: Asked, model: LoadedModel, session_id: str, resumed: bool, start: float) -> dict[str, Any]:
+def ready_message(
+    asked: StreamParams, model: LoadedModel, session_id: str, resumed: bool, start: float
+) -> dict[str, Any]:
     """What is in effect. ``start``: the seconds of the stream from which on what is heard is told."""
     config = asked.config
     return {

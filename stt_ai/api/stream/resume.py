@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stt_ai.api.stream.config import Asked
+from stt_ai.api.stream.config import StreamParams
 from stt_ai.streaming.events import Final
 from stt_ai.types import SAMPLE_RATE
 
@@ -64,7 +64,7 @@ class Cuts:
         self._cuts.move_to_end(session_id)
         self._forget()
 
-    def beginning(self, asked: Asked) -> Beginning:
+    def beginning(self, asked: StreamParams) -> Beginning:
         """Where the stream that is asked for begins; what was remembered of it is taken."""
         self._forget()
         offset = round(asked.offset * SAMPLE_RATE)
@@ -88,7 +88,7 @@ class Cuts:
             self._cuts.popitem(last=False)
 
 
-def _missed(cut: Cut, asked: Asked) -> Iterator[Final]:
+def _missed(cut: Cut, asked: StreamParams) -> Iterator[Final]:
     for final in cut.finals:
         if asked.last_segment_id is not None:
             missed = final.segment_id > asked.last_segment_id

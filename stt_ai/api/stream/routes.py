@@ -12,11 +12,11 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from stt_ai.accounts import WorkKind
-from stt_ai.api.admission import Admission, Arrival
+from stt_ai.api.admission import Admission, IncomingRequest
 from stt_ai.api.http.client_address import TrustedProxies
 from stt_ai.api.http.context import current_record
 from stt_ai.api.http.errors import INTERNAL, envelope, error_response, failure_response
-from stt_ai.api.stream.config import Asked, action_of, parse_config, parse_json
+from stt_ai.api.stream.config import StreamParams, action_of, parse_config, parse_json
 from stt_ai.api.stream.docs import UPGRADE
 from stt_ai.api.stream.messages import final_message, last_message, ready_message
 from stt_ai.api.stream.meter import Minutes
@@ -50,7 +50,7 @@ def stream_routes(
     @router.websocket("/v1/stream")
     async def stream(websocket: WebSocket) -> None:
         try:
-            async with admission.admit(arrival_of(websocket, trusted)) as grant:
+            async with admission.admit(incoming_of(websocket, trusted)) as grant:
                 minutes = Minutes(grant)
                 await minutes.begin()
                 await websocket.accept(headers=[(k.encode(), v.encode()) for k, v in grant.headers.items()])
@@ -82,12 +82,12 @@ async def refuse(websocket: WebSocket, answer: Response) -> None:
             await websocket.send_denial_response(answer)
 
 
-def arrival_of(websocket: HTTPConnection, trusted: TrustedProxies) -> Arrival:
+def incoming_of(websocket: HTTPConnection, trusted: TrustedProxies) -> IncomingRequest:
     """With a token from the address as its credential where there is one: pages cannot set headers.
 
     Raises `Unauthorized` for a key in its place: addresses are logged on their way, and a token is spent by then.
     """
-    arrival = Arrival.of(websocket, trusted, WorkKind.STREAM)
+    incoming = IncomingRequest.of(websocket, trusted, WorkKind.STREAM)
     credential, token = websocket.headers.get("authorization"), websocket.query_params.get("token")
     if credential is None and token is not None:
         if not is_token(token):
@@ -96,7 +96,7 @@ def arrival_of(websocket: HTTPConnection, trusted: TrustedProxies) -> Arrival:
                 "and revoke one that stood in an address."
             )
         credential = f"Bearer {token}"
-    return replace(arrival, headers={} if credential is None else {"authorization": credential})
+    return replace(incoming, headers={} if credential is None else {"authorization": credential})
 
 
 class Streams:
@@ -138,7 +138,7 @@ class Streams:
         else:
             await self._go_on(socket, minutes, asked)
 
-    async def _asked(self, socket: StreamSocket) -> Asked | None:
+    async def _asked(self, socket: StreamSocket) -> StreamParams | None:
         """What the first message asks for; None when it only says stop."""
         while True:
             message = await socket.receive()
@@ -151,12 +151,12 @@ class Streams:
             if action is None:
                 return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
 
-    def _language(self, asked: Asked, beginning: Beginning) -> str | None:
+    def _language(self, asked: StreamParams, beginning: Beginning) -> str | None:
         """A stream may go on with a model that does not know the language of before."""
         known = dict(self._catalogue.languages(asked.config.model))
         return asked.config.language or (beginning.language if beginning.language in known else None)
 
-    async def _go_on(self, socket: StreamSocket, minutes: Minutes, asked: Asked | None) -> None:
+    async def _go_on(self, socket: StreamSocket, minutes: Minutes, asked: StreamParams | None) -> None:
         if asked is None:
             await socket.finish(last_message(0))
             return

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from stt_ai.api.http.context import current_record
-from stt_ai.api.stream.config import Asked, action_of, parse_json
+from stt_ai.api.stream.config import StreamParams, action_of, parse_json
 from stt_ai.api.stream.limits import StreamLimits
 from stt_ai.api.stream.messages import event_message, ignored_message
 from stt_ai.api.stream.meter import Minutes
@@ -36,7 +36,7 @@ class LiveStream:
         session: LiveSession,
         minutes: Minutes,
         decode: DecodeAudio,
-        asked: Asked,
+        asked: StreamParams,
         limits: StreamLimits,
         beginning: Beginning,
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from stt_ai.api.admission import Arrival
+from stt_ai.api.admission import IncomingRequest
 from stt_ai.api.http.content_encoding import decoded
 from stt_ai.api.http.query import query_fields
 from stt_ai.api.http.receiving import timely_body
@@ -23,17 +23,17 @@ _IN_QUERY = frozenset({"style", "stream"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SummaryParams:
     text: str
     style: SummaryStyle
     stream: bool
 
 
-async def read_wanted(request: Request, arrival: Arrival, config: ApiConfig) -> Wanted:
+async def read_params(request: Request, incoming: IncomingRequest, config: ApiConfig) -> SummaryParams:
     """Raises `BadRequest`s, and `ClientDisconnect`. Keys that it does not know are ignored."""
     limit = config.max_summary_characters
     most = limit * BYTES_A_CHARACTER + _REST
-    if arrival.content_length is not None and arrival.content_length > most:
+    if incoming.content_length is not None and incoming.content_length > most:
         raise _too_long(limit)
     data = bytearray()
     pieces = timely_body(request, config.upload_idle_timeout, config.min_upload_rate)
@@ -48,7 +48,7 @@ async def read_wanted(request: Request, arrival: Arrival, config: ApiConfig) -> 
     if not isinstance(body, dict):
         raise MalformedBody('The body must be a JSON object: {"text": "…", "style": "brief"}.')
     _take_query(query_fields(request.query_params, _IN_QUERY), body)
-    return Wanted(_text(body.get("text"), limit), _style(body.get("style")), _stream(body.get("stream")))
+    return SummaryParams(_text(body.get("text"), limit), _style(body.get("style")), _stream(body.get("stream")))
 
 
 def _take_query(query: Mapping[str, str], body: dict[str, Any]) -> None:

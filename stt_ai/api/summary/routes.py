@@ -11,17 +11,19 @@ from starlette.responses import Response
 from starlette.types import Send
 
 from stt_ai.accounts import StoredResponse, WorkKind
-from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.admission import Admission, Grant, IncomingRequest
 from stt_ai.api.http.context import current_record
 from stt_ai.api.http.disconnect import run_until_disconnect
+from stt_ai.api.http.errors import failure_response
 from stt_ai.api.http.event_response import tell
 from stt_ai.api.http.event_stream import HEADERS, Deferred, EventStream, spelt
 from stt_ai.api.openapi import summary_request, summary_responses
+from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import ApiConfig, Services
-from stt_ai.api.summary.body import Wanted, read_wanted
+from stt_ai.api.summary.body import SummaryParams, read_params
 from stt_ai.api.transcription.answer_headers import answer_headers
-from stt_ai.api.transcription.answering import admitted, replayed
 from stt_ai.api.transcription.rendering import warnings_of
+from stt_ai.errors import SttError
 from stt_ai.ports import Summarizer
 from stt_ai.types import Summary, SummaryProgress
 
@@ -53,33 +55,35 @@ def summary_routes(services: Services, summarizer: Summarizer, admission: Admiss
 
 
 async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig, request: Request, send: Send) -> None:
-    arrival = Arrival.of(request, config.trusted_proxies, WorkKind.SUMMARY)
+    incoming = IncomingRequest.of(request, config.trusted_proxies, WorkKind.SUMMARY)
+    grant: Grant | None = None
+    try:
+        async with admission.admit(incoming) as grant:
+            params = await read_params(request, incoming, config)
+            if stored := await grant.claim(_fingerprint(params)):
+                response = replayed(stored)
+            elif params.stream:
+                response = await _tell(summarizer, params, grant, request, send)
+            else:
+                response = await _answer(summarizer, params, grant, request)
+    except SttError as error:
+        response = failure_response(error)
+    await send_reply(request, send, response, grant)
 
-    async def serve(grant: Grant) -> Response:
-        wanted = await read_wanted(request, arrival, config)
-        if stored := await grant.claim(_fingerprint(wanted)):
-            return replayed(stored)
-        if wanted.stream:
-            return await _tell(summarizer, wanted, grant, request, send)
-        return await _answer(summarizer, wanted, grant, request)
 
-    response = await admitted(admission, arrival, serve)
-    await response(request.scope, request.receive, send)
-
-
-async def _answer(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request) -> Response:
+async def _answer(summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request) -> Response:
     await grant.reserve(0)
-    summary = await run_until_disconnect(request.receive, summarizer.summarize(wanted.text, wanted.style))
+    summary = await run_until_disconnect(request.receive, summarizer.summarize(params.text, params.style))
     headers = (("content-type", "application/json"), *answer_headers(summary.model, summary.demo, summary.warnings))
     answer = StoredResponse(200, headers, json.dumps(_body(summary), ensure_ascii=False).encode())
     await grant.settle(0, answer)
-    return Response(answer.body, answer.status, dict(answer.headers))
+    return stored_reply(answer)
 
 
-async def _tell(summarizer: Summarizer, wanted: Wanted, grant: Grant, request: Request, send: Send) -> Response:
+async def _tell(summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request, send: Send) -> Response:
     await grant.reserve(0)
     events = EventStream(request.scope, send, grant.headers)
-    told = summarizer.stream(wanted.text, wanted.style)
+    told = summarizer.stream(params.text, params.style)
 
     async def work() -> None:
         owed = False
@@ -111,9 +115,9 @@ async def _closed(told: Any) -> None:
         await close()
 
 
-def _fingerprint(wanted: Wanted) -> str:
+def _fingerprint(params: SummaryParams) -> str:
     """Stands for all of a request that its answer depends on."""
-    parts = [wanted.text, wanted.style, *(["stream"] if wanted.stream else [])]
+    parts = [params.text, params.style, *(["stream"] if params.stream else [])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

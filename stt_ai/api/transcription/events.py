@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -15,10 +16,10 @@ from stt_ai.api.http.context import current_record, current_request_id
 from stt_ai.api.http.event_response import tell
 from stt_ai.api.http.event_stream import HEADERS, EventStream, spelt
 from stt_ai.api.services import Services
-from stt_ai.api.transcription.answering import Received, W
-from stt_ai.api.transcription.parameters import Asked
+from stt_ai.api.transcription.parameters import TranscribeParams
 from stt_ai.api.transcription.rendering import rendered, warnings_of
-from stt_ai.types import Transcript
+from stt_ai.ports import OnDuration
+from stt_ai.types import Transcript, TranscriptionRequest, Upload
 
 Event = tuple[str, dict[str, Any]]
 """Name and data."""
@@ -49,8 +50,8 @@ class TranscriptEvents:
 
     tells_text = True
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, params: TranscribeParams) -> None:
+        self._params = params
 
     def begun(self, seconds: float) -> Iterable[Event]:
         yield _progress(0.0, seconds)
@@ -61,7 +62,7 @@ class TranscriptEvents:
         yield _progress(until, seconds)
 
     def end(self, transcript: Transcript) -> Sequence[Event]:
-        media_type, content = rendered(transcript, self._asked.response_format, current_request_id())
+        media_type, content = rendered(transcript, self._params.response_format, current_request_id())
         if media_type == "application/json":
             return [("transcript", json.loads(content))]
         body = {"content": content, "model": transcript.model}
@@ -76,7 +77,13 @@ def _progress(done: float, total: float) -> Event:
 
 
 async def tell_transcript(
-    services: Services, request: Request, grant: Grant, asked: Received[W], send: Send, wording: Events
+    services: Services,
+    request: Request,
+    grant: Grant,
+    upload: Upload,
+    wanted: TranscriptionRequest,
+    send: Send,
+    wording: Events,
 ) -> Response:
     """Sends the events, none before the file is known to be audio that the caller may have transcribed.
 
@@ -90,9 +97,9 @@ async def tell_transcript(
         for name, data in some:
             await events.send(name, data)
 
-    async def reserve(seconds: float) -> None:
+    async def reserve(seconds: float, on_duration: OnDuration) -> None:
         nonlocal duration
-        await grant.reserve(seconds)
+        await on_duration(seconds)
         duration = seconds
         await told(wording.begun(seconds))
         allowed.set()
@@ -104,9 +111,10 @@ async def tell_transcript(
 
     async def work() -> None:
         on_text = tell_piece if wording.tells_text else None
-        wanted = asked.wish.request
         try:
-            transcript = await services.transcription.transcribe(asked.upload, wanted, reserve, on_text)
+            with grant.work() as on_duration:
+                begin = partial(reserve, on_duration=on_duration)
+                transcript = await services.transcription.transcribe(upload, wanted, begin, on_text)
         except asyncio.CancelledError:
             if heard:
                 # Nothing is stored: the same request again is heard, and charged, for itself.

@@ -1,7 +1,7 @@
 """The parameters of a transcription: form text in, values out; whatever is wrong is named in one sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stt_ai.errors import BadParameter
@@ -24,19 +24,21 @@ class ResponseFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller wants; routes add in which form."""
+class TranscriptionParams:
+    """What every route's caller may ask for; routes add in which form. ``stream``: told by server-sent events."""
 
     request: TranscriptionRequest
+    stream: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Wish):
+class TranscribeParams(TranscriptionParams):
+    """The fields of POST /v1/transcribe."""
+
     response_format: ResponseFormat
-    stream: bool = False
 
 
-def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> Asked:
+def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> TranscribeParams:
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     exactly, least, most = _speaker_numbers(given)
@@ -51,7 +53,7 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         strict=boolean("strict", given.get("strict", "false")),
     )
     form = _response_format(given.get("response_format", "json"))
-    return Asked(request, form, boolean("stream", given.get("stream", "false")))
+    return TranscribeParams(request, form, stream=boolean("stream", given.get("stream", "false")))
 
 
 def known_model(value: str, catalogue: Catalogue) -> str:

@@ -6,16 +6,15 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Send
 
-from stt_ai.api.admission import Admission, Arrival, Grant
+from stt_ai.api.admission import Admission
 from stt_ai.api.http.event_stream import Deferred
 from stt_ai.api.http.multipart import URL
 from stt_ai.api.openapi import transcript_responses, transcription_form
 from stt_ai.api.services import Services
-from stt_ai.api.transcription.answering import Dialect, admitted, answer, received
-from stt_ai.api.transcription.events import TranscriptEvents, tell_transcript
-from stt_ai.api.transcription.parameters import KNOWN, Asked, parse_parameters
+from stt_ai.api.transcription.answering import Codec, serve_upload
+from stt_ai.api.transcription.events import TranscriptEvents
+from stt_ai.api.transcription.parameters import KNOWN, TranscribeParams, parse_parameters
 from stt_ai.api.transcription.rendering import rendered
 from stt_ai.api.transcription.spelling import misspelling
 from stt_ai.types import Transcript
@@ -25,11 +24,11 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     config, catalogue = services.config, services.catalogue
     router = APIRouter()
 
-    def parse(fields: Mapping[str, str]) -> Asked:
+    def parse(fields: Mapping[str, str]) -> TranscribeParams:
         return parse_parameters(fields, catalogue, config.default_model)
 
     known = KNOWN | {URL} if services.fetcher else KNOWN
-    dialect = Dialect(known, parse, render, partial(misspelling, known=known))
+    codec = Codec(known, parse, render, TranscriptEvents, partial(misspelling, known=known))
 
     @router.post(
         "/v1/transcribe",
@@ -46,23 +45,11 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
         piece of the text), and last `transcript`, which is the whole answer. A failure after the first event is an
         `error` event and costs nothing; who leaves before the end is charged for the audio whose text was told.
         """
-        return Deferred(lambda send: serve(request, send))
-
-    async def serve(request: Request, send: Send) -> None:
-        arrival = Arrival.of(request, config.trusted_proxies)
-
-        async def granted(grant: Grant) -> Response:
-            async with received(services, request, arrival, grant, dialect) as asked:
-                if asked.wish.stream and not asked.stored:
-                    return await tell_transcript(services, request, grant, asked, send, TranscriptEvents(asked.wish))
-                return await answer(services, request, grant, asked, dialect)
-
-        response = await admitted(admission, arrival, granted)
-        await response(request.scope, request.receive, send)
+        return Deferred(lambda send: serve_upload(services, admission, codec, request, send))
 
     return router
 
 
-def render(transcript: Transcript, asked: Asked, request_id: str) -> tuple[str, str]:
+def render(transcript: Transcript, params: TranscribeParams, request_id: str) -> tuple[str, str]:
     """(media type, body)."""
-    return rendered(transcript, asked.response_format, request_id)
+    return rendered(transcript, params.response_format, request_id)

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from stt_ai.accounts import Allowance, Permit, PlanName, StoredResponse
-from stt_ai.api.admission import NO_BOUNDS, Arrival, Grant, OpenAdmission, Rooms
+from stt_ai.api.admission import UNLIMITED, Capacity, Grant, IncomingRequest, ProcessAdmission
 from stt_ai.api.http.background import finish, start
 from stt_ai.api.http.context import current_request_id
 from stt_ai.errors import BadParameter, LeaseExpired, SttError, Unauthorized
-from stt_ai.ports import Billing
+from stt_ai.ports import Billing, Reservation
 
 T = TypeVar("T")
 
@@ -30,25 +30,27 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 class BillingAdmission:
     """Admits whom ``billing`` admits, and no more at once than this process takes."""
 
-    def __init__(self, billing: Billing, max_file_bytes: int, max_concurrent: int, rooms: Rooms = NO_BOUNDS) -> None:
+    def __init__(
+        self, billing: Billing, max_file_bytes: int, max_concurrent: int, capacity: Capacity = UNLIMITED
+    ) -> None:
         self._billing = billing
         self._max_file_bytes = max_file_bytes
-        self._process = OpenAdmission(max_file_bytes, max_concurrent, rooms)
+        self._process = ProcessAdmission(max_file_bytes, max_concurrent, capacity)
 
     @asynccontextmanager
-    async def admit(self, arrival: Arrival) -> AsyncIterator[Grant]:
-        credential, key = bearer_of(arrival.headers), idempotency_key_of(arrival.headers)
-        async with self._process.admit(arrival):
-            permit = await self._enter(arrival, credential, key)
-            grant = BilledGrant(self._billing, permit, self._max_file_bytes, key)
+    async def admit(self, incoming: IncomingRequest) -> AsyncIterator[Grant]:
+        credential, key = bearer_of(incoming.headers), idempotency_key_of(incoming.headers)
+        async with self._process.admit(incoming) as counted:
+            permit = await self._enter(incoming, credential, key)
+            grant = BilledGrant(self._billing, permit, self._max_file_bytes, key, counted.reservation)
             try:
                 yield grant
             finally:
                 await grant.leave()
 
-    async def _enter(self, arrival: Arrival, credential: str | None, key: str | None) -> Permit:
+    async def _enter(self, incoming: IncomingRequest, credential: str | None, key: str | None) -> Permit:
         entering = start(
-            self._billing.admit(credential, arrival.client, arrival.kind, current_request_id(), idempotency_key=key)
+            self._billing.admit(credential, incoming.client, incoming.kind, current_request_id(), idempotency_key=key)
         )
         try:
             return await asyncio.shield(entering)
@@ -68,13 +70,21 @@ class BillingAdmission:
 class BilledGrant(Grant):
     """A lease of ``billing``, renewed until `leave`."""
 
-    def __init__(self, billing: Billing, permit: Permit, max_file_bytes: int, idempotency_key: str | None) -> None:
+    def __init__(
+        self,
+        billing: Billing,
+        permit: Permit,
+        max_file_bytes: int,
+        idempotency_key: str | None,
+        reservation: Reservation | None = None,
+    ) -> None:
         """``max_file_bytes``: the most that anybody may send."""
         super().__init__(
             min(permit.max_file_bytes, max_file_bytes),
             allowance_headers(permit.allowance),
             idempotency_key,
             _LARGER_FILES.get(permit.plan, "") if permit.max_file_bytes < max_file_bytes else "",
+            reservation,
         )
         self._billing = billing
         self._lease = permit.lease
