@@ -22,11 +22,12 @@ from stt_ai.billing import tables
 from stt_ai.billing.database import Database
 from stt_ai.environment import database_url
 from stt_ai.errors import InternalError, Unavailable
+from stt_ai.jobs.tables import Job
 from tests.unit.billing_support import Books, new_database
 
 
 def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
-    assert tables.Caller.metadata is SQLModel.metadata
+    assert tables.Caller.metadata is Job.metadata is SQLModel.metadata
     with database.reading() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
