@@ -93,7 +93,7 @@ def checked_client(settings: UrlSettings) -> CheckedClient:
 def make_backlog(settings: IngressSettings) -> Backlog:
     """Return an empty backlog that refuses files as ``settings`` say."""
     ahead_s = settings.windows_in_flight * MAX_WINDOW_S
-    return Backlog(settings.longest_wait_s, settings.always_taken, ahead_s=ahead_s)
+    return Backlog(settings.max_wait_s, settings.guaranteed_slots, ahead_s=ahead_s)
 
 
 def api_config(settings: Settings) -> ApiConfig:

@@ -4,9 +4,11 @@ They stand under ``args`` in `serve_config.yaml`. An unknown key is an error tha
 replicas run, and on how much of a machine, is Ray Serve's own: ``deployments`` in the same file.
 """
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -116,7 +118,7 @@ class DiarizerSettings(_Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpu_fraction: float = Field(0.25, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
     cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
-    chunks_a_batch: int = Field(0, ge=0, description="Chunks of 5 or 10 s heard together. 0: 64 on a GPU, 8 on CPU.")
+    batch_size: int = Field(0, ge=0, description="Chunks of 5 or 10 s heard together. 0: 64 on a GPU, 8 on CPU.")
     max_waiting: int = Field(100, ge=0, description="Files that may wait at one replica.")
     target_audio_s: float = Field(3600, gt=0, description="Seconds of audio that wait and run at a full replica.")
     downscale_delay_s: float = Field(300, gt=0, description="A replica beyond the first goes when idle for this long.")
@@ -155,10 +157,10 @@ class IngressSettings(_Settings):
         description="Windows of one file that wait and run at the replicas at once: two full batches of a GPU.",
     )
     max_concurrent: int = Field(64, ge=1, description="Transcriptions that one ingress replica takes at once.")
-    longest_wait_s: float = Field(
+    max_wait_s: float = Field(
         10, gt=0, description="A file that would wait longer for its turn, as measured, is refused with 503."
     )
-    always_taken: int = Field(16, ge=0, description="So many files at once are taken however long they wait.")
+    guaranteed_slots: int = Field(16, ge=0, description="So many files at once are taken however long they wait.")
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         (), description="Addresses and networks of your own proxies, whose X-Forwarded-For is believed."
     )
@@ -190,12 +192,14 @@ class StreamSettings(_Settings):
         1_000_000, ge=1000, le=MAX_MESSAGE_BYTES, description="The largest message that a client may send."
     )
     resume_s: float = Field(120, gt=0, description="How long a stream that was cut off is remembered.")
-    step_s: float = Field(
+    partial_interval_s: float = Field(
         0.3, gt=0, description="Seconds of audio between two partials; more when there is much to do."
     )
     beam_size: int = Field(0, ge=0, le=10, description="Of final texts. 0: 5 on a GPU, 1 on CPU.")
-    undecided_s: float = Field(60, gt=0, description="Seconds of audio that may wait for their text in one stream.")
-    longest_lag_s: float = Field(
+    max_pending_audio_s: float = Field(
+        60, gt=0, description="Seconds of audio that may wait for their text in one stream."
+    )
+    max_lag_s: float = Field(
         2, gt=0, description="While the open streams wait longer for their texts, new ones are refused with 503."
     )
 
@@ -215,7 +219,25 @@ class BillingSettings(BillingConfig):
         return _inherited(self, BillingConfig)
 
 
+RENAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "diarizer.chunks_a_batch": "batch_size",
+        "ingress.longest_wait_s": "max_wait_s",
+        "ingress.always_taken": "guaranteed_slots",
+        "stream.step_s": "partial_interval_s",
+        "stream.undecided_s": "max_pending_audio_s",
+        "stream.longest_lag_s": "max_lag_s",
+        "billing.anonymous.at_once": "max_concurrency",
+        "billing.free.at_once": "max_concurrency",
+        "billing.paid.at_once": "max_concurrency",
+    }
+)
+"""Settings of earlier versions, and the name in the same section that each has now."""
+
+
 class Settings(_Settings):
+    """All of ``args``, by section."""
+
     models: ModelSettings = ModelSettings()
     decoder: DecoderSettings = DecoderSettings()
     transcriber: TranscriberSettings = TranscriberSettings()
@@ -225,3 +247,15 @@ class Settings(_Settings):
     urls: UrlSettings = UrlSettings()
     stream: StreamSettings = StreamSettings()
     billing: BillingSettings = BillingSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_names(cls, given: Any) -> Any:
+        for path, name in RENAMED.items():
+            *sections, old = path.split(".")
+            found = given
+            for section in sections:
+                found = found.get(section) if isinstance(found, dict) else None
+            if isinstance(found, dict) and old in found:
+                raise ValueError(f"{path} is called {'.'.join([*sections, name])} now")
+        return given

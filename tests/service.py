@@ -46,7 +46,7 @@ def free_port() -> int:
 # For tests of other things than plans.
 GENEROUS = {
     "max_file_bytes": 2_000_000_000,
-    "at_once": 1000,
+    "max_concurrency": 1000,
     "transcriptions_per_day": 1_000_000,
     "summaries_per_day": 1_000_000,
 }
@@ -81,10 +81,10 @@ class Service:
         settings["ingress"] = {
             **settings.get("ingress", {}),
             "uploads_dir": str(self.uploads),
-            "longest_wait_s": 600,  # tests share a machine with others
+            "max_wait_s": 600,  # tests share a machine with others
         }
         settings["ingress"]["trusted_proxies"] = ["127.0.0.1"]  # tests speak for many callers
-        settings["stream"] = {"longest_lag_s": 60}
+        settings["stream"] = {"max_lag_s": 60}
         settings["models"] = {**settings["models"], "source": "demo", "load_wait_s": 300}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}

@@ -146,7 +146,7 @@ def account_value(session: Session, caller: Caller, now: float, config: BillingC
         reserved=credits.balance.held,
         allowance=Pool(session, caller.id, meter, config).allowance(now),
         max_file_bytes=limits.max_file_bytes,
-        at_once=limits.at_once,
+        at_once=limits.max_concurrency,
         running=leases.holding(session, caller.id).slots,
     )
 

@@ -88,7 +88,7 @@ def _permit(lease: str, plan: PlanName, replay: bool, pool: Pool | None, now: fl
         lease=lease,
         plan=plan,
         max_file_bytes=limits.max_file_bytes,
-        at_once=limits.at_once,
+        at_once=limits.max_concurrency,
         renew_every_s=config.lease_s / RENEWALS,
         allowance=pool.allowance(now) if pool else None,
         replay=replay,

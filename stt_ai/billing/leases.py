@@ -100,7 +100,7 @@ def _expire(session: Session, lease: Lease, now: float, config: BillingConfig) -
 
 def require_slot(held: Holding, kind: WorkKind, plan: PlanName, config: BillingConfig) -> None:
     """Raises `TooManyRequests` when as many of a kind are at work as the plan has slots."""
-    limit = config.limits(plan).at_once
+    limit = config.limits(plan).max_concurrency
     if held.inside(kind) >= limit:
         requests = "one request" if limit == 1 else f"{limit} requests"
         raise TooManyRequests(f"Your plan allows {requests} at once. Try again when one has ended.", AT_ONCE_RETRY_S)

@@ -15,27 +15,27 @@ class _Frozen(BaseModel):
 
 class PlanLimits(_Frozen):
     max_file_bytes: int = Field(gt=0)
-    at_once: int = Field(ge=1, description="Transcriptions and open streams together; as many summaries.")
+    max_concurrency: int = Field(ge=1, description="Transcriptions and open streams together; as many summaries.")
 
 
 class AnonymousPlan(PlanLimits):
     """Callers without a key, each known by its address."""
 
     max_file_bytes: int = Field(100_000_000, gt=0)
-    at_once: int = Field(1, ge=1)
+    max_concurrency: int = Field(1, ge=1)
     transcriptions_per_day: int = Field(3, ge=0)
     summaries_per_day: int = Field(3, ge=0)
 
 
 class FreePlan(PlanLimits):
     max_file_bytes: int = Field(500_000_000, gt=0)
-    at_once: int = Field(2, ge=1)
+    max_concurrency: int = Field(2, ge=1)
     minutes_per_month: int = Field(600, ge=0)
 
 
 class PaidPlan(PlanLimits):
     max_file_bytes: int = Field(2_000_000_000, gt=0)
-    at_once: int = Field(5, ge=1)
+    max_concurrency: int = Field(5, ge=1)
 
 
 class BillingConfig(_Frozen):

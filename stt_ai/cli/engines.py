@@ -135,6 +135,6 @@ def _load_diarizer(settings: Settings) -> tuple[DiarizationEngine, LoadedModel]:
         found.parts,
         device="cuda" if _on_gpu(chosen.device) else "cpu",
         threads=chosen.cpu_threads,
-        chunks_a_batch=chosen.chunks_a_batch,
+        batch_size=chosen.batch_size,
     )
     return engine, found.loaded()

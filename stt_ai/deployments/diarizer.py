@@ -39,7 +39,7 @@ class DiarizerConfig:
     folder: Path | None = None
     device: str = "cpu"
     cpu_threads: int = 0
-    chunks_a_batch: int = 0
+    batch_size: int = 0
     at_once: int = 2
     max_waiting: int = 100
 
@@ -93,7 +93,7 @@ class DiarizerDeployment:
             found.parts,
             device=config.device,
             threads=config.cpu_threads,
-            chunks_a_batch=config.chunks_a_batch,
+            batch_size=config.batch_size,
         )
         return engine, found.loaded()
 
@@ -129,7 +129,7 @@ def build(settings: DiarizerSettings, source: SourceSettings) -> Application:
         folder=settings.folder,
         device="cuda" if gpu else "cpu",
         cpu_threads=settings.cpu_threads,
-        chunks_a_batch=settings.chunks_a_batch,
+        batch_size=settings.batch_size,
         at_once=4 if gpu else 2,
         max_waiting=settings.max_waiting,
     )

@@ -45,7 +45,7 @@ class DiarizationEngine:
         *,
         device: str = "cpu",
         threads: int = 0,
-        chunks_a_batch: int = 0,
+        batch_size: int = 0,
     ) -> None:
         """``config`` is a pipeline's `config.yaml`; ``parts`` are the folders of other repositories that it names.
 
@@ -57,7 +57,7 @@ class DiarizationEngine:
         except Exception as error:  # whatever torch, yaml or pyannote find wrong with the files
             logger.exception("cannot load the diarization pipeline %s", config)
             raise ModelUnavailable("The model that tells speakers apart cannot be loaded.") from error
-        size = chunks_a_batch or CHUNKS_A_BATCH.get(device, 8)
+        size = batch_size or CHUNKS_A_BATCH.get(device, 8)
         self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
         self._pipeline.at_once = 1 if device != "cpu" else threads or available()
         self._pipeline.workers = ThreadPoolExecutor(self._pipeline.at_once, "diarization")

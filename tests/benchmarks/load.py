@@ -62,9 +62,11 @@ def _run(bench: Bench, result: Result, load: Load, arguments: Arguments, import_
     bench.stop_service()
     folder = bench.folder / result.name
     folder.mkdir()
-    arguments["billing"] = {"paid": {"at_once": 1000}}  # so that it is the service that refuses, and not the plan
-    arguments["ingress"] = {"longest_wait_s": IngressSettings().longest_wait_s}  # as shipped
-    arguments["stream"] = {"longest_lag_s": StreamSettings().longest_lag_s}
+    arguments["billing"] = {
+        "paid": {"max_concurrency": 1000}
+    }  # so that it is the service that refuses, and not the plan
+    arguments["ingress"] = {"max_wait_s": IngressSettings().max_wait_s}  # as shipped
+    arguments["stream"] = {"max_lag_s": StreamSettings().max_lag_s}
     service = Service(folder, arguments, import_path=import_path)
     bench.say("starting the service")
     service.start()

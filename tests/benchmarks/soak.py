@@ -58,7 +58,7 @@ def run(bench: Bench, result: Result) -> None:
     folder = bench.folder / "soak"
     folder.mkdir()
     arguments = bench.arguments()
-    arguments["billing"] = {"paid": {"at_once": 1000}}
+    arguments["billing"] = {"paid": {"max_concurrency": 1000}}
     service = Service(folder, arguments)
     bench.say("starting the service")
     service.start()

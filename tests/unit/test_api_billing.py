@@ -301,7 +301,7 @@ async def test_without_billing_there_is_no_service(edge: Edge, operation: str) -
 
 
 async def test_two_hundred_at_once_with_credits_for_fifty(edge: Edge) -> None:
-    edge.books.configure(paid={"at_once": 200})
+    edge.books.configure(paid={"max_concurrency": 200})
     key, edge.at_once = edge.books.account(credits=50), 200
     async with edge.client(key) as client:
         answers = await asyncio.gather(*(client.post("/v1/transcribe", files=FILE) for _ in range(200)))

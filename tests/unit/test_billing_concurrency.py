@@ -18,7 +18,7 @@ from tests.unit.billing_support import Books
 
 
 async def test_200_concurrent_requests_with_credits_for_50_are_served_50_times(books: Books) -> None:
-    books.configure(paid={"at_once": 200})
+    books.configure(paid={"max_concurrency": 200})
     key, client, lowest = books.account(credits=50), books.client, [50]
 
     async def request(number: int) -> bool:
@@ -48,7 +48,7 @@ import sys
 from stt_ai.billing.database import Database
 from stt_ai.errors import PaymentRequired, TooManyRequests
 from tests.unit.billing_support import Books
-books, served = Books(Database(sys.argv[1]), paid={"at_once": 5}), 0
+books, served = Books(Database(sys.argv[1]), paid={"max_concurrency": 5}), 0
 for _ in range(40):
     try:
         books.serve(sys.argv[2])
@@ -88,12 +88,12 @@ def test_no_more_slots_are_given_than_the_plan_has_however_many_ask_at_the_same_
 
     with ThreadPoolExecutor(16) as threads:
         admitted = sum(threads.map(ask, range(16)))
-    assert admitted == books.service.config.limits(plan).at_once
+    assert admitted == books.service.config.limits(plan).max_concurrency
 
 
 def test_one_of_many_with_the_same_idempotency_key_works_and_the_others_wait(books: Books) -> None:
     key = books.account(credits=10)
-    books.configure(paid={"at_once": 8})
+    books.configure(paid={"max_concurrency": 8})
     leases = [books.admit(key, idempotency_key="order").lease for _ in range(8)]
     together = threading.Barrier(8)
 

@@ -77,7 +77,9 @@ class Running:
 
 @pytest.fixture
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    config = BillingConfig.model_validate({"lease_s": LEASE_S, "anonymous": {"max_file_bytes": 1, "at_once": 9}})
+    config = BillingConfig.model_validate(
+        {"lease_s": LEASE_S, "anonymous": {"max_file_bytes": 1, "max_concurrency": 9}}
+    )
     deployment = BillingDeployment(config, f"sqlite:///{tmp_path / 'books.db'}")
     found = Running(deployment)
     monkeypatch.setattr(billing, "time", SimpleNamespace(time=found.wall, monotonic=found.steady))

@@ -86,8 +86,8 @@ class Ledger(RuleBasedStateMachine):
             database(self.kind),
             address_secret="said",  # else the first admission makes one, in a transaction of its own
             lease_s=LEASE_S,
-            free={"minutes_per_month": FREE_MINUTES, "at_once": AT_ONCE},
-            paid={"at_once": AT_ONCE},
+            free={"minutes_per_month": FREE_MINUTES, "max_concurrency": AT_ONCE},
+            paid={"max_concurrency": AT_ONCE},
         )
         self.books.clock.now = NOON
         self.paid = paid

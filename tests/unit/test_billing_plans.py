@@ -55,7 +55,7 @@ def test_a_period_holds_its_moment_and_the_next_begins_where_it_ends(now: float,
 
 def test_the_contracts_table_is_the_default() -> None:
     config = BillingConfig()
-    found = {plan: (config.limits(plan).max_file_bytes, config.limits(plan).at_once) for plan in PlanName}
+    found = {plan: (config.limits(plan).max_file_bytes, config.limits(plan).max_concurrency) for plan in PlanName}
     assert found == {
         PlanName.ANONYMOUS: (100_000_000, 1),
         PlanName.FREE: (500_000_000, 2),
@@ -71,8 +71,8 @@ def test_a_misspelt_setting_is_an_error_that_names_it() -> None:
 
 
 def test_other_limits_of_a_plan_stay_as_they_were_when_one_is_set() -> None:
-    config = BillingConfig.model_validate({"anonymous": {"at_once": 7}})
-    assert (config.anonymous.at_once, config.anonymous.transcriptions_per_day) == (7, 3)
+    config = BillingConfig.model_validate({"anonymous": {"max_concurrency": 7}})
+    assert (config.anonymous.max_concurrency, config.anonymous.transcriptions_per_day) == (7, 3)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ def test_there_are_as_many_summaries_at_once_as_slots(books: Books, plan: PlanNa
     """Their texts are megabytes: one caller must not send them on all of the service's connections."""
     key = None if plan is PlanName.ANONYMOUS else books.account(credits=100 if plan is PlanName.PAID else 0)
     books.admit(key)
-    leases = [books.admit(key, kind=WorkKind.SUMMARY).lease for _ in range(books.service.config.limits(plan).at_once)]
+    leases = [
+        books.admit(key, kind=WorkKind.SUMMARY).lease for _ in range(books.service.config.limits(plan).max_concurrency)
+    ]
     with pytest.raises(TooManyRequests, match="at once"):
         books.admit(key, kind=WorkKind.SUMMARY)
     books.service.release(leases[0])
@@ -96,7 +98,7 @@ def test_there_are_as_many_summaries_at_once_as_slots(books: Books, plan: PlanNa
 @pytest.mark.parametrize("plan", list(PlanName))
 def test_transcriptions_and_streams_share_the_slots(books: Books, plan: PlanName) -> None:
     key = None if plan is PlanName.ANONYMOUS else books.account(credits=100 if plan is PlanName.PAID else 0)
-    limit = books.service.config.limits(plan).at_once
+    limit = books.service.config.limits(plan).max_concurrency
     kinds = [WorkKind.STREAM, WorkKind.TRANSCRIPTION] * 3
     leases = [books.admit(key, kind=kind).lease for kind in kinds[:limit]]
     with pytest.raises(TooManyRequests, match="at once") as refused:

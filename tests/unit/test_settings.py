@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from stt_ai.app import build
-from stt_ai.settings import Settings
+from stt_ai.settings import RENAMED, Settings
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "serve_config.yaml").read_text())
 
@@ -69,3 +70,22 @@ def test_a_password_is_taken_from_the_environment_only_and_repeated_by_no_error(
         with pytest.raises(ValidationError, match="STT_AI_DATABASE_URL") as refused:
             Settings.model_validate({"billing": {"database_url": url}})
         assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("old", "name"), RENAMED.items())
+def test_an_old_name_is_refused_with_the_new_one(old: str, name: str) -> None:
+    *sections, leaf = old.split(".")
+    settings: dict[str, Any] = {leaf: 1}
+    for section in reversed(sections):
+        settings = {section: settings}
+    with pytest.raises(ValidationError, match=rf"{old} is called {'.'.join([*sections, name])} now"):
+        Settings.model_validate(settings)
+
+
+def test_every_new_name_is_one_of_a_setting() -> None:
+    known = Settings().model_dump()
+    for old, name in RENAMED.items():
+        section = known
+        for part in old.split(".")[:-1]:
+            section = section[part]
+        assert name in section
