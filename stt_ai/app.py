@@ -23,10 +23,11 @@ from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.pipeline.backlog import Backlog
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
-from stt_ai.settings import IngressSettings, Settings, StreamSettings, UrlSettings
+from stt_ai.settings import IngressSettings, Settings, StreamSettings, UploadSettings, UrlSettings
 from stt_ai.sources.addresses import AddressPolicy
 from stt_ai.sources.client import CheckedClient
 from stt_ai.sources.fetching import Fetcher
+from stt_ai.sources.resumable import ResumableUploads
 from stt_ai.types import MAX_WINDOW_S
 
 logger = logging.getLogger(__name__)
@@ -61,20 +62,30 @@ def make_api(
     """Return the HTTP API, made in the ingress replica over the parts that the other deployments are."""
     configure_logging(settings.ingress.log_level)
     backlog = make_backlog(settings.ingress)
+    config = api_config(settings)
     services = Services(
         transcription,
         settings.models.catalogue,
         health,
-        api_config(settings),
+        config,
         billing=billing,
         live=LiveServices(live.open, live.decode, stream_limits(settings.stream)),
         summarizer=summarizer,
         fetcher=make_fetcher(settings.urls),
+        uploads=make_uploads(settings.uploads, config),
         meters=process_meters(),
         exposition=ClusterExposition(),
         capacity={WorkKind.TRANSCRIPTION: backlog.reserve, WorkKind.STREAM: live.room},
     )
     return CountReads(create_app(services))
+
+
+def make_uploads(settings: UploadSettings, config: ApiConfig) -> ResumableUploads | None:
+    """Return the resumable uploads, or None where there shall be none."""
+    if not settings.max_per_account:
+        return None
+    folder = settings.folder or config.uploads_dir / "resumable"
+    return ResumableUploads(folder, settings.expires_s, settings.max_per_account, config.min_free_bytes)
 
 
 def make_fetcher(settings: UrlSettings) -> Fetcher | None:

@@ -4,7 +4,7 @@
     ├── BadRequest                  the caller's to mend
     │   ├── BadParameter            names the parameter
     │   ├── MalformedBody, UploadTimeout
-    │   ├── MissingFile, EmptyFile
+    │   ├── MissingFile, EmptyFile, UploadIncomplete
     │   ├── UnsupportedMedia        not audio or video, or a kind that is refused
     │   ├── NoAudioTrack
     │   ├── DamagedMedia
@@ -17,6 +17,7 @@
     ├── Unauthorized, PaymentRequired, TooManyRequests
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
+    ├── OffsetMismatch, UploadLocked, ChecksumMismatch, UnsupportedTusVersion, UnsupportedBody    of resumable uploads
     ├── FileTooLarge, SourceTooLarge, AudioTooLong, SummaryTooLong
     ├── Unavailable                 try again after `retry_after` seconds
     │   ├── Overloaded, StorageFull
@@ -80,6 +81,12 @@ class MissingFile(BadRequest):
 
 class EmptyFile(BadRequest):
     code = "empty_file"
+
+
+class UploadIncomplete(BadRequest):
+    """A resumable upload is to be used before all of it has come."""
+
+    code = "upload_incomplete"
 
 
 class UnsupportedMedia(BadRequest):
@@ -197,6 +204,32 @@ class NotFound(SttError):
 
 class MethodNotAllowed(SttError):
     code = "method_not_allowed"
+
+
+class OffsetMismatch(SttError):
+    """The next bytes of an upload do not begin where those that are there end."""
+
+    code = "offset_mismatch"
+
+
+class UploadLocked(SttError):
+    """Another request writes to the same upload."""
+
+    code = "upload_locked"
+
+
+class ChecksumMismatch(SttError):
+    code = "checksum_mismatch"
+
+
+class UnsupportedTusVersion(SttError):
+    code = "unsupported_tus_version"
+
+
+class UnsupportedBody(SttError):
+    """The body's type is not the one that the route takes."""
+
+    code = "unsupported_media_type"
 
 
 class FileTooLarge(SttError):

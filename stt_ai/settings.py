@@ -167,6 +167,14 @@ class IngressSettings(_Settings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class UploadSettings(_Settings):
+    """Resumable uploads of accounts, by the protocol tus. Several ingress replicas need a folder that they share."""
+
+    folder: Path | None = Field(None, description="None: `resumable` in ingress.uploads_dir.")
+    expires_s: float = Field(86_400, gt=0, description="An upload that nobody goes on with or uses is deleted then.")
+    max_per_account: int = Field(10, ge=0, description="0: there are none.")
+
+
 class UrlSettings(_Settings):
     """Addresses that callers give: of recordings to fetch and of webhooks to call."""
 
@@ -244,6 +252,7 @@ class Settings(_Settings):
     diarizer: DiarizerSettings = DiarizerSettings()
     summarizer: SummarizerSettings = SummarizerSettings()
     ingress: IngressSettings = IngressSettings()
+    uploads: UploadSettings = UploadSettings()
     urls: UrlSettings = UrlSettings()
     stream: StreamSettings = StreamSettings()
     billing: BillingSettings = BillingSettings()

@@ -1,5 +1,7 @@
 """Puts the HTTP API together."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,6 +27,12 @@ from stt_ai.api.stream.routes import stream_routes
 from stt_ai.api.stream.token import token_routes
 from stt_ai.api.summary.routes import summary_routes
 from stt_ai.api.transcription.routes import transcription_routes
+from stt_ai.api.uploads.protocol import capabilities
+from stt_ai.api.uploads.routes import Owners, upload_routes
+from stt_ai.sources.resumable import ResumableUploads
+
+logger = logging.getLogger(__name__)
+SWEEP_EVERY_S = 600.0
 
 # Ours are kept in `observed`. FastAPI's own would take each request for another beside them, and tell the texts of
 # exceptions, in which a caller's values may be.
@@ -39,7 +47,10 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweep_stale(config.uploads_dir)
+        sweeping = asyncio.create_task(_sweep(services.uploads)) if services.uploads else None
         yield
+        if sweeping:
+            sweeping.cancel()
 
     app = FastAPI(
         title="STT.ai",
@@ -65,6 +76,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(token_routes(services.billing))
     if services.billing:
         app.include_router(account_routes(services.billing, config))
+    if services.uploads:
+        app.include_router(upload_routes(services.uploads, Owners(services.billing, config), config))
     app.include_router(docs_routes(app))
     app.include_router(console_routes())
     install_error_handlers(app)
@@ -73,10 +86,21 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(EarlyAnswer)
     app.add_middleware(LastResort)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Cors)
+    tus = {"/v1/uploads": capabilities(config.max_file_bytes)} if services.uploads else {}
+    app.add_middleware(Cors, options=tus)
     app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id, meters=services.meters)
     app.add_middleware(SocketContext, meters=services.meters)
     return app
+
+
+async def _sweep(uploads: ResumableUploads) -> None:
+    """Delete expired uploads, now and from time to time."""
+    while True:
+        try:
+            await asyncio.to_thread(uploads.sweep)
+        except OSError:
+            logger.warning("expired uploads could not be deleted", exc_info=True)
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 def _admission(services: Services, max_concurrent: int) -> Admission:

@@ -24,9 +24,13 @@ _WHEN = {
     401: "Malformed `Authorization`, or a key that is unknown or revoked.",
     402: "No credits remaining, or fewer than this audio costs.",
     404: "There is no such thing, or it is not yours.",
-    409: "A request with the same `Idempotency-Key` is still at work.",
+    409: "A request with the same `Idempotency-Key` is still at work, or the offset of an upload is another.",
+    412: "Another version of tus than the one that `Tus-Version` names.",
     413: "The file is larger, or its audio or text longer, than allowed.",
+    415: "A body of another type than this route takes.",
+    423: "Another request is writing to this upload.",
     429: "An allowance is used up, or too many requests at once.",
+    460: "The bytes do not have the checksum that was sent with them.",
     500: "A fault of the service.",
     503: "No capacity at the moment, or the model is not ready.",
 }
@@ -92,6 +96,11 @@ URL_FIELD = {
         "public internet, without a user name in it, and redirect at most three times. "
         "`source_forbidden`, `source_refused`, `source_timeout` and `source_too_large` say what went wrong."
     ),
+}
+
+UPLOAD_FIELD = {
+    "type": "string",
+    "description": "In place of `file`: the id of an upload of yours (POST /v1/uploads) of which all has been sent.",
 }
 
 _EVENT = {
@@ -185,8 +194,13 @@ def summary_request(max_characters: int) -> dict[str, Any]:
     }
 
 
-def transcription_form(catalogue: Catalogue, default_model: str, urls: bool = False) -> dict[str, Any]:
-    """`openapi_extra` of the route that reads its multipart body itself. ``urls``: `url` may replace the file."""
+def transcription_form(
+    catalogue: Catalogue, default_model: str, urls: bool = False, uploads: bool = False
+) -> dict[str, Any]:
+    """`openapi_extra` of the route that reads its multipart body itself.
+
+    ``urls``, ``uploads``: `url`, `upload_id` may replace the file.
+    """
     properties: dict[str, Any] = {
         "file": {
             "type": "string",
@@ -232,9 +246,10 @@ def transcription_form(catalogue: Catalogue, default_model: str, urls: bool = Fa
         },
     }
     schema: dict[str, Any] = {"type": "object", "required": ["file"], "properties": properties}
-    if urls:
-        properties["url"] = URL_FIELD
-        schema = {"type": "object", "properties": properties, "oneOf": [{"required": ["file"]}, {"required": ["url"]}]}
+    replacing = ({"url": URL_FIELD} if urls else {}) | ({"upload_id": UPLOAD_FIELD} if uploads else {})
+    if replacing:
+        sources = [{"required": [name]} for name in ("file", *replacing)]
+        schema = {"type": "object", "properties": properties | replacing, "oneOf": sources}
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
         "parameters": [IDEMPOTENCY_KEY, *in_query(properties)],

@@ -9,6 +9,7 @@ from stt_ai.api.stream.services import LiveServices
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.sources.fetching import Fetcher
+from stt_ai.sources.resumable import ResumableUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Services:
     otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
     no summaries. ``capacity``: who comes while there is none is refused before anything is asked of billing.
     ``fetcher`` None: recordings cannot be given by their address.
+    ``uploads`` None: there are no resumable uploads.
     ``meters`` are told what goes on; ``exposition`` None: there is no `/metrics`.
     """
 
@@ -59,6 +61,7 @@ class Services:
     live: LiveServices | None = None
     summarizer: Summarizer | None = None
     fetcher: Fetcher | None = None
+    uploads: ResumableUploads | None = None
     capacity: Capacity = field(default_factory=dict)
     meters: Meters = NO_METERS
     exposition: Exposition | None = None

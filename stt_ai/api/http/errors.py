@@ -26,6 +26,11 @@ STATUS: dict[type[errors.SttError], int] = {
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.StillRunning: 409,
+    errors.OffsetMismatch: 409,
+    errors.UnsupportedTusVersion: 412,
+    errors.UnsupportedBody: 415,
+    errors.UploadLocked: 423,
+    errors.ChecksumMismatch: 460,
     errors.FileTooLarge: 413,
     errors.AudioTooLong: 413,
     errors.SummaryTooLong: 413,
@@ -57,6 +62,8 @@ def error_response(error: errors.SttError, headers: Mapping[str, str] | None = N
             "RateLimit-Remaining": "0",
             "RateLimit-Reset": extra["Retry-After"],
         }
+    if status == 412:
+        extra["Tus-Version"] = "1.0.0"
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"
     return envelope(status, error.code, error.message, extra, getattr(error, "parameter", None))

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -15,10 +16,11 @@ from stt_ai.meters import NO_METERS, Meters
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("stt_ai.access")
 
-METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
+METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 EXPOSED = (
     "X-Request-ID, X-STT-Model, X-STT-Demo-Model, X-STT-Warnings, Retry-After, RateLimit-Limit, RateLimit-Remaining, "
-    "RateLimit-Reset, Idempotency-Replayed"
+    "RateLimit-Reset, Idempotency-Replayed, Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "
+    "Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Expires"
 )
 
 
@@ -88,10 +90,14 @@ def log_request(record: RequestRecord, scope: Scope, seconds: float) -> None:
 
 
 class Cors:
-    """Lets pages of any origin call the API. No cookies are used, so no origin gains by it."""
+    """Lets pages of any origin call the API. No cookies are used, so no origin gains by it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``options``: path -> headers that OPTIONS answers with there and below, beside the usual ones.
+    """
+
+    def __init__(self, app: ASGIApp, options: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.app = app
+        self._more = dict(options or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -106,13 +112,14 @@ class Cors:
             await send(message)
 
         if scope["method"] == "OPTIONS":
-            await _options(Headers(scope=scope))(scope, receive, send_open)
+            root = "/".join(scope["path"].split("/")[:3])
+            await _options(Headers(scope=scope), self._more.get(root, {}))(scope, receive, send_open)
         else:
             await self.app(scope, receive, send_open)
 
 
-def _options(asked: Headers) -> Response:
-    headers = {"Allow": METHODS, "Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": "86400"}
+def _options(asked: Headers, more: Mapping[str, str]) -> Response:
+    headers = {**more, "Allow": METHODS, "Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": "86400"}
     if wanted := asked.get("access-control-request-headers"):
         # A wildcard would not cover Authorization.
         headers |= {"Access-Control-Allow-Headers": wanted, "Vary": "Access-Control-Request-Headers"}

@@ -25,7 +25,8 @@ NODE = (
     "Your client sent the words [object FormData] instead of the form. With the fetch that Node has built in, use the "
     "FormData that it has built in; the form-data package needs the fetch of the node-fetch package."
 )
-URL = "url"
+URL, UPLOAD_ID = "url", "upload_id"
+IN_PLACE_OF_FILE = (URL, UPLOAD_ID)
 HOW = 'Send the recording as multipart/form-data in the field `file`, as curl -F "file=@meeting.mp3" does.'
 
 
@@ -58,7 +59,7 @@ class FormReader:
 
     ``known`` names the fields to keep: the last of several wins, all others are thrown away unread. Where the name ends
     in `[]` all count, joined by commas. ``refusal``: why a field of this name is a fault, or None.
-    Where `url` is known, the recording's address there may stand in place of the file.
+    Where `url` or `upload_id` is known, it may stand in place of the file.
     ``before_file`` is called with the fields so far when the file begins, and may raise to refuse early.
     """
 
@@ -122,9 +123,11 @@ class FormReader:
         self._write(self._framing.finish())
         if not self._ended:
             raise MalformedBody("The body ended in the middle of the multipart form. Send the whole of it.")
-        if URL in self._known and self.fields.get(URL, "").strip():
-            if self.file_seen:
-                raise BadParameter("Send either `file` or `url`, not both.", URL)
+        replacing = [name for name in IN_PLACE_OF_FILE if self.fields.get(name, "").strip()]
+        if len(replacing) + self.file_seen > 1:
+            names = [*replacing, *([FILE] if self.file_seen else [])]
+            raise BadParameter(f"Send only one of {' and '.join(f'`{name}`' for name in names)}.", replacing[0])
+        if replacing:
             return
         if not self.file_seen or (not self.file_bytes and not self.filename):
             raise MissingFile(f"The form has no file{self._named()}. {HOW}")

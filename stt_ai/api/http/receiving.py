@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 
 from stt_ai.api.admission import Grant, IncomingRequest
-from stt_ai.api.http.multipart import MAX_FORM_BYTES, URL, FormReader, boundary_of
+from stt_ai.api.http.multipart import IN_PLACE_OF_FILE, MAX_FORM_BYTES, FormReader, boundary_of
 from stt_ai.api.http.query import Refusal
 from stt_ai.api.http.uploads import TemporaryUpload, refuse_without_room
 from stt_ai.api.services import ApiConfig
@@ -23,9 +23,9 @@ from stt_ai.types import Upload
 
 @dataclass(frozen=True, slots=True)
 class ReceivedForm:
-    """A form whose file lies on disk, or lies at ``url`` and is fetched when it is wanted.
+    """A form whose file lies on disk, or elsewhere: at ``url``, or sent before as ``upload_id``.
 
-    ``sha256`` is the file's, or the URL's, where the caller sent an idempotency key, else empty.
+    ``sha256`` is the file's, or that of where it lies, where the caller sent an idempotency key, else empty.
     """
 
     file: TemporaryUpload
@@ -33,13 +33,17 @@ class ReceivedForm:
     fields: Mapping[str, str]
     sha256: str = ""
     url: str = ""
+    upload_id: str = ""
 
-    async def upload(self, fetcher: Fetcher | None, max_bytes: int) -> Upload:
-        """Return the file. Raise what `Fetcher.fetch` raises, and `StorageFull`."""
-        filename = self.filename
-        if self.url and fetcher:
-            filename = await fetcher.fetch(self.url, max_bytes, self.file.write)
-            await self.file.flush()
+    @property
+    def upload(self) -> Upload:
+        """The file that the form held."""
+        return Upload(self.file.path, self.file.size, plain_name(self.filename))
+
+    async def fetch(self, fetcher: Fetcher, max_bytes: int) -> Upload:
+        """Return the file at ``url``. Raise what `Fetcher.fetch` raises, and `StorageFull`."""
+        filename = await fetcher.fetch(self.url, max_bytes, self.file.write)
+        await self.file.flush()
         return Upload(self.file.path, self.file.size, plain_name(filename))
 
 
@@ -74,12 +78,13 @@ async def receive_form(
                 for piece in pieces:
                     await file.write(piece)
             reader.finish()
-            url = "" if reader.file_seen else reader.fields.get(URL, "").strip()
-            if not file.size and not url:
+            url, upload_id = (reader.fields.get(name, "").strip() for name in IN_PLACE_OF_FILE)
+            elsewhere = url or upload_id
+            if not file.size and not elsewhere:
                 raise EmptyFile("The file is empty.")
             await file.flush()
-        sha256 = hashlib.sha256(url.encode()).hexdigest() if url else file.sha256
-        yield ReceivedForm(file, reader.filename, reader.fields, sha256, url)
+        sha256 = hashlib.sha256(elsewhere.encode()).hexdigest() if elsewhere else file.sha256
+        yield ReceivedForm(file, reader.filename, reader.fields, sha256, url, upload_id)
     finally:
         await file.remove()
 

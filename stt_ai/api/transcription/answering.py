@@ -17,14 +17,15 @@ from stt_ai.api.admission import Admission, Grant, IncomingRequest
 from stt_ai.api.http.context import current_record, current_request_id
 from stt_ai.api.http.disconnect import run_until_disconnect
 from stt_ai.api.http.errors import failure_response
-from stt_ai.api.http.multipart import URL
+from stt_ai.api.http.multipart import IN_PLACE_OF_FILE
 from stt_ai.api.http.query import Refusal, merged, query_fields
-from stt_ai.api.http.receiving import receive_form
+from stt_ai.api.http.receiving import ReceivedForm, receive_form
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answer_headers import answer_headers
 from stt_ai.api.transcription.events import Events, tell_transcript
 from stt_ai.api.transcription.parameters import TranscriptionParams
+from stt_ai.api.uploads.routes import Owners
 from stt_ai.errors import BadParameter, SttError
 from stt_ai.types import Transcript, Upload
 
@@ -82,11 +83,11 @@ async def receive_upload(
 ) -> AsyncIterator[ReceivedUpload[P]]:
     """Yield the file, which is deleted when the context is left, and what is asked of it.
 
-    Raise as `receive_form` and `ReceivedForm.upload`.
+    Raise as `receive_form`, `Fetcher.fetch` and `ResumableUploads.find_complete`.
     """
     known, refusal = codec.known, codec.refusal
     # A recording's address may be a secret of itself, and addresses of requests are logged on their way here.
-    query = query_fields(request.query_params, known - {URL}, refusal)
+    query = query_fields(request.query_params, known.difference(IN_PLACE_OF_FILE), refusal)
 
     def refuse_early(form: Mapping[str, str]) -> None:
         fields = merged(query, form)
@@ -101,12 +102,19 @@ async def receive_upload(
         params = codec.parse(merged(query, form.fields))
         current_record().model = params.request.model
         stored = await grant.claim(fingerprint(form.sha256, params))
-        if form.url and not stored:
-            fetching = form.upload(services.fetcher, grant.max_file_bytes)
-            upload = await run_until_disconnect(request.receive, fetching)
-        else:
-            upload = await form.upload(None, grant.max_file_bytes)
+        upload = form.upload if stored else await _source(services, request, grant, form)
         yield ReceivedUpload(upload, params, stored)
+
+
+async def _source(services: Services, request: Request, grant: Grant, form: ReceivedForm) -> Upload:
+    """Return the recording, wherever the form says that it is."""
+    if form.url and services.fetcher:
+        return await run_until_disconnect(request.receive, form.fetch(services.fetcher, grant.max_file_bytes))
+    if form.upload_id and services.uploads:
+        owner = await Owners(services.billing, services.config).of(request)
+        found = await asyncio.to_thread(services.uploads.find_complete, owner, form.upload_id)
+        return Upload(found.path, found.offset, found.description.filename)
+    return form.upload
 
 
 async def answer(

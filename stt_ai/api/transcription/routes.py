@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from stt_ai.api.admission import Admission
 from stt_ai.api.http.event_stream import Deferred
-from stt_ai.api.http.multipart import URL
+from stt_ai.api.http.multipart import UPLOAD_ID, URL
 from stt_ai.api.openapi import transcript_responses, transcription_form
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answering import Codec, serve_upload
@@ -27,7 +27,7 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     def parse(fields: Mapping[str, str]) -> TranscribeParams:
         return parse_parameters(fields, catalogue, config.default_model)
 
-    known = KNOWN | {URL} if services.fetcher else KNOWN
+    known = KNOWN | ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
     codec = Codec(known, parse, render, TranscriptEvents, partial(misspelling, known=known))
 
     @router.post(
@@ -35,7 +35,12 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
         summary="Transcribe a file",
         response_class=Response,
         responses=transcript_responses(),
-        openapi_extra=transcription_form(catalogue, config.default_model, urls=services.fetcher is not None),
+        openapi_extra=transcription_form(
+            catalogue,
+            config.default_model,
+            urls=services.fetcher is not None,
+            uploads=services.uploads is not None,
+        ),
     )
     async def transcribe(request: Request) -> Response:
         """Upload an audio or video file, or name its address; the answer is its transcript with the times of words.

@@ -1,0 +1,1 @@
+"""/v1/uploads: resumable uploads by the tus protocol."""
