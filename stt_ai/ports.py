@@ -18,6 +18,7 @@ from stt_ai.accounts import (
     WorkKind,
 )
 from stt_ai.types import (
+    AudioSelection,
     DecodedAudio,
     DecodingOptions,
     Hypothesis,
@@ -49,8 +50,12 @@ of the file up to which each goes. The last piece may be empty: all of the file 
 class Decoder(Protocol):
     """Turns an upload into 16 kHz mono PCM and finds the speech in it."""
 
-    async def decode(self, upload: Upload) -> DecodedAudio:
-        """Raises `UnsupportedMedia`, `NoAudioTrack`, `DamagedMedia`, `AudioTooLong` or `Unavailable`."""
+    async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
+        """Return what ``selection`` names of the upload.
+
+        Raise `UnsupportedMedia`, `NoAudioTrack`, `DamagedMedia`, `AudioTooLong`, `Unavailable`, or `BadParameter` where
+        the file has no such part.
+        """
         ...
 
 

@@ -19,6 +19,8 @@ MAX_WINDOW_S = 30.0
 """Of audio, that Whisper decodes at once."""
 MAX_SPEAKERS = 50
 """More voices than this are not told apart in one file."""
+MAX_SEPARATE_CHANNELS = 8
+"""More channels than this are not transcribed separately."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -71,13 +73,33 @@ class TranscriptWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioSelection:
+    """The part of a recording that is decoded.
+
+    ``start`` and ``end``: seconds of the recording; ``end`` None: to where it ends. ``track``: the audio track, from 1;
+    0: the first with speech in it. ``separate``: each channel by itself instead of their mix.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+    track: int = 0
+    separate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedAudio:
-    """The decoder's result for an upload: its audio, where the speech is, and what of the file is missing."""
+    """The decoder's result for an upload: its audio, where the speech is, and what of the file is missing.
+
+    ``start``: seconds of the recording at which the samples begin. ``channels``: where each channel was decoded by
+    itself, all of them, this first one too; else empty.
+    """
 
     pcm: Pcm
     regions: tuple[SpeechRegion, ...]
     container: str
     warnings: tuple[TranscriptWarning, ...] = ()
+    start: float = 0.0
+    channels: tuple["DecodedAudio", ...] = ()
 
     @property
     def duration(self) -> float:
@@ -149,7 +171,7 @@ class Word:
     """One word as the model wrote it. ``text`` keeps the blank the model puts before it, if any.
 
     ``start`` and ``end`` are seconds; ``confidence`` is the geometric mean of the probabilities of its
-    ``tokens`` tokens, 0 to 1.
+    ``tokens`` tokens, 0 to 1. ``channel``: from 1, where channels are transcribed separately.
     """
 
     text: str
@@ -158,6 +180,7 @@ class Word:
     confidence: float
     tokens: int = 1
     speaker: str | None = None
+    channel: int | None = None
 
     @property
     def word(self) -> str:
@@ -276,6 +299,10 @@ class Segment:
         return self.raw_text.strip()
 
     @property
+    def channel(self) -> int | None:
+        return self.words[0].channel
+
+    @property
     def start(self) -> float:
         return self.words[0].start
 
@@ -302,7 +329,10 @@ class WindowNote:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A whole file's transcript. ``duration`` is the audio's, in seconds; ``windows`` are in order."""
+    """A file's transcript. ``duration`` is the transcribed audio's, in seconds; ``windows`` are in order.
+
+    ``start``: seconds of the file at which that audio begins. All times are seconds of the file.
+    """
 
     segments: tuple[Segment, ...]
     language: str
@@ -312,6 +342,12 @@ class Transcript:
     demo: bool = False
     warnings: tuple[TranscriptWarning, ...] = ()
     windows: tuple[WindowNote, ...] = ()
+    start: float = 0.0
+
+    @property
+    def end(self) -> float:
+        """Seconds of the file at which the transcribed audio ends."""
+        return self.start + self.duration
 
     @property
     def text(self) -> str:
@@ -346,7 +382,7 @@ class TranscriptionRequest:
 
     ``speakers`` 0: find out how many, within ``min_speakers`` and ``max_speakers`` where these are not 0.
     ``prompt``: text that the model takes for what was said before. ``temperature``: at which decoding begins, 0 to 1.
-    ``strict``: a warning about the audio is to be an error.
+    ``keywords``: names and terms that may be said. ``strict``: a warning about the audio is to be an error.
     """
 
     model: str
@@ -357,8 +393,10 @@ class TranscriptionRequest:
     max_speakers: int = 0
     task: Task = Task.TRANSCRIBE
     prompt: str = ""
+    keywords: tuple[str, ...] = ()
     temperature: float = 0.0
     strict: bool = False
+    selection: AudioSelection = AudioSelection()
 
     @property
     def expected_speakers(self) -> SpeakerCount:

@@ -6,9 +6,17 @@ from pydantic import BaseModel
 
 from stt_ai.api.schemas import ErrorBody, SummaryBody, TranscriptBody
 from stt_ai.api.transcription.parameters import ResponseFormat
+from stt_ai.api.transcription.selection import (
+    KEYWORDS,
+    LONGEST_PROMPT,
+    MAX_KEYWORD,
+    MAX_KEYWORDS,
+    MAX_KEYWORDS_LENGTH,
+    MAX_TRACK,
+)
 from stt_ai.ports import Catalogue
 from stt_ai.sources.urls import MAX_URL
-from stt_ai.types import MAX_SPEAKERS, SummaryStyle
+from stt_ai.types import MAX_SEPARATE_CHANNELS, MAX_SPEAKERS, SummaryStyle, Task
 
 DESCRIPTION = (
     "Speech to text over HTTP. Send your API key as `Authorization: Bearer YOUR_API_KEY`; without one, a few "
@@ -131,6 +139,56 @@ _TRANSCRIPT_EVENT = {
 }
 
 
+_PART_FIELDS: dict[str, Any] = {
+    "task": {
+        "type": "string",
+        "enum": [str(task) for task in Task],
+        "default": Task.TRANSCRIBE.value,
+        "description": "Write what is said, or what it says in English; not all models can translate.",
+    },
+    "prompt": {
+        "type": "string",
+        "maxLength": LONGEST_PROMPT,
+        "description": "Text that the model takes for what was said before: it follows its style and spelling.",
+    },
+    KEYWORDS: {
+        "type": "array",
+        "maxItems": MAX_KEYWORDS,
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_KEYWORD},
+        "description": (
+            f"Names and terms that may be said, at most {MAX_KEYWORDS_LENGTH} characters in all. Each is written as it "
+            "is spelled here where something that sounds like it was said, and nowhere else. A comma parts two of "
+            "them. The work takes about twice as long."
+        ),
+    },
+    "channels": {
+        "type": "string",
+        "enum": ["mix", "separate"],
+        "default": "mix",
+        "description": (
+            "`separate` transcribes each channel by itself, as in phone calls with one person on each: segments and "
+            f"words have their `channel`, and speakers are `Channel 1`, `Channel 2` up to {MAX_SEPARATE_CHANNELS}. "
+            "The price is that of the recording, however many channels it has."
+        ),
+    },
+    "start": {
+        "type": "number",
+        "minimum": 0,
+        "description": (
+            "Second of the recording at which to begin. Only the part is charged; times are those of the recording."
+        ),
+    },
+    "end": {"type": "number", "minimum": 0, "description": "Second of the recording at which to end."},
+    "track": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": MAX_TRACK,
+        "default": 0,
+        "description": "The audio track of a video, from 1; 0 takes the first with speech in it.",
+    },
+}
+
+
 def failures(*statuses: int, shape: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for these error statuses."""
     return {
@@ -238,6 +296,7 @@ def transcription_form(
             "description": "Find out, but expect at most so many speakers.",
         },
         "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
+        **_PART_FIELDS,
         "strict": STRICT,
         "stream": {
             "type": "boolean",

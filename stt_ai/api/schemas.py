@@ -17,6 +17,7 @@ class WordBody(Shape):
     end: float = Field(ge=0, description="Seconds.")
     confidence: float = Field(ge=0, le=1)
     speaker: str | None = Field(None, description="Only with speakers.", examples=["Speaker 1"])
+    channel: int | None = Field(None, ge=1, description="Only with separate channels.")
 
 
 class SegmentBody(Shape):
@@ -24,6 +25,7 @@ class SegmentBody(Shape):
     end: float = Field(ge=0, description="Seconds.")
     text: str
     speaker: str | None = Field(None, description="Only with speakers.", examples=["Speaker 1"])
+    channel: int | None = Field(None, ge=1, description="Only with separate channels.")
     confidence: float = Field(ge=0, le=1, description="Geometric mean of the probabilities of the segment's tokens.")
     words: list[WordBody]
 
@@ -51,7 +53,10 @@ class TranscriptBody(Shape):
     text: str
     language: str = Field(description="Code of the language used.", examples=["en"])
     language_confidence: float = Field(ge=0, le=1)
-    duration: float = Field(ge=0, description="Seconds of audio.")
+    duration: float = Field(ge=0, description="Seconds of audio that were transcribed.")
+    start: float | None = Field(
+        None, description="Second of the recording at which they begin; present where that is not its beginning."
+    )
     segments: list[SegmentBody]
     speakers: list[str] = Field(description="In order of first speech; empty without speakers.")
     model: str = Field(description="The model that wrote it.")

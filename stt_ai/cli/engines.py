@@ -18,6 +18,7 @@ from stt_ai.models.catalogue import ModelEntry
 from stt_ai.settings import Settings
 from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
+    AudioSelection,
     DecodedAudio,
     DecodingOptions,
     LoadedModel,
@@ -52,8 +53,8 @@ class LocalDecoder:
     def __init__(self, decoder: FileDecoder) -> None:
         self._decoder = decoder
 
-    async def decode(self, upload: Upload) -> DecodedAudio:
-        return await asyncio.to_thread(self._decoder.decode, upload)
+    async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
+        return await asyncio.to_thread(self._decoder.decode, upload, None, selection)
 
 
 class LocalTranscriber:

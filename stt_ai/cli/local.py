@@ -17,7 +17,7 @@ from stt_ai.environment import ffmpeg_choice
 from stt_ai.errors import EmptyFile
 from stt_ai.pipeline import Pipeline
 from stt_ai.sdk import TranscriptWarning
-from stt_ai.sdk.calls import Format
+from stt_ai.sdk.calls import Format, spelled_form
 from stt_ai.sdk.uploads import Progress
 from stt_ai.settings import Settings
 from stt_ai.types import DecodingOptions, Transcript, Upload
@@ -49,7 +49,7 @@ class Local:
         if not size:
             raise EmptyFile("The file is empty.")
         progress(size, size)
-        fields = {name: str(value).lower() for name, value in asked.items() if value is not None}
+        fields = spelled_form(asked)
         wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)
         work = self._made().transcribe(Upload(path, size, path.name), wanted.request)
         transcript = asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -28,6 +28,7 @@ Examples:
   stt-ai transcribe meeting.mp3
   stt-ai transcribe talks/*.mp4 --format srt --out subtitles --jobs 4
   stt-ai transcribe call.wav --speakers 2 --format json
+  stt-ai transcribe phone.wav --channels separate --keyword "Ada Lovelace"
   stt-ai transcribe interview.flac --local
 """
 
@@ -66,6 +67,13 @@ class Remote:
 @click.option("--speakers", type=int, help="How many speak. Default: found out.")
 @click.option("--min-speakers", type=int, help="At least so many speak.")
 @click.option("--max-speakers", type=int, help="At most so many speak.")
+@click.option("--task", type=click.Choice(("transcribe", "translate")), help="translate: into English.")
+@click.option("--prompt", help="Text that the model takes for what was said before.")
+@click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Give it for each.")
+@click.option("--channels", type=click.Choice(("mix", "separate")), help="separate: each channel is a speaker.")
+@click.option("--start", type=float, help="Second of the recording at which to begin.")
+@click.option("--end", type=float, help="Second at which to end. Only the part is charged.")
+@click.option("--track", type=int, help="The audio track of a video, from 1. Default: the first with speech.")
 @click.option("--strict", is_flag=True, default=None, help="Fail where a part of the audio is missing or damaged.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Files at once.")
 @click.option("--local", is_flag=True, help="On this machine, without a service.")

@@ -48,13 +48,15 @@ export const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
 
 function cues(body, named) {
   const segments = spelled(body).filter(({ words }) => words.length);
+  const last = (body.start ?? 0) + body.duration;
   const all = segments.flatMap(({ speaker, words }, index) => {
     const prefix = named ? cells([...label(speaker)]) : 0;
-    const end = segments[index + 1]?.words[0].start ?? body.duration;
+    const end = segments[index + 1]?.words[0].start ?? last;
     const tokens = spread(tokensOf(words, LINE_WIDTH - prefix), end);
     return group(tokens, prefix).map((shown) => toCue(shown, speaker, prefix));
   });
-  return settleTimes(all, body.duration);
+  all.sort((one, other) => one.start - other.start); // channels may speak at once
+  return settleTimes(all, last);
 }
 
 const label = (speaker) => (speaker ? `${[...speaker].slice(0, MAX_NAME).join("")}: ` : "");

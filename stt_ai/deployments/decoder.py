@@ -23,7 +23,7 @@ from stt_ai.engines.ffmpeg import DecoderLimits, find_ffmpeg
 from stt_ai.environment import ffmpeg_choice
 from stt_ai.errors import ReplicaLost
 from stt_ai.settings import DecoderSettings
-from stt_ai.types import DecodedAudio, Samples, Upload
+from stt_ai.types import AudioSelection, DecodedAudio, Samples, Upload
 
 _MADV_DONTNEED = 4
 _WORTH_LETTING_GO = 4 << 20  # bytes; to look takes a millisecond or two, and short clips are in a hurry
@@ -69,12 +69,12 @@ class DecoderDeployment:
         self._decoder = FileDecoder(limits, put=put_and_let_go, program=find_ffmpeg(ffmpeg_choice()))
 
     @traced("decoder decode")
-    async def decode(self, upload: Upload) -> DecodedAudio | None:
+    async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio | None:
         """None: this replica does not see the file."""
         if not upload.path.exists():
             return None
         cancelled = threading.Event()
-        work = asyncio.create_task(asyncio.to_thread(self._decoder.decode, upload, cancelled))
+        work = asyncio.create_task(asyncio.to_thread(self._decoder.decode, upload, cancelled, selection))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -82,7 +82,7 @@ class DecoderDeployment:
             raise
 
     @traced("decoder decode")
-    async def decode_bytes(self, upload: Upload, blocks: list[Any]) -> DecodedAudio:
+    async def decode_bytes(self, upload: Upload, blocks: list[Any], selection: AudioSelection) -> DecodedAudio:
         """The same from the file's bytes as object references, for a node that does not share the disk."""
         with tempfile.TemporaryFile() as file:  # without a name, it is gone when this process is killed
             try:
@@ -91,7 +91,8 @@ class DecoderDeployment:
             except rex.ObjectLostError:
                 raise ReplicaLost("The server that took this upload failed. Please try again.") from None
             file.flush()
-            audio = await self.decode(replace(upload, path=Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")))
+            unnamed = replace(upload, path=Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))
+            audio = await self.decode(unnamed, selection)
         assert audio is not None
         return audio
 

@@ -18,6 +18,7 @@ from stt_ai.deployments.tracing import carried
 from stt_ai.errors import AudioLost, InternalError, ModelLoading, ModelUnavailable, Overloaded, ReplicaLost, SttError
 from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
+    AudioSelection,
     DecodedAudio,
     DecodingOptions,
     Hypothesis,
@@ -102,11 +103,11 @@ class RemoteDecoder:
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle
 
-    async def decode(self, upload: Upload) -> DecodedAudio:
-        audio: DecodedAudio | None = await call(lambda: self._handle.decode.remote(upload, **carried()))
+    async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
+        audio: DecodedAudio | None = await call(lambda: self._handle.decode.remote(upload, selection, **carried()))
         if audio is None:
             blocks = await asyncio.to_thread(put_file, upload.path)
-            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks, **carried()))
+            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks, selection, **carried()))
         assert audio is not None
         return audio
 

@@ -9,6 +9,7 @@ _SHORTEST_END_S = 0.25
 _MOST_LISTED = 20
 _BELIEVED = 20.0
 """A header that claims more than so many times what was decoded is not believed to say what is missing."""
+_CHOICE = "The parameter `track` chooses another."
 _ALWAYS_LOSS = frozenset({"mp3", "aac", "flac"})
 """Where nothing but loss leaves a gap."""
 
@@ -30,6 +31,14 @@ class Account:
     cancelled: bool = False
     quiet: bool = False
     skipped_tracks: int = 0
+    tracks: int = 1
+    """Of audio, in the file."""
+    channels: int = 1
+    """Of the track, at most."""
+    start_s: float = 0.0
+    """Where the part that was asked for begins; it ends at ``end_s``."""
+    stopped: bool = False
+    """What follows that part was not decoded."""
 
     def warnings(self) -> tuple[TranscriptWarning, ...]:
         """Return what a reader of the transcript must know, in order."""
@@ -37,7 +46,9 @@ class Account:
         if self.skipped_tracks:
             count = self.skipped_tracks
             text = "The first audio track holds" if count == 1 else f"The first {count} audio tracks hold"
-            found.append(_warning("silent_track_skipped", f"{text} no speech; track {count + 1} was transcribed."))
+            found.append(
+                _warning("silent_track_skipped", f"{text} no speech; track {count + 1} was transcribed. {_CHOICE}")
+            )
         if self.cancelled:
             found.append(_warning("channels_cancelled", "Channels cancel each other; they were turned and then mixed."))
         if self.quiet:
@@ -45,9 +56,11 @@ class Account:
         return tuple(found)
 
     def _missing(self) -> list[TranscriptWarning]:
-        hurt = self.damaged or self.truncated
+        truncated = self.truncated and not self.stopped
+        hurt = self.damaged or truncated
         gaps = self.gaps if hurt or self.demuxer in _ALWAYS_LOSS else []
-        lost = [(start, end) for start, end in gaps if end - start >= _SHORTEST_LOSS_S]
+        heard = [(max(start, self.start_s), min(end, self.end_s)) for start, end in gaps]
+        lost = [(start, end) for start, end in heard if end - start >= _SHORTEST_LOSS_S]
         found = [
             _warning(
                 "audio_missing", f"The file is damaged: {end - start:.1f} s of audio are missing here.", start, end
@@ -57,21 +70,22 @@ class Account:
         if len(lost) > _MOST_LISTED:
             text = f"The file is damaged: audio is missing in {len(lost) - _MOST_LISTED} more places."
             found.append(_warning("audio_missing", text, lost[_MOST_LISTED][0], lost[-1][1]))
-        tail = self.claimed_s - self.end_s
+        tail = 0.0 if self.stopped else self.claimed_s - self.end_s
         if hurt and tail > _SHORTEST_END_S and self.claimed_s <= _BELIEVED * max(self.end_s, 1.0):
             text = f"The file breaks off: its last {tail:.1f} s of audio are missing."
             found.append(_warning("audio_missing", text, self.end_s, self.claimed_s))
-        elif self.truncated:
+        elif truncated:
             found.append(_warning("audio_missing", "The file breaks off: what followed is missing.", self.end_s))
         if self.damaged and not found:
             found.append(_warning("audio_damaged", "The file is damaged: parts of the audio may be missing or wrong."))
         return found
 
     def _repaired(self) -> list[TranscriptWarning]:
-        if not self.repairs:
+        repairs = [(a, b) for a, b in self.repairs if b >= self.start_s and a <= self.end_s]
+        if not repairs:
             return []
         text = "The file's timestamps contradict its audio and were mended; times may differ from the recording's."
-        return [_warning("timestamps_repaired", text, self.repairs[0][0], self.repairs[-1][1])]
+        return [_warning("timestamps_repaired", text, repairs[0][0], repairs[-1][1])]
 
 
 def _warning(code: str, message: str, start: float | None = None, end: float | None = None) -> TranscriptWarning:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -23,8 +23,8 @@ from stt_ai.engines.silero import SpeechDetector
 from stt_ai.engines.storing import Sink
 from stt_ai.engines.structure import Piece, Structure, inspect
 from stt_ai.engines.timeline import AnySamples
-from stt_ai.errors import BadRequest, DamagedMedia, Unavailable, UnsupportedMedia
-from stt_ai.types import SAMPLE_RATE, DecodedAudio, Samples, Upload
+from stt_ai.errors import BadParameter, BadRequest, DamagedMedia, NoAudioTrack, Unavailable, UnsupportedMedia
+from stt_ai.types import MAX_SEPARATE_CHANNELS, SAMPLE_RATE, AudioSelection, DecodedAudio, Samples, Upload
 
 __all__ = ["DecoderLimits", "FileDecoder"]
 
@@ -53,24 +53,34 @@ class FileDecoder:
         self._program = program or ffmpeg.find_ffmpeg()
         self._detector = SpeechDetector()
 
-    def decode(self, upload: Upload, cancelled: threading.Event | None = None) -> DecodedAudio:
+    def decode(
+        self,
+        upload: Upload,
+        cancelled: threading.Event | None = None,
+        selection: AudioSelection = AudioSelection(),  # noqa: B008 - it is frozen
+    ) -> DecodedAudio:
         """Blocks. Setting ``cancelled`` ends it within a moment, with `Unavailable`.
 
-        Raises `EmptyFile`, `UnsupportedMedia`, `NoAudioTrack`, `DamagedMedia`, `AudioTooLong` or `Unavailable`.
+        Raises `EmptyFile`, `UnsupportedMedia`, `NoAudioTrack`, `DamagedMedia`, `AudioTooLong`, `Unavailable`, or
+        `BadParameter` where the file has nothing of the ``selection``.
         """
         try:
             with upload.path.open("rb") as file:
-                return self._decode(file, upload, cancelled or threading.Event())
+                return self._decode(file, upload, cancelled or threading.Event(), selection)
         except OSError as error:
             raise Unavailable("The uploaded file could not be read; send it again.") from error
 
-    def _decode(self, file: BinaryIO, upload: Upload, cancelled: threading.Event) -> DecodedAudio:
+    def _decode(
+        self, file: BinaryIO, upload: Upload, cancelled: threading.Event, selection: AudioSelection
+    ) -> DecodedAudio:
         container = identify(file)
         size = file.seek(0, 2)
         structure = inspect(file, size, container)
         if structure.encrypted:
             raise UnsupportedMedia("The file's audio is encrypted; send it without copy protection.")
-        job = _Job(file, upload, container, size, structure, cancelled)
+        job = _Job(file, upload, container, size, structure, cancelled, selection)
+        if selection.track:
+            return self._decode_track(job, selection.track - 1).audio
         first = self._decode_track(job, 0)
         if not first.audio.regions and first.tracks > 1:
             for track in range(1, min(first.tracks, _MAX_TRACKS)):
@@ -81,27 +91,47 @@ class FileDecoder:
         return first.audio
 
     def _decode_track(self, job: "_Job", track: int) -> "_Track":
-        account = Account(job.container.demuxer, skipped_tracks=track)
-        sink = Sink(self._put, self._chunk_samples, self._limits, job.size, self._detector)
-        tracks = 1
-        with closing(self._laid_out(job, track, account)) as blocks:
-            for block, found in blocks:
-                tracks = max(tracks, found)
-                sink.feed(block)
-        return _Track(sink.finish(job.container.name, account), tracks)
+        if not job.selection.separate:
+            return self._decode_channel(job, track, None)
+        # One pass a channel: each is leveled and searched for speech by itself.
+        first = self._decode_channel(job, track, 0)
+        if first.channels > MAX_SEPARATE_CHANNELS:
+            raise BadParameter(
+                f"`channels` is separate, but the recording has {first.channels} channels; at most "
+                f"{MAX_SEPARATE_CHANNELS} are transcribed separately. Send `channels` as mix.",
+                "channels",
+            )
+        rest = [self._decode_channel(job, track, channel).audio for channel in range(1, first.channels)]
+        return replace(first, audio=_joined((first.audio, *rest)))
 
-    def _laid_out(self, job: "_Job", track: int, account: Account) -> Generator[tuple[AnySamples, int], None, None]:
-        """(mono samples laid out in time, number of audio tracks), and in the end the account of them."""
+    def _decode_channel(self, job: "_Job", track: int, channel: int | None) -> "_Track":
+        """``channel`` None: the mix of all."""
+        account = Account(job.container.demuxer, skipped_tracks=0 if job.selection.track else track)
+        sink = Sink(self._put, self._chunk_samples, self._limits, job.size, self._detector, job.selection)
+        with closing(self._laid_out(job, track, channel, account)) as blocks:
+            for block in blocks:
+                sink.feed(block)
+                if sink.full:
+                    account.stopped = True
+                    break
+        return _Track(sink.finish(job.container.name, account), account.tracks, account.channels)
+
+    def _laid_out(
+        self, job: "_Job", track: int, channel: int | None, account: Account
+    ) -> Generator[AnySamples, None, None]:
+        """Mono samples laid out in time, and in the end the account of them."""
         structure = job.structure
         account.truncated, account.damaged = structure.truncated, structure.damaged
         is_plain = job.container.demuxer == "wav" and len(structure.pieces) == 1
         extent = wav.plain_extent(job.file, job.size) if is_plain else None
         if extent is not None:
+            if track:
+                raise _no_track(track, 1)
             for block in wav.read(job.file, extent):
                 if job.cancelled.is_set():
                     raise Unavailable("The request was cancelled.")
                 account.decoded_s += len(block) / 2 / SAMPLE_RATE
-                yield np.frombuffer(block, "<i2").astype(np.int16, copy=False), 1
+                yield np.frombuffer(block, "<i2").astype(np.int16, copy=False)
             return
         failure: BadRequest | None = None
         begun = time.monotonic()
@@ -110,7 +140,7 @@ class FileDecoder:
             if number and time.monotonic() - begun > allowed:
                 raise Unavailable("Decoding the file took too long; try again later.")
             try:
-                yield from self._decode_piece(job, piece, track, account)
+                yield from self._decode_piece(job, piece, track, channel, account)
             except DamagedMedia as error:
                 failure = error
                 account.damaged = True
@@ -120,23 +150,27 @@ class FileDecoder:
             account.claimed_s = structure.claimed_s
 
     def _decode_piece(
-        self, job: "_Job", piece: Piece, track: int, account: Account
-    ) -> Iterator[tuple[AnySamples, int]]:
+        self, job: "_Job", piece: Piece, track: int, channel: int | None, account: Account
+    ) -> Iterator[AnySamples]:
         container = job.container
         begun = account.end_s
         with as_file(job.file, job.upload.path, job.size, piece, container) as (path, size):
             source = Source(path, container.demuxer, size, track, job.structure.decoder, job.structure.deep)
             run = Decoding(self._program, source, self._limits)
-            laying = Laying(run, container.demuxer, tuple(job.structure.holes))
+            laying = Laying(run, container.demuxer, tuple(job.structure.holes), channel)
             try:
                 for block in run.blocks(job.cancelled):
-                    for laid in laying.feed(block):
-                        yield laid, len(run.log.codecs)
-                for laid in laying.finish():
-                    yield laid, len(run.log.codecs)
+                    account.tracks = max(account.tracks, len(run.log.codecs))
+                    account.channels = max(account.channels, run.log.channels)
+                    yield from laying.feed(block)
+                yield from laying.finish()
+            except NoAudioTrack:
+                if run.log.codecs:
+                    raise _no_track(track, len(run.log.codecs)) from None
+                raise
             finally:
                 laying.tell(account, begun)
-        account.damaged |= run.log.damage > _MESSAGES_A_TAG * job.structure.tags or run.failed
+                account.damaged |= run.log.damage > _MESSAGES_A_TAG * job.structure.tags or run.failed
         if run.log.duration and (account.truncated or not run.log.has_video):
             account.claimed_s = begun + run.log.duration
 
@@ -149,6 +183,7 @@ class _Job:
     size: int
     structure: Structure
     cancelled: threading.Event
+    selection: AudioSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +191,16 @@ class _Track:
     audio: DecodedAudio
     tracks: int
     """How many audio tracks the file has."""
+    channels: int
+
+
+def _joined(channels: tuple[DecodedAudio, ...]) -> DecodedAudio:
+    """Return one audio whose ``channels`` they are, with the speech and the warnings of all."""
+    regions = sorted((region for one in channels for region in one.regions), key=lambda region: region.start)
+    warnings = dict.fromkeys(warning for one in channels for warning in one.warnings)
+    return replace(channels[0], regions=tuple(regions), warnings=tuple(warnings), channels=channels)
+
+
+def _no_track(track: int, tracks: int) -> BadParameter:
+    there = "one audio track" if tracks == 1 else f"{tracks} audio tracks"
+    return BadParameter(f"`track` is {track + 1}, but the file has {there}.", "track")

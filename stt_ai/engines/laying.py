@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from stt_ai.engines.account import Account
 from stt_ai.engines.ffmpeg import Decoding
-from stt_ai.engines.mixing import Mixer
+from stt_ai.engines.mixing import ChannelPicker, Mixer
 from stt_ai.engines.timeline import AnySamples, Timeline
 from stt_ai.types import SAMPLE_RATE
 
@@ -17,20 +17,23 @@ _UNTIMED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "wav", "w64", "aiff", 
 
 
 class Laying:
-    """Takes the blocks of one ``run`` in order."""
+    """Takes the blocks of one ``run`` in order. ``channel``: the one that is kept; None: all are mixed."""
 
-    def __init__(self, run: Decoding, demuxer: str, holes: tuple[tuple[float, float], ...]) -> None:
+    def __init__(
+        self, run: Decoding, demuxer: str, holes: tuple[tuple[float, float], ...], channel: int | None = None
+    ) -> None:
         self._run = run
         self._timed = demuxer not in _UNTIMED
         self._max_gap = _MAX_BROADCAST_GAP_S if demuxer in _BROADCAST else _MAX_GAP_S
         self._holes = holes
-        self._mixer: Mixer | None = None
+        self._channel = channel
+        self._mixer: Mixer | ChannelPicker | None = None
         self._timeline: Timeline | None = None
 
     def feed(self, block: AnySamples) -> Iterator[AnySamples]:
         if self._mixer is None or self._timeline is None:
             log = self._run.log
-            self._mixer = Mixer(log.channels)
+            self._mixer = Mixer(log.channels) if self._channel is None else ChannelPicker(self._channel)
             self._timeline = Timeline(log.start if self._timed else None, self._max_gap, self._holes)
         for mixed in self._mixer.feed(block):
             yield from self._timeline.feed(mixed, self._run.log.marks)

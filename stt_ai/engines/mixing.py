@@ -110,6 +110,22 @@ class Mixer:
             mixed[channel] = self._signs[channel]
 
 
+class ChannelPicker:
+    """Takes samples of shape (n, channels) and gives those of one ``channel``, shape (n,); silence where it is none."""
+
+    cancelled = False
+
+    def __init__(self, channel: int) -> None:
+        self._channel = channel
+
+    def feed(self, samples: AnySamples) -> Iterator[AnySamples]:
+        exists = self._channel < samples.shape[1]
+        yield samples[:, self._channel].copy() if exists else np.zeros(len(samples), samples.dtype)
+
+    def finish(self) -> Iterator[AnySamples]:
+        yield from ()
+
+
 def _hum_gains(block: FloatSamples, power: npt.NDArray[np.float32]) -> FloatSamples:
     """Gains, shape (channels,), that put steady sounds in some channels below what changes in the others."""
     gains = np.ones(len(power), np.float32)

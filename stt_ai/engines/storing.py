@@ -10,8 +10,8 @@ from stt_ai.engines.ffmpeg import DecoderLimits, too_long
 from stt_ai.engines.levels import Leveler
 from stt_ai.engines.silero import FileSpeech, SpeechDetector, speech_regions
 from stt_ai.engines.timeline import AnySamples
-from stt_ai.errors import DamagedMedia
-from stt_ai.types import SAMPLE_RATE, DecodedAudio, Pcm, Samples
+from stt_ai.errors import BadParameter, DamagedMedia
+from stt_ai.types import SAMPLE_RATE, AudioSelection, DecodedAudio, Pcm, Samples
 
 _BOMB_SECONDS = 300.0
 _LEAST_BYTE_RATE = 16.0
@@ -27,6 +27,7 @@ class Sink:
         limits: DecoderLimits,
         size: int,
         detector: SpeechDetector,
+        selection: AudioSelection = AudioSelection(),  # noqa: B008 - it is frozen
     ) -> None:
         self._chunks = _Chunks(put, chunk_samples)
         self._limits = limits
@@ -34,10 +35,20 @@ class Sink:
         self._leveler = Leveler()
         self._speech = FileSpeech(detector)
         self._taken = 0
+        self._first = round(selection.start * SAMPLE_RATE)
+        self._last = None if selection.end is None else round(selection.end * SAMPLE_RATE)
+
+    @property
+    def full(self) -> bool:
+        """All that was asked for is here."""
+        return self._last is not None and self._taken >= self._last
 
     def feed(self, block: AnySamples) -> None:
+        begun = self._taken
         self._taken += len(block)
         self._check_length()
+        last = len(block) if self._last is None else max(self._last - begun, 0)
+        block = block[max(self._first - begun, 0) : last]
         for leveled in self._leveler.feed(block):
             self._chunks.add(leveled.samples)
             self._speech.feed(leveled.samples, leveled.faint)
@@ -47,9 +58,15 @@ class Sink:
             self._chunks.add(leveled.samples)
             self._speech.feed(leveled.samples, leveled.faint)
         pcm = self._chunks.finish()
-        account.end_s, account.quiet = pcm.duration, self._leveler.quiet
+        if self._first and not pcm.samples:
+            start, length = self._first / SAMPLE_RATE, self._taken / SAMPLE_RATE
+            raise BadParameter(
+                f"`start` is {start:g}, where the recording has ended: it is {length:.2f} s long.", "start"
+            )
+        account.start_s = self._first / SAMPLE_RATE
+        account.end_s, account.quiet = account.start_s + pcm.duration, self._leveler.quiet
         regions = speech_regions(self._speech.finish(), pcm.samples)
-        return DecodedAudio(pcm, regions, container, account.warnings())
+        return DecodedAudio(pcm, regions, container, account.warnings(), account.start_s)
 
     def _check_length(self) -> None:
         seconds = self._taken / SAMPLE_RATE

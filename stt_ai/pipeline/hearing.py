@@ -8,6 +8,7 @@ from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import each
 from stt_ai.ports import Transcriber
 from stt_ai.speech import language, windows
+from stt_ai.speech.keywords import corrected, keyword_prompt
 from stt_ai.types import (
     SAMPLE_RATE,
     DecodedAudio,
@@ -48,6 +49,7 @@ class Hearing:
         in_flight: int,
         heard: Heard,
         told: Told,
+        keywords: Sequence[str] = (),
     ) -> None:
         self.model = LoadedModel("")
         self._audio = audio
@@ -57,6 +59,9 @@ class Hearing:
         self._in_flight = in_flight
         self._heard = heard
         self._told = told
+        self._keywords = keywords
+        self._channels: Sequence[int] = ()
+        """Of each window, from 0."""
 
     async def hear_all(self, asked: str | None) -> tuple[str, float]:
         """Hear every window in one language; returns it with its probability (1.0 when the caller said it).
@@ -67,12 +72,7 @@ class Hearing:
         if self._options.task is Task.TRANSLATE and not self.model.translates:
             what = f"`model` is served by {self.model.label} here, which was not trained to translate."
             raise BadParameter(f"{what} Transcribe the file instead, or ask a service with Whisper's weights.", "model")
-        self._windows = windows.pack(
-            self._audio.regions,
-            max_samples=round(self.model.window_s * SAMPLE_RATE),
-            kept_pause=MAX_PAUSE,
-            longest_pause=MAX_PAUSE if self.model.variable_length else MAX_PAUSE_OF_LONG_WINDOWS,
-        )
+        self._pack()
         if not self._windows:
             return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
         if self._heard.language is None:
@@ -82,8 +82,13 @@ class Hearing:
         return code, probability
 
     def words(self) -> list[Word]:
-        heard = self._heard.windows
-        return [word for window in self._windows for word in windows.place(heard[window.index].words, window)]
+        """Return all words, timed by the samples; with their channels where these are separate."""
+        heard, separate = self._heard.windows, bool(self._audio.channels)
+        found: list[Word] = []
+        for window, channel in zip(self._windows, self._channels, strict=True):
+            placed = windows.place(heard[window.index].words, window)
+            found += [replace(word, channel=channel + 1) for word in placed] if separate else placed
+        return found
 
     def notes(self) -> tuple[WindowNote, ...]:
         heard = [(window, self._heard.windows[window.index]) for window in self._windows]
@@ -91,6 +96,22 @@ class Hearing:
             WindowNote(window.pieces[0].start / SAMPLE_RATE, one.no_speech_probability, one.temperature)
             for window, one in heard
         )
+
+    def _pack(self) -> None:
+        """Windows in the order of the file; those of separate channels among each other."""
+        packed = [
+            (window, channel)
+            for channel, audio in enumerate(self._audio.channels or (self._audio,))
+            for window in windows.pack(
+                audio.regions,
+                max_samples=round(self.model.window_s * SAMPLE_RATE),
+                kept_pause=MAX_PAUSE,
+                longest_pause=MAX_PAUSE if self.model.variable_length else MAX_PAUSE_OF_LONG_WINDOWS,
+            )
+        ]
+        packed.sort(key=lambda one: one[0].pieces[0].start)
+        self._windows = [replace(window, index=index) for index, (window, _) in enumerate(packed)]
+        self._channels = [channel for _, channel in packed]
 
     async def _find_language(self) -> tuple[str, float]:
         """The file's language, from its first window alone when that is enough, else from several.
@@ -113,12 +134,23 @@ class Hearing:
 
     async def _hear_and_tell(self, window: Window, code: str) -> None:
         await self._hear(window, code)
-        await self._told.tell_text(self._heard.windows, self._windows)
+        # The text of separate channels is put in order when all of it is known.
+        await self._told.tell_text(self._heard.windows, self._windows, silently=bool(self._audio.channels))
 
     async def _hear(self, window: Window, code: str | None) -> WindowTranscript:
         heard = self._heard.windows
         known = heard.get(window.index)
         if known is None:
-            options = replace(self._options, language=code)
-            known = heard[window.index] = await self._transcriber.transcribe(self._audio.pcm, window, options)
+            known = heard[window.index] = await self._transcribe(window, replace(self._options, language=code))
         return known
+
+    async def _transcribe(self, window: Window, options: DecodingOptions) -> WindowTranscript:
+        channels = self._audio.channels
+        pcm = channels[self._channels[window.index]].pcm if channels else self._audio.pcm
+        plain = await self._transcriber.transcribe(pcm, window, options)
+        if not self._keywords or not plain.words:
+            return plain
+        prompt = keyword_prompt(self._keywords, options.prompt)
+        biased_options = replace(options, prompt=prompt, language=plain.language)
+        biased = await self._transcriber.transcribe(pcm, window, biased_options)
+        return replace(plain, words=corrected(plain.words, biased.words, self._keywords))

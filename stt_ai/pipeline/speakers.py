@@ -19,7 +19,8 @@ class Speakers:
 
     def asked_for(self, audio: DecodedAudio) -> bool:
         """Whether the diarizer must hear it."""
-        return self._wanted and self._count.most != 1 and bool(audio.regions) and self._turns is None
+        possible = bool(audio.regions) and not audio.channels
+        return self._wanted and self._count.most != 1 and possible and self._turns is None
 
     async def find(self, audio: DecodedAudio) -> None:
         if self.asked_for(audio):

@@ -18,6 +18,7 @@ class Told:
         self._on_duration = on_duration
         self._on_text = on_text
         self._text = TextSoFar()
+        self._until = 0.0
         self._telling = asyncio.Lock()
         self._allowed = asyncio.Event()
 
@@ -27,23 +28,26 @@ class Told:
             self._on_duration = None
         self._allowed.set()
 
-    async def tell_text(self, heard: Mapping[int, WindowTranscript], windows: Sequence[Window]) -> None:
-        """``heard`` are those of ``windows`` that are known, by index."""
+    async def tell_text(
+        self, heard: Mapping[int, WindowTranscript], windows: Sequence[Window], *, silently: bool = False
+    ) -> None:
+        """``heard`` are those of ``windows`` that are known, by index. ``silently``: only how far it is."""
         if self._on_text is None:
             return
         await self._allowed.wait()
         async with self._telling:
             if piece := self._text.advance(heard):
                 last = windows[self._text.windows - 1].pieces[-1]
-                await _to_its_end(self._on_text(piece, last.end / SAMPLE_RATE))
+                self._until = max(self._until, last.end / SAMPLE_RATE)
+                await _to_its_end(self._on_text("" if silently else piece, self._until))
 
-    async def tell_all_heard(self, seconds: float) -> None:
-        """All ``seconds`` are transcribed: what is left is to name the speakers."""
+    async def tell_all_heard(self, seconds: float, text: str = "") -> None:
+        """All ``seconds`` are transcribed: what is left is to name the speakers. ``text`` was not told before."""
         if self._on_text is None:
             return
         await self._allowed.wait()
         async with self._telling:
-            await _to_its_end(self._on_text("", seconds))
+            await _to_its_end(self._on_text(text, seconds))
 
 
 async def _to_its_end(telling: Awaitable[None]) -> None:

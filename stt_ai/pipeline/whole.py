@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.meters import AUDIO, NO_METERS, REALTIME_FACTOR, Meters
+from stt_ai.pipeline.channels import shifted, split_channels
 from stt_ai.pipeline.hearing import Heard, Hearing
 from stt_ai.pipeline.labels import diarizer_warnings, transcriber_warnings
 from stt_ai.pipeline.speakers import Speakers
@@ -21,6 +22,7 @@ from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
     LoadedModel,
+    Segment,
     Transcript,
     TranscriptionRequest,
     TranscriptWarning,
@@ -78,14 +80,14 @@ class Pipeline:
         told = Told(on_duration, on_text)
         for attempt in range(1, self._decode_attempts + 1):
             with stage(self._meters, "decode"):
-                audio = await self._decoder.decode(upload)
+                audio = await self._decoder.decode(upload, request.selection)
             refuse_if_strict(request, audio.warnings)
-            hearing = Hearing(audio, transcriber, options, self._windows_in_flight, heard, told)
+            hearing = Hearing(audio, transcriber, options, self._windows_in_flight, heard, told, request.keywords)
             try:
                 async with together() as group:
                     group.create_task(told.tell_length(audio.duration))
                     group.create_task(self._diarize(speakers, audio))
-                    spoken = group.create_task(self._hear(hearing, request.language, told, audio.duration))
+                    spoken = group.create_task(self._hear(hearing, request, told, audio))
                 code, probability = spoken.result()
                 break
             except AudioLost:
@@ -94,7 +96,7 @@ class Pipeline:
             raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
         with stage(self._meters, "attribute"):
             # Hours of words take seconds, in which the loop serves others.
-            told_apart = await asyncio.to_thread(lambda: segments.split(speakers.name(hearing.words()), audio.duration))
+            told_apart = await asyncio.to_thread(_segments, hearing, speakers, request, audio)
         warnings = (*audio.warnings, *_labels(hearing.model, speakers.model))
         refuse_if_strict(request, warnings)
         model = hearing.model.label
@@ -109,19 +111,38 @@ class Pipeline:
             model=model,
             demo=hearing.model.demo or (speakers.model is not None and speakers.model.demo),
             warnings=warnings,
-            windows=hearing.notes(),
+            windows=tuple(replace(note, start=note.start + audio.start) for note in hearing.notes()),
+            start=audio.start,
         )
 
-    async def _hear(self, hearing: Hearing, language: str | None, told: Told, seconds: float) -> tuple[str, float]:
+    async def _hear(
+        self, hearing: Hearing, request: TranscriptionRequest, told: Told, audio: DecodedAudio
+    ) -> tuple[str, float]:
         with stage(self._meters, "transcribe"):
-            found = await hearing.hear_all(language)
-        await told.tell_all_heard(seconds)
+            found = await hearing.hear_all(request.language)
+        text = ""
+        if audio.channels:
+            merged = await asyncio.to_thread(split_channels, hearing.words(), audio.duration, False)
+            text = "".join(segment.raw_text for segment in merged).strip()
+        await told.tell_all_heard(audio.duration, text)
         return found
 
     async def _diarize(self, speakers: Speakers, audio: DecodedAudio) -> None:
         if speakers.asked_for(audio):
             with stage(self._meters, "diarize"):
                 await speakers.find(audio)
+
+
+def _segments(
+    hearing: Hearing, speakers: Speakers, request: TranscriptionRequest, audio: DecodedAudio
+) -> tuple[Segment, ...]:
+    """Return the segments of all that was heard, timed by the recording."""
+    words = hearing.words()
+    if audio.channels:
+        found = split_channels(words, audio.duration, named=request.diarize)
+    else:
+        found = segments.split(speakers.name(words), audio.duration)
+    return tuple(shifted(segment, audio.start) for segment in found) if audio.start else found
 
 
 def _labels(transcriber: LoadedModel, diarizer: LoadedModel | None) -> tuple[TranscriptWarning, ...]:

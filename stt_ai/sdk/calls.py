@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
@@ -28,6 +28,11 @@ class Asked(TypedDict, total=False):
 
     ``speakers``: how many speak, 0 to find out, then within ``min_speakers`` and ``max_speakers``. ``diarize`` False:
     nobody is named. ``strict``: a recording with a warning about its audio is refused, and costs nothing.
+
+    ``task`` "translate": English, whatever is spoken. ``prompt``: text taken for what was said before. ``keywords``:
+    names and terms that may be said. ``channels`` "separate": each channel is transcribed by itself, and is a speaker.
+    ``start`` and ``end``: seconds of the recording, of which only that part is transcribed and charged. ``track``: the
+    audio track of a video, from 1.
     """
 
     model: str | None
@@ -36,6 +41,13 @@ class Asked(TypedDict, total=False):
     speakers: int | None
     min_speakers: int | None
     max_speakers: int | None
+    task: Literal["transcribe", "translate"] | None
+    prompt: str | None
+    keywords: Sequence[str] | None
+    channels: Literal["mix", "separate"] | None
+    start: float | None
+    end: float | None
+    track: int | None
     strict: bool | None
 
 
@@ -108,7 +120,7 @@ def transcribe(
 ) -> "Call[Transcription | TranscriptText]":
     """Raises `TypeError` for what is no parameter: the service would not look at it."""
     check_names(asked, Asked)
-    form = {name: _spelled(value) for name, value in asked.items() if value is not None}
+    form = spelled_form(asked)
     parse: Callable[[httpx.Response], Transcription | TranscriptText] = (
         _transcription if response_format == "json" else _text
     )
@@ -118,6 +130,16 @@ def transcribe(
     return Call(
         "POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key(), watcher=watcher
     )
+
+
+def spelled_form(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of the form for `Asked`; those that are None are left out."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    keywords = given.pop("keywords", ())
+    if isinstance(keywords, str):
+        raise TypeError("`keywords` is a list of names and terms, such as ['Ada Lovelace']")
+    form = {name: _spelled(value) for name, value in given.items()}
+    return form | ({"keywords[]": ",".join(keywords)} if keywords else {})
 
 
 def summarize(text: str, style: Style) -> Call[Summary]:

@@ -7,13 +7,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """``speaker`` None: speakers were not asked for."""
+    """``speaker`` None: speakers were not asked for. ``channel``: from 1, where channels are separate."""
 
     word: str
     start: float
     end: float
     confidence: float = 0.0
     speaker: str | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Segment:
     speaker: str | None = None
     confidence: float = 0.0
     words: tuple[Word, ...] = ()
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class TranscriptText(str):
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """A file's transcript. ``demo``: a demo model had a part in it. ``raw``: the answer as it came."""
+    """A file's transcript. ``demo``: a demo model had a part in it. ``raw``: the answer as it came.
+
+    ``duration``: seconds that were transcribed, from ``start`` on. All times are those of the recording.
+    """
 
     text: str
     language: str = ""
@@ -72,6 +77,7 @@ class Transcription:
     request_id: str = ""
     warnings: tuple[TranscriptWarning, ...] = ()
     demo: bool = False
+    start: float = 0.0
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -55,12 +55,13 @@ def _note(warning: TranscriptWarning) -> str:
 def _cues(transcript: Transcript, named: bool) -> list[Cue]:
     cues = []
     segments = [segment for segment in transcript.segments if segment.words]
-    ends = [following.words[0].start for following in segments[1:]] + [transcript.duration]
+    ends = [following.words[0].start for following in segments[1:]] + [transcript.end]
     for segment, end in zip(segments, ends, strict=False):
         prefix = cells(_name(segment.speaker)) if named else 0
         tokens = spread(tokens_of(segment.words, LINE_WIDTH - prefix), end)
         cues += [to_cue(shown, segment.speaker, prefix) for shown in group(tokens, prefix)]
-    return settle_times(cues, transcript.duration)
+    cues.sort(key=lambda cue: cue.start)  # channels may speak at once
+    return settle_times(cues, transcript.end)
 
 
 def _name(speaker: str | None) -> str:

@@ -70,6 +70,13 @@ def test_the_form_has_every_parameter_with_its_default(schema: dict[str, Any]) -
         "min_speakers": None,
         "max_speakers": None,
         "response_format": "json",
+        "task": "transcribe",
+        "prompt": None,
+        "keywords[]": None,
+        "channels": "mix",
+        "start": None,
+        "end": None,
+        "track": 0,
         "strict": False,
         "stream": False,
     }

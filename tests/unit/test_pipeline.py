@@ -23,6 +23,7 @@ from stt_ai.errors import (
 from stt_ai.pipeline import Pipeline
 from stt_ai.types import (
     SAMPLE_RATE,
+    AudioSelection,
     DecodedAudio,
     DecodingOptions,
     LoadedModel,
@@ -52,7 +53,7 @@ class CannedDecoder:
         self.audio = DecodedAudio(Pcm((np.zeros(samples, np.int16),), samples, samples), spans, "wav")
         self.calls = 0
 
-    async def decode(self, upload: Upload) -> DecodedAudio:
+    async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
         self.calls += 1
         return self.audio
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from starlette.datastructures import QueryParams
 
-from stt_ai.api.transcription.parameters import quoted
 from stt_ai.api.transcription.spelling import field_name
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter
 
 Refusal = Callable[[str], str | None]

@@ -1,6 +1,6 @@
 """The models of OpenAI's API by name: here they stand for models of the catalogue."""
 
-from stt_ai.api.transcription.parameters import quoted
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter
 from stt_ai.ports import Catalogue
 from stt_ai.types import Task

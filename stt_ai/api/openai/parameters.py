@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stt_ai.api.openai.names import DIARIZING, chosen_model
-from stt_ai.api.transcription.parameters import TranscriptionParams, boolean, known_language, quoted
+from stt_ai.api.transcription.parameters import TranscriptionParams, boolean, known_language
+from stt_ai.api.transcription.selection import LONGEST_PROMPT
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter
 from stt_ai.ports import Catalogue
 from stt_ai.types import Task, TranscriptionRequest
@@ -16,9 +18,6 @@ KNOWN = {
     Task.TRANSCRIBE: _BOTH | {GRANULARITIES, "keywords[]", "chunking_strategy"},
     Task.TRANSLATE: _BOTH,
 }
-
-LONGEST_PROMPT = 4096
-"""Characters: the model takes 223 tokens of it, and each window of the file carries it."""
 
 _VOICES = "Speakers are told apart here, but not known by name: leave `known_speaker_names` and their samples out."
 _CHUNKS = "Speech is found and cut by the service itself: send `chunking_strategy` as auto, or leave it out."

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stt_ai.api.transcription.parameters import known_language, known_model, quoted
+from stt_ai.api.transcription.parameters import known_language, known_model
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter, MalformedBody, UnsupportedEncoding
 from stt_ai.ports import Catalogue
 from stt_ai.streaming.config import LiveConfig

@@ -12,7 +12,8 @@ from stt_ai.api.http.content_encoding import decoded
 from stt_ai.api.http.query import query_fields
 from stt_ai.api.http.receiving import timely_body
 from stt_ai.api.services import ApiConfig
-from stt_ai.api.transcription.parameters import boolean, quoted
+from stt_ai.api.transcription.parameters import boolean
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter, MalformedBody
 from stt_ai.types import SummaryStyle
 

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from stt_ai.api.transcription.selection import KEYWORDS, keywords, prompt, selection
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter
 from stt_ai.models.languages import language_code
 from stt_ai.ports import Catalogue
-from stt_ai.types import MAX_SPEAKERS, TranscriptionRequest
+from stt_ai.types import MAX_SPEAKERS, Task, TranscriptionRequest
 
 KNOWN = frozenset(
     {"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format", "strict", "stream"}
+    | {"task", "prompt", KEYWORDS, "start", "end", "track", "channels"}
 )
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
@@ -42,7 +45,8 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     exactly, least, most = _speaker_numbers(given)
-    model = known_model(given.get("model", default_model), catalogue)
+    task = _task(given.get("task", Task.TRANSCRIBE))
+    model = _model(given.get("model"), catalogue, default_model, task)
     request = TranscriptionRequest(
         model=model,
         language=known_language(given.get("language", "auto"), catalogue, model),
@@ -50,6 +54,10 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         speakers=exactly,
         min_speakers=least,
         max_speakers=most,
+        task=task,
+        prompt=prompt(given),
+        keywords=keywords(given),
+        selection=selection(given),
         strict=boolean("strict", given.get("strict", "false")),
     )
     form = _response_format(given.get("response_format", "json"))
@@ -61,6 +69,32 @@ def known_model(value: str, catalogue: Catalogue) -> str:
     if value not in models:
         raise BadParameter(f"`model` is {quoted(value)}; it must be one of {', '.join(models)}.", "model")
     return value
+
+
+def _task(value: str) -> Task:
+    try:
+        return Task(value.lower())
+    except ValueError:
+        raise BadParameter(f"`task` is {quoted(value)}; it must be one of {', '.join(Task)}.", "task") from None
+
+
+def _model(asked: str | None, catalogue: Catalogue, default: str, task: Task) -> str:
+    """Return the model; where none is named and the default cannot translate, the first that can."""
+    model = known_model(asked or default, catalogue)
+    if task is Task.TRANSCRIBE:
+        return model
+    able = [other.id for other in catalogue.models() if other.translates]
+    if not able:
+        raise BadParameter("`task` is translate, but none of the models on offer here was trained for it.", "task")
+    if model in able:
+        return model
+    if asked is None:
+        return able[0]
+    raise BadParameter(
+        f"`model` is {quoted(asked)}, which was not trained to translate; those that were are {', '.join(able)}.",
+        "model",
+        beside="task",
+    )
 
 
 def known_language(value: str, catalogue: Catalogue, model: str) -> str | None:
@@ -126,9 +160,3 @@ def _response_format(value: str) -> ResponseFormat:
         raise BadParameter(
             f"`response_format` is {quoted(value)}; it must be one of {accepted}.", "response_format"
         ) from None
-
-
-def quoted(value: str) -> str:
-    """What the caller sent, shortened and without anything unprintable."""
-    clean = "".join(char if char.isprintable() else "?" for char in value)
-    return f'"{clean[:40]}…"' if len(clean) > 40 else f'"{clean}"'

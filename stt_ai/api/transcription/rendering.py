@@ -30,25 +30,38 @@ def rendered(transcript: Transcript, form: str, request_id: str) -> tuple[str, s
 def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
     """The body of a JSON answer. Times are seconds to the hundredth, in order, within the duration."""
     segments = [segment for segment in transcript.segments if segment.words]
-    times = settled_times((word for segment in segments for word in segment.words), transcript.duration)
+    times = _times_by_channel(segments, transcript.end)
     duration = round(transcript.duration, 2)
     body: dict[str, Any] = {
         "text": transcript.text,
         "language": transcript.language,
         "language_confidence": _confidence(transcript.language_probability),
         "duration": duration,
-        "segments": [_segment(segment, times) for segment in segments],
+        "segments": [_segment(segment, times[segment.channel]) for segment in segments],
         "speakers": list(transcript.speakers),
         "model": transcript.model,
         "usage": {"seconds": duration, "credits": credits_for(duration)},
         "request_id": request_id,
     }
+    if transcript.start:
+        body["start"] = round(transcript.start, 2)
     return body | warnings_of(transcript.warnings)
 
 
 def warnings_of(warnings: Sequence[TranscriptWarning]) -> dict[str, Any]:
     """The `warnings` of a JSON answer; nothing when there are none."""
     return {"warnings": [_warning(warning) for warning in warnings]} if warnings else {}
+
+
+def _times_by_channel(segments: Sequence[Segment], end: float) -> dict[int | None, Iterator[tuple[float, float]]]:
+    """`settled_times` of each channel's words: two channels may speak at once."""
+    channels = dict.fromkeys(segment.channel for segment in segments)
+    return {
+        channel: settled_times(
+            [word for segment in segments if segment.channel == channel for word in segment.words], end
+        )
+        for channel in channels
+    }
 
 
 def settled_times(words: Iterable[Word], duration: float) -> Iterator[tuple[float, float]]:
@@ -68,12 +81,15 @@ def _segment(segment: Segment, times: Iterator[tuple[float, float]]) -> dict[str
     body = {"start": words[0]["start"], "end": words[-1]["end"], "text": segment.text}
     if segment.speaker is not None:
         body["speaker"] = segment.speaker
+    if segment.channel is not None:
+        body["channel"] = segment.channel
     return body | {"confidence": _confidence(segment.confidence), "words": words}
 
 
 def _word(word: Word, start: float, end: float) -> dict[str, Any]:
     body = {"word": word.word, "start": start, "end": end, "confidence": _confidence(word.confidence)}
-    return body if word.speaker is None else body | {"speaker": word.speaker}
+    labels = {"speaker": word.speaker, "channel": word.channel}
+    return body | {name: value for name, value in labels.items() if value is not None}
 
 
 def _warning(warning: TranscriptWarning) -> dict[str, Any]:

@@ -29,6 +29,19 @@ export interface TranscribeOptions extends CallOptions {
   minSpeakers?: number;
   maxSpeakers?: number;
   responseFormat?: ResponseFormat;
+  /** `translate`: into English, by models that can. */
+  task?: "transcribe" | "translate";
+  /** Text that the model takes for what was said before. */
+  prompt?: string;
+  /** Names and terms that may be said: spelled so where they were said, and nowhere else. */
+  keywords?: string[];
+  /** `separate`: each channel is transcribed by itself, and is a speaker. */
+  channels?: "mix" | "separate";
+  /** Seconds of the recording: only this part is transcribed and charged. */
+  start?: number;
+  end?: number;
+  /** The audio track of a video, from 1. Default: the first with speech. */
+  track?: number;
   /** Refuse a recording with a warning about its audio, as a `BadRequest` with the warning's code that costs nothing. */
   strict?: boolean;
   /** Called once, before the transcript is returned, when there are any: text, SRT and VTT have no other place. */
@@ -54,6 +67,8 @@ export interface Word {
   confidence: number;
   /** Only in files whose speakers are told apart. */
   speaker?: string;
+  /** From 1; only where channels were transcribed separately. */
+  channel?: number;
 }
 
 export interface Segment {
@@ -61,6 +76,7 @@ export interface Segment {
   end: number;
   text: string;
   speaker?: string;
+  channel?: number;
   confidence: number;
   words: Word[];
 }
@@ -69,7 +85,9 @@ export interface Transcript {
   text: string;
   language: string;
   language_confidence: number;
+  /** Seconds that were transcribed, from `start` on; without one from the recording's beginning. */
   duration: number;
+  start?: number;
   segments: Segment[];
   speakers: string[];
   model: string;

@@ -153,8 +153,13 @@ export class Client {
 
 function fieldsOf(options) {
   const { model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat, strict, stream } = options;
-  const given = { model, language, diarize, speakers, strict, stream };
-  const renamed = { min_speakers: minSpeakers, max_speakers: maxSpeakers, response_format: responseFormat };
+  const { task, prompt, keywords, channels, start, end, track } = options;
+  if (typeof keywords === "string") throw new TypeError("`keywords` is an array of names and terms.");
+  const given = { model, language, diarize, speakers, strict, stream, task, prompt, channels, start, end, track };
+  const renamed = {
+    min_speakers: minSpeakers, max_speakers: maxSpeakers, response_format: responseFormat,
+    "keywords[]": keywords?.length ? keywords.join(",") : undefined,
+  };
   return Object.fromEntries(
     Object.entries({ ...given, ...renamed })
       .filter(([, value]) => value != null)

@@ -1,0 +1,73 @@
+"""Keywords are written where they were said, and nowhere else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stt_ai.speech.keywords import corrected, keyword_prompt, similarity
+from stt_ai.types import Word
+
+
+def words(text: str) -> list[Word]:
+    return [Word(f" {word}", float(n), n + 0.8, 0.9) for n, word in enumerate(text.split())]
+
+
+def text(of: tuple[Word, ...]) -> str:
+    return "".join(word.text for word in of).strip()
+
+
+@pytest.mark.parametrize(
+    ("plain", "biased", "keyword", "expected"),
+    [
+        ("Mr. Kilter spoke.", "Mr. Quilter spoke.", "Quilter", "Mr. Quilter spoke."),
+        ("he met Ada Loveless, today", "he met Ada Lovelace, today", "Ada Lovelace", "he met Ada Lovelace, today"),
+        ("it runs on cuber netties now", "it runs on Kubernetes now", "Kubernetes", "it runs on Kubernetes now"),
+        ("ask open ai.", "ask OpenAI.", "OpenAI", "ask OpenAI."),
+        ("we like café", "we like Café", "Café", "we like Café"),
+    ],
+)
+def test_what_sounds_like_a_keyword_is_spelled_like_it(plain: str, biased: str, keyword: str, expected: str) -> None:
+    assert text(corrected(words(plain), words(biased), [keyword])) == expected
+
+
+@pytest.mark.parametrize(
+    ("plain", "biased"),
+    [
+        ("good morning everybody", "good morning Quilter"),
+        ("good morning", "Quilter, Quilter, good morning"),
+        ("the weather is fine", "Quilter"),
+        ("so it goes", "so it goes Quilter"),
+    ],
+)
+def test_a_keyword_that_was_not_said_is_not_inserted(plain: str, biased: str) -> None:
+    assert text(corrected(words(plain), words(biased), ["Quilter"])) == plain
+
+
+def test_all_else_of_the_biased_text_is_left_out() -> None:
+    found = corrected(words("she met mister Kilter here"), words("we saw Mr. Quilter there"), ["Quilter"])
+    assert text(found) == "she met mister Quilter here"
+
+
+def test_times_stay_within_those_of_the_words_replaced() -> None:
+    plain = words("on cuber netties now")
+    found = corrected(plain, words("on Kubernetes now"), ["Kubernetes"])
+    assert (found[1].start, found[1].end) == (plain[1].start, plain[2].end)
+
+
+@given(
+    st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta", "Quilter", "kilter"]), max_size=12).map(" ".join),
+    st.data(),
+)
+def test_words_without_the_biased_decoding_are_never_changed(spoken: str, data: st.DataObject) -> None:
+    other = data.draw(st.sampled_from(["", "alpha beta", "gamma delta alpha"]))
+    assert corrected(words(spoken), words(other), ["Quilter"]) == tuple(words(spoken))
+
+
+def test_sounds_count_as_well_as_letters() -> None:
+    assert similarity("Filip", "Phillip") == 1.0
+    assert similarity("weather", "Quilter") < 0.6
+
+
+def test_the_prompt_names_the_keywords_before_what_was_said() -> None:
+    assert keyword_prompt(["Ada", "Babbage"], "Hello.") == "Ada, Babbage. Hello."
+    assert keyword_prompt([], "Hello.") == "Hello."
