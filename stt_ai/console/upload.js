@@ -69,9 +69,11 @@ async function transcribe(file, last) {
 }
 
 function wanted() {
-  const { language, model, speakers } = Object.fromEntries(new FormData($("wanted")));
-  const people = speakers === "none" ? { diarize: false } : { speakers: Number(speakers) };
-  return { language, ...(model && { model }), ...people };
+  const { language, model, speakers, keywords } = Object.fromEntries(new FormData($("wanted")));
+  const special = { none: { diarize: false }, channels: { channels: "separate" } };
+  const people = special[speakers] ?? { speakers: Number(speakers) };
+  const names = keywords.split(",").map((name) => name.trim()).filter(Boolean);
+  return { language, ...(model && { model }), ...(names.length && { keywords: names }), ...people };
 }
 
 /** Shows how far it is: what is sent, and then for how long the service has worked on how much sound. */

@@ -261,3 +261,33 @@ def test_a_model_that_is_not_in_memory_is_loaded_on_first_use(service: Service, 
     assert answer.status_code == 200, answer.text
     assert word_error_rate([said(manifest, "meeting_en.flac")["text"]], [answer.json()["text"]]) <= MEETING_ERRORS
     assert service.replicas("transcriber-small")
+
+
+def test_each_channel_of_a_call_is_transcribed_by_itself(
+    service: Service, manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    call = tmp_path / "call.wav"
+    voices = [DATA / "ten_seconds_01.flac", DATA / "ten_seconds_02.flac"]
+    inputs = [argument for path in voices for argument in ("-i", str(path))]
+    # They speak at once for most of the time.
+    joined = "[0:a]apad=whole_dur=12[l];[1:a]adelay=2000,apad=whole_dur=12[r];[l][r]join=inputs=2:channel_layout=stereo"
+    subprocess.run([FFMPEG, "-v", "error", *inputs, "-filter_complex", joined, str(call)], check=True)
+    body = send(service, call, channels="separate", language="en").json()
+    alone = [send(service, path, diarize="false", language="en").json() for path in voices]
+    heard = {channel: [one for one in body["segments"] if one["channel"] == channel] for channel in (1, 2)}
+    for channel, whole in zip(heard, alone, strict=True):
+        assert {word["channel"] for one in heard[channel] for word in one["words"]} == {channel}
+        assert word_error_rate([whole["text"]], [" ".join(one["text"] for one in heard[channel])]) <= 0.2
+    assert body["speakers"] == ["Channel 1", "Channel 2"]
+    assert body["usage"]["credits"] == 1
+
+
+def test_a_part_is_charged_as_such_and_has_the_recordings_times(service: Service) -> None:
+    whole = send(service, MEETING, diarize="false").json()
+    start, end = whole["segments"][1]["start"] - 0.2, whole["duration"]
+    body = send(service, MEETING, diarize="false", start=start, end=9999).json()
+    assert body["usage"]["seconds"] == pytest.approx(end - start, abs=0.02)
+    words = [word for segment in body["segments"] for word in segment["words"]]
+    assert words and start <= words[0]["start"] and words[-1]["end"] <= end + 0.01
+    refused = send(service, MEETING, start=9999)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_parameter")
