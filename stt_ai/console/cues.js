@@ -1,4 +1,4 @@
-// Cuts words into subtitle cues that fit a screen, as the service does (stt_ai/speech/cues.py says why).
+// Cuts words into subtitle cues that fit a screen, as the service does (stt_ai/captions/cues.py says why).
 
 import { readingSeconds } from "./pacing.js";
 import { cells, combines, mayBreak } from "./scripts.js";

@@ -1,4 +1,4 @@
-// Time to read subtitles whose words have none, as the service gives it (stt_ai/speech/pacing.py says why).
+// Time to read subtitles whose words have none, as the service gives it (stt_ai/captions/pacing.py says why).
 
 import { cells } from "./scripts.js";
 

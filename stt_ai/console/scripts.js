@@ -1,4 +1,4 @@
-// What subtitles must know of scripts, as the service does (stt_ai/speech/scripts.py says why).
+// What subtitles must know of scripts, as the service does (stt_ai/captions/scripts.py says why).
 
 const WIDE = [
   [0x1100, 0x115f], [0x2e80, 0x303e], [0x3041, 0x4dbf], [0x4e00, 0xa4cf], [0xa960, 0xa97f], [0xac00, 0xd7a3],

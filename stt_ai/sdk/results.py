@@ -2,7 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
+
+from stt_ai.sdk.rendering import written
+
+
+class SubtitleParams(TypedDict, total=False):
+    """``speakers``: whether cues name them. ``line_width``: characters of a line, where wide ones count twice.
+
+    ``lines`` and ``words_per_cue``: at most so many in a cue.
+    """
+
+    speakers: bool
+    line_width: int
+    lines: int
+    words_per_cue: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,22 @@ class Transcription:
     def words(self) -> tuple[Word, ...]:
         """All words, in order."""
         return tuple(word for segment in self.segments for word in segment.words)
+
+    def to_srt(self, **options: Unpack[SubtitleParams]) -> str:
+        """Return SubRip. `SubtitleParams` lists the options of all four."""
+        return written(self, "srt", **options)
+
+    def to_vtt(self, **options: Unpack[SubtitleParams]) -> str:
+        """Return WebVTT."""
+        return written(self, "vtt", **options)
+
+    def to_txt(self, speakers: bool = True) -> str:
+        """Return the text, a paragraph for each speaker turn."""
+        return written(self, "txt", speakers)
+
+    def to_tsv(self, speakers: bool = True) -> str:
+        """Return a table with a row for each segment: milliseconds of its start and end, speaker, text."""
+        return written(self, "tsv", speakers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from stt_ai.api.transcription.rendering import transcript_body
+from stt_ai.captions.subtitles import to_srt
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.errors import BadParameter
 from stt_ai.pipeline import Pipeline
-from stt_ai.speech.subtitles import to_srt
 from stt_ai.types import (
     SAMPLE_RATE,
     AudioSelection,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_ai.api.transcription.rendering import transcript_body
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
+from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 from tests import node
 from tests.unit.api_support import TALK

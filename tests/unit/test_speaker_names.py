@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.api.transcription.rendering import transcript_body
+from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.speech.attribution import attribute
 from stt_ai.speech.segments import split
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import SpeakerTurn, Transcript, Word
 
 TURNS = [SpeakerTurn(0.0, 2.1, "SPEAKER_01"), SpeakerTurn(2.1, 3.3, "SPEAKER_00"), SpeakerTurn(3.3, 6.0, "SPEAKER_01")]

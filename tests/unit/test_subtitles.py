@@ -11,7 +11,7 @@ import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
+from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, Word
 from tests.unit.api_support import TALK, segment, unhurried
 

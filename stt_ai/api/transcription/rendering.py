@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from stt_ai.billing.pricing import credits_for
-from stt_ai.speech.subtitles import to_srt, to_txt, to_vtt
+from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 
 PLAIN = {

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from stt_ai.speech.pacing import Token, reading_seconds
-from stt_ai.speech.scripts import cells, combines, may_break
-from stt_ai.types import Word
+from stt_ai.captions.pacing import Token, reading_seconds
+from stt_ai.captions.scripts import cells, combines, may_break
+from stt_ai.captions.shapes import DEFAULTS, SubtitleOptions, WordLike
 
-LINE_WIDTH = 42
 MAX_SECONDS = 7.0
 MIN_SECONDS = 0.2
 # A cue that would be over before a player draws a frame pushes the next one back instead.
@@ -22,7 +21,7 @@ _CLAUSE_END = tuple(",;:–—、，；：،")
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What is shown at once: one or two lines, and when, in milliseconds."""
+    """What is shown at once: its lines, and when, in milliseconds."""
 
     lines: tuple[str, ...]
     start: int
@@ -30,7 +29,7 @@ class Cue:
     speaker: str | None = None
 
 
-def tokens_of(words: Iterable[Word], width: int) -> list[Token]:
+def tokens_of(words: Iterable[WordLike], width: int) -> list[Token]:
     """The words as tokens of at most ``width`` cells; pieces without a blank between them hold together."""
     joined: list[Token] = []
     for run in _runs(piece for word in words for piece in _pieces(word)):
@@ -45,20 +44,21 @@ def tokens_of(words: Iterable[Word], width: int) -> list[Token]:
     return [piece for token in joined for piece in _split_long(token, width)]
 
 
-def group(tokens: Sequence[Token], prefix: int = 0) -> Iterator[tuple[Token, ...]]:
+def group(tokens: Sequence[Token], prefix: int = 0, options: SubtitleOptions = DEFAULTS) -> Iterator[tuple[Token, ...]]:
     """Tokens cue by cue, cut where the sense allows; ``prefix`` cells are taken on each first line."""
     first = 0
     while first < len(tokens):
-        count = _capacity(tokens, first, prefix)
+        count = _capacity(tokens, first, prefix, options)
         if first + count < len(tokens):
             count = _best_cut(tokens, first, count)
         yield tuple(tokens[first : first + count])
         first += count
 
 
-def layout(tokens: Sequence[Token], prefix: int = 0) -> tuple[str, ...]:
-    """One line if they fit, else two of about the same length."""
-    if prefix + _width(tokens) <= LINE_WIDTH:
+def layout(tokens: Sequence[Token], prefix: int = 0, options: SubtitleOptions = DEFAULTS) -> tuple[str, ...]:
+    """One line if they fit, else two of about the same length, or more that are as full as they can be."""
+    width = options.line_width
+    if prefix + _width(tokens) <= width:
         return (_spell(tokens),)
 
     def unevenness(cut: int) -> float:
@@ -66,10 +66,11 @@ def layout(tokens: Sequence[Token], prefix: int = 0) -> tuple[str, ...]:
         return abs(prefix + _width(tokens[:cut]) - _width(tokens[cut:])) - bonus
 
     cuts = [
-        cut
-        for cut in range(1, len(tokens))
-        if prefix + _width(tokens[:cut]) <= LINE_WIDTH and _width(tokens[cut:]) <= LINE_WIDTH
+        cut for cut in range(1, len(tokens)) if prefix + _width(tokens[:cut]) <= width and _width(tokens[cut:]) <= width
     ]
+    if not cuts:
+        full = next((n for n in range(len(tokens) - 1, 0, -1) if prefix + _width(tokens[:n]) <= width), 1)
+        return _spell(tokens[:full]), *layout(tokens[full:], 0, options)
     cut = min(cuts, key=unevenness)
     return _spell(tokens[:cut]), _spell(tokens[cut:])
 
@@ -91,9 +92,9 @@ def settle_times(cues: Sequence[Cue], duration: float) -> list[Cue]:
     return [replace(cue, start=start, end=end) for cue, start, end in zip(cues, starts, ends, strict=True)]
 
 
-def to_cue(tokens: Sequence[Token], speaker: str | None, prefix: int = 0) -> Cue:
+def to_cue(tokens: Sequence[Token], speaker: str | None, prefix: int = 0, options: SubtitleOptions = DEFAULTS) -> Cue:
     end = max(token.end for token in tokens)
-    return Cue(layout(tokens, prefix), _ms(tokens[0].start), _ms(end), speaker)
+    return Cue(layout(tokens, prefix, options), _ms(tokens[0].start), _ms(end), speaker)
 
 
 def clean(text: str) -> str:
@@ -102,7 +103,7 @@ def clean(text: str) -> str:
     return "".join(char for char in text if char.isspace() or unicodedata.category(char) != "Cc").replace("\ufeff", "")
 
 
-def _pieces(word: Word) -> Iterator[Token]:
+def _pieces(word: WordLike) -> Iterator[Token]:
     text = clean(word.text)
     parts = text.split()
     total = sum(map(len, parts))
@@ -153,17 +154,19 @@ def _cut(text: str, width: int) -> int:
     return most
 
 
-def _capacity(tokens: Sequence[Token], first: int, prefix: int) -> int:
+def _capacity(tokens: Sequence[Token], first: int, prefix: int, options: SubtitleOptions) -> int:
     """How many tokens from ``first`` on fit one cue: at least one."""
-    used, line = prefix, 1
+    used, line, words = prefix, 1, 0
     for index in range(first, len(tokens)):
         token = tokens[index]
         needed = cells(token.text) + (token.spaced and index > first)
-        if used + needed > LINE_WIDTH:
+        words += token.spaced or index == first
+        if used + needed > options.line_width:
             used, line, needed = 0, line + 1, cells(token.text)
         too_long = token.end - tokens[first].start > MAX_SECONDS
         pause = index > first and token.start - tokens[index - 1].end >= PAUSE_SECONDS
-        if index > first and (line > 2 or too_long or pause):
+        full = line > options.lines or 0 < options.words < words
+        if index > first and (full or too_long or pause):
             return index - first
         used += needed
     return len(tokens) - first

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stt_ai.speech.scripts import cells
+from stt_ai.captions.scripts import cells
 
 CELLS_A_SECOND = 25.0
 """The fastest that adults are expected to read; broadcasters' guides say 17 to 20."""

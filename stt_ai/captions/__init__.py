@@ -1,0 +1,1 @@
+"""Finished transcripts as subtitles and text: one implementation for the service and its Python client."""
