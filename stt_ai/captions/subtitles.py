@@ -74,7 +74,8 @@ def _cues(transcript: TranscriptLike, named: bool, options: SubtitleOptions) -> 
         prefix = cells(_name(speaker)) if named else 0
         tokens = spread(tokens_of(segment.words, options.line_width - prefix), end)
         cues += [to_cue(shown, speaker, prefix, options) for shown in group(tokens, prefix, options)]
-    cues.sort(key=lambda cue: cue.start)  # channels may speak at once
+    if any(segment.channel is not None for segment in segments):
+        cues.sort(key=lambda cue: cue.start)  # channels may speak at once
     return settle_times(cues, transcript.end)
 
 

@@ -55,7 +55,8 @@ function cues(body, named) {
     const tokens = spread(tokensOf(words, LINE_WIDTH - prefix), end);
     return group(tokens, prefix).map((shown) => toCue(shown, speaker, prefix));
   });
-  all.sort((one, other) => one.start - other.start); // channels may speak at once
+  const separate = body.segments.some(({ channel }) => channel !== undefined); // they may speak at once
+  if (separate) all.sort((one, other) => one.start - other.start);
   return settleTimes(all, last);
 }
 

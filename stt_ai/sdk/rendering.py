@@ -31,6 +31,8 @@ class AnswerSegment(Protocol):
     @property
     def speaker(self) -> str | None: ...
     @property
+    def channel(self) -> int | None: ...
+    @property
     def words(self) -> Sequence[AnswerWord]: ...
 
 
@@ -58,6 +60,7 @@ class _Word:
 class _Segment:
     words: tuple[_Word, ...]
     speaker: str | None
+    channel: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +104,5 @@ def _spelled(answer: Answer) -> list[_Segment]:
             blank = segment.text[reached:index] if index >= 0 else " "
             reached = index + len(word.word) if index >= 0 else reached
             words.append(_Word((blank if number else before) + word.word, word.start, word.end))
-        segments.append(_Segment(tuple(words), segment.speaker))
+        segments.append(_Segment(tuple(words), segment.speaker, segment.channel))
     return segments
