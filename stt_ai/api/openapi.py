@@ -14,6 +14,8 @@ from stt_ai.api.transcription.selection import (
     MAX_KEYWORDS_LENGTH,
     MAX_TRACK,
 )
+from stt_ai.api.transcription.subtitle_parameters import RANGES
+from stt_ai.captions.shapes import LINE_WIDTH, MAX_LINES
 from stt_ai.ports import Catalogue
 from stt_ai.sources.urls import MAX_URL
 from stt_ai.types import MAX_SEPARATE_CHANNELS, MAX_SPEAKERS, SummaryStyle, Task
@@ -139,6 +141,15 @@ _TRANSCRIPT_EVENT = {
 }
 
 
+_SUBTITLE_FIELDS: dict[str, Any] = {
+    name: {"type": "integer", "minimum": RANGES[name][0], "maximum": RANGES[name][1], "default": default}
+    | {"description": f"Of srt and vtt: {what}"}
+    for name, default, what in (
+        ("line_width", LINE_WIDTH, "characters of a line; those of Chinese, Japanese and Korean count twice."),
+        ("lines", MAX_LINES, "at most so many in a cue."),
+        ("words_per_cue", 0, "at most so many; 0: as many as fit."),
+    )
+}
 _PART_FIELDS: dict[str, Any] = {
     "task": {
         "type": "string",
@@ -296,6 +307,7 @@ def transcription_form(
             "description": "Find out, but expect at most so many speakers.",
         },
         "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
+        **_SUBTITLE_FIELDS,
         **_PART_FIELDS,
         "strict": STRICT,
         "stream": {

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from stt_ai.api.transcription.parameters import parse_parameters
 from stt_ai.api.transcription.rendering import PLAIN, transcript_body
+from stt_ai.captions.shapes import SubtitleOptions
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
 from stt_ai.cli.outputs import Transcribed
 from stt_ai.engines.decoding import FileDecoder
@@ -49,12 +50,12 @@ class Local:
         if not size:
             raise EmptyFile("The file is empty.")
         progress(size, size)
-        fields = spelled_form(asked)
+        fields = spelled_form(asked) | {"response_format": form}
         wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)
         work = self._made().transcribe(Upload(path, size, path.name), wanted.request)
         transcript = asyncio.run_coroutine_threadsafe(work, self._loop).result()
         warnings = [TranscriptWarning(one.code, one.message, one.start, one.end) for one in transcript.warnings]
-        return Transcribed(_spelt(transcript, form), warnings)
+        return Transcribed(_spelt(transcript, form, wanted.subtitles), warnings)
 
     async def _close(self) -> None:
         for transcriber in self._transcribers.values():
@@ -75,9 +76,9 @@ class Local:
         return self._pipeline
 
 
-def _spelt(transcript: Transcript, form: Format) -> str:
+def _spelt(transcript: Transcript, form: Format, subtitles: SubtitleOptions) -> str:
     if form in PLAIN:
-        return PLAIN[form][1](transcript)
+        return PLAIN[form][1](transcript, subtitles)
     body = transcript_body(transcript, "")
     for name in ("usage", "request_id"):  # nobody was asked and nothing charged
         del body[name]

@@ -32,7 +32,8 @@ class Asked(TypedDict, total=False):
     ``task`` "translate": English, whatever is spoken. ``prompt``: text taken for what was said before. ``keywords``:
     names and terms that may be said. ``channels`` "separate": each channel is transcribed by itself, and is a speaker.
     ``start`` and ``end``: seconds of the recording, of which only that part is transcribed and charged. ``track``: the
-    audio track of a video, from 1.
+    audio track of a video, from 1. ``line_width``, ``lines``, ``words_per_cue``: of cues, where SRT or VTT is asked
+    for; `Transcription.to_srt` takes them too, without another request.
     """
 
     model: str | None
@@ -48,6 +49,9 @@ class Asked(TypedDict, total=False):
     start: float | None
     end: float | None
     track: int | None
+    line_width: int | None
+    lines: int | None
+    words_per_cue: int | None
     strict: bool | None
 
 

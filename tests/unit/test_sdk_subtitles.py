@@ -2,19 +2,22 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pysubs2
 import pytest
 import webvtt
+from starlette.testclient import TestClient
 
 from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.captions import subtitles
 from stt_ai.captions.scripts import cells
 from stt_ai.sdk import TranscriptWarning
 from stt_ai.sdk.reading import read
+from stt_ai.sdk.rendering import written
 from stt_ai.sdk.results import Transcription
 from stt_ai.types import Segment, Transcript, Word
-from tests.unit.api_support import HELLO, TALK
+from tests.unit.api_support import HELLO, TALK, Recorder, make_app
 
 SENTENCE = "It was the best of times, it was the worst of times, and it was the age of wisdom for all of us."
 
@@ -79,3 +82,13 @@ def test_times_of_a_part_and_warnings_are_kept() -> None:
     part = replace(answered(HELLO), start=60.0, warnings=(TranscriptWarning("quiet", "It is quiet."),))
     assert "Warning: It is quiet. [quiet]" in part.to_vtt()
     assert part.to_tsv().splitlines()[0] == "start\tend\ttext"
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_the_service_takes_the_same_options(form: str, tmp_path: Path) -> None:
+    client = TestClient(make_app(tmp_path, Recorder(LONG)))
+    asked = {"response_format": form, "line_width": "60", "lines": "1", "words_per_cue": "4"}
+    answer = client.post("/v1/transcribe", files={"file": b"sound"}, data=asked)
+    expected = written(answered(LONG), form, line_width=60, lines=1, words_per_cue=4)
+    assert (answer.status_code, answer.text) == (200, expected)
+    assert expected != written(answered(LONG), form)

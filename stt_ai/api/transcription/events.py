@@ -62,7 +62,8 @@ class TranscriptEvents:
         yield _progress(until, seconds)
 
     def end(self, transcript: Transcript) -> Sequence[Event]:
-        media_type, content = rendered(transcript, self._params.response_format, current_request_id())
+        form, subtitles = self._params.response_format, self._params.subtitles
+        media_type, content = rendered(transcript, form, current_request_id(), subtitles)
         if media_type == "application/json":
             return [("transcript", json.loads(content))]
         body = {"content": content, "model": transcript.model}

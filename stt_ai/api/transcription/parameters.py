@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stt_ai.api.transcription.selection import KEYWORDS, keywords, prompt, selection
+from stt_ai.api.transcription.subtitle_parameters import RANGES, subtitle_options
 from stt_ai.api.transcription.values import quoted
+from stt_ai.captions.shapes import DEFAULTS, SubtitleOptions
 from stt_ai.errors import BadParameter
 from stt_ai.models.languages import language_code
 from stt_ai.ports import Catalogue
@@ -13,7 +15,7 @@ from stt_ai.types import MAX_SPEAKERS, Task, TranscriptionRequest
 
 KNOWN = frozenset(
     {"model", "language", "diarize", "speakers", "min_speakers", "max_speakers", "response_format", "strict", "stream"}
-    | {"task", "prompt", KEYWORDS, "start", "end", "track", "channels"}
+    | {"task", "prompt", KEYWORDS, "start", "end", "track", "channels", *RANGES}
 )
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
@@ -39,6 +41,7 @@ class TranscribeParams(TranscriptionParams):
     """The fields of POST /v1/transcribe."""
 
     response_format: ResponseFormat
+    subtitles: SubtitleOptions = DEFAULTS
 
 
 def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> TranscribeParams:
@@ -61,7 +64,8 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         strict=boolean("strict", given.get("strict", "false")),
     )
     form = _response_format(given.get("response_format", "json"))
-    return TranscribeParams(request, form, stream=boolean("stream", given.get("stream", "false")))
+    subtitles = subtitle_options(given, form)
+    return TranscribeParams(request, form, subtitles, stream=boolean("stream", given.get("stream", "false")))
 
 
 def known_model(value: str, catalogue: Catalogue) -> str:

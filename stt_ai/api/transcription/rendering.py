@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from stt_ai.billing.pricing import credits_for
+from stt_ai.captions.shapes import DEFAULTS, SubtitleOptions
 from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 
@@ -18,11 +19,13 @@ PLAIN = {
 """Media type and spelling of each form that is not JSON."""
 
 
-def rendered(transcript: Transcript, form: str, request_id: str) -> tuple[str, str]:
+def rendered(
+    transcript: Transcript, form: str, request_id: str, subtitles: SubtitleOptions = DEFAULTS
+) -> tuple[str, str]:
     """Return the media type and the text of a transcript in ``form``: json, or one of `PLAIN`."""
     if form in PLAIN:
         media_type, spell = PLAIN[form]
-        return media_type, spell(transcript)
+        return media_type, spell(transcript, subtitles)
     body = transcript_body(transcript, request_id)
     return "application/json", json.dumps(body, ensure_ascii=False, allow_nan=False)
 

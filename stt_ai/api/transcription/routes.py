@@ -57,4 +57,4 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
 
 def render(transcript: Transcript, params: TranscribeParams, request_id: str) -> tuple[str, str]:
     """(media type, body)."""
-    return rendered(transcript, params.response_format, request_id)
+    return rendered(transcript, params.response_format, request_id, params.subtitles)

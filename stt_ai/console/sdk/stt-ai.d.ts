@@ -42,6 +42,10 @@ export interface TranscribeOptions extends CallOptions {
   end?: number;
   /** The audio track of a video, from 1. Default: the first with speech. */
   track?: number;
+  /** Of SRT and VTT: cells of a line, and lines and words of a cue at most. */
+  lineWidth?: number;
+  lines?: number;
+  wordsPerCue?: number;
   /** Refuse a recording with a warning about its audio, as a `BadRequest` with the warning's code that costs nothing. */
   strict?: boolean;
   /** Called once, before the transcript is returned, when there are any: text, SRT and VTT have no other place. */

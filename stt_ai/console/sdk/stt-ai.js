@@ -153,10 +153,11 @@ export class Client {
 
 function fieldsOf(options) {
   const { model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat, strict, stream } = options;
-  const { task, prompt, keywords, channels, start, end, track } = options;
+  const { task, prompt, keywords, channels, start, end, track, lineWidth, lines, wordsPerCue } = options;
   if (typeof keywords === "string") throw new TypeError("`keywords` is an array of names and terms.");
   const given = { model, language, diarize, speakers, strict, stream, task, prompt, channels, start, end, track };
   const renamed = {
+    line_width: lineWidth, lines, words_per_cue: wordsPerCue,
     min_speakers: minSpeakers, max_speakers: maxSpeakers, response_format: responseFormat,
     "keywords[]": keywords?.length ? keywords.join(",") : undefined,
   };
