@@ -179,7 +179,8 @@ _PART_FIELDS: dict[str, Any] = {
         "description": (
             "`separate` transcribes each channel by itself, as in phone calls with one person on each: segments and "
             f"words have their `channel`, and speakers are `Channel 1`, `Channel 2` up to {MAX_SEPARATE_CHANNELS}. "
-            "The price is that of the recording, however many channels it has."
+            "The price is that of the recording, however many channels it has. A voice that is also audible on another "
+            "channel is transcribed there too."
         ),
     },
     "start": {
