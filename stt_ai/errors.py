@@ -14,7 +14,10 @@
     │   ├── ConfigTimeout, IdleTimeout, SessionTooLong
     │   ├── FrameTooLarge, UnsupportedEncoding
     │   └── SourceForbidden, SourceRefused, SourceTimeout    of an address that the caller named
-    ├── Unauthorized, PaymentRequired, TooManyRequests
+    ├── Unauthorized, PaymentRequired
+    ├── TooManyRequests
+    │   └── TooManyJobs
+    ├── JobEnded, JobNotDone         what was asked does not go with the state of the job
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
     ├── OffsetMismatch, UploadLocked, ChecksumMismatch, UnsupportedTusVersion, UnsupportedBody    of resumable uploads
@@ -185,6 +188,24 @@ class TooManyRequests(SttError):
         self.args = (message, retry_after, limit)
         self.retry_after = retry_after
         self.limit = limit
+
+
+class TooManyJobs(TooManyRequests):
+    """The caller has as many jobs waiting as it may."""
+
+    code = "too_many_jobs"
+
+
+class JobEnded(SttError):
+    """What was asked needs a job that has not ended."""
+
+    code = "job_ended"
+
+
+class JobNotDone(SttError):
+    """The job has no result, or none yet."""
+
+    code = "job_not_done"
 
 
 class StillRunning(SttError):

@@ -1,6 +1,6 @@
 """What the pipeline needs of the parts, as small protocols. Engines and remote handles both fit them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -69,6 +69,32 @@ class Transcriber(Protocol):
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         """Words of one window. Raises `Unavailable`, or `AudioLost` when the samples are gone."""
         ...
+
+
+class Checkpoint(Protocol):
+    """What of one file is done, kept where it outlives all processes: whoever takes the file up again does the rest."""
+
+    async def load(self, audio: DecodedAudio) -> DecodedAudio:
+        """Return ``audio`` with the speech that was found the first time, so that its windows are the same."""
+        ...
+
+    async def windows(self, model: str, planned: Sequence[Window]) -> Mapping[int, WindowTranscript]:
+        """Return what ``model`` wrote of ``planned`` windows before, by their index."""
+        ...
+
+    async def save_window(self, window: Window, transcript: WindowTranscript) -> None: ...
+
+    async def language(self) -> tuple[str, float] | None:
+        """Return the language that was settled before and its probability."""
+        ...
+
+    async def save_language(self, language: tuple[str, float]) -> None: ...
+
+    async def turns(self) -> tuple[LoadedModel, tuple[SpeakerTurn, ...]] | None:
+        """Return the speakers' turns that were found before, and what found them."""
+        ...
+
+    async def save_turns(self, model: LoadedModel, turns: tuple[SpeakerTurn, ...]) -> None: ...
 
 
 class LiveRecognizer(Protocol):

@@ -37,6 +37,7 @@ class Job(QueuedWork, table=True):
     lease: str = Field(default="", max_length=40)
     stage: str = Field(default="", max_length=20)
     done_s: float = 0.0
+    total_s: float = 0.0
     duration_s: float | None = None
     started_at: float | None = None
     error_code: str = Field(default="", max_length=64)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from stt_ai.errors import BadParameter
+from stt_ai.pipeline.checkpoints import NO_CHECKPOINT
 from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import each
-from stt_ai.ports import Transcriber
+from stt_ai.ports import Checkpoint, Transcriber
 from stt_ai.speech import language, windows
 from stt_ai.speech.keywords import corrected, keyword_prompt
 from stt_ai.types import (
@@ -50,8 +51,10 @@ class Hearing:
         heard: Heard,
         told: Told,
         keywords: Sequence[str] = (),
+        checkpoint: Checkpoint = NO_CHECKPOINT,
     ) -> None:
         self.model = LoadedModel("")
+        self._checkpoint = checkpoint
         self._audio = audio
         self._windows: Sequence[Window] = ()
         self._transcriber = transcriber
@@ -75,8 +78,10 @@ class Hearing:
         self._pack()
         if not self._windows:
             return asked or SILENT_LANGUAGE, 1.0 if asked else 0.0
+        await self._resume()
         if self._heard.language is None:
             self._heard.language = (asked, 1.0) if asked else await self._find_language()
+            await self._checkpoint.save_language(self._heard.language)
         code, probability = self._heard.language
         await each(lambda window: self._hear_and_tell(window, code), self._windows, self._in_flight)
         return code, probability
@@ -113,6 +118,15 @@ class Hearing:
         self._windows = [replace(window, index=index) for index, (window, _) in enumerate(packed)]
         self._channels = [channel for _, channel in packed]
 
+    async def _resume(self) -> None:
+        """Take over what another process did of the file. Before the language was settled, each window had its own."""
+        known = await self._checkpoint.windows(self.model.label, self._windows)
+        settled = self._heard.language or await self._checkpoint.language()
+        for index, window in known.items():
+            if settled is None or window.language == settled[0]:
+                self._heard.windows.setdefault(index, window)
+        self._heard.language = settled
+
     async def _find_language(self) -> tuple[str, float]:
         """The file's language, from its first window alone when that is enough, else from several.
 
@@ -141,7 +155,9 @@ class Hearing:
         heard = self._heard.windows
         known = heard.get(window.index)
         if known is None:
-            known = heard[window.index] = await self._transcribe(window, replace(self._options, language=code))
+            known = await self._transcribe(window, replace(self._options, language=code))
+            await self._checkpoint.save_window(window, known)
+            heard[window.index] = known
         return known
 
     async def _transcribe(self, window: Window, options: DecodingOptions) -> WindowTranscript:

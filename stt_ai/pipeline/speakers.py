@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from stt_ai.ports import Diarizer
+from stt_ai.pipeline.checkpoints import NO_CHECKPOINT
+from stt_ai.ports import Checkpoint, Diarizer
 from stt_ai.speech import attribution
 from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, TranscriptionRequest, Word
 
@@ -10,7 +11,10 @@ from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, TranscriptionRe
 class Speakers:
     """Who speaks when in one file; asked of the diarizer once, whatever becomes of the samples afterwards."""
 
-    def __init__(self, diarizer: Diarizer, request: TranscriptionRequest) -> None:
+    def __init__(
+        self, diarizer: Diarizer, request: TranscriptionRequest, checkpoint: Checkpoint = NO_CHECKPOINT
+    ) -> None:
+        self._checkpoint = checkpoint
         self._diarizer = diarizer
         self._wanted = request.diarize
         self._count = request.expected_speakers
@@ -23,10 +27,13 @@ class Speakers:
         return self._wanted and self._count.most != 1 and possible and self._turns is None
 
     async def find(self, audio: DecodedAudio) -> None:
-        if self.asked_for(audio):
+        if not self.asked_for(audio):
+            return
+        if (found := await self._checkpoint.turns()) is None:
             model = await self._diarizer.describe()
-            self._turns = await self._diarizer.diarize(audio.pcm, self._count)
-            self.model = model
+            found = model, await self._diarizer.diarize(audio.pcm, self._count)
+            await self._checkpoint.save_turns(*found)
+        self.model, self._turns = found
 
     def name(self, words: Sequence[Word]) -> Sequence[Word]:
         """The words with their speakers, where these are wanted. Where no voices were told apart, it is one."""

@@ -9,13 +9,14 @@ from dataclasses import replace
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.meters import AUDIO, NO_METERS, REALTIME_FACTOR, Meters
 from stt_ai.pipeline.channels import shifted, split_channels
+from stt_ai.pipeline.checkpoints import NO_CHECKPOINT
 from stt_ai.pipeline.hearing import Heard, Hearing
 from stt_ai.pipeline.labels import diarizer_warnings, transcriber_warnings
 from stt_ai.pipeline.speakers import Speakers
 from stt_ai.pipeline.strict import refuse_if_strict
 from stt_ai.pipeline.telling import Told
 from stt_ai.pipeline.together import together
-from stt_ai.ports import Decoder, Diarizer, OnDuration, OnText, Transcriber
+from stt_ai.ports import Checkpoint, Decoder, Diarizer, OnDuration, OnText, Transcriber
 from stt_ai.speech import segments
 from stt_ai.stages import stage
 from stt_ai.types import (
@@ -64,6 +65,7 @@ class Pipeline:
         request: TranscriptionRequest,
         on_duration: OnDuration | None = None,
         on_text: OnText | None = None,
+        checkpoint: Checkpoint = NO_CHECKPOINT,
     ) -> Transcript:
         """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind.
 
@@ -76,13 +78,14 @@ class Pipeline:
         begun = time.perf_counter()
         options = _options_for(request, self._options)
         heard = Heard()  # outlives the samples: no window is decoded twice
-        speakers = Speakers(self._diarizer, request)
+        speakers = Speakers(self._diarizer, request, checkpoint)
         told = Told(on_duration, on_text)
         for attempt in range(1, self._decode_attempts + 1):
             with stage(self._meters, "decode"):
-                audio = await self._decoder.decode(upload, request.selection)
+                audio = await checkpoint.load(await self._decoder.decode(upload, request.selection))
             refuse_if_strict(request, audio.warnings)
-            hearing = Hearing(audio, transcriber, options, self._windows_in_flight, heard, told, request.keywords)
+            in_flight, keywords = self._windows_in_flight, request.keywords
+            hearing = Hearing(audio, transcriber, options, in_flight, heard, told, keywords, checkpoint)
             try:
                 async with together() as group:
                     group.create_task(told.tell_length(audio.duration))

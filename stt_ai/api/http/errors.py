@@ -31,6 +31,8 @@ STATUS: dict[type[errors.SttError], int] = {
     errors.UnsupportedBody: 415,
     errors.UploadLocked: 423,
     errors.ChecksumMismatch: 460,
+    errors.JobEnded: 409,
+    errors.JobNotDone: 409,
     errors.FileTooLarge: 413,
     errors.AudioTooLong: 413,
     errors.SummaryTooLong: 413,

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("lease", sa.String(40), nullable=False),
         sa.Column("stage", sa.String(20), nullable=False),
         sa.Column("done_s", sa.Float, nullable=False),
+        sa.Column("total_s", sa.Float, nullable=False),
         sa.Column("duration_s", sa.Float),
         sa.Column("started_at", sa.Float),
         sa.Column("error_code", sa.String(64), nullable=False),

@@ -1,0 +1,70 @@
+"""What is done of a job's recording, in the store: the pipeline's `Checkpoint`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from stt_ai.jobs import stored
+from stt_ai.jobs.messages import Progress, Stage
+from stt_ai.jobs.store import Store
+from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, Window, WindowTranscript
+
+
+class StoredCheckpoint:
+    """The checkpoint of one job. ``progress`` is how far the job is at the moment."""
+
+    def __init__(self, store: Store, job_id: str) -> None:
+        self.progress = Progress(Stage.DECODING)
+        self._store = store
+        self._job = job_id
+        self._model = ""
+
+    async def load(self, audio: DecodedAudio) -> DecodedAudio:
+        known = await self._get(stored.REGIONS)
+        if known is None:
+            found = stored.SPEECH.dump_json((audio.pcm.samples, audio.regions))
+            await self._put(stored.REGIONS, found)
+            return audio
+        samples, regions = stored.SPEECH.validate_json(known)
+        return replace(audio, regions=regions) if samples == audio.pcm.samples else audio
+
+    async def windows(self, model: str, planned: Sequence[Window]) -> Mapping[int, WindowTranscript]:
+        self._model = model
+        kept = set(await self._store.names(self._job))
+        known = [window for window in planned if stored.window_name(model, window) in kept]
+        bodies = await asyncio.gather(*(self._get(stored.window_name(model, window)) for window in known))
+        done = {w.index: stored.WINDOW.validate_json(body) for w, body in zip(known, bodies, strict=True) if body}
+        total = sum(window.duration for window in planned)
+        self.progress = Progress(Stage.TRANSCRIBING, sum(w.duration for w in planned if w.index in done), total)
+        return done
+
+    async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
+        await self._put(stored.window_name(self._model, window), stored.WINDOW.dump_json(transcript))
+        done = min(self.progress.total_s, self.progress.done_s + window.duration)
+        self.progress = replace(self.progress, done_s=done)
+
+    async def language(self) -> tuple[str, float] | None:
+        known = await self._get(stored.LANGUAGE)
+        return stored.SPOKEN.validate_json(known) if known else None
+
+    async def save_language(self, language: tuple[str, float]) -> None:
+        await self._put(stored.LANGUAGE, stored.SPOKEN.dump_json(language))
+
+    async def turns(self) -> tuple[LoadedModel, tuple[SpeakerTurn, ...]] | None:
+        known = await self._get(stored.TURNS)
+        return stored.VOICES.validate_json(known) if known else None
+
+    async def save_turns(self, model: LoadedModel, turns: tuple[SpeakerTurn, ...]) -> None:
+        await self._put(stored.TURNS, stored.VOICES.dump_json((model, turns)))
+
+    async def clear(self) -> None:
+        """Remove all of it: the result stands."""
+        for name in await self._store.names(self._job):
+            if name.startswith(stored.WINDOWS) or name in (stored.REGIONS, stored.LANGUAGE, stored.TURNS):
+                await self._store.delete(stored.key(self._job, name))
+
+    async def _get(self, name: str) -> bytes | None:
+        return await self._store.get(stored.key(self._job, name))
+
+    async def _put(self, name: str, data: bytes) -> None:
+        await self._store.put(stored.key(self._job, name), data)

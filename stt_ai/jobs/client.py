@@ -1,0 +1,68 @@
+"""Jobs as the API and the runner see them, over whatever carries an operation to where the database is."""
+
+from collections.abc import Iterable, Mapping
+
+from stt_ai.billing.client import Carrier
+from stt_ai.jobs.messages import ClaimedJob, JobPage, JobStatus, JobView, NewJob, Progress
+
+
+class JobsClient:
+    """`JobService`'s operations. Every call may be made again: none counts, charges or makes a thing twice."""
+
+    def __init__(self, carry: Carrier) -> None:
+        self._carry = carry
+
+    async def create(self, lease: str, new: NewJob) -> JobView:
+        job: JobView = await self._carry("create", lease, new)
+        return job
+
+    async def get(self, credential: str | None, job_id: str) -> JobView:
+        job: JobView = await self._carry("get", credential, job_id)
+        return job
+
+    async def list_jobs(
+        self, credential: str, status: JobStatus | None = None, cursor: str | None = None, limit: int = 50
+    ) -> JobPage:
+        page: JobPage = await self._carry("list_jobs", credential, status, cursor, limit)
+        return page
+
+    async def cancel(self, credential: str | None, job_id: str) -> JobView:
+        job: JobView = await self._carry("cancel", credential, job_id)
+        return job
+
+    async def erase(self, credential: str | None, job_id: str) -> None:
+        await self._carry("erase", credential, job_id)
+
+    async def rename_speakers(self, credential: str | None, job_id: str, names: Mapping[str, str]) -> JobView:
+        job: JobView = await self._carry("rename_speakers", credential, job_id, dict(names))
+        return job
+
+    async def claim(self) -> ClaimedJob | None:
+        job: ClaimedJob | None = await self._carry("claim")
+        return job
+
+    async def renew(self, job: ClaimedJob, progress: Progress) -> None:
+        await self._carry("renew", job.id, job.fence, progress)
+
+    async def reserve(self, job: ClaimedJob, seconds: float) -> None:
+        await self._carry("reserve", job.id, job.fence, seconds)
+
+    async def succeed(self, job: ClaimedJob, seconds: float, model: str) -> None:
+        await self._carry("succeed", job.id, job.fence, seconds, model)
+
+    async def fail(self, job: ClaimedJob, code: str, message: str) -> None:
+        await self._carry("fail", job.id, job.fence, code, message)
+
+    async def retry(self, job: ClaimedJob, code: str, message: str) -> None:
+        await self._carry("retry", job.id, job.fence, code, message)
+
+    async def overdue(self) -> tuple[str, ...]:
+        ids: tuple[str, ...] = await self._carry("overdue")
+        return ids
+
+    async def erased(self, job_id: str) -> None:
+        await self._carry("erased", job_id)
+
+    async def kept(self, job_ids: Iterable[str]) -> frozenset[str]:
+        ids: frozenset[str] = await self._carry("kept", tuple(job_ids))
+        return ids

@@ -1,0 +1,64 @@
+"""Jobs as their owners see them, one or by pages."""
+
+import base64
+import binascii
+import json
+
+from sqlalchemy import tuple_
+from sqlmodel import Session, col, select
+
+from stt_ai.errors import BadParameter
+from stt_ai.jobs.messages import JobPage, JobStatus, JobView, Progress, Stage
+from stt_ai.jobs.tables import Job
+
+MAX_PAGE = 200
+
+
+def view(row: Job) -> JobView:
+    """Return the job without anything of the inside."""
+    return JobView(
+        id=row.id,
+        status=JobStatus(row.state),
+        request_id=row.request_id,
+        title=row.title,
+        options=row.options,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        expires_at=row.expires_at,
+        attempt=row.attempt,
+        progress=Progress(Stage(row.stage), row.done_s, row.total_s),
+        duration_s=row.duration_s,
+        model=row.model,
+        credits=row.credits,
+        error_code=row.error_code,
+        error=row.error,
+        speaker_names=json.loads(row.speaker_names),
+    )
+
+
+def page(session: Session, owner: str, status: JobStatus | None, cursor: str | None, limit: int) -> JobPage:
+    """Return the jobs of ``owner`` after ``cursor``. New ones do not shift the pages. Raise `BadParameter`."""
+    limit = max(1, min(limit, MAX_PAGE))
+    query = select(Job).where(Job.owner == owner)
+    if status is not None:
+        query = query.where(Job.state == status)
+    if cursor is not None:
+        query = query.where(tuple_(col(Job.created_at), col(Job.id)) < _position(cursor))
+    rows = session.exec(query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit + 1)).all()
+    more = _cursor(rows[limit - 1]) if len(rows) > limit else None
+    return JobPage(tuple(view(row) for row in rows[:limit]), more)
+
+
+def _cursor(row: Job) -> str:
+    return base64.urlsafe_b64encode(f"{row.created_at!r} {row.id}".encode()).decode()
+
+
+def _position(cursor: str) -> tuple[float, str]:
+    try:
+        at, _, job_id = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(" ")
+        if not job_id.isprintable():  # PostgreSQL takes no text with NUL in it
+            raise ValueError
+        return float(at), job_id
+    except (binascii.Error, ValueError):
+        raise BadParameter("`cursor` must be the `next_cursor` of another page.", "cursor") from None

@@ -1,0 +1,95 @@
+"""What travels between the API, the runner and where the database is, in a module that brings no database along."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """`queued` and `running` are on their way; the others are ends. `expired`: audio and text are erased."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Stage(StrEnum):
+    """What a running job is at."""
+
+    NONE = ""
+    DECODING = "decoding"
+    TRANSCRIBING = "transcribing"
+    FINISHING = "finishing"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be queued. ``id`` is of the caller's own making, unguessable.
+
+    ``options`` and ``source`` are JSON. ``retention_s`` None: the service's own.
+    """
+
+    id: str
+    request_id: str
+    title: str
+    options: str
+    source: str
+    retention_s: float | None = None
+    keep_audio: bool = False
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running job is: ``done_s`` of its ``total_s`` seconds of speech have been transcribed."""
+
+    stage: Stage = Stage.NONE
+    done_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as its owner sees it. Times are seconds since the epoch."""
+
+    id: str
+    status: JobStatus
+    request_id: str
+    title: str
+    options: str
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    expires_at: float
+    attempt: int
+    progress: Progress
+    duration_s: float | None
+    model: str
+    credits: int | None
+    error_code: str
+    error: str
+    speaker_names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Newest first. ``next_cursor`` None: there are no more."""
+
+    jobs: tuple[JobView, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job in the hands of a worker, who names ``fence`` in all that it says of it."""
+
+    id: str
+    fence: int
+    attempt: int
+    options: str
+    source: str
+    keep_audio: bool
+    renew_every_s: float

@@ -1,0 +1,208 @@
+"""Takes jobs out of the queue, has them transcribed, and sweeps what is over."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Protocol
+
+from stt_ai.errors import (
+    AudioTooLong,
+    BadRequest,
+    FileTooLarge,
+    LeaseExpired,
+    PaymentRequired,
+    SttError,
+    TooManyRequests,
+)
+from stt_ai.jobs import stored
+from stt_ai.jobs.checkpoint import StoredCheckpoint
+from stt_ai.jobs.client import JobsClient
+from stt_ai.jobs.messages import ClaimedJob, Progress, Stage
+from stt_ai.jobs.store import Store
+from stt_ai.ports import Checkpoint, OnDuration, OnText
+from stt_ai.types import Transcript, TranscriptionRequest, Upload
+
+logger = logging.getLogger(__name__)
+
+CALLERS = (BadRequest, FileTooLarge, AudioTooLong, PaymentRequired, TooManyRequests)
+"""Failures that another attempt would meet again: they are the caller's to mend."""
+ORPHANED_S = 3600.0
+INTERNAL = SttError("The service failed to process this recording.")
+
+
+class ResumableTranscription(Protocol):
+    """The pipeline, as the runner needs it."""
+
+    async def transcribe(
+        self,
+        upload: Upload,
+        request: TranscriptionRequest,
+        on_duration: OnDuration | None = None,
+        on_text: OnText | None = None,
+        checkpoint: Checkpoint = ...,
+    ) -> Transcript: ...
+
+
+class Runner:
+    """Works on up to ``max_running`` jobs at once; ``poll_s``: how long an empty queue is left alone."""
+
+    def __init__(
+        self,
+        jobs: JobsClient,
+        store: Store,
+        transcription: ResumableTranscription,
+        folder: Path,
+        *,
+        max_running: int = 4,
+        poll_s: float = 1.0,
+        sweep_every_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._transcription = transcription
+        self._folder = folder
+        self._max_running = max_running
+        self._poll_s = poll_s
+        self._sweep_every_s = sweep_every_s
+        self._clock = clock
+        self._orphaned: dict[str, float] = {}
+        self._draining = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `drain`; then end when all that was begun has."""
+        running: set[asyncio.Task[None]] = set()
+        sweeping = asyncio.create_task(self._keep_sweeping())
+        try:
+            while not self._draining.is_set():
+                job = await self._claim() if len(running) < self._max_running else None
+                if job is not None:
+                    task = asyncio.create_task(self.work_on(job))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                else:
+                    await self._pause(running)
+            if running:
+                await asyncio.wait(running)
+        finally:
+            sweeping.cancel()
+            for task in running:
+                task.cancel()
+
+    def drain(self) -> None:
+        """Take no more jobs."""
+        self._draining.set()
+
+    async def work_on(self, job: ClaimedJob) -> None:
+        """Work on a claimed job to its end, or until it is in other hands."""
+        checkpoint = StoredCheckpoint(self._store, job.id)
+        work = asyncio.create_task(self._transcribe(job, checkpoint))
+        renewing = asyncio.create_task(self._keep_renewing(job, checkpoint, work))
+        try:
+            await work
+        except (asyncio.CancelledError, LeaseExpired):
+            if not work.done():
+                work.cancel()
+                raise
+            logger.info("the job %s is in other hands", job.id)
+        except Exception as error:
+            await self._failed(job, error)
+        finally:
+            renewing.cancel()
+
+    async def sweep(self) -> int:
+        """Erase what is over, and what a crash left of jobs that are gone; return of how many jobs."""
+        over = set(await self._jobs.overdue())
+        over |= await self._orphans()
+        for job_id in sorted(over):
+            await self._store.delete_group(job_id)
+            await self._jobs.erased(job_id)
+        return len(over)
+
+    async def _orphans(self) -> set[str]:
+        """Return what has belonged to no job for longer than it takes to queue one: a recording is stored first."""
+        groups = [group for group in await self._store.groups() if group.startswith(stored.PREFIX)]
+        now, kept = self._clock(), await self._jobs.kept(groups)
+        self._orphaned = {group: self._orphaned.get(group, now) for group in groups if group not in kept}
+        return {group for group, since in self._orphaned.items() if now - since >= ORPHANED_S}
+
+    async def _claim(self) -> ClaimedJob | None:
+        try:
+            return await self._jobs.claim()
+        except SttError as error:
+            logger.warning("no job could be claimed: %s", error.code)
+            return None
+
+    async def _pause(self, running: set[asyncio.Task[None]]) -> None:
+        """Wait until a job ends, and at most until it is time to look again."""
+        waiting = [asyncio.ensure_future(self._draining.wait()), *running]
+        await asyncio.wait(waiting, timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
+        waiting[0].cancel()
+
+    async def _transcribe(self, job: ClaimedJob, checkpoint: StoredCheckpoint) -> None:
+        request = TranscriptionRequest(**json.loads(job.options))
+        async with self._recording(job) as upload:
+
+            async def reserve(seconds: float) -> None:
+                await self._jobs.reserve(job, seconds)
+
+            transcript = await self._transcription.transcribe(upload, request, reserve, checkpoint=checkpoint)
+        checkpoint.progress = Progress(Stage.FINISHING, checkpoint.progress.total_s, checkpoint.progress.total_s)
+        body = await asyncio.to_thread(stored.TRANSCRIPT.dump_json, transcript)
+        await self._store.put(stored.key(job.id, stored.RESULT), body)
+        await self._jobs.succeed(job, transcript.duration, transcript.model)
+        await checkpoint.clear()
+        await self._drop_audio(job)
+
+    @contextlib.asynccontextmanager
+    async def _recording(self, job: ClaimedJob) -> AsyncIterator[Upload]:
+        """Yield the recording as a file of this machine."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="job-") as folder:
+            path = Path(folder) / "audio"
+            if not await self._store.get_file(stored.key(job.id, stored.AUDIO), path):
+                raise BadRequest("The recording is gone. Please send it again.")
+            yield Upload(path, path.stat().st_size, json.loads(job.source).get("filename", ""))
+
+    async def _failed(self, job: ClaimedJob, error: Exception) -> None:
+        if not isinstance(error, SttError):
+            logger.error("the job %s failed unexpectedly", job.id, exc_info=error)
+        told = error if isinstance(error, SttError) else INTERNAL
+        try:
+            if isinstance(error, CALLERS):
+                await self._jobs.fail(job, told.code, told.message)
+                await self._drop_audio(job)
+            else:
+                logger.warning("attempt %d of the job %s failed: %s", job.attempt, job.id, told.code)
+                await self._jobs.retry(job, told.code, told.message)
+        except SttError as failure:
+            logger.warning("the end of the job %s could not be kept: %s", job.id, failure.code)
+
+    async def _drop_audio(self, job: ClaimedJob) -> None:
+        if not job.keep_audio:
+            await self._store.delete(stored.key(job.id, stored.AUDIO))
+
+    async def _keep_renewing(self, job: ClaimedJob, checkpoint: StoredCheckpoint, work: asyncio.Task[None]) -> None:
+        """Renew the job's lease until it is lost; then end the work, which nobody wants any more."""
+        while True:
+            await asyncio.sleep(job.renew_every_s)
+            try:
+                await self._jobs.renew(job, checkpoint.progress)
+            except LeaseExpired:
+                work.cancel()
+                return
+            except SttError as error:
+                logger.warning("the lease of the job %s could not be renewed: %s", job.id, error.code)
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Exception:
+                logger.exception("what is over could not be erased")
+            await asyncio.sleep(self._sweep_every_s)

@@ -1,0 +1,318 @@
+"""The operations on jobs, each one transaction, each safe to repeat. They run where billing's do.
+
+An attempt holds a lease of billing's, as a request does: a slot of its account, and a reservation. Charging it and
+ending the job are one transaction, so that a job is charged once, and only when it succeeds.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+from sqlmodel import Session, col, delete, insert, select
+
+from stt_ai.accounts import PlanName, WorkKind
+from stt_ai.billing import accounts, leases
+from stt_ai.billing.database import insert_new
+from stt_ai.billing.ledger import Pool, lock
+from stt_ai.billing.plans import meter_for
+from stt_ai.billing.service import BillingService
+from stt_ai.billing.tables import Caller, Lease, LeaseState
+from stt_ai.errors import JobEnded, NotFound, PaymentRequired, SttError, TooManyJobs, TooManyRequests
+from stt_ai.jobs import listing
+from stt_ai.jobs.config import HOUR_S, JobsConfig
+from stt_ai.jobs.messages import ClaimedJob, JobPage, JobStatus, JobView, NewJob, Progress, Stage
+from stt_ai.jobs.queue import PENDING, Queue, WorkState
+from stt_ai.jobs.tables import Job
+
+RENEWALS = 4  # in the time of one lease: some may be lost
+AT_A_TIME = 100
+QUEUE = Queue(Job)
+
+OPERATIONS = frozenset(
+    {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "claim", "renew", "reserve", "succeed"}
+    | {"fail", "retry", "overdue", "erased", "kept"}
+)
+"""What may be asked from another process."""
+
+
+class JobService:
+    """Plain and synchronous, to be called from several threads."""
+
+    def __init__(self, billing: BillingService, config: JobsConfig) -> None:
+        self.database = billing.database
+        self.config = config
+        self._billing = billing
+
+    # What callers ask.
+
+    def create(self, lease_id: str, new: NewJob) -> JobView:
+        """Queue a job for the caller that the lease of its request belongs to. Raise `TooManyJobs`.
+
+        The same idempotency key gets the same job as long as that is kept.
+        """
+        now = self._billing.clock()
+        with self.database.transaction() as session:
+            owner = leases.find_active(session, lease_id).caller_id
+            if (found := self._same(session, owner, new)) is not None:
+                return listing.view(found)
+            anonymous = session.get_one(Caller, owner).plan is PlanName.ANONYMOUS
+            limit = self.config.max_queued_anonymous if anonymous else self.config.max_queued
+            if QUEUE.pending(session, owner) >= limit:
+                raise TooManyJobs(f"You have {limit} jobs that wait or run. Wait until one has ended, or cancel one.")
+            retention = min(new.retention_s or self.config.retention_hours * HOUR_S, self._longest_retention)
+            row = Job(
+                **asdict(new) | {"retention_s": retention},
+                owner=owner,
+                anonymous=anonymous,
+                created_at=now,
+                expires_at=now + retention,
+            )
+            QUEUE.add(session, row)
+            return listing.view(row)
+
+    def get(self, credential: str | None, job_id: str) -> JobView:
+        """Raise `NotFound`, also for a job of another account."""
+        with self.database.reading() as session:
+            return listing.view(self._own(session, credential, job_id))
+
+    def list_jobs(self, credential: str, status: JobStatus | None, cursor: str | None, limit: int) -> JobPage:
+        """Raise `Unauthorized`, or `BadParameter` for a cursor that is none."""
+        with self.database.reading() as session:
+            return listing.page(session, accounts.authenticate(session, credential).id, status, cursor, limit)
+
+    def cancel(self, credential: str | None, job_id: str) -> JobView:
+        """End a job at no charge; its worker hears of it with its next renewal. Raise `NotFound` or `JobEnded`."""
+        with self.database.transaction() as session:
+            row = self._locked(session, credential, job_id)
+            if row.state not in PENDING and row.state != WorkState.CANCELLED:
+                raise JobEnded(f"The job has {row.state} already.")
+            if row.state in PENDING:
+                self._end(session, row, WorkState.CANCELLED)
+            return listing.view(row)
+
+    def erase(self, credential: str | None, job_id: str) -> None:
+        """Let go of a job, which nobody sees any more; `erased` says that its files are gone too. Raise `NotFound`."""
+        with self.database.transaction() as session:
+            row = self._locked(session, credential, job_id)
+            if row.state in PENDING:
+                self._end(session, row, WorkState.CANCELLED)
+            row.owner, row.anonymous, row.expires_at = "", False, 0.0
+            row.idempotency_key = None
+            _scrub(row)
+            session.add(row)
+
+    def rename_speakers(self, credential: str | None, job_id: str, names: Mapping[str, str]) -> JobView:
+        """Change names that a job's speakers are shown by; an empty one restores the original. Raise `NotFound`."""
+        with self.database.transaction() as session:
+            row = self._locked(session, credential, job_id)
+            known = json.loads(row.speaker_names) | dict(names)
+            row.speaker_names = json.dumps({name: shown for name, shown in known.items() if shown})
+            session.add(row)
+            return listing.view(row)
+
+    # What workers ask.
+
+    def claim(self) -> ClaimedJob | None:
+        """Return the next job that can run, or None. A job that cannot be paid for, or fails for ever, ends here."""
+        while True:
+            with self.database.transaction(durable=False) as session:
+                now = self._billing.clock()
+                row = QUEUE.claim(session, now, self.config.lease_s, self._has_slot(session, now))
+                if row is None:
+                    return None
+                if (refused := self._begin(session, row, now)) is None:
+                    every = min(self.config.lease_s, self._billing.config.lease_s) / RENEWALS
+                    return ClaimedJob(row.id, row.fence, row.attempt, row.options, row.source, row.keep_audio, every)
+                row.error_code, row.error = refused.code, refused.message
+                self._end(session, row, WorkState.FAILED)
+
+    def renew(self, job_id: str, fence: int, progress: Progress) -> None:
+        """Raise `LeaseExpired` where the job is in other hands, or cancelled: then the work is in vain."""
+        with self.database.transaction(durable=False) as session:
+            now, row = self._billing.clock(), QUEUE.held(session, job_id, fence)
+            QUEUE.renew(session, row, now, self.config.lease_s, progressed=progress.done_s > row.done_s)
+            row.stage, row.done_s, row.total_s = progress.stage, progress.done_s, progress.total_s
+            lease = session.get(Lease, row.lease)
+            if lease is not None and lease.state is LeaseState.ACTIVE:
+                lease.expires_at = now + self._billing.config.lease_s
+                session.add(lease)
+
+    def reserve(self, job_id: str, fence: int, seconds: float) -> None:
+        """Hold what the audio costs. Raise `PaymentRequired`, `TooManyRequests` or `LeaseExpired`."""
+        with self.database.transaction(durable=False) as session:
+            row = QUEUE.held(session, job_id, fence)
+            row.duration_s = seconds
+            session.add(row)
+            lease = leases.find_active(session, row.lease)
+            leases.reserve(session, lease, seconds, self._billing.clock(), self._billing.config)
+
+    def succeed(self, job_id: str, fence: int, seconds: float, model: str) -> None:
+        """Charge the job and end it. Raise `PaymentRequired`, `TooManyRequests` or `LeaseExpired`."""
+        now = self._billing.clock()
+        with self.database.transaction() as session:
+            done = QUEUE.find(session, job_id)
+            if done is not None and done.state == WorkState.SUCCEEDED and done.fence == fence + 1:
+                return  # the answer to the same call was lost
+            row = QUEUE.held(session, job_id, fence)
+            lease = session.get_one(Lease, row.lease)
+            leases.settle(session, lease, seconds, now, self._billing.config)
+            row.duration_s, row.model, row.credits = seconds, model, lease.amount
+            self._end(session, row, WorkState.SUCCEEDED)
+
+    def fail(self, job_id: str, fence: int, code: str, message: str) -> None:
+        """End the job at no charge, for a reason that another attempt would meet again. Raise `LeaseExpired`."""
+        with self.database.transaction() as session:
+            row = QUEUE.held(session, job_id, fence)
+            row.error_code, row.error = code, message
+            self._end(session, row, WorkState.FAILED)
+
+    def retry(self, job_id: str, fence: int, code: str, message: str) -> None:
+        """Put the job back after a fault of ours, or end it where that was so often. Raise `LeaseExpired`."""
+        with self.database.transaction() as session:
+            row = QUEUE.held(session, job_id, fence)
+            row.error_code, row.error = code, message
+            if row.failures >= self.config.max_failures:
+                self._end(session, row, WorkState.FAILED)
+                return
+            now = self._billing.clock()
+            self._give_back(session, row, now)
+            QUEUE.retry(session, row, now + self.config.backoff_s * 2 ** max(0, row.failures - 1))
+
+    # Retention.
+
+    def overdue(self) -> tuple[str, ...]:
+        """Expire jobs whose time is over; return the ids of all whose files must go, some of them."""
+        now = self._billing.clock()
+        with self.database.reading() as session:
+            found = select(Job.id).where(Job.expires_at <= now, Job.retention_s > 0).limit(AT_A_TIME)
+            ids = session.exec(found).all()
+        for job_id in ids:
+            with self.database.transaction() as session:
+                row = QUEUE.find(session, job_id)
+                if row is not None and row.owner:
+                    if row.state in PENDING:
+                        self._end(session, row, WorkState.EXPIRED)
+                    row.state = WorkState.EXPIRED
+                    _scrub(row)
+                    session.add(row)
+        return tuple(ids)
+
+    def erased(self, job_id: str) -> None:
+        """The files of an overdue or erased job are gone: forget it, or soon where it is to be called expired."""
+        now = self._billing.clock()
+        with self.database.transaction() as session:
+            row = session.get(Job, job_id)
+            if row is not None and row.owner:
+                row.retention_s = 0.0
+                session.add(row)
+            elif row is not None:
+                session.delete(row)
+            gone = now - self.config.expired_kept_hours * HOUR_S
+            session.exec(delete(Job).where(col(Job.retention_s) == 0.0, col(Job.expires_at) <= gone))
+
+    def kept(self, job_ids: tuple[str, ...]) -> frozenset[str]:
+        """Return those of ``job_ids`` whose files may be there."""
+        with self.database.reading() as session:
+            found = session.exec(select(Job.id).where(col(Job.id).in_(job_ids), Job.retention_s > 0)).all()
+        return frozenset(found)
+
+    @property
+    def _longest_retention(self) -> float:
+        return self.config.max_retention_hours * HOUR_S
+
+    def _same(self, session: Session, owner: str, new: NewJob) -> Job | None:
+        """Return the job that was queued by the same request before."""
+        if (row := session.get(Job, new.id)) is not None:
+            return row
+        if new.idempotency_key is None:
+            return None
+        keyed = select(Job).where(Job.owner == owner, Job.idempotency_key == new.idempotency_key)
+        row = session.exec(keyed).first()
+        if row is not None and row.created_at <= self._billing.clock() - self._billing.config.response_kept_s:
+            row.idempotency_key = None  # billing has forgotten the key, too
+            session.add(row)
+            session.flush()
+            return None
+        return row
+
+    def _own(self, session: Session, credential: str | None, job_id: str) -> Job:
+        row = session.get(Job, job_id) if job_id.isprintable() else None
+        owner = None if credential is None else accounts.authenticate(session, credential).id
+        if row is None or not row.owner or (not row.anonymous if owner is None else row.owner != owner):
+            raise NotFound("There is no such job, or it is not yours.")
+        return row
+
+    def _locked(self, session: Session, credential: str | None, job_id: str) -> Job:
+        self._own(session, credential, job_id)
+        row = QUEUE.find(session, job_id)
+        assert row is not None
+        return row
+
+    def _has_slot(self, session: Session, now: float) -> Callable[[str], bool]:
+        config = self._billing.config
+
+        def has_slot(owner: str) -> bool:
+            caller = session.get(Caller, owner)
+            if caller is None:  # billing has forgotten an address meanwhile
+                insert_new(session, Caller(id=owner, plan=PlanName.ANONYMOUS, created_at=now))
+                return True
+            held = leases.expire(session, owner, now, config)
+            return held.slots < config.limits(caller.plan).at_once
+
+        return has_slot
+
+    def _begin(self, session: Session, row: Job, now: float) -> SttError | None:
+        """Take billing's lease for an attempt; return why there is to be none."""
+        self._give_back(session, row, now)
+        if row.failures > self.config.max_failures:
+            return TooManyRequests("The servers that worked on this file failed repeatedly. Please try again.")
+        caller = lock(session, row.owner)
+        assert caller is not None
+        meter = meter_for(caller.plan, WorkKind.TRANSCRIPTION, now)
+        if meter is not None:
+            try:
+                Pool(session, caller.id, meter, self._billing.config).require(1, now)
+            except (PaymentRequired, TooManyRequests) as refusal:
+                return refusal
+        row.lease = f"{row.id[-24:]}.{row.fence}"
+        row.started_at, row.stage = row.started_at or now, Stage.DECODING
+        session.connection().execute(
+            insert(Lease).values(
+                id=row.lease,
+                caller_id=caller.id,
+                request_id=row.request_id,
+                kind=WorkKind.TRANSCRIPTION,
+                plan=caller.plan,
+                meter=meter.name if meter else None,
+                period=meter.period if meter else "",
+                state=LeaseState.ACTIVE,
+                replay=False,
+                held=0,
+                amount=0,
+                seconds=0.0,
+                day="",
+                created_at=now,
+                expires_at=now + self._billing.config.lease_s,
+            )
+        )
+        session.add(row)
+        return None
+
+    def _give_back(self, session: Session, row: Job, now: float) -> None:
+        lease = session.get(Lease, row.lease) if row.lease else None
+        if lease is not None and lease.state is LeaseState.ACTIVE:
+            leases.give_back(session, lease, LeaseState.RELEASED, now, self._billing.config)
+
+    def _end(self, session: Session, row: Job, state: WorkState) -> None:
+        now = self._billing.clock()
+        if state is not WorkState.SUCCEEDED:
+            self._give_back(session, row, now)
+        else:
+            row.error_code = row.error = ""
+        row.expires_at = now + row.retention_s
+        QUEUE.end(session, row, state, now)
+
+
+def _scrub(row: Job) -> None:
+    """Remove what is about the recording."""
+    row.title, row.options, row.source, row.webhook, row.speaker_names, row.error = "", "{}", "{}", "{}", "{}", ""
