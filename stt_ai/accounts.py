@@ -6,11 +6,15 @@ from enum import StrEnum
 
 
 class WorkKind(StrEnum):
-    """What a caller asks for. Transcriptions and streams share the `at once` limit; summaries stand apart."""
+    """What a caller asks for. Transcriptions and streams share the `at once` limit; summaries stand apart.
+
+    A submission brings a job, which is a transcription once it runs.
+    """
 
     TRANSCRIPTION = "transcription"
     STREAM = "stream"
     SUMMARY = "summary"
+    SUBMISSION = "submission"
 
 
 class PlanName(StrEnum):

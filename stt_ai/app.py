@@ -14,16 +14,21 @@ from stt_ai.api.app import create_app
 from stt_ai.api.http.backpressure import CountReads
 from stt_ai.api.http.client_address import TrustedProxies
 from stt_ai.api.http.logs import configure_logging
+from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.api.stream.limits import StreamLimits
 from stt_ai.api.stream.services import LiveServices
-from stt_ai.deployments import billing, decoder, diarizer, ingress, summarizer, transcriber
+from stt_ai.deployments import billing, decoder, diarizer, ingress, jobs, summarizer, transcriber
 from stt_ai.deployments.exposition import ClusterExposition
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
+from stt_ai.jobs.client import JobsClient
+from stt_ai.jobs.runner import Runner
+from stt_ai.jobs.store import FolderStore, Store
+from stt_ai.pipeline import Pipeline
 from stt_ai.pipeline.backlog import Backlog
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
-from stt_ai.settings import IngressSettings, Settings, StreamSettings, UploadSettings, UrlSettings
+from stt_ai.settings import IngressSettings, JobsSettings, Settings, StreamSettings, UploadSettings, UrlSettings
 from stt_ai.sources.addresses import AddressPolicy
 from stt_ai.sources.client import CheckedClient
 from stt_ai.sources.fetching import Fetcher
@@ -38,16 +43,41 @@ def build(settings: Settings) -> Application:
     if complaint := environment.complaint(os.environ):
         logger.warning(complaint)
     models = settings.models
+    parts = {
+        "decoder": decoder.build(settings.decoder),
+        "diarizer": diarizer.build(settings.diarizer, models.sources),
+        "billing": billing.build(settings.billing, settings.jobs),
+    }
+    transcribers = {
+        entry.id: transcriber.build(entry, settings.transcriber, models) for entry in models.catalogue.entries
+    }
     return ingress.build(
         settings,
         partial(make_api, settings),
-        decoder=decoder.build(settings.decoder),
-        transcribers={
-            entry.id: transcriber.build(entry, settings.transcriber, models) for entry in models.catalogue.entries
-        },
-        diarizer=diarizer.build(settings.diarizer, models.sources),
+        transcribers=transcribers,
         summarizer=summarizer.build(settings.summarizer, models.sources),
-        billing=billing.build(settings.billing),
+        jobs=jobs.build(settings, partial(make_runner, settings), transcribers=transcribers, **parts),
+        **parts,
+    )
+
+
+def make_store(settings: JobsSettings) -> Store:
+    """Return where the recordings and results of jobs are kept."""
+    return FolderStore(settings.store_dir or environment.store_folder())
+
+
+def make_runner(settings: Settings, client: JobsClient, pipeline: Pipeline) -> Runner:
+    """Return what works on jobs, made in the replica of that deployment."""
+    chosen = settings.jobs
+    return Runner(
+        client,
+        make_store(chosen),
+        pipeline,
+        uploads_dir(settings.ingress),
+        fetcher=make_fetcher(settings.urls),
+        max_running=chosen.max_running,
+        poll_s=chosen.poll_s,
+        sweep_every_s=chosen.sweep_every_s,
     )
 
 
@@ -58,6 +88,7 @@ def make_api(
     billing: Billing,
     live: LiveTranscription,
     summarizer: Summarizer,
+    jobs_client: JobsClient,
 ) -> CountReads:
     """Return the HTTP API, made in the ingress replica over the parts that the other deployments are."""
     configure_logging(settings.ingress.log_level)
@@ -73,6 +104,7 @@ def make_api(
         summarizer=summarizer,
         fetcher=make_fetcher(settings.urls),
         uploads=make_uploads(settings.uploads, config),
+        jobs=JobServices(jobs_client, make_store(settings.jobs), settings.jobs.max_retention_hours),
         meters=process_meters(),
         exposition=ClusterExposition(),
         capacity={WorkKind.TRANSCRIPTION: backlog.reserve, WorkKind.STREAM: live.room},
@@ -111,7 +143,7 @@ def api_config(settings: Settings) -> ApiConfig:
     """Return the API's own part of the settings, and its secret out of the environment."""
     ingress = settings.ingress
     return ApiConfig(
-        uploads_dir=ingress.uploads_dir or Path(tempfile.gettempdir()) / f"stt-ai-{os.getuid()}",
+        uploads_dir=uploads_dir(ingress),
         default_model=settings.models.catalogue.default,
         max_file_bytes=ingress.max_file_bytes,
         max_concurrent_uploads=ingress.max_concurrent,
@@ -121,6 +153,11 @@ def api_config(settings: Settings) -> ApiConfig:
         metrics_token=environment.Secrets.read().metrics_token,
         version=__version__,
     )
+
+
+def uploads_dir(settings: IngressSettings) -> Path:
+    """Return where files lie while they are worked on."""
+    return settings.uploads_dir or Path(tempfile.gettempdir()) / f"stt-ai-{os.getuid()}"
 
 
 def stream_limits(settings: StreamSettings) -> StreamLimits:

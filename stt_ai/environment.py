@@ -211,6 +211,11 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
     return Secrets.read(environ).database_url or f"sqlite:///{folder / 'billing.db'}"
 
 
+def store_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the recordings and results of jobs are kept: in the user's data folder, which survives restarts."""
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stt_ai" / "jobs"
+
+
 def ffmpeg_choice(environ: Mapping[str, str] = os.environ) -> str:
     """Return which ffmpeg the operator wants: a path, `bundled`, or nothing for the one on PATH."""
     return environ.get("STT_AI_FFMPEG", "")

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stt_ai.billing.plans import BillingConfig
+from stt_ai.jobs.config import JobsConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName
 from stt_ai.models.fetch import SourceSettings
@@ -243,6 +244,22 @@ RENAMED: Mapping[str, str] = MappingProxyType(
 """Settings of earlier versions, and the name in the same section that each has now."""
 
 
+class JobsSettings(JobsConfig):
+    """Recordings that are transcribed without holding a connection open. All replicas must reach the store."""
+
+    store_dir: Path | None = Field(
+        None,
+        description="Where recordings and results are kept. None: in the user's data folder (~/.local/share/stt_ai).",
+    )
+    max_running: int = Field(8, ge=1, description="Jobs of all accounts that one replica works on at once.")
+    poll_s: float = Field(1, gt=0, description="How long an empty queue is left alone.")
+    sweep_every_s: float = Field(60, gt=0, description="How often what is over is erased.")
+
+    @property
+    def config(self) -> JobsConfig:
+        return _inherited(self, JobsConfig)
+
+
 class Settings(_Settings):
     """All of ``args``, by section."""
 
@@ -256,6 +273,7 @@ class Settings(_Settings):
     urls: UrlSettings = UrlSettings()
     stream: StreamSettings = StreamSettings()
     billing: BillingSettings = BillingSettings()
+    jobs: JobsSettings = JobsSettings()
 
     @model_validator(mode="before")
     @classmethod

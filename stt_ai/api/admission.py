@@ -79,7 +79,7 @@ class Grant:
 
     ``headers`` are added to the response, whatever it says. ``idempotency_key``: the body's fingerprint is wanted.
     ``larger_files``: a sentence that says who may send larger files, empty where nobody may. ``reservation``: of the
-    request's place in the backlog.
+    request's place in the backlog. ``lease``: billing's.
     """
 
     def __init__(
@@ -89,7 +89,9 @@ class Grant:
         idempotency_key: str | None = None,
         larger_files: str = "",
         reservation: Reservation | None = None,
+        lease: str = "",
     ) -> None:
+        self.lease = lease
         self.reservation = reservation
         self.max_file_bytes = max_file_bytes
         self.larger_files = larger_files

@@ -17,6 +17,7 @@ from stt_ai.api.http.errors import install_error_handlers
 from stt_ai.api.http.lingering_close import EarlyAnswer
 from stt_ai.api.http.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
 from stt_ai.api.http.uploads import sweep_stale
+from stt_ai.api.jobs.routes import job_routes
 from stt_ai.api.openai.routes import openai_routes
 from stt_ai.api.openapi import DESCRIPTION
 from stt_ai.api.services import Services
@@ -74,6 +75,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(summary_routes(services, services.summarizer, admission))
     if services.live and services.billing:
         app.include_router(token_routes(services.billing))
+    if services.jobs and services.billing:
+        app.include_router(job_routes(services, services.jobs, admission))
     if services.billing:
         app.include_router(account_routes(services.billing, config))
     if services.uploads:

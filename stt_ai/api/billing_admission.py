@@ -85,6 +85,7 @@ class BilledGrant(Grant):
             idempotency_key,
             _LARGER_FILES.get(permit.plan, "") if permit.max_file_bytes < max_file_bytes else "",
             reservation,
+            permit.lease,
         )
         self._billing = billing
         self._lease = permit.lease

@@ -215,7 +215,9 @@ def failures(*statuses: int, shape: type[BaseModel] = ErrorBody) -> dict[int | s
     }
 
 
-def transcript_responses() -> dict[int | str, dict[str, Any]]:
+def transcript_responses(
+    statuses: tuple[int, ...] = (400, 401, 402, 409, 413, 429, 500, 503),
+) -> dict[int | str, dict[str, Any]]:
     text = {"schema": {"type": "string"}}
     success: dict[str, Any] = {
         "model": TranscriptBody,
@@ -228,7 +230,7 @@ def transcript_responses() -> dict[int | str, dict[str, Any]]:
             "text/event-stream": {"schema": _TRANSCRIPT_EVENT},
         },
     }
-    return {200: success, **failures(400, 401, 402, 409, 413, 429, 500, 503)}
+    return {200: success, **failures(*statuses)}
 
 
 def summary_responses() -> dict[int | str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stt_ai.api.admission import Admission, Capacity
 from stt_ai.api.http.client_address import TrustedProxies
+from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.stream.services import LiveServices
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
@@ -47,7 +48,7 @@ class Services:
     ``billing`` None: there are no accounts, and everybody may, within the settings' limits. ``admission`` says
     otherwise, in the place of either. ``live`` None: there are no streams; ``summarizer`` None:
     no summaries. ``capacity``: who comes while there is none is refused before anything is asked of billing.
-    ``fetcher`` None: recordings cannot be given by their address.
+    ``jobs`` None: there are none. ``fetcher`` None: recordings cannot be given by their address.
     ``uploads`` None: there are no resumable uploads.
     ``meters`` are told what goes on; ``exposition`` None: there is no `/metrics`.
     """
@@ -62,6 +63,7 @@ class Services:
     summarizer: Summarizer | None = None
     fetcher: Fetcher | None = None
     uploads: ResumableUploads | None = None
+    jobs: JobServices | None = None
     capacity: Capacity = field(default_factory=dict)
     meters: Meters = NO_METERS
     exposition: Exposition | None = None

@@ -97,6 +97,8 @@ class Meter:
 
 def meter_for(plan: PlanName, kind: WorkKind, now: float) -> Meter | None:
     """The meter that ``kind`` runs on; None: it is not counted. A request stays on the meter that it began with."""
+    if kind is WorkKind.SUBMISSION:
+        return None
     if plan is PlanName.ANONYMOUS:
         name = MeterName.SUMMARIES if kind is WorkKind.SUMMARY else MeterName.TRANSCRIPTIONS
         return Meter(name, day_of(now))

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from sqlalchemy import func, tuple_
 from sqlmodel import Session, col, select
 
-from stt_ai.accounts import DayUsage, UsageItem, UsagePage
+from stt_ai.accounts import DayUsage, UsageItem, UsagePage, WorkKind
 from stt_ai.billing.accounts import moment
 from stt_ai.billing.plans import day_of
 from stt_ai.billing.tables import Lease, LeaseState
@@ -19,7 +19,9 @@ MAX_PAGE = 200
 def page(session: Session, caller_id: str, cursor: str | None, limit: int) -> UsagePage:
     """Newest first, from after the ``cursor`` of the page before. New requests do not shift the pages."""
     limit = max(1, min(limit, MAX_PAGE))
-    query = select(Lease).where(Lease.caller_id == caller_id, Lease.state == LeaseState.SETTLED)
+    query = select(Lease).where(
+        Lease.caller_id == caller_id, Lease.state == LeaseState.SETTLED, Lease.kind != WorkKind.SUBMISSION
+    )
     if cursor is not None:
         query = query.where(tuple_(col(Lease.ended_at), col(Lease.id)) < _position(cursor))
     rows = session.exec(query.order_by(col(Lease.ended_at).desc(), col(Lease.id).desc()).limit(limit + 1)).all()
@@ -35,7 +37,12 @@ def by_day(session: Session, caller_id: str, days: int, now: float) -> tuple[Day
     first = date.fromisoformat(day_of(now)) - timedelta(days=max(1, min(days, 366)) - 1)
     rows = session.exec(
         select(Lease.day, func.count(), func.sum(Lease.seconds), func.sum(Lease.amount))
-        .where(Lease.caller_id == caller_id, Lease.state == LeaseState.SETTLED, col(Lease.day) >= first.isoformat())
+        .where(
+            Lease.caller_id == caller_id,
+            Lease.state == LeaseState.SETTLED,
+            Lease.kind != WorkKind.SUBMISSION,
+            col(Lease.day) >= first.isoformat(),
+        )
         .group_by(Lease.day)
         .order_by(col(Lease.day).desc())
     )

@@ -14,8 +14,10 @@ from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.resources import SURGE_PERCENT, actor_options
 from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.environment import Secrets
-from stt_ai.errors import SttError
-from stt_ai.settings import BillingSettings
+from stt_ai.errors import InternalError, SttError
+from stt_ai.jobs.config import JobsConfig
+from stt_ai.jobs.messages import JOB_OPERATIONS
+from stt_ai.settings import BillingSettings, JobsSettings
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +34,12 @@ class BillingDeployment:
     ``database_url`` None: what the environment says, else SQLite in the user's data folder. SQLite takes one replica.
     """
 
-    def __init__(self, config: BillingConfig, database_url: str | None) -> None:
+    def __init__(self, config: BillingConfig, database_url: str | None, jobs: JobsConfig) -> None:
         # Here, since whoever puts the service together imports this module too and would wait for a database library.
         from stt_ai.billing.database import Database
         from stt_ai.billing.service import BillingService
         from stt_ai.billing.worker import THREADS, BillingWorker
+        from stt_ai.jobs.service import JobService
 
         export_spans()
         url = database_url or environment.database_url()
@@ -46,6 +49,7 @@ class BillingDeployment:
         secret = Secrets.read().address_secret
         service = BillingService(database, config, could_renew=self._could_renew, address_secret=secret)
         self._worker = BillingWorker(service)
+        self._jobs = JobService(service, jobs)
         self._every = config.lease_s / EXPIRY_EVERY
         self._grace = config.lease_s
         self._expiring: asyncio.Task[None] | None = None
@@ -55,6 +59,16 @@ class BillingDeployment:
         """The operation's result, or its refusal as a value: what is raised, Serve logs with its whole traceback."""
         try:
             return await self._worker.run(operation, *arguments)
+        except SttError as refusal:
+            return refusal.with_traceback(None)
+
+    @traced("jobs {}")
+    async def perform_on_jobs(self, operation: str, *arguments: Any) -> Any:
+        """As `perform`, one of the operations on jobs."""
+        try:
+            if operation not in JOB_OPERATIONS:
+                raise InternalError(f"Jobs have no operation {operation}.")
+            return await self._worker.run_on(self._jobs, operation, *arguments)
         except SttError as refusal:
             return refusal.with_traceback(None)
 
@@ -108,7 +122,7 @@ def _wall_ahead() -> float:
     return time.time() - time.monotonic()
 
 
-def build(settings: BillingSettings) -> Application:
+def build(settings: BillingSettings, jobs: JobsSettings) -> Application:
     """Return the deployment that ``settings`` describe."""
     return (
         serve.deployment(BillingDeployment)
@@ -122,5 +136,5 @@ def build(settings: BillingSettings) -> Application:
             health_check_period_s=5,
             health_check_timeout_s=30,
         )
-        .bind(config=settings.config, database_url=settings.database_url)
+        .bind(config=settings.config, database_url=settings.database_url, jobs=jobs.config)
     )

@@ -12,18 +12,19 @@ from stt_ai.deployments.health import ClusterHealth
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
-from stt_ai.deployments.remote_billing import RemoteBilling
+from stt_ai.deployments.remote_billing import RemoteBilling, RemoteJobs
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
 from stt_ai.deployments.remote_summarizer import RemoteSummarizer
 from stt_ai.deployments.resources import DRAIN_S, SURGE_PERCENT, actor_options, on_gpu
 from stt_ai.deployments.tracing import export_spans
+from stt_ai.jobs.client import JobsClient
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import Settings, StreamSettings
 from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
 
-AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscription, Summarizer], Any]
+AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscription, Summarizer, JobsClient], Any]
 
 
 @serve.ingress()
@@ -31,7 +32,7 @@ class IngressDeployment:
     """Serves the ASGI app that ``make_app`` makes, with the other deployments behind it.
 
     ``kept``: the models that are always in memory, the default one first. ``load_wait_s``: how long a request waits for
-    one that is not yet. ``windows_in_flight``: of one file.
+    one that is not yet. ``windows_in_flight``: of one file. Nobody calls ``jobs``, which runs for being bound.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class IngressDeployment:
         diarizer: DeploymentHandle,
         summarizer: DeploymentHandle,
         billing: DeploymentHandle,
+        jobs: DeploymentHandle,
     ) -> None:
         export_spans()
         meters = process_meters()
@@ -65,7 +67,7 @@ class IngressDeployment:
             needed={"decoder", "billing", f"transcriber-{kept[0]}"},
         )
         streams = LiveTranscription(remote, live, meters)
-        self._app = make_app(pipeline, health, RemoteBilling(billing, meters), streams, summaries)
+        self._app = make_app(pipeline, health, RemoteBilling(billing, meters), streams, summaries, RemoteJobs(billing))
 
     def __serve_build_asgi_app__(self) -> Any:
         return self._app
@@ -80,6 +82,7 @@ def build(
     diarizer: Application,
     summarizer: Application,
     billing: Application,
+    jobs: Application,
 ) -> Application:
     """Return the deployment that ``settings`` describe, in front of the others."""
     return (
@@ -105,6 +108,7 @@ def build(
             diarizer=diarizer,
             summarizer=summarizer,
             billing=billing,
+            jobs=jobs,
         )
     )
 

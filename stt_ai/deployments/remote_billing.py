@@ -10,6 +10,7 @@ from stt_ai.billing.client import BillingClient
 from stt_ai.deployments.remote import call
 from stt_ai.deployments.tracing import carried
 from stt_ai.errors import Unavailable
+from stt_ai.jobs.client import JobsClient
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.stages import stage
 
@@ -41,5 +42,23 @@ class RemoteBilling(BillingClient):
                         return await asyncio.create_task(asking, context=Context())
                 except TimeoutError:
                     raise Unavailable(_UNREACHABLE, 10) from None
+
+        super().__init__(carry)
+
+
+class RemoteJobs(JobsClient):
+    """The operations on jobs, which run where billing's do."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        direct = handle.options(_by_reference=False)
+
+        async def carry(operation: str, *arguments: Any) -> Any:
+            span = carried()
+            asking = call(lambda: direct.perform_on_jobs.remote(operation, *arguments, **span))
+            try:
+                async with asyncio.timeout(SETTLE_WAIT_S if operation == "succeed" else WAIT_S):
+                    return await asyncio.create_task(asking, context=Context())
+            except TimeoutError:
+                raise Unavailable(_UNREACHABLE, 10) from None
 
         super().__init__(carry)

@@ -93,3 +93,10 @@ class ClaimedJob:
     source: str
     keep_audio: bool
     renew_every_s: float
+
+
+JOB_OPERATIONS = frozenset(
+    {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "claim", "renew", "reserve", "succeed"}
+    | {"fail", "retry", "overdue", "erased", "kept"}
+)
+"""What may be asked from another process."""

@@ -6,9 +6,9 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from stt_ai.errors import (
     AudioTooLong,
@@ -25,6 +25,7 @@ from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.messages import ClaimedJob, Progress, Stage
 from stt_ai.jobs.store import Store
 from stt_ai.ports import Checkpoint, OnDuration, OnText
+from stt_ai.sources.fetching import Fetcher
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Runner:
         transcription: ResumableTranscription,
         folder: Path,
         *,
+        fetcher: Fetcher | None = None,
         max_running: int = 4,
         poll_s: float = 1.0,
         sweep_every_s: float = 60.0,
@@ -67,6 +69,7 @@ class Runner:
         self._store = store
         self._transcription = transcription
         self._folder = folder
+        self._fetcher = fetcher
         self._max_running = max_running
         self._poll_s = poll_s
         self._sweep_every_s = sweep_every_s
@@ -165,9 +168,22 @@ class Runner:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="job-") as folder:
             path = Path(folder) / "audio"
+            source = json.loads(job.source)
             if not await self._store.get_file(stored.key(job.id, stored.AUDIO), path):
-                raise BadRequest("The recording is gone. Please send it again.")
-            yield Upload(path, path.stat().st_size, json.loads(job.source).get("filename", ""))
+                await self._fetch(job, source, path)
+            yield Upload(path, path.stat().st_size, source["filename"])
+
+    async def _fetch(self, job: ClaimedJob, source: Mapping[str, Any], path: Path) -> None:
+        """Get the recording from where it lies, once, however often the job is taken up."""
+        if not source["url"] or self._fetcher is None:
+            raise BadRequest("The recording is gone. Please send it again.")
+        with path.open("wb") as file:
+
+            async def write(data: bytes) -> None:
+                await asyncio.to_thread(file.write, data)
+
+            await self._fetcher.fetch(source["url"], source["max_bytes"], write, source["headers"])
+        await self._store.put_file(stored.key(job.id, stored.AUDIO), path)
 
     async def _failed(self, job: ClaimedJob, error: Exception) -> None:
         if not isinstance(error, SttError):

@@ -14,7 +14,7 @@ from stt_ai.accounts import PlanName, WorkKind
 from stt_ai.billing import accounts, leases
 from stt_ai.billing.database import insert_new
 from stt_ai.billing.ledger import Pool, lock
-from stt_ai.billing.plans import meter_for
+from stt_ai.billing.plans import Meter, meter_for
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import Caller, Lease, LeaseState
 from stt_ai.errors import JobEnded, NotFound, PaymentRequired, SttError, TooManyJobs, TooManyRequests
@@ -27,12 +27,6 @@ from stt_ai.jobs.tables import Job
 RENEWALS = 4  # in the time of one lease: some may be lost
 AT_A_TIME = 100
 QUEUE = Queue(Job)
-
-OPERATIONS = frozenset(
-    {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "claim", "renew", "reserve", "succeed"}
-    | {"fail", "retry", "overdue", "erased", "kept"}
-)
-"""What may be asked from another process."""
 
 
 class JobService:
@@ -60,6 +54,7 @@ class JobService:
             if QUEUE.pending(session, owner) >= limit:
                 raise TooManyJobs(f"You have {limit} jobs that wait or run. Wait until one has ended, or cancel one.")
             retention = min(new.retention_s or self.config.retention_hours * HOUR_S, self._longest_retention)
+            self._require_allowance(session, session.get_one(Caller, owner), now)
             row = Job(
                 **asdict(new) | {"retention_s": retention},
                 owner=owner,
@@ -257,7 +252,7 @@ class JobService:
                 insert_new(session, Caller(id=owner, plan=PlanName.ANONYMOUS, created_at=now))
                 return True
             held = leases.expire(session, owner, now, config)
-            return held.slots < config.limits(caller.plan).at_once
+            return held.slots < config.limits(caller.plan).max_concurrency
 
         return has_slot
 
@@ -268,12 +263,10 @@ class JobService:
             return TooManyRequests("The servers that worked on this file failed repeatedly. Please try again.")
         caller = lock(session, row.owner)
         assert caller is not None
-        meter = meter_for(caller.plan, WorkKind.TRANSCRIPTION, now)
-        if meter is not None:
-            try:
-                Pool(session, caller.id, meter, self._billing.config).require(1, now)
-            except (PaymentRequired, TooManyRequests) as refusal:
-                return refusal
+        try:
+            meter = self._require_allowance(session, caller, now)
+        except (PaymentRequired, TooManyRequests) as refusal:
+            return refusal
         row.lease = f"{row.id[-24:]}.{row.fence}"
         row.started_at, row.stage = row.started_at or now, Stage.DECODING
         session.connection().execute(
@@ -297,6 +290,13 @@ class JobService:
         )
         session.add(row)
         return None
+
+    def _require_allowance(self, session: Session, caller: Caller, now: float) -> Meter | None:
+        """Return what a job of theirs runs on. Raise `PaymentRequired` or `TooManyRequests` where that is used up."""
+        meter = meter_for(caller.plan, WorkKind.TRANSCRIPTION, now)
+        if meter is not None:
+            Pool(session, caller.id, meter, self._billing.config).require(1, now)
+        return meter
 
     def _give_back(self, session: Session, row: Job, now: float) -> None:
         lease = session.get(Lease, row.lease) if row.lease else None

@@ -25,9 +25,9 @@ class BothDoors:
 
 
 def make_both(*parts: Any) -> BothDoors:
-    """As `stt_ai.app.make_api`, whose last three parts are billing, live speech and summaries."""
-    *others, _, live, summarizer = parts
-    return BothDoors(make_api(*parts), make_api(*others, None, live, summarizer))
+    """As `stt_ai.app.make_api`, whose last four parts are billing, live speech, summaries and jobs."""
+    *others, _, live, summarizer, jobs = parts
+    return BothDoors(make_api(*parts), make_api(*others, None, live, summarizer, jobs))
 
 
 def build(settings: Settings) -> Any:

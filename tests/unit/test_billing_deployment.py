@@ -15,6 +15,7 @@ from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments import billing
 from stt_ai.deployments.billing import EXPIRY_EVERY, PING_EVERY_S, BillingDeployment
 from stt_ai.errors import LeaseExpired, Unavailable
+from stt_ai.jobs.config import JobsConfig
 from tests.service import kill
 from tests.unit.billing_support import NOON, Books, new_server, patiently
 
@@ -80,7 +81,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     config = BillingConfig.model_validate(
         {"lease_s": LEASE_S, "anonymous": {"max_file_bytes": 1, "max_concurrency": 9}}
     )
-    deployment = BillingDeployment(config, f"sqlite:///{tmp_path / 'books.db'}")
+    deployment = BillingDeployment(config, f"sqlite:///{tmp_path / 'books.db'}", JobsConfig())
     found = Running(deployment)
     monkeypatch.setattr(billing, "time", SimpleNamespace(time=found.wall, monotonic=found.steady))
     monkeypatch.setattr(billing, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": found.sleep}))
@@ -159,7 +160,7 @@ async def test_after_a_long_outage_there_is_the_time_of_a_lease_as_well(running:
 
 async def test_a_database_that_is_killed_and_comes_back_has_charged_once() -> None:
     server = new_server()
-    deployment = BillingDeployment(BillingConfig(), server.get_uri())
+    deployment = BillingDeployment(BillingConfig(), server.get_uri(), JobsConfig())
     books = Books(deployment._worker.service.database)
     client = BillingClient(deployment._worker.run)
     key = books.account(credits=50)

@@ -1,0 +1,1 @@
+"""/v1/jobs: recordings that are transcribed without holding a connection open."""

@@ -1,0 +1,64 @@
+"""Jobs and their results as the API gives them."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from stt_ai.api.jobs.schemas import JobBody, JobErrorBody, JobUsageBody, ProgressBody
+from stt_ai.jobs.messages import JobStatus, JobView
+from stt_ai.types import Transcript
+
+
+def job_body(job: JobView) -> JobBody:
+    """Return what its owner sees of a job."""
+    usage = JobUsageBody(seconds=round(job.duration_s or 0.0, 2), credits=job.credits or 0)
+    error = JobErrorBody(error=job.error, code=job.error_code, request_id=job.request_id)
+    return JobBody(
+        id=job.id,
+        status=job.status,
+        title=job.title,
+        created_at=_moment(job.created_at),
+        started_at=None if job.started_at is None else _moment(job.started_at),
+        ended_at=None if job.ended_at is None else _moment(job.ended_at),
+        expires_at=_moment(job.expires_at),
+        attempt=job.attempt,
+        duration=None if job.duration_s is None else round(job.duration_s, 2),
+        model=job.model or None,
+        progress=_progress(job) if job.status is JobStatus.RUNNING else None,
+        usage=usage if job.status is JobStatus.SUCCEEDED else None,
+        error=error if job.error_code else None,
+        speakers=dict(job.speaker_names),
+    )
+
+
+def renamed(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
+    """Return ``transcript`` with its speakers as their owner calls them."""
+    if not names:
+        return transcript
+
+    def shown(speaker: str | None) -> str | None:
+        return None if speaker is None else names.get(speaker, speaker)
+
+    segments = tuple(
+        replace(
+            segment,
+            speaker=shown(segment.speaker),
+            words=tuple(replace(word, speaker=shown(word.speaker)) for word in segment.words),
+        )
+        for segment in transcript.segments
+    )
+    return replace(transcript, segments=segments)
+
+
+def _progress(job: JobView) -> ProgressBody:
+    """The time left is that of a job which goes on as it has since its beginning, waits and all."""
+    progress = job.progress
+    fraction = min(1.0, progress.done_s / progress.total_s) if progress.total_s else 0.0
+    elapsed = time.time() - (job.started_at or time.time())
+    left = round(elapsed * (1 - fraction) / fraction, 1) if fraction > 0 else None
+    return ProgressBody(stage=progress.stage.value, fraction=round(fraction, 4), seconds_left=left)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,167 @@
+"""POST /v1/jobs: from a form or a JSON body to a queued job."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Send
+
+from stt_ai.accounts import StoredResponse, WorkKind
+from stt_ai.api.account.routes import read_json
+from stt_ai.api.admission import Admission, Grant, IncomingRequest
+from stt_ai.api.http.context import current_request_id
+from stt_ai.api.http.errors import failure_response
+from stt_ai.api.http.multipart import URL
+from stt_ai.api.http.query import merged, query_fields
+from stt_ai.api.http.receiving import plain_name, receive_form
+from stt_ai.api.http.uploads import TemporaryUpload
+from stt_ai.api.jobs.rendering import job_body
+from stt_ai.api.jobs.schemas import NewJobBody
+from stt_ai.api.jobs.services import JobServices
+from stt_ai.api.replies import replayed, send_reply, stored_reply
+from stt_ai.api.services import Services
+from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters, quoted
+from stt_ai.api.transcription.spelling import misspelling
+from stt_ai.errors import BadParameter, SttError
+from stt_ai.jobs import stored
+from stt_ai.jobs.messages import NewJob
+from stt_ai.sources.urls import checked_headers, parse_url
+from stt_ai.types import TranscriptionRequest
+
+RETENTION, KEEP_AUDIO = "retention_hours", "keep_audio"
+OPTIONS = KNOWN - {"response_format", "stream"}
+"""A result is asked for in any form, and as often as one likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """``file`` None: the recording lies at ``url``. ``sha256`` stands for either, with an idempotency key."""
+
+    request: TranscriptionRequest
+    retention_hours: float | None
+    keep_audio: bool
+    file: TemporaryUpload | None = None
+    filename: str = ""
+    url: str = ""
+    headers: Mapping[str, str] | None = None
+    sha256: str = ""
+
+
+async def submit(services: Services, jobs: JobServices, admission: Admission, request: Request, send: Send) -> None:
+    """Serve one request, from its headers to its answer."""
+    incoming = IncomingRequest.of(request, services.config.trusted_proxies, WorkKind.SUBMISSION)
+    grant: Grant | None = None
+    try:
+        async with admission.admit(incoming) as grant:
+            is_json = request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+            reading = (
+                _from_json(services, jobs, request) if is_json else _from_form(services, jobs, request, incoming, grant)
+            )
+            async with reading as submission:
+                response = await _queue(services, jobs, grant, submission)
+    except SttError as error:
+        response = failure_response(error)
+    await send_reply(request, send, response, grant)
+
+
+async def _queue(services: Services, jobs: JobServices, grant: Grant, submission: _Submission) -> Response:
+    if found := await grant.claim(_fingerprint(submission)):
+        return replayed(found)
+    job_id = stored.PREFIX + secrets.token_urlsafe(18).replace("-", "0").replace("_", "1")
+    source = {
+        "filename": submission.filename,
+        "url": submission.url,
+        "headers": dict(submission.headers or {}),
+        "max_bytes": grant.max_file_bytes,
+    }
+    new = NewJob(
+        id=job_id,
+        request_id=current_request_id(),
+        title=submission.filename,
+        options=json.dumps(asdict(submission.request)),
+        source=json.dumps(source),
+        retention_s=None if submission.retention_hours is None else 3600 * submission.retention_hours,
+        keep_audio=submission.keep_audio,
+        idempotency_key=grant.idempotency_key,
+    )
+    if submission.file is not None:
+        await jobs.store.put_file(stored.key(job_id, stored.AUDIO), submission.file.path)
+    try:
+        job = await jobs.client.create(grant.lease, new)
+    except SttError:
+        await jobs.store.delete_group(job_id)
+        raise
+    if job.id != job_id:  # the same request was queued before, and its answer was lost
+        await jobs.store.delete_group(job_id)
+    headers = (("content-type", "application/json"), ("location", f"/v1/jobs/{job.id}"))
+    answer = StoredResponse(202, headers, job_body(job).model_dump_json().encode())
+    await grant.settle(0, answer)
+    return stored_reply(answer)
+
+
+@asynccontextmanager
+async def _from_form(
+    services: Services, jobs: JobServices, request: Request, incoming: IncomingRequest, grant: Grant
+) -> AsyncIterator[_Submission]:
+    known = OPTIONS | {RETENTION, KEEP_AUDIO} | ({URL} if services.fetcher else set())
+    refusal = partial(misspelling, known=known)
+    query = query_fields(request.query_params, known - {URL}, refusal)
+
+    def parse(form: Mapping[str, str]) -> _Submission:
+        return _parsed(services, jobs, merged(query, form))
+
+    reading = receive_form(request, incoming, grant, services.config, known, parse, refusal, services.meters)
+    async with reading as form:
+        asked = parse(form.fields)
+        file = None if form.url else form.file
+        name = plain_name(form.filename)
+        yield _Submission(
+            asked.request, asked.retention_hours, asked.keep_audio, file, name, form.url, sha256=form.sha256
+        )
+
+
+@asynccontextmanager
+async def _from_json(services: Services, jobs: JobServices, request: Request) -> AsyncIterator[_Submission]:
+    body = await read_json(request, NewJobBody, services.config)
+    if services.fetcher is None:
+        raise BadParameter("`source.url` is not taken here: send the recording as a form.", "source.url")
+    if unknown := sorted(body.options.keys() - OPTIONS):
+        raise BadParameter(
+            f"`options` has {quoted(unknown[0])}; it may have {', '.join(sorted(OPTIONS))}.", f"options.{unknown[0]}"
+        )
+    fields = {name: str(value) for name, value in body.options.items()}
+    asked = _parsed(services, jobs, fields)
+    url, headers = body.source.url, checked_headers(body.source.headers, "source.headers")
+    parse_url(url, allow_http=True)  # whether http is allowed here is the fetcher's to say
+    digest = hashlib.sha256(json.dumps([url, headers], sort_keys=True).encode()).hexdigest()
+    hours = _checked_retention(body.retention_hours, jobs)
+    yield _Submission(asked.request, hours, body.keep_audio, None, "", url, headers, digest)
+
+
+def _parsed(services: Services, jobs: JobServices, fields: Mapping[str, str]) -> _Submission:
+    """Return what the fields say. Raise `BadParameter`."""
+    params = parse_parameters(fields, services.catalogue, services.config.default_model)
+    hours = fields.get(RETENTION, "").strip()
+    try:
+        retention = float(hours) if hours else None
+    except ValueError:
+        raise BadParameter(f"`{RETENTION}` is {quoted(hours)}; it must be a number of hours.", RETENTION) from None
+    keep = boolean(KEEP_AUDIO, fields.get(KEEP_AUDIO, "").strip() or "false")
+    return _Submission(params.request, _checked_retention(retention, jobs), keep)
+
+
+def _checked_retention(hours: float | None, jobs: JobServices) -> float | None:
+    if hours is not None and not 0 < hours <= jobs.max_retention_hours:
+        raise BadParameter(f"`{RETENTION}` must be more than 0 and at most {jobs.max_retention_hours:g}.", RETENTION)
+    return hours
+
+
+def _fingerprint(submission: _Submission) -> str:
+    asked = asdict(submission.request), submission.retention_hours, submission.keep_audio
+    return hashlib.sha256(json.dumps([submission.sha256, asked], sort_keys=True).encode()).hexdigest()
