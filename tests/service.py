@@ -88,6 +88,7 @@ class Service:
         settings["models"] = {**settings["models"], "source": "demo", "load_wait_s": 300}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}
+        settings["jobs"] = {"store_dir": str(folder / "jobs")}
         for section, values in (args or {}).items():
             settings[section] = {**settings.get(section, {}), **values}
         self.description = config

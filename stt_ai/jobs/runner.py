@@ -148,7 +148,7 @@ class Runner:
         waiting[0].cancel()
 
     async def _transcribe(self, job: ClaimedJob, checkpoint: StoredCheckpoint) -> None:
-        request = TranscriptionRequest(**json.loads(job.options))
+        request = stored.REQUEST.validate_json(job.options)
         async with self._recording(job) as upload:
 
             async def reserve(seconds: float) -> None:

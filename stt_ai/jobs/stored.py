@@ -6,7 +6,15 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from stt_ai.types import LoadedModel, SpeakerTurn, SpeechRegion, Transcript, Window, WindowTranscript
+from stt_ai.types import (
+    LoadedModel,
+    SpeakerTurn,
+    SpeechRegion,
+    Transcript,
+    TranscriptionRequest,
+    Window,
+    WindowTranscript,
+)
 
 PREFIX = "job_"
 """Of the ids of jobs, which are the names of their groups."""
@@ -19,6 +27,7 @@ WINDOWS = "windows"
 
 T = TypeVar("T")
 
+REQUEST = TypeAdapter(TranscriptionRequest)
 TRANSCRIPT = TypeAdapter(Transcript)
 WINDOW = TypeAdapter(WindowTranscript)
 SPEECH = TypeAdapter(tuple[int, tuple[SpeechRegion, ...]])

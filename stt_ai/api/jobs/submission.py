@@ -26,8 +26,9 @@ from stt_ai.api.jobs.schemas import NewJobBody
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
-from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters, quoted
+from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters
 from stt_ai.api.transcription.spelling import misspelling
+from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter, SttError
 from stt_ai.jobs import stored
 from stt_ai.jobs.messages import NewJob
@@ -84,7 +85,7 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
         id=job_id,
         request_id=current_request_id(),
         title=submission.filename,
-        options=json.dumps(asdict(submission.request)),
+        options=stored.REQUEST.dump_json(submission.request).decode(),
         source=json.dumps(source),
         retention_s=None if submission.retention_hours is None else 3600 * submission.retention_hours,
         keep_audio=submission.keep_audio,

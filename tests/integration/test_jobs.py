@@ -1,0 +1,93 @@
+"""Jobs on the running service: queued with a file, followed, fetched in every form, cancelled and erased."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service import Service, wait_until
+from tests.speech import DATA
+
+MEETING = DATA / "meeting_en.flac"
+
+
+def queue(service: Service, key: str | None, path: Path = MEETING, **headers: str) -> httpx.Response:
+    authorization = {"Authorization": f"Bearer {key}"} if key else {}
+    with path.open("rb") as file:
+        files, fields = {"file": (path.name, file)}, {"diarize": "true", "language": "en"}
+        url = f"{service.url}/v1/jobs"
+        return httpx.post(url, files=files, data=fields, headers=authorization | headers, timeout=120)
+
+
+def ended(service: Service, key: str | None, job_id: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def job() -> dict[str, Any]:
+        return dict(httpx.get(f"{service.url}/v1/jobs/{job_id}", headers=headers, timeout=60).json())
+
+    wait_until(lambda: job()["status"] not in ("queued", "running"), 300)
+    return job()
+
+
+@pytest.fixture(scope="module")
+def key(service: Service) -> str:
+    return service.new_key(credits=100)
+
+
+@pytest.fixture(scope="module")
+def done(service: Service, key: str) -> dict[str, Any]:
+    answer = queue(service, key)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
+    return ended(service, key, answer.json()["id"])
+
+
+def test_a_job_gives_the_transcript_that_the_request_gives_in_every_form(
+    service: Service, key: str, done: dict[str, Any]
+) -> None:
+    assert (done["status"], done["error"], done["usage"]["credits"]) == ("succeeded", None, 1), done
+    headers = {"Authorization": f"Bearer {key}"}
+    for form in ("json", "txt", "srt", "vtt"):
+        url = f"{service.url}/v1/jobs/{done['id']}/result"
+        result = httpx.get(url, params={"response_format": form}, headers=headers, timeout=60)
+        assert result.status_code == 200, result.text
+        with MEETING.open("rb") as file:
+            data = {"diarize": "true", "language": "en", "response_format": form}
+            url = f"{service.url}/v1/transcribe"
+            direct = httpx.post(url, files={"file": file}, data=data, headers=headers, timeout=300)
+        if form == "json":
+            assert result.json() | {"request_id": ""} == direct.json() | {"request_id": ""}
+        else:
+            assert result.text == direct.text
+
+
+def test_speakers_are_renamed_in_every_form(service: Service, key: str, done: dict[str, Any]) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    url = f"{service.url}/v1/jobs/{done['id']}"
+    changed = httpx.patch(f"{url}/speakers", json={"speakers": {"Speaker 1": "Ada"}}, headers=headers, timeout=60)
+    assert changed.status_code == 200, changed.text
+    text = httpx.get(f"{url}/result", params={"response_format": "txt"}, headers=headers, timeout=60).text
+    assert text.startswith("Ada: ")
+    restored = httpx.patch(f"{url}/speakers", json={"speakers": {"Speaker 1": ""}}, headers=headers, timeout=60)
+    assert restored.json()["speakers"] == {}
+
+
+def test_strangers_see_nothing_and_what_is_erased_is_gone(service: Service, key: str) -> None:
+    job = queue(service, key, **{"Idempotency-Key": "once"}).json()
+    assert queue(service, key, **{"Idempotency-Key": "once"}).json()["id"] == job["id"]
+    url = f"{service.url}/v1/jobs/{job['id']}"
+    assert httpx.get(url, timeout=60).status_code == 404
+    headers = {"Authorization": f"Bearer {key}"}
+    listed = httpx.get(f"{service.url}/v1/jobs", headers=headers, timeout=60).json()["jobs"]
+    assert job["id"] in [one["id"] for one in listed]
+    assert httpx.delete(url, headers=headers, timeout=60).status_code == 204
+    assert httpx.get(url, headers=headers, timeout=60).status_code == 404
+
+
+def test_what_is_no_recording_fails_and_costs_nothing(service: Service, key: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("These are no sounds. " * 100)
+    found = ended(service, key, queue(service, key, path).json()["id"])
+    assert (found["status"], found["attempt"], found["usage"]) == ("failed", 1, None)
+    assert found["error"]["code"] == "unsupported_format"
