@@ -151,6 +151,7 @@ def api_config(settings: Settings) -> ApiConfig:
         server_sends_request_id=True,
         trusted_proxies=TrustedProxies.of(ingress.trusted_proxies),
         metrics_token=environment.Secrets.read().metrics_token,
+        plans=settings.billing.config,
         version=__version__,
     )
 

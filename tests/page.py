@@ -109,12 +109,11 @@ class Page:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
 
     def barriers(self) -> list[str]:
-        """What axe-core finds that would keep people out."""
+        """What axe-core finds that would keep people out, or hinder them."""
         if not self.evaluate("'axe' in window"):
             self.evaluate(AXE.read_text() + ";0")
         found = self.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
-        serious = [entry for entry in found if entry["impact"] in ("serious", "critical")]
-        return [f"{entry['id']}: {entry['help']}: {part['html']}" for entry in serious for part in entry["nodes"]]
+        return [f"{entry['id']}: {entry['help']}: {part['html']}" for entry in found for part in entry["nodes"]]
 
     def _note(self, method: str, event: dict[str, Any]) -> None:
         if method == "Runtime.exceptionThrown":

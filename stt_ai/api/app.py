@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from stt_ai.api.account.plans import plan_routes
 from stt_ai.api.account.routes import account_routes
 from stt_ai.api.admission import Admission, ProcessAdmission
 from stt_ai.api.billing_admission import BillingAdmission
+from stt_ai.api.console.describe import described, operation_id
 from stt_ai.api.console.docs import docs_routes
 from stt_ai.api.console.routes import console_routes
 from stt_ai.api.http.errors import install_error_handlers
@@ -62,7 +64,9 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry=NO_TELEMETRY,
+        generate_unique_id_function=operation_id,
     )
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
     app.include_router(transcription_routes(services, admission))
     app.include_router(openai_routes(services, admission))
     app.include_router(catalogue_routes(services))
@@ -79,6 +83,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(job_routes(services, services.jobs, admission))
     if services.billing:
         app.include_router(account_routes(services.billing, config))
+        app.include_router(plan_routes(config.plans))
     if services.uploads:
         app.include_router(upload_routes(services.uploads, Owners(services.billing, config), config))
     app.include_router(docs_routes(app))

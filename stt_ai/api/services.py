@@ -7,6 +7,7 @@ from stt_ai.api.admission import Admission, Capacity
 from stt_ai.api.http.client_address import TrustedProxies
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.stream.services import LiveServices
+from stt_ai.billing.plans import BillingConfig
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.sources.fetching import Fetcher
@@ -23,6 +24,7 @@ class ApiConfig:
     ``server_sends_request_id``: the server under the app adds `X-Request-ID` to responses, as Ray Serve's
     proxy does, so the app must not add it a second time.
     ``trusted_proxies`` may say in `X-Forwarded-For` for whom they speak; nobody else is believed.
+    ``plans``: what `GET /v1/plans` shows.
     ``metrics_token``: whoever has it may read `/metrics`; empty: nobody may.
     """
 
@@ -39,6 +41,7 @@ class ApiConfig:
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     metrics_token: str = field(default="", repr=False)
     version: str = "0"
+    plans: BillingConfig = field(default_factory=BillingConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,28 +47,34 @@ class Pool:
             case MeterName.CREDITS if allowance.remaining > 0:
                 return PaymentRequired(
                     f"This recording needs {needed} credits; you have {allowance.remaining}. "
-                    "Add credits, or send a shorter recording."
+                    f"{self._buy('Add credits')}, or send a shorter recording."
                 )
             case MeterName.CREDITS:
-                return PaymentRequired(NO_CREDITS)
+                return PaymentRequired(
+                    NO_CREDITS + (f" {self._buy('Buy credits')}." if self._config.upgrade_url else "")
+                )
             case MeterName.MINUTES if allowance.remaining > 0:
                 message = (
-                    f"This audio takes {needed} more of your free minutes, and {allowance.remaining} of this month's "
-                    f"{allowance.limit} are left. Buy credits, or send a shorter recording."
+                    f"This recording needs {needed} minutes; {allowance.remaining} of this month's {allowance.limit} "
+                    f"free ones are left. {self._buy('Buy credits')}, or send a shorter recording."
                 )
             case MeterName.MINUTES:
                 message = (
                     f"This month's {allowance.limit} free minutes are used up. "
-                    "Buy credits, or wait for the next month (UTC)."
+                    f"{self._buy('Buy credits')}, or wait for the next month (UTC)."
                 )
             case MeterName.SIGN_UPS:
-                message = "Too many accounts were made from your address today. Try again after midnight UTC."
+                message = "Too many accounts were created from your address today. Try again after midnight UTC."
             case name:
                 message = (
-                    f"The {allowance.limit} {name} a day that need no key are used up. "
-                    "Sign up for a free key, or try again after midnight UTC."
+                    f"The {allowance.limit} {name} a day without a key are used up. "
+                    "Sign up for a free key (POST /v1/account), or try again after midnight UTC."
                 )
         return TooManyRequests(message, end, allowance.limit)
+
+    def _buy(self, words: str) -> str:
+        """``words``, with the operator's own page for it."""
+        return f"{words} at {self._config.upgrade_url}" if self._config.upgrade_url else words
 
     def require(self, needed: int, now: float) -> None:
         """Raises `PaymentRequired` or `TooManyRequests` unless ``needed`` more can be had."""

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stt_ai.accounts import PlanName, WorkKind
 
+UNLIMITED_CONCURRENCY = 1000
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +43,14 @@ class PaidPlan(PlanLimits):
 class BillingConfig(_Frozen):
     """What operators decide about callers. Days and months are UTC's."""
 
+    quotas: bool = Field(
+        True,
+        description="False: nothing is counted or charged, and everybody may send what a paid plan may: for a service "
+        "of your own.",
+    )
+    upgrade_url: str | None = Field(
+        None, pattern=r"^https?://\S+$", description="Where callers buy credits: refusals and the console link to it."
+    )
     anonymous_allowed: bool = Field(True, description="False: whoever has no key gets 401.")
     sign_up_open: bool = Field(True, description="False: only operators make accounts.")
     sign_ups_per_day: int = Field(5, ge=0, description="From one address.")
@@ -54,6 +64,8 @@ class BillingConfig(_Frozen):
     keys_per_account: int = Field(100, ge=1, description="Keys that are not revoked.")
 
     def limits(self, plan: PlanName) -> PlanLimits:
+        if not self.quotas:
+            return self.paid.model_copy(update={"max_concurrency": UNLIMITED_CONCURRENCY})
         return {PlanName.ANONYMOUS: self.anonymous, PlanName.FREE: self.free, PlanName.PAID: self.paid}[plan]
 
     def limit(self, meter: "MeterName") -> int:

@@ -1,13 +1,13 @@
 """Progress of many files, on a terminal only."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
 
-from stt_ai.sdk.uploads import Progress
+AUDIO_BAR = "{desc}: {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt} s of audio, {remaining} left {postfix}"
 
 
 class Bars:
@@ -17,13 +17,13 @@ class Bars:
         self._all = tqdm(total=files, unit="file", disable=None, position=0, leave=False)
 
     @contextmanager
-    def file(self, name: str) -> Iterator[Progress]:
-        """Gives what is told the bytes sent."""
-        bar = tqdm(desc=name[-30:], unit="B", unit_scale=True, disable=None, leave=False)
+    def file(self, name: str) -> Iterator["FileProgress"]:
+        """Gives what shows how far this file is."""
+        progress = FileProgress(name[-30:])
         try:
-            yield lambda sent, total: _show(bar, sent, total)
+            yield progress
         finally:
-            bar.close()
+            progress.close()
             self._all.update()
 
     def say(self, line: str, error: bool = False) -> None:
@@ -34,10 +34,42 @@ class Bars:
         self._all.close()
 
 
-def _show(bar: Any, sent: int, total: int | None) -> None:
-    if sent < bar.n:  # another attempt
-        bar.reset(total)
-    bar.total = total
-    bar.update(sent - bar.n)
-    if sent and sent == total:
-        bar.set_postfix_str("transcribing")
+class FileProgress:
+    """The bar of one file: bytes while it is sent, then seconds of audio with the time that is left."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar = self._new(unit="B", unit_scale=True)
+        self._transcribing = False
+
+    def sent(self, sent: int, total: int | None) -> None:
+        if self._transcribing or sent < self._bar.n:  # another attempt
+            self._replace(unit="B", unit_scale=True)
+            self._transcribing = False
+        self._bar.total = total
+        self._bar.update(sent - self._bar.n)
+        if sent and sent == total:
+            self._bar.set_postfix_str("waiting for the service")
+
+    def transcribed(self, done: float, total: float) -> None:
+        if not self._transcribing:
+            self._replace(total=round(total), unit=" s", bar_format=AUDIO_BAR)
+            self._transcribing = True
+        self._bar.update(round(done) - self._bar.n)
+        if done >= total:
+            self._bar.set_postfix_str("identifying speakers")
+
+    @property
+    def watcher(self) -> Callable[[float, float], None] | None:
+        """`transcribed`, where somebody sees the bar: who asks for events and leaves pays for what was told."""
+        return None if self._bar.disable else self.transcribed
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def _replace(self, **how: Any) -> None:
+        self._bar.close()
+        self._bar = self._new(**how)
+
+    def _new(self, **how: Any) -> Any:
+        return tqdm(desc=self._name, disable=None, leave=False, **how)

@@ -10,6 +10,7 @@ from typing import Any, Self
 from stt_ai.api.transcription.parameters import parse_parameters
 from stt_ai.api.transcription.rendering import PLAIN, transcript_body
 from stt_ai.captions.shapes import SubtitleOptions
+from stt_ai.cli.bars import FileProgress
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
 from stt_ai.cli.outputs import Transcribed
 from stt_ai.engines.decoding import FileDecoder
@@ -19,7 +20,6 @@ from stt_ai.errors import EmptyFile
 from stt_ai.pipeline import Pipeline
 from stt_ai.sdk import TranscriptWarning
 from stt_ai.sdk.calls import Format, spelled_form
-from stt_ai.sdk.uploads import Progress
 from stt_ai.settings import Settings
 from stt_ai.types import DecodingOptions, Transcript, Upload
 
@@ -42,17 +42,28 @@ class Local:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> Transcribed:
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
         """The text in the format. Raises `SttError` or `OSError`."""
         size = path.stat().st_size
         if not path.is_file():
             raise IsADirectoryError(f"{path} is not a file")
         if not size:
             raise EmptyFile("The file is empty.")
-        progress(size, size)
+        progress.sent(size, size)
         fields = spelled_form(asked) | {"response_format": form}
         wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)
-        work = self._made().transcribe(Upload(path, size, path.name), wanted.request)
+        length = 0.0
+
+        async def on_duration(seconds: float) -> None:
+            nonlocal length
+            length = seconds
+            progress.transcribed(0.0, length)
+
+        async def on_text(_: str, until: float) -> None:
+            progress.transcribed(until, length)
+
+        upload = Upload(path, size, path.name)
+        work = self._made().transcribe(upload, wanted.request, on_duration, on_text)
         transcript = asyncio.run_coroutine_threadsafe(work, self._loop).result()
         warnings = [TranscriptWarning(one.code, one.message, one.start, one.end) for one in transcript.warnings]
         return Transcribed(_spelt(transcript, form, wanted.subtitles), warnings)

@@ -35,6 +35,10 @@ def targets_of(files: Sequence[Path], out: Path | None, form: str) -> dict[Path,
     """Where each file's text goes: two files never to the same place."""
     if out is None:
         return {}
+    if out.suffix and not out.is_dir():
+        if len(files) > 1:
+            raise click.UsageError(f"--out: {out} is one file, and there are {len(files)} recordings: name a folder.")
+        return dict.fromkeys(files, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,27 +6,30 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import click
 
-from stt_ai.cli.bars import Bars
+from stt_ai.cli.bars import Bars, FileProgress
 from stt_ai.cli.exits import EXIT_CODES, exit_code_of_all, server_parts
+from stt_ai.cli.inputs import STDIN, expanded, opened, watched
 from stt_ai.cli.outputs import Outcome, Transcribed, targets_of, tell, written
 from stt_ai.cli.service import Service, asks_service
 from stt_ai.errors import SttError
 from stt_ai.sdk import Client, SttAiError
 from stt_ai.sdk.calls import Format
-from stt_ai.sdk.uploads import Progress
 
-FORMATS = ("txt", "json", "srt", "vtt")
+FORMATS: tuple[Format, ...] = ("txt", "json", "srt", "vtt")
 EXAMPLES = """\
 \b
 Examples:
   stt-ai transcribe meeting.mp3
-  stt-ai transcribe talks/*.mp4 --format srt --out subtitles --jobs 4
+  stt-ai transcribe talks -f srt -o subtitles --jobs 4 --skip-existing
+  stt-ai transcribe interview.m4a -o interview.json
+  stt-ai transcribe inbox -o texts --watch
+  ffmpeg -i talk.mkv -f wav - | stt-ai transcribe -
   stt-ai transcribe call.wav --speakers 2 --format json
   stt-ai transcribe phone.wav --channels separate --keyword "Ada Lovelace"
   stt-ai transcribe interview.flac --local
@@ -36,7 +39,7 @@ Examples:
 class Worker(Protocol):
     """Who transcribes: a service, or this machine."""
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> Transcribed: ...
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed: ...
 
 
 class Remote:
@@ -49,24 +52,28 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: Progress) -> Transcribed:
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
         if form != "json":
-            text = self._client.transcribe(path, response_format=form, progress=progress, **asked)
+            text = self._client.transcribe(
+                opened(path), response_format=form, progress=progress.sent, on_progress=progress.watcher, **asked
+            )
             return Transcribed(text, text.warnings)
-        made = self._client.transcribe(path, progress=progress, **asked)
+        made = self._client.transcribe(opened(path), progress=progress.sent, on_progress=progress.watcher, **asked)
         return Transcribed(json.dumps(made.raw, ensure_ascii=False, indent=2), made.warnings)
 
 
 @click.command(epilog=f"{EXAMPLES}\n{EXIT_CODES}")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), default="txt", show_default=True)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="A folder for one text a file.")
+@click.option("-f", "--format", "form", type=click.Choice(FORMATS), help="Default: what -o ends in, else txt.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="A folder; or, for one recording, a file.")
+@click.option("--skip-existing", is_flag=True, help="Leave out recordings whose text is in the folder already.")
+@click.option("--watch", is_flag=True, help="Go on with what comes into the folders, until Ctrl-C.")
 @click.option("--model", help="Default: the service's. `stt-ai models list` shows them.")
-@click.option("--language", help="A code such as en; default: found out.")
-@click.option("--diarize/--no-diarize", default=True, help="Whether speakers are named.")
-@click.option("--speakers", type=int, help="How many speak. Default: found out.")
-@click.option("--min-speakers", type=int, help="At least so many speak.")
-@click.option("--max-speakers", type=int, help="At most so many speak.")
+@click.option("--language", help="A code such as en; default: detected.")
+@click.option("--diarize/--no-diarize", default=True, help="Whether to identify speakers.")
+@click.option("--speakers", type=int, help="Number of speakers. Default: detected.")
+@click.option("--min-speakers", type=int, help="Minimum number of speakers.")
+@click.option("--max-speakers", type=int, help="Maximum number of speakers.")
 @click.option("--task", type=click.Choice(("transcribe", "translate")), help="translate: into English.")
 @click.option("--prompt", help="Text that the model takes for what was said before.")
 @click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Give it for each.")
@@ -84,32 +91,80 @@ class Remote:
 def transcribe(
     service: Service,
     files: Sequence[Path],
-    form: Format,
+    form: Format | None,
     out: Path | None,
+    skip_existing: bool,
+    watch: bool,
     jobs: int,
     local: bool,
     **asked: Any,
 ) -> None:
-    """Transcribe audio and video files.
+    """Transcribe audio and video: files, folders of them, or - for standard input.
 
-    Texts are printed, or written to a folder with --out, and warnings on standard error. With --json there is one line
-    of JSON for each file.
+    Texts are printed, or written with -o, and warnings on standard error. With --json there is one line of JSON for
+    each recording, with its transcript as JSON unless -f says otherwise.
     """
-    targets = targets_of(files, out, form)
+    folders = [path for path in files if path.is_dir()]
+    wanted = Wanted(form or default_form(out, service.json), out, skip_existing, jobs, asked)
+    if watch and not (folders and out):
+        raise click.UsageError("--watch needs a folder to watch, and with -o one for the texts.")
+    if STDIN in files and local:
+        raise click.UsageError("--local takes files: save what comes from standard input first.")
+    found = expanded(files)
+    if not found and not watch:
+        raise click.UsageError("There is no recording in the folder.")
+    with _worker(service, local) as worker:
+        code = _transcribe_all(service, worker, found, wanted)
+        if watch:
+            _go_on(service, worker, folders, found, wanted)
+    if code:
+        sys.exit(code)
+
+
+def _transcribe_all(service: Service, worker: Worker, files: Sequence[Path], wanted: "Wanted") -> int:
+    """Return the exit code."""
+    targets = targets_of(files, wanted.out, wanted.form)
+    if wanted.skip_existing:
+        files = [path for path in files if path not in targets or not targets[path].exists()]
     failures = []
     bars = Bars(len(files))
     try:
-        with _worker(service, local) as worker:
-            for outcome in _outcomes(worker, files, form, asked, jobs, bars):
-                target = targets.get(outcome.path)
-                failure = outcome.failure or written(outcome, target)
-                if failure is not None:
-                    failures.append(failure)
-                tell(replace(outcome, failure=failure), target, form, service.json, len(files) > 1, bars)
+        for outcome in _outcomes(worker, files, wanted.form, wanted.asked, wanted.jobs, bars):
+            target = targets.get(outcome.path)
+            failure = outcome.failure or written(outcome, target)
+            if failure is not None:
+                failures.append(failure)
+            tell(replace(outcome, failure=failure), target, wanted.form, service.json, len(files) > 1, bars)
     finally:
         bars.close()
-    if code := exit_code_of_all(failures, len(files)):
-        sys.exit(code)
+    return exit_code_of_all(failures, len(files))
+
+
+def _go_on(service: Service, worker: Worker, folders: Sequence[Path], done: Sequence[Path], wanted: "Wanted") -> None:
+    """Until Ctrl-C. A text that is there already is never written over."""
+    click.echo(f"stt-ai: watching {', '.join(map(str, folders))}; Ctrl-C ends it", err=True)
+    try:
+        for path in watched(folders, set(done)):
+            _transcribe_all(service, worker, [path], replace(wanted, skip_existing=True))
+    except KeyboardInterrupt:
+        click.echo("stt-ai: no longer watching", err=True)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is made of each recording, and where it goes."""
+
+    form: Format
+    out: Path | None
+    skip_existing: bool
+    jobs: int
+    asked: dict[str, Any]
+
+
+def default_form(out: Path | None, as_json: bool) -> Format:
+    """Return the format that the name of the one text says, else json for programs and text for people."""
+    suffix = out.suffix[1:] if out is not None and not out.is_dir() else ""
+    return next((form for form in FORMATS if form == suffix), "json" if as_json else "txt")
 
 
 def _worker(service: Service, local: bool) -> AbstractContextManager[Worker]:

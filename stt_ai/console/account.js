@@ -2,17 +2,13 @@
 
 import { $, copy, count, failure, h, plural } from "./dom.js";
 import { keysCard } from "./keys.js";
-import { client, session, signedIn, signIn, signOut, signUp } from "./session.js";
+import { client, keySaved, session, signedIn, signIn, signOut, signUp, unsavedKey } from "./session.js";
 import { usageCards } from "./usage.js";
 
-let secret = null; // a new account's key, until it was looked at
 let opened = 0;
 
 export function startAccount() {
-  session.addEventListener("change", () => {
-    secret = null;
-    if (!$("account").hidden) openAccount();
-  });
+  session.addEventListener("change", () => $("account").hidden || openAccount());
 }
 
 /** Shows the view as it is now. */
@@ -24,7 +20,7 @@ export async function openAccount() {
     const asked = [client.account(), client.keys.list(), client.usage({ limit: 20 })];
     const [account, keys, usage] = await Promise.all(asked);
     if (own !== opened) return; // asked again, or signed out meanwhile
-    put([secret && secretCard(secret), planCard(account), keysCard(keys, openAccount), ...usageCards(usage)]);
+    put([unsavedKey() && secretCard(unsavedKey()), planCard(account), keysCard(keys, openAccount), ...usageCards(usage)]);
   } catch (error) {
     if (own !== opened) return;
     if (error.status === 401) signOut();
@@ -54,8 +50,7 @@ function signedOut() {
 function signUpCard() {
   const name = h("input", { type: "text", name: "name", maxlength: 100, autocomplete: "name", placeholder: "Ada" });
   return card("New here", [field("Your name, if you like", name), remembering(), main("Create a free account")], async (form) => {
-    const account = await signUp(form.get("name").trim(), form.has("remember"));
-    secret = account.key.key;
+    await signUp(form.get("name").trim(), form.has("remember"));
     await openAccount();
   });
 }
@@ -93,8 +88,8 @@ function remembering() {
 
 function secretCard(key) {
   const copying = h("button", { type: "button", class: "main", onclick: () => copy(copying, key) }, "Copy");
-  const kept = h("button", { type: "button", onclick: () => ((secret = null), openAccount()) }, "I have kept it");
-  const sentence = "The whole key is shown this once. This page goes on using it until you sign out.";
+  const kept = h("button", { type: "button", onclick: () => (keySaved(), openAccount()) }, "I have saved it");
+  const sentence = "Save it now: it is never shown again after you leave. This page goes on using it until you sign out.";
   return h("div", { class: "card secret", role: "status" },
     h("h2", {}, "Your API key"), h("code", {}, key), h("p", {}, sentence), h("p", { class: "row" }, copying, kept));
 }
@@ -104,7 +99,7 @@ function planCard({ name, plan, allowance, limits }) {
   const bar = h("progress", { max: Math.max(limit, used, 1), value: used, "aria-label": `${unit} used` });
   const days = resets && Math.max(1, Math.round(resets / 86_400));
   const left = `${plural(remaining, unit.replace(/s$/, ""))} left`;
-  const more = [`${used} of ${limit} used`, days && `whole again in ${count(days, "day")}`, `${limits.at_once} at once`];
+  const more = [`${used} of ${limit} used`, days && `resets in ${count(days, "day")}`, `${limits.at_once} at once`];
   return h("div", { class: "card" },
     h("div", { class: "row wrap" }, h("h2", { class: "name" }, name), h("span", { class: "muted" }, `${plan} plan`), h("span", { class: "grow" }), leaving()),
     h("p", { class: "figure" }, `${remaining} `, h("small", { class: "muted" }, left)),

@@ -39,11 +39,11 @@ export function tokensOf(words, width) {
   return joined.flatMap((token) => splitLong(token, width));
 }
 
-/** Tokens cue by cue; `prefix` cells are taken on each first line. */
-export function group(tokens, prefix) {
+/** Tokens cue by cue, of lines of `limit` cells; `prefix` cells are taken on each first line. */
+export function group(tokens, prefix, limit = LINE_WIDTH) {
   const groups = [];
   for (let first = 0; first < tokens.length; ) {
-    let count = capacity(tokens, first, prefix);
+    let count = capacity(tokens, first, prefix, limit);
     if (first + count < tokens.length) count = bestCut(tokens, first, count);
     groups.push(tokens.slice(first, first + count));
     first += count;
@@ -51,9 +51,9 @@ export function group(tokens, prefix) {
   return groups;
 }
 
-export function toCue(tokens, speaker, prefix) {
+export function toCue(tokens, speaker, prefix, limit = LINE_WIDTH) {
   const end = Math.max(...tokens.map((token) => token.end));
-  return { lines: layout(tokens, prefix), start: ms(tokens[0].start), end: ms(end), speaker };
+  return { lines: layout(tokens, prefix, limit), start: ms(tokens[0].start), end: ms(end), speaker };
 }
 
 /** Times that never overlap or run backwards, none longer than the limit or, if avoidable, too short to be read. */
@@ -73,13 +73,13 @@ function minMs(cue) {
   return Math.max(MIN_MS, ms(readingSeconds(cue.lines.reduce((sum, line) => sum + cells([...line]), 0))));
 }
 
-function layout(tokens, prefix) {
-  if (prefix + width(tokens) <= LINE_WIDTH) return [spell(tokens)];
+function layout(tokens, prefix, limit) {
+  if (prefix + width(tokens) <= limit) return [spell(tokens)];
   let [best, least] = [0, Infinity];
   for (let cut = 1; cut < tokens.length; cut++) {
     const [first, second] = [prefix + width(tokens.slice(0, cut)), width(tokens.slice(cut))];
     const unevenness = Math.abs(first - second) - (ends(tokens[cut - 1], SENTENCE_END) || ends(tokens[cut - 1], CLAUSE_END) ? 8 : 0);
-    if (first <= LINE_WIDTH && second <= LINE_WIDTH && unevenness < least) [best, least] = [cut, unevenness];
+    if (first <= limit && second <= limit && unevenness < least) [best, least] = [cut, unevenness];
   }
   return [spell(tokens.slice(0, best)), spell(tokens.slice(best))];
 }
@@ -132,12 +132,12 @@ function cutOf(characters, width) {
   return most;
 }
 
-function capacity(tokens, first, prefix) {
+function capacity(tokens, first, prefix, limit) {
   let [used, line] = [prefix, 1];
   for (let index = first; index < tokens.length; index++) {
     const token = tokens[index];
     let needed = cells(token.characters) + (token.spaced && index > first ? 1 : 0);
-    if (used + needed > LINE_WIDTH) [used, line, needed] = [0, line + 1, cells(token.characters)];
+    if (used + needed > limit) [used, line, needed] = [0, line + 1, cells(token.characters)];
     const tooLong = token.end - tokens[first].start > MAX_SECONDS;
     const pause = index > first && token.start - tokens[index - 1].end >= PAUSE_SECONDS;
     if (index > first && (line > 2 || tooLong || pause)) return index - first;

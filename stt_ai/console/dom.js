@@ -31,13 +31,15 @@ export function announce(text) {
   requestAnimationFrame(() => ($("said").textContent = text));
 }
 
-/** The service's own sentence, with the request's id; a way on where there is one. */
-export function failure(error, retry) {
-  const account = ["unauthorized", "no_credits", "rate_limited"].includes(error.code) && location.hash !== "#account";
+/** The service's own sentence, with the request's id; a way on where there is one. `subject`: the file it is about. */
+export function failure(error, retry, subject = "") {
+  const plans = ["no_credits", "rate_limited", "file_too_large"].includes(error.code) && location.hash !== "#plans";
+  const account = error.code === "unauthorized" && location.hash !== "#account";
   const offline = error.code === "connection_failed" && !navigator.onLine;
   const sentence = offline ? "You are offline. Try again when the connection is back." : error.message;
   return h("div", { class: "failure", role: "alert" },
-    h("p", {}, sentence, " ", account && h("a", { href: "#account" }, "Your account")),
+    h("p", {}, subject && h("strong", {}, `${subject}: `), sentence, " ",
+      account && h("a", { href: "#account" }, "Your account"), plans && h("a", { href: "#plans" }, "Plans")),
     error.requestId && h("small", {}, "Request ", h("code", {}, error.requestId)),
     retry && mayPass(error) && h("p", { class: "row" }, h("button", { type: "button", class: "small", onclick: retry }, "Try again")));
 }
@@ -78,12 +80,47 @@ export function download(name, type, text) {
 /** Copies, and says so on the button for a moment. */
 export async function copy(button, text) {
   const name = (button.dataset.name ??= button.textContent);
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Not allowed";
-  }
+  button.textContent = (await copied(text)) ? "Copied" : "Not allowed";
   announce(button.textContent);
   setTimeout(() => (button.textContent = name), 1500);
+}
+
+/** Whether it is in the clipboard now. Pages over plain HTTP have no `navigator.clipboard`: a selection is copied. */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const held = document.activeElement;
+    const field = h("textarea", { class: "unseen", "aria-label": "Text to copy" });
+    field.value = text;
+    (document.querySelector("dialog[open]") ?? document.body).append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    held?.focus({ preventScroll: true });
+    return done;
+  }
+}
+
+/** Whether the visitor means it. `yes`: what the button for that says. */
+export function ask(title, text, yes, no = "Keep it") {
+  const dialog = h("dialog", { "aria-labelledby": "sure-title" },
+    h("h2", { id: "sure-title" }, title),
+    h("p", { class: "name" }, text),
+    h("form", { method: "dialog", class: "row" },
+      h("button", { value: "", autofocus: true }, no), h("button", { value: "yes", class: "danger" }, yes)));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+  });
+}
+
+/** The browser asks before the page is left while `busy()`: work would be lost. */
+export function warnBeforeLeaving(busy) {
+  addEventListener("beforeunload", (event) => busy() && event.preventDefault());
 }

@@ -1,15 +1,15 @@
-// The account's keys: making, naming and revoking them.
+// The account's keys: creating, naming and revoking them.
 
-import { announce, copy, failure, h } from "./dom.js";
+import { announce, ask, copy, failure, h } from "./dom.js";
 import { client, isOwn, session, signOut } from "./session.js";
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
-/** `changed` is called when a key was made or revoked. */
+/** `changed` is called when a key was created or revoked. */
 export function keysCard(keys, changed) {
   const place = h("div");
   const name = h("input", { type: "text", name: "name", maxlength: 100, required: true, placeholder: "laptop", "aria-label": "Name of the new key" });
-  const form = h("form", { class: "row wrap" }, name, h("button", {}, "Make a key"));
+  const form = h("form", { class: "row wrap" }, name, h("button", {}, "Create a key"));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     form.querySelector("button").disabled = true;
@@ -17,8 +17,8 @@ export function keysCard(keys, changed) {
     try {
       const answer = await own.keys.create(name.value.trim());
       if (own !== client) return; // somebody else is here by now
-      made = answer;
-      announce(`The key ${made.name} is made.`);
+      sessionStorage.setItem(MADE, JSON.stringify(answer));
+      announce(`The key ${answer.name} is created.`);
       await changed();
     } catch (error) {
       place.replaceChildren(failure(error));
@@ -27,26 +27,30 @@ export function keysCard(keys, changed) {
     }
   });
   const rows = keys.toReversed().map((key) => row(key, changed, place));
-  const head = h("tr", {}, ...["Name", "Key", "Made"].map((title) => h("th", { scope: "col" }, title)), h("td"));
+  const head = h("tr", {}, ...["Name", "Key", "Created"].map((title) => h("th", { scope: "col" }, title)), h("td"));
   const table = h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows));
-  const shown = made && newKey(made);
-  made = null;
+  const made = JSON.parse(sessionStorage.getItem(MADE));
+  const shown = made && newKey(made, changed);
   return h("div", { class: "card keys" }, h("h2", {}, "Keys"), shown, place, h("div", { class: "scroll" }, table), form);
 }
 
-let made = null; // shown once, in the next list
-session.addEventListener("change", () => (made = null));
+// Shown until it is saved, also after a reload.
+const MADE = "stt-ai-created-key";
+const forget = () => sessionStorage.removeItem(MADE);
+session.addEventListener("change", forget);
 
-function newKey({ name, key }) {
+function newKey({ name, key }, changed) {
   const copying = h("button", { type: "button", class: "main small", onclick: () => copy(copying, key) }, "Copy");
   return h("div", { class: "card secret", role: "status" },
-    h("p", {}, `The key “${name}”, shown this once:`), h("code", {}, key), copying);
+    h("p", {}, `The key “${name}”, which is shown only now:`), h("code", {}, key),
+    h("p", { class: "row" }, copying, h("button", { type: "button", class: "small", onclick: () => (forget(), changed()) }, "I have saved it")));
 }
 
 function row(key, changed, place) {
   const revoke = h("button", { type: "button", class: "small danger", "aria-label": `Revoke the key ${key.name}` }, "Revoke");
   revoke.addEventListener("click", async () => {
-    if (!(await sure(key))) return;
+    const own = isOwn(key.prefix) ? " This page uses it: you will be signed out." : "";
+    if (!(await ask("Revoke this key?", `“${key.name}” is refused from then on, wherever it is used.${own}`, "Revoke"))) return;
     try {
       await client.keys.revoke(key.id);
       announce(`The key ${key.name} is revoked.`);
@@ -62,22 +66,4 @@ function row(key, changed, place) {
     h("td", {}, h("code", {}, `${key.prefix}…`)),
     h("td", {}, day.format(new Date(key.created_at))),
     h("td", { class: "number" }, key.revoked_at ? h("small", { class: "muted" }, "revoked") : revoke));
-}
-
-/** Whether the visitor means it. */
-function sure({ name, prefix }) {
-  const own = isOwn(prefix) ? " This page uses it: you will be signed out." : "";
-  const dialog = h("dialog", { "aria-labelledby": "sure-title" },
-    h("h2", { id: "sure-title" }, "Revoke this key?"),
-    h("p", { class: "name" }, `“${name}” is refused from then on, wherever it is used.${own}`),
-    h("form", { method: "dialog", class: "row" },
-      h("button", { value: "", autofocus: true }, "Keep it"), h("button", { value: "yes", class: "danger" }, "Revoke")));
-  document.body.append(dialog);
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-  });
 }

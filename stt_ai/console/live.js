@@ -1,10 +1,12 @@
 // The microphone: what is being said in grey, what stands in black.
 
-import { $, announce, clock, failure, icon } from "./dom.js";
-import { exportButtons } from "./export.js";
+import { $, announce, clock, failure, h, icon, warnBeforeLeaving } from "./dom.js";
 import { Level } from "./level.js";
+import { keep } from "./result.js";
+import { randomName } from "./sdk/requests.js";
 import { Microphone } from "./sdk/stt-ai.js";
-import { client, spent } from "./session.js";
+import { client, owner, spent } from "./session.js";
+import { save } from "./store.js";
 
 const REFUSED = {
   NotAllowedError: "The microphone is not allowed for this page. Allow it in the browser’s address bar, then start again.",
@@ -12,19 +14,23 @@ const REFUSED = {
   NotReadableError: "The microphone is used by another program.",
 };
 let level;
-let running = null; // {microphone, begun, lost, stopping}
+const LATE_SECONDS = 3; // without text for what is being said, after which it is told
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+let running = null; // {microphone, begun, lost, stopping, stopped, spoken}
 
 export function startLive() {
   level = new Level($("level"));
   $("talk").addEventListener("click", () => (running ? stop() : talk()));
-  addEventListener("hashchange", () => $("live").hidden && running && stop());
+  addEventListener("hashchange", () => location.hash !== "#live" && running && stop());
+  warnBeforeLeaving(() => running !== null);
 }
 
 async function talk() {
-  const microphone = new Microphone({ onLevel: (loud) => level.hear(loud) });
-  running = { microphone, begun: 0, lost: false, stopping: false };
+  const microphone = new Microphone({ onLevel: (loud) => (level.hear(loud), spoken(loud)) });
+  running = { microphone, begun: 0, lost: false, stopping: false, stopped: 0, spoken: 0 };
   const finals = [];
-  let warnings;
+  const record = { id: randomName(), name: `Live, ${when.format(Date.now())}`, at: Date.now(), owner: owner() };
+  let ready = {};
   const ticking = setInterval(elapsed, 500);
   reset();
   button(true);
@@ -38,25 +44,32 @@ async function talk() {
         running.begun ||= Date.now();
         running.lost = false;
         elapsed();
-        warnings = event.warnings;
+        ready = event;
+        const { warnings } = event;
         if (warnings) $("live-serving").textContent = warnings.map(({ message }) => message).join(" ");
       } else if (event.type === "reconnecting") {
         running.lost = true;
         state("The connection broke. Connecting again…");
-      } else if (event.type === "partial") guess(event.text);
-      else if (event.type === "final" && event.text) finals.push(heard(event));
+      } else if (event.type === "partial") {
+        running.spoken = 0;
+        guess(event.text);
+      } else if (event.type === "final" && event.text) {
+        running.spoken = 0;
+        finals.push(heard(event));
+        save({ ...record, body: bodyOf(finals, ready) }).catch(() => {}); // said below when it stays so
+      }
     }
   } catch (error) {
     $("live-failure").replaceChildren(failure(error));
   } finally {
     clearInterval(ticking);
     microphone.stop();
-    const seconds = running.begun ? (Date.now() - running.begun) / 1000 : 0;
+    const seconds = running.begun ? ((running.stopped || Date.now()) - running.begun) / 1000 : 0;
     running = null;
     guess("");
     button(false);
     state(seconds ? `Stopped after ${clock(seconds)}` : "Ready when you are");
-    if (finals.length) offer(finals, seconds, warnings);
+    if (finals.length) await offer({ ...record, body: bodyOf(finals, ready, seconds) });
     spent();
   }
 }
@@ -64,6 +77,7 @@ async function talk() {
 function stop() {
   if (running.stopping) return;
   running.stopping = true;
+  running.stopped = Date.now();
   state("Finishing…");
   $("talk").setAttribute("aria-disabled", "true"); // really disabled it would lose the focus
   running.microphone.stop();
@@ -82,7 +96,7 @@ function reset() {
   level.reset();
   $("heard").replaceChildren();
   $("live-failure").replaceChildren();
-  $("live-exports").hidden = true;
+  $("live-done").hidden = true;
   guess("");
 }
 
@@ -99,8 +113,15 @@ function guess(text) {
   if (below < 80) scrollTo(0, document.documentElement.scrollHeight);
 }
 
+/** Since when somebody speaks whose words are not on the screen yet. */
+function spoken(loud) {
+  if (running && loud > 0.1) running.spoken ||= Date.now();
+}
+
 function elapsed() {
-  if (running?.begun && !running.lost && !running.stopping) $("live-state").textContent = clock((Date.now() - running.begun) / 1000);
+  if (!running?.begun || running.lost || running.stopping) return;
+  const late = running.spoken && Date.now() - running.spoken > LATE_SECONDS * 1000;
+  $("live-state").textContent = clock((Date.now() - running.begun) / 1000) + (late ? " · catching up" : "");
 }
 
 function state(text) {
@@ -115,12 +136,17 @@ function button(on) {
   $("talk").setAttribute("aria-label", on ? "Stop" : "Start the microphone");
 }
 
-/** What was heard, as if it were a file's. */
-function offer(finals, seconds, warnings) {
-  const segments = finals.map(({ text, start, end, words }) => ({ text, start, end, words: words ?? [] }));
-  const duration = Math.max(seconds, segments.at(-1).end);
+/** What was said, as if it were a file's. */
+function bodyOf(finals, { model, language, warnings }, seconds = 0) {
+  const segments = finals.map(({ text, start, end, words = [] }) => ({ text, start, end, words }));
   const text = finals.map((final) => final.text).join(" ");
-  const body = { text, language: finals[0].language, duration, segments, speakers: [], warnings };
-  $("live-exports").replaceChildren(...exportButtons(body, "live"));
-  $("live-exports").hidden = false;
+  const spoken = finals[0].language ?? language;
+  return { text, language: spoken, duration: Math.max(seconds, segments.at(-1).end), segments, speakers: [], model, warnings };
+}
+
+/** It is kept, and opened from here. */
+async function offer(record) {
+  await keep(record);
+  $("live-done").replaceChildren("Kept as ", h("a", { href: `#transcript-${record.id}` }, record.name));
+  $("live-done").hidden = false;
 }

@@ -3,33 +3,69 @@
 import { openAccount, startAccount } from "./account.js";
 import { $, announce, count, h, notice } from "./dom.js";
 import { startLive } from "./live.js";
-import { languageName, startResults } from "./result.js";
+import { languageName } from "./languages.js";
+import { openLibrary, startLibrary } from "./library.js";
+import { openPlans } from "./plans.js";
+import { clear, open, startResults } from "./result.js";
 import { menuName, speakersNote, transcriptionNote } from "./serving.js";
 import { client, filesLeft, session, signedIn } from "./session.js";
-import { startUploads } from "./upload.js";
+import { idle, startUploads } from "./upload.js";
 
-const VIEWS = ["files", "live", "account"];
+const VIEWS = ["files", "live", "library", "plans", "account"];
+const TRANSCRIPT = "transcript-"; // and its id: a transcript by itself
 const THEMES = ["system", "light", "dark"];
 const THEME = "stt-ai-theme";
 
-function show() {
+async function show() {
   const name = location.hash.slice(1);
+  if (name.startsWith(TRANSCRIPT)) return showTranscript(name.slice(TRANSCRIPT.length));
   if (name && !VIEWS.includes(name)) return; // the skip link's
   const chosen = name || VIEWS[0];
-  for (const view of VIEWS) $(view).hidden = view !== chosen;
-  for (const link of document.querySelectorAll(".top nav a")) {
-    if (link.hash === `#${chosen}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  if (chosen === "files") {
+    clear();
+    stage(idle() ? "start" : "work");
   }
+  turnTo(chosen, chosen);
   document.title = `${$(chosen).querySelector("h1").textContent} · STT.ai`;
   if (chosen === "account") openAccount();
+  if (chosen === "library") openLibrary();
+  if (chosen === "plans") openPlans();
+}
+
+async function showTranscript(id) {
+  if (!(await open(id))) {
+    notice("missing", "This transcript is not kept in this browser.");
+    location.replace("#library");
+    return;
+  }
+  notice("missing", null);
+  stage("result");
+  turnTo("files", "library");
+  document.title = `${$("result-name").textContent} · STT.ai`;
+  $("result-name").focus({ preventScroll: true });
+  scrollTo(0, 0);
+  dispatchEvent(new Event("themed")); // what is drawn needs its place on the screen
+}
+
+/** One of the three stages of the first view. */
+function stage(name) {
+  for (const id of ["start", "work", "result"]) $(id).hidden = id !== name;
+}
+
+/** Shows a view; `current`: the link that stands for it. */
+function turnTo(chosen, current) {
+  for (const view of VIEWS) $(view).hidden = view !== chosen;
+  for (const link of document.querySelectorAll(".top nav a")) {
+    if (link.hash === `#${current}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 function theme(chosen) {
   const name = { system: "as your system", light: "light", dark: "dark" }[chosen];
   document.documentElement.dataset.theme = chosen;
-  $("theme").setAttribute("aria-label", `Colours: ${name}`);
-  $("theme").title = `Colours: ${name}`;
+  $("theme").setAttribute("aria-label", `Colors: ${name}`);
+  $("theme").title = `Colors: ${name}`;
   localStorage.setItem(THEME, chosen);
   dispatchEvent(new Event("themed"));
 }
@@ -55,7 +91,7 @@ async function offer() {
       tell();
     }
     const ill = health.parts.filter((part) => !part.ok).map((part) => part.name);
-    notice("health", ill.length ? `Not all is well with the service: ${ill.join(", ")}.` : null);
+    notice("health", ill.length ? `Some parts of the service are not working: ${ill.join(", ")}.` : null);
   } catch (error) {
     notice("health", error.message);
     addEventListener("online", offer, { once: true });
@@ -83,7 +119,7 @@ async function left() {
 }
 
 function connection() {
-  notice("offline", navigator.onLine ? null : "You are offline. What you have read stays here.");
+  notice("offline", navigator.onLine ? null : "You are offline. Your transcripts stay here.");
 }
 
 theme(THEMES.find((name) => name === localStorage.getItem(THEME)) ?? "system");
@@ -100,6 +136,7 @@ startResults();
 startUploads();
 startLive();
 startAccount();
+startLibrary();
 show();
 connection();
 left();

@@ -13,13 +13,17 @@ export class Player {
     Object.assign(this, { root, screen, onTime, media: null, urls: [] });
   }
 
+  /** `file` undefined: the recording is not there, and the transcript is only read. */
   load(file, body) {
     this.unload();
+    this.body = body;
+    if (!file) return this.#absent();
     const url = this.#url(file);
     // A video element plays sound too, and most containers may hold either.
     const track = { kind: "captions", srclang: body.language, label: "Transcript", default: true };
-    track.src = this.#url(new Blob([toVtt(body)], { type: "text/vtt" }));
-    this.media = h("video", { src: url, preload: "metadata", playsinline: true }, h("track", track));
+    this.track = h("track", track);
+    this.#caption();
+    this.media = h("video", { src: url, preload: "metadata", playsinline: true }, this.track);
     // What the browser still tells of a file that was put away is not of the one that plays now.
     this.listening = new AbortController();
     const { signal } = this.listening;
@@ -47,8 +51,10 @@ export class Player {
     for (const url of this.urls.splice(0)) URL.revokeObjectURL(url);
   }
 
-  /** After a change of who speaks. */
+  /** After a change of the body. */
   redraw() {
+    if (!this.media) return;
+    this.#caption();
     this.timeline.draw();
     this.#changed();
   }
@@ -68,6 +74,10 @@ export class Player {
 
   pause() {
     this.media?.pause();
+  }
+
+  #caption() {
+    this.track.src = this.#url(new Blob([toVtt(this.body)], { type: "text/vtt" }));
   }
 
   #url(blob) {
@@ -104,7 +114,12 @@ export class Player {
     if (!paused) this.frame = requestAnimationFrame(() => this.#changed());
   }
 
+  #absent() {
+    const told = "The recording is not kept in this browser, so it cannot be played.";
+    this.root.replaceChildren(h("p", { class: "muted" }, told));
+  }
+
   #unplayable() {
-    this.root.replaceChildren(h("p", { class: "muted", role: "status" }, "Your browser cannot play this kind of file. The transcript is whole."));
+    this.root.replaceChildren(h("p", { class: "muted", role: "status" }, "Your browser cannot play this kind of file. The transcript is complete."));
   }
 }

@@ -1,37 +1,82 @@
 // A finished transcript and what stands beside it.
 
-import { $, announce, clock, count, h } from "./dom.js";
-import { exportButtons } from "./export.js";
+import { $, announce, clock, count, failure, h, notice } from "./dom.js";
+import { renameSpeaker, correctWord, giveTo } from "./edits.js";
+import { exportCard } from "./export.js";
+import { languageName } from "./languages.js";
 import { Player } from "./player.js";
+import { randomName } from "./sdk/requests.js";
 import { placed } from "./serving.js";
+import { owner, session } from "./session.js";
+import { found, save, saveRecording } from "./store.js";
 import { startSummary } from "./summary.js";
 import { Transcript, voice } from "./transcript.js";
 
-const names = new Intl.DisplayNames(["en"], { type: "language" });
 let player, transcript, summary;
+let shown = null; // the record
 
 export function startResults() {
   player = new Player($("player"), $("screen"), (time, playing) => transcript.show(time, playing));
   const [seek, toggle] = [(seconds, play) => player.seek(seconds, play), () => player.toggle()];
-  transcript = new Transcript($("words"), { seek, toggle, said: announce });
+  transcript = new Transcript($("words"), { seek, toggle, said: announce, corrected, given });
   summary = startSummary($("summarize"), $("summary"));
-  addEventListener("hashchange", () => $("files").hidden && player.pause());
+  $("edit").addEventListener("click", () => edit(!transcript.editing));
+  addEventListener("hashchange", () => player.pause());
+  session.addEventListener("change", () => {
+    if (!shown?.owner || shown.owner === owner()) return;
+    clear(); // it is somebody else's
+    transcript.render({ text: "", segments: [], speakers: [] });
+  });
 }
 
-export function show(file, body) {
-  $("result-name").textContent = file.name;
+/** A record of the transcript of a file, kept before it is shown. */
+export async function keepTranscript(file, body) {
+  const record = { id: randomName(), name: file.name, at: Date.now(), owner: owner(), body };
+  await keep(record);
+  await saveRecording(record.id, file);
+  return record;
+}
+
+/** Keeps the record in this browser, or says that it cannot. */
+export async function keep(record) {
+  try {
+    await save(record);
+    notice("kept", null);
+  } catch {
+    notice("kept", "This browser has no room to keep the transcript: export it before you leave the page.");
+  }
+}
+
+/** Shows the transcript with this id; false: there is none. */
+export async function open(id) {
+  const kept = await found(id);
+  if (!kept || (kept.record.owner && kept.record.owner !== owner())) return false;
+  if (shown?.id === id) return true;
+  try {
+    show(kept.record, kept.file);
+    return true;
+  } catch (error) {
+    $("words").replaceChildren(failure(error));
+    return true;
+  }
+}
+
+function show(record, file) {
+  shown = record;
+  const { body } = record;
+  $("result-name").textContent = record.name;
   const warnings = placed(body.warnings);
   $("warnings").hidden = !warnings.text.length;
   $("warnings").replaceChildren(...warnings.text.map(warning));
   $("speakers").querySelector(".serving").textContent = warnings.speakers.map(({ message }) => message).join(" ");
+  edit(false);
   transcript.render(body);
   player.load(file, body);
-  $("exports").replaceChildren(...exportButtons(body, file.name));
+  $("exports").replaceChildren(...exportCard(body, record.name));
   speakers(body);
+  $("edit").hidden = !body.segments.length;
   $("details").replaceChildren(...details(body, warnings.model));
   summary.offer(body.text);
-  $("result-name").focus({ preventScroll: true });
-  scrollTo(0, 0);
 }
 
 /** A sentence, and the place in the recording that it is about. */
@@ -44,8 +89,39 @@ function warning({ message, start, end }) {
 
 /** Lets go of the file and its sound. */
 export function clear() {
+  shown = null;
   player.unload();
   summary.offer("");
+}
+
+function edit(on) {
+  transcript.edit(on);
+  $("edit").setAttribute("aria-pressed", String(on));
+  $("edit").textContent = on ? "Done" : "Correct";
+  $("edit-help").hidden = !on;
+}
+
+/** The word at this place of the body is to read `text`. */
+function corrected(place, text) {
+  correctWord(shown.body, place, text);
+  changed();
+  announce(text ? `Corrected: ${text}` : "The word is removed.");
+}
+
+/** What these segments say is said by `speaker`. */
+function given(segments, speaker) {
+  giveTo(shown.body, segments, speaker);
+  changed();
+  announce(`Said by ${speaker} now.`);
+}
+
+/** Everything that shows the body is drawn again, and it is kept. */
+function changed() {
+  transcript.render(shown.body);
+  player.redraw();
+  speakers(shown.body);
+  summary.offer(shown.body.text);
+  keep(shown);
 }
 
 function speakers(body) {
@@ -59,6 +135,13 @@ function speaker(name, body) {
   const own = body.segments.filter((segment) => segment.speaker === name);
   const seconds = own.reduce((sum, { start, end }) => sum + end - start, 0);
   const input = h("input", { type: "text", value: name, maxlength: 60, "aria-label": `Name of ${name}`, autocomplete: "off" });
+  // A click into the name selects it, as the Tab key does.
+  input.addEventListener("mousedown", (event) => {
+    if (document.activeElement === input) return;
+    event.preventDefault();
+    input.focus();
+    input.select();
+  });
   // Once the focus, which is on its way to the next name, has arrived there.
   input.addEventListener("change", () => setTimeout(() => {
     const given = input.value.trim().replace(/\s+/g, " ");
@@ -66,20 +149,26 @@ function speaker(name, body) {
     if (given && given !== name) rename(body, name, given);
     else input.value = name;
   }));
-  return h("li", { class: `s${voice(name, body.speakers)}` }, input, h("small", {}, clock(seconds)));
+  return h("li", { class: `s${voice(name, body.speakers)}` }, input, merging(name, body), h("small", {}, clock(seconds)));
 }
 
-/** Everywhere, in what is saved too. Two voices with one name are one from then on. */
+/** A menu that makes this speaker one with another. */
+function merging(name, body) {
+  const others = body.speakers.filter((other) => other !== name);
+  if (!others.length) return null;
+  const menu = h("select", { class: "merge", "aria-label": `Merge ${name} with` },
+    h("option", { value: "" }, "Merge"), ...others.map((other) => h("option", { value: other }, `with ${other}`)));
+  menu.addEventListener("change", () => menu.value && rename(body, name, menu.value));
+  return menu;
+}
+
+/** Everywhere, in what is saved too. Two speakers with one name are one from then on. */
 function rename(body, from, to) {
-  const all = [...body.segments, ...body.segments.flatMap((segment) => segment.words)];
-  for (const part of all) if (part.speaker === from) part.speaker = to;
   const renamed = body.speakers.map((name) => (name === from ? to : name));
-  body.speakers = [...new Set(renamed)];
-  transcript.render(body);
-  player.redraw();
+  renameSpeaker(body, from, to);
   const held = document.activeElement;
   const focused = renamed[inputs().indexOf(held)];
-  speakers(body);
+  changed();
   const next = inputs()[body.speakers.indexOf(focused)];
   next?.focus({ preventScroll: true });
   next?.setSelectionRange(held.selectionStart, held.selectionEnd);
@@ -87,14 +176,15 @@ function rename(body, from, to) {
 }
 
 function details(body, substituted) {
+  const spoken = body.segments.reduce((sum, segment) => sum + segment.words.length, 0);
   const rows = {
-    Language: `${languageName(body.language)}, ${Math.round(body.language_confidence * 100)} %`,
+    ...(spoken && { Language: language(body) }),
     Length: clock(body.duration),
-    Words: body.segments.reduce((sum, segment) => sum + segment.words.length, 0),
+    Words: spoken,
     Model: body.model,
-    "Counts as": count(body.usage.credits, "minute"),
+    ...(body.usage && { "Counts as": count(body.usage.credits, "minute") }),
   };
-  const request = [h("dt", {}, "Request"), h("dd", { class: "mono" }, body.request_id)];
+  const request = body.request_id ? [h("dt", {}, "Request"), h("dd", { class: "mono" }, body.request_id)] : [];
   const notes = substituted.map(({ message }) => h("dd", { class: "note" }, message));
   const entries = Object.entries(rows).flatMap(([term, text]) => {
     return [h("dt", {}, term), h("dd", {}, String(text)), ...(term === "Model" ? notes : [])];
@@ -102,10 +192,7 @@ function details(body, substituted) {
   return [...entries, ...request];
 }
 
-export function languageName(code) {
-  try {
-    return names.of(code);
-  } catch {
-    return code;
-  }
+function language({ language, language_confidence: confidence }) {
+  const sure = confidence === undefined ? "" : `, ${Math.round(confidence * 100)} %`;
+  return languageName(language) + sure;
 }

@@ -8,16 +8,17 @@ import { spelled } from "./words.js";
 const SRT_SAFE = { "<": "‹", ">": "›", "{": "(", "}": ")", "\\": "⧵" };
 const MAX_NAME = 20;
 
-export function toSrt(body) {
-  return cues(body, true).map((cue, index) => {
-    const text = (label(cue.speaker) + cue.lines.join("\n")).replace(/[<>{}\\]/g, (c) => SRT_SAFE[c]);
+/** `speakers`: whether they are named; `width`: characters of a line. */
+export function toSrt(body, { speakers = true, width = LINE_WIDTH } = {}) {
+  return cues(body, speakers, width).map((cue, index) => {
+    const text = ((speakers ? label(cue.speaker) : "") + cue.lines.join("\n")).replace(/[<>{}\\]/g, (c) => SRT_SAFE[c]);
     return `${index + 1}\n${stamp(cue.start, ",")} --> ${stamp(cue.end, ",")}\n${text}\n`;
   }).join("\n");
 }
 
-export function toVtt(body) {
-  const blocks = cues(body, false).map((cue) => {
-    const voice = cue.speaker ? `<v ${escaped(cue.speaker)}>` : "";
+export function toVtt(body, { speakers = true, width = LINE_WIDTH } = {}) {
+  const blocks = cues(body, false, width).map((cue) => {
+    const voice = speakers && cue.speaker ? `<v ${escaped(cue.speaker)}>` : "";
     return `${stamp(cue.start, ".")} --> ${stamp(cue.end, ".")}\n${voice}${cue.lines.map(escaped).join("\n")}\n`;
   });
   const notes = (body.warnings ?? []).map((warning) => `${note(warning)}\n`).join("");
@@ -32,9 +33,10 @@ function note({ code, message, start, end }) {
 }
 
 /** One paragraph a speaker turn. */
-export function toTxt(body) {
+export function toTxt(body, { speakers = true } = {}) {
   const paragraphs = [];
-  for (const { speaker, words } of spelled(body)) {
+  for (const { speaker: name, words } of spelled(body)) {
+    const speaker = speakers ? name : undefined;
     const text = words.map((word) => word.text).join("");
     if (paragraphs.length && paragraphs.at(-1).speaker === speaker) paragraphs.at(-1).text += text;
     else paragraphs.push({ speaker, text });
@@ -44,16 +46,25 @@ export function toTxt(body) {
   return told.length ? `${told.join("\n\n")}\n` : "";
 }
 
+/** One segment a line: start and end in seconds, the speaker, the text. */
+export function toTsv(body, { speakers = true } = {}) {
+  const plain = (text) => split(clean(text ?? "")).join(" ");
+  const row = ({ start, end, speaker, text }) => [start.toFixed(2), end.toFixed(2), ...(speakers ? [plain(speaker)] : []), plain(text)];
+  const head = ["start", "end", ...(speakers ? ["speaker"] : []), "text"];
+  return [head, ...body.segments.map(row)].map((cells) => `${cells.join("\t")}\n`).join("");
+}
+
 export const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
 
-function cues(body, named) {
+/** `named`: whether a speaker's name takes a part of the first line. */
+function cues(body, named, limit) {
   const segments = spelled(body).filter(({ words }) => words.length);
   const last = (body.start ?? 0) + body.duration;
   const all = segments.flatMap(({ speaker, words }, index) => {
     const prefix = named ? cells([...label(speaker)]) : 0;
     const end = segments[index + 1]?.words[0].start ?? last;
-    const tokens = spread(tokensOf(words, LINE_WIDTH - prefix), end);
-    return group(tokens, prefix).map((shown) => toCue(shown, speaker, prefix));
+    const tokens = spread(tokensOf(words, limit - prefix), end);
+    return group(tokens, prefix, limit).map((shown) => toCue(shown, speaker, prefix, limit));
   });
   const separate = body.segments.some(({ channel }) => channel !== undefined); // they may speak at once
   if (separate) all.sort((one, other) => one.start - other.start);

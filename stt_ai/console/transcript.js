@@ -9,9 +9,13 @@ const STILL = 4000; // ms without scrolling by hand after which the page follows
 const ARROWS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: "before", ArrowDown: "after" };
 
 export class Transcript {
-  /** `seek(seconds, play)` and `toggle()` are asked of the player; `said` tells listeners where the arrows are. */
-  constructor(root, { seek, toggle, said }) {
-    Object.assign(this, { root, seek, toggle, said, words: [], spans: [], now: -1, here: -1, scrolled: 0 });
+  /**
+   * `seek(seconds, play)` and `toggle()` are asked of the player; `said` tells listeners where the arrows are.
+   * `corrected(place, text)` and `given(segments, speaker)` are told what the visitor corrects.
+   */
+  constructor(root, { seek, toggle, said, corrected, given }) {
+    Object.assign(this, { root, seek, toggle, said, corrected, given });
+    Object.assign(this, { words: [], spans: [], now: -1, here: -1, scrolled: 0, editing: false });
     root.addEventListener("click", (event) => this.#clicked(event));
     root.addEventListener("keydown", (event) => this.#pressed(event));
     root.addEventListener("pointerover", (event) => this.#explain(event.target));
@@ -20,9 +24,9 @@ export class Transcript {
 
   render(body) {
     this.#light(-1);
-    [this.words, this.spans, this.here] = [[], [], -1];
+    [this.words, this.spans, this.here, this.speakers] = [[], [], -1, body.speakers];
     const paragraphs = turns(body).map((turn) => this.#paragraph(turn, body.speakers));
-    if (!paragraphs.length) paragraphs.push(h("p", { class: "muted" }, "Nobody speaks in this file."));
+    if (!paragraphs.length) paragraphs.push(h("p", { class: "muted" }, "No speech detected."));
     this.root.replaceChildren(...paragraphs);
     this.starts = Float64Array.from(this.words, (word) => word.start);
   }
@@ -36,6 +40,12 @@ export class Transcript {
     if (playing && index >= 0 && Date.now() - this.scrolled > STILL) this.#reveal(this.spans[index]);
   }
 
+  /** Whether a click on a word corrects it instead of playing from there. */
+  edit(on) {
+    this.editing = on;
+    this.root.classList.toggle("editing", on);
+  }
+
   #paragraph({ speaker, words, continued }, speakers) {
     const line = h("p");
     for (const word of words) {
@@ -47,8 +57,56 @@ export class Transcript {
     }
     const start = words[0].start;
     const jump = { type: "button", class: "at", "aria-label": `Play from ${clock(start)}`, onclick: () => this.seek(start, true) };
-    const by = h("div", { class: "by" }, speaker && !continued && h("b", {}, speaker), h("button", jump, clock(start)));
+    const who = speaker && this.#who(speaker, words, speakers);
+    const by = h("div", { class: "by" }, speaker && !continued && h("b", {}, speaker), h("button", jump, clock(start)), who);
     return h("div", { class: `turn s${voice(speaker, speakers)}` }, by, line);
+  }
+
+  /** While correcting: a menu that gives this paragraph to another speaker, or to a new one. */
+  #who(speaker, words, speakers) {
+    let number = 1;
+    while (speakers.includes(`Speaker ${number}`)) number++;
+    const names = [...speakers, `Speaker ${number}`];
+    const options = names.map((name) => h("option", { value: name, selected: name === speaker }, name));
+    const menu = h("select", { class: "who", "aria-label": `Speaker from ${clock(words[0].start)}` }, ...options);
+    const segments = [...new Set(words.map((word) => word.at[0]))];
+    menu.addEventListener("change", () => this.given(segments, menu.value));
+    return menu;
+  }
+
+  /** The word becomes a field: Enter and leaving it correct, Escape does not, Tab goes on to the next word. */
+  #correct(index) {
+    const [span, word] = [this.spans[index], this.words[index]];
+    if (!span || span.querySelector("input")) return;
+    const label = `Correct “${word.word}” at ${clock(word.start)}`;
+    const input = h("input", { type: "text", value: word.word, "aria-label": label, autocomplete: "off", spellcheck: "true" });
+    input.style.width = `${Math.max(4, word.word.length + 2)}ch`;
+    let ended = false;
+    const end = (keeping, to) => {
+      if (ended) return;
+      ended = true;
+      const text = input.value.trim().replace(/\s+/g, " ");
+      const before = this.words.length;
+      if (keeping && text !== word.word) this.corrected(word.at, text);
+      else span.replaceChildren(word.word);
+      if (to === undefined) return;
+      const moved = to > index ? this.words.length - before : 0; // several words may stand in the place of one
+      const other = Math.min(Math.max(to + moved, 0), this.words.length - 1);
+      this.root.focus({ preventScroll: true });
+      if (other >= 0) this.#point(other);
+      if (to !== index) this.#correct(other);
+    };
+    input.addEventListener("blur", () => end(true));
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") end(true, index);
+      else if (event.key === "Escape") end(false, index);
+      else if (event.key === "Tab") end(true, index + (event.shiftKey ? -1 : 1));
+      else return;
+      event.preventDefault();
+    });
+    span.replaceChildren(input);
+    input.focus({ preventScroll: true });
+    input.select();
   }
 
   #light(index) {
@@ -60,12 +118,14 @@ export class Transcript {
   #clicked({ target }) {
     if (target.index === undefined || String(getSelection())) return;
     this.#point(target.index);
-    this.seek(this.words[target.index].start, true);
+    if (this.editing) this.#correct(target.index);
+    else this.seek(this.words[target.index].start, true);
   }
 
   #pressed(event) {
     if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === " ") this.toggle();
+    else if (event.key === "Enter" && this.here >= 0 && this.editing) this.#correct(this.here);
     else if (event.key === "Enter" && this.here >= 0) this.seek(this.words[this.here].start, true);
     else if (event.key in ARROWS && this.words.length) this.#move(ARROWS[event.key]);
     else return;

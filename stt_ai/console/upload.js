@@ -1,71 +1,45 @@
-// From a file to its transcript: choosing, sending, waiting, and what can go wrong.
+// From files to their transcripts: choosing, sending one after the other, waiting, and what can go wrong.
 
-import { $, announce, bytes, clock, failure } from "./dom.js";
-import { clear, show } from "./result.js";
+import { $, announce, count, failure, h, notice, warnBeforeLeaving } from "./dom.js";
+import { keepTranscript } from "./result.js";
 import { randomName } from "./sdk/requests.js";
 import { client, session, spent } from "./session.js";
+import { watch } from "./work.js";
 
-let running = null;
+const waiting = []; // {file, asked, key}
+let running = null; // {controller, item}
+let made = []; // records of the files that were chosen together
+let chosen = 0;
 
 export function startUploads() {
   const [drop, input] = [$("drop"), $("file")];
-  input.addEventListener("change", () => choose(input.files));
+  input.addEventListener("change", () => choose([...input.files]));
   // A file that is dropped beside the field would take the place of the page.
   for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
-  addEventListener("drop", (event) => choose(event.dataTransfer.files));
+  addEventListener("drop", (event) => $("live").hidden && choose([...event.dataTransfer.files]));
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  $("cancel").addEventListener("click", () => running?.abort());
-  $("again").addEventListener("click", restart);
+  $("cancel").addEventListener("click", () => running?.controller.abort());
+  $("more").addEventListener("click", () => input.click());
   session.addEventListener("change", () => $("file-failure").replaceChildren());
+  warnBeforeLeaving(() => running !== null);
 }
+
+/** Which stage of the view is to be seen when no transcript is: that of choosing, or of waiting. */
+export const idle = () => running === null;
 
 function choose(files) {
-  if (!files.length || running || !$("live").hidden || !$("account").hidden) return;
-  transcribe(files[0]);
   $("file").value = ""; // the same file may be chosen again
-}
-
-function restart() {
-  clear();
-  stage("start");
-  $("file").focus();
-}
-
-/** Shows one of the three stages of this view. */
-function stage(name) {
-  for (const id of ["start", "work", "result"]) $(id).hidden = id !== name;
-}
-
-/** `last`, of an attempt at the same file: asked for again as it was, it is charged once even if its answer was lost. */
-async function transcribe(file, last) {
+  if (!files.length) return;
   const asked = wanted();
-  const key = last && JSON.stringify(last.asked) === JSON.stringify(asked) ? last.key : randomName();
-  running = new AbortController();
-  clear();
-  $("file-failure").replaceChildren();
-  stage("work");
-  $("work-name").textContent = file.name;
-  $("work-name").focus();
-  const watching = watch(file);
-  let left;
-  try {
-    const options = { ...asked, idempotencyKey: key, signal: running.signal, onProgress: watching.sent };
-    const body = await client.transcribe(file, options);
-    left = client.allowance;
-    stage("result");
-    show(file, body);
-    announce(`Done: ${body.segments.length ? "the transcript is ready" : "nobody speaks in this file"}.`);
-  } catch (error) {
-    stage("start");
-    if (running.signal.aborted) announce("Cancelled. Nothing was charged.");
-    else $("file-failure").replaceChildren(failure(error, () => transcribe(file, { asked, key })));
-    $("file").focus();
-  } finally {
-    watching.end();
-    spent(left);
-    running = null;
-  }
+  if (!running) $("file-failure").replaceChildren();
+  chosen += files.length;
+  waiting.push(...files.map((file) => ({ file, asked, key: randomName() })));
+  if (location.hash && location.hash !== "#files") location.hash = "#files";
+  if (running) {
+    announce(`${count(waiting.length, "file")} waiting.`);
+    queued();
+  } else next();
 }
 
 function wanted() {
@@ -76,59 +50,85 @@ function wanted() {
   return { language, ...(model && { model }), ...(names.length && { keywords: names }), ...people };
 }
 
-/** Shows how far it is: what is sent, and then for how long the service has worked on how much sound. */
-function watch(file) {
-  const bar = $("work-bar");
-  const probe = document.createElement("video");
-  const url = URL.createObjectURL(file);
-  let [begun, told, length] = [0, 0, ""];
-  probe.preload = "metadata";
-  probe.addEventListener("loadedmetadata", () => {
-    if (Number.isFinite(probe.duration)) length = ` ${clock(probe.duration)} of sound`;
-  });
-  probe.src = url;
-  sent(0, file.size);
-  const ticking = setInterval(() => begun && hearing(), 500);
-
-  function sent(done, total) {
-    const part = Math.min(1, total ? done / total : 0);
-    if (begun && part === 1) return;
-    begun = 0; // it may be sent again after a while, where the service had no room for it
-    step("step-up");
-    bar.setAttribute("aria-label", "Upload");
-    bar.value = part;
-    $("work-state").textContent = `${bytes(part * file.size)} of ${bytes(file.size)}`;
-    const quarter = Math.floor(part * 4);
-    if (quarter > told && part < 1) announce(`${quarter * 25} % sent`);
-    told = Math.max(told, quarter);
-    if (part < 1) return;
-    begun = Date.now();
-    step("step-hear");
-    bar.removeAttribute("value");
-    bar.setAttribute("aria-label", "Transcription");
-    announce("Sent. The service is listening to it.");
-    hearing();
-  }
-
-  function hearing() {
-    $("work-state").textContent = `Listening${length && ` to${length}`} · ${clock((Date.now() - begun) / 1000)}`;
-  }
-
-  function end() {
-    clearInterval(ticking);
-    probe.removeAttribute("src");
-    probe.load(); // lets go of the file
-    URL.revokeObjectURL(url);
-  }
-
-  return { sent, end };
+/** One of the two stages of choosing and waiting. */
+function stage(name) {
+  if (!$("result").hidden) return; // somebody reads another one meanwhile
+  for (const id of ["start", "work"]) $(id).hidden = id !== name;
 }
 
-function step(current) {
-  const [up, hear] = [$("step-up"), $("step-hear")];
-  for (const item of [up, hear]) {
-    if (item.id === current) item.setAttribute("aria-current", "step");
-    else item.removeAttribute("aria-current");
+async function next() {
+  const item = waiting.shift();
+  if (!item) return finish();
+  running = { controller: new AbortController(), item };
+  stage("work");
+  queued();
+  $("work-name").textContent = item.file.name;
+  if (!$("work").hidden) $("work-name").focus();
+  const watching = watch(item.file, item.asked.diarize !== false);
+  let left;
+  try {
+    const { sent: onProgress, transcribed: onTranscribed, text: onText } = watching;
+    const options = { ...item.asked, idempotencyKey: item.key, signal: running.controller.signal };
+    const body = await client.transcribe(item.file, { ...options, onProgress, onTranscribed, onText });
+    left = client.allowance;
+    made.push(await keepTranscript(item.file, body));
+    announce(`Done: ${body.segments.length ? "the transcript is ready" : "no speech detected"}.`);
+  } catch (error) {
+    failed(item, error, watching);
+  } finally {
+    watching.end();
+    spent(left);
+    running = null;
   }
-  up.classList.toggle("done", current === hear.id);
+  next();
+}
+
+function failed(item, error, watching) {
+  if (running.controller.signal.aborted) {
+    const told = watching.told() ? "The audio that was transcribed is charged." : "Nothing was charged.";
+    announce(`Cancelled. ${told}`);
+    $("file-failure").append(h("p", { class: "muted cancelled" }, `${item.file.name}: cancelled. ${told}`));
+    return;
+  }
+  const again = () => {
+    told.remove();
+    waiting.push({ ...item, ...afresh(item) });
+    if (running) return queued();
+    chosen = 1;
+    next();
+  };
+  const told = failure(error, again, chosen > 1 ? item.file.name : "");
+  $("file-failure").append(told);
+}
+
+/** Asked for again as it was, a file is charged once even if its answer was lost. */
+function afresh(item) {
+  const asked = wanted();
+  return JSON.stringify(asked) === JSON.stringify(item.asked) ? {} : { asked, key: randomName() };
+}
+
+function finish() {
+  const [all, several] = [made, chosen > 1];
+  [made, chosen] = [[], 0];
+  queued();
+  stage("start");
+  const here = !$("files").hidden && $("result").hidden;
+  if (!here && all.length) notice("done", `${several ? count(all.length, "file") : all[0].name} transcribed: see Transcripts.`);
+  else if (all.length) location.hash = several ? "#library" : `#transcript-${all[0].id}`;
+  else if (here) $("file").focus();
+}
+
+/** The files that wait for their turn. */
+function queued() {
+  const rows = waiting.map((item) => {
+    const removing = h("button", { type: "button", class: "small", "aria-label": `Remove ${item.file.name}` }, "Remove");
+    removing.addEventListener("click", () => {
+      waiting.splice(waiting.indexOf(item), 1);
+      queued();
+      $("cancel").focus();
+    });
+    return h("li", { class: "row" }, h("span", { class: "name grow" }, item.file.name), removing);
+  });
+  $("queue").hidden = !rows.length;
+  $("queue").querySelector("ul").replaceChildren(...rows);
 }

@@ -3,10 +3,10 @@
 const LONG = 600; // characters of a paragraph, after which a new one begins
 const PAUSE = 3; // seconds
 
-/** Segments of {speaker, words}; a word's `text` begins with the blank that stands before it, if one does. */
+/** Segments of {speaker, words}; a word's `text` begins with the blank before it, `at` is its [segment, word] in the body. */
 export function spelled(body) {
   let place = 0;
-  return body.segments.map((segment) => {
+  return body.segments.map((segment, number) => {
     const at = Math.max(place, body.text.indexOf(segment.text, place));
     const before = body.text.slice(place, at);
     place = at + segment.text.length;
@@ -15,7 +15,7 @@ export function spelled(body) {
       const found = segment.text.indexOf(word.word, reached);
       const blank = found < 0 ? " " : segment.text.slice(reached, found);
       reached = found < 0 ? reached : found + word.word.length;
-      return { ...word, text: (index ? blank : before) + word.word };
+      return { ...word, text: (index ? blank : before) + word.word, at: [number, index] };
     });
     return { speaker: segment.speaker, words };
   });

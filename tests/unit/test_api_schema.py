@@ -1,5 +1,6 @@
 """The schema tells the truth, and /docs shows it without anybody else's help."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
+from stt_ai.api.console.examples import LANGUAGES
 from stt_ai.errors import UnsupportedMedia
 from stt_ai.types import TranscriptWarning
 from tests.unit.api_support import HELLO, MODELS, TALK, Failing, Fixed, Recorder, make_app
@@ -155,33 +157,37 @@ def test_a_fault_is_as_the_schema_says(schema: dict[str, Any], tmp_path: Path) -
 
 
 class Page(HTMLParser):
-    """Collects what a page refers to, its form's fields, and checks that no text was left unescaped."""
+    """Collects what a page refers to, its anchors, and the fields of its forms."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags: set[str] = set()
         self.links: list[str] = []
-        self.fields: list[str] = []
-        self.forms: list[dict[str, str | None]] = []
+        self.ids: list[str] = []
+        self.forms: list[tuple[dict[str, str | None], list[str]]] = []
+        self.inline: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
-        self.tags.add(tag)
         self.links += [str(named[name]) for name in ("href", "src", "action") if name in named]
+        self.ids += [str(named["id"])] if "id" in named else []
+        if tag == "style" or (tag == "script" and "src" not in named) or "style" in named:
+            self.inline.append(tag)
         if tag == "form":
-            self.forms.append(named)
-        if tag in ("input", "select"):
-            self.fields.append(str(named["name"]))
+            self.forms.append((named, []))
+        if tag in ("input", "select", "textarea") and self.forms:
+            self.forms[-1][1].append(str(named["name"]))
 
 
-def test_docs_need_no_script_and_no_other_host(client: TestClient) -> None:
+def test_docs_are_made_of_our_own_files_alone(client: TestClient) -> None:
     answer = client.get("/docs")
     page = Page(answer.text)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert page.links and not any("//" in link for link in page.links)
-    assert not page.tags & {"script", "link", "img", "iframe"}
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert page.links and not any("//" in link for link in page.links) and not page.inline
+    files = [link for link in page.links if link.startswith("console/")]
+    assert files and all(client.get(f"/{name}").status_code == 200 for name in files)
 
 
 def test_docs_show_every_route_parameter_and_status(client: TestClient, schema: dict[str, Any]) -> None:
@@ -189,22 +195,45 @@ def test_docs_show_every_route_parameter_and_status(client: TestClient, schema: 
     for path, operations in schema["paths"].items():
         assert f"<code>{path}</code>" in text
         for operation in operations.values():
-            assert all(f"<td>{status}" in text for status in operation["responses"])
+            assert all(f"<td>{status}</td>" in text for status in operation["responses"])
+            assert all(name in text for name in (one["name"] for one in operation.get("parameters", [])))
 
 
-def test_docs_explain_the_shapes_inside_an_answer(client: TestClient) -> None:
+def test_every_operation_has_an_anchor_of_its_own_in_the_contents(client: TestClient, schema: dict[str, Any]) -> None:
+    page = Page(client.get("/docs").text)
+    ids = [one["operationId"] for operations in schema["paths"].values() for one in operations.values()]
+    assert len(set(ids)) == len(ids) and all(re.fullmatch(r"[a-z]+(_[a-z]+)*", one) for one in ids)
+    assert all(page.ids.count(one) == 1 and f"#{one}" in page.links for one in ids)
+
+
+def test_every_operation_says_whether_it_takes_a_key(schema: dict[str, Any]) -> None:
+    assert schema["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
+    for path in ("/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations"):
+        assert schema["paths"][path]["post"]["security"] == [{"ApiKey": []}, {}]
+
+
+def test_every_operation_has_examples_in_every_language(schema: dict[str, Any]) -> None:
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            assert [sample["lang"] for sample in operation["x-codeSamples"]] == list(LANGUAGES)
+
+
+def test_examples_name_the_service_that_shows_them(client: TestClient) -> None:
+    assert "curl http://testserver/v1/transcribe" in client.get("/docs").text
+
+
+def test_docs_explain_the_types_inside_an_answer(client: TestClient) -> None:
     text = client.get("/docs").text
-    part = text[text.index("<code>/v1/transcribe</code>") : text.index("<code>/v1/audio/transcriptions</code>")]
+    part = text[text.index('<section id="transcribe"') : text.index('<section id="create_transcription"')]
     shapes = ["TranscriptBody", "SegmentBody", "WordBody", "UsageBody", "WarningBody"]
-    assert [part.count(f"<h3>{shape}</h3>") for shape in shapes] == [1] * len(shapes)
+    assert [part.count(f"<h4>{shape}</h4>") for shape in shapes] == [1] * len(shapes)
     assert "<code>audio_missing</code>" in part and "<code>model_substituted</code>" in part
 
 
 def test_the_forms_of_the_docs_send_what_the_routes_read(client: TestClient, schema: dict[str, Any]) -> None:
-    page = Page(client.get("/docs").text)
-    paths = ["/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations"]
-    assert [(form["method"], form["enctype"], form["action"]) for form in page.forms] == [
-        ("post", "multipart/form-data", path.lstrip("/")) for path in paths
-    ]
-    bodies = [schema["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"] for path in paths]
-    assert page.fields == [name for body in bodies for name in body["schema"]["properties"]]
+    forms = {form["data-path"]: (form["data-method"], fields) for form, fields in Page(client.get("/docs").text).forms}
+    assert set(forms) == set(schema["paths"])
+    for path in ("/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations"):
+        body = schema["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        assert forms[path] == ("POST", list(body["properties"]))
+    assert forms["/v1/models/{model}"] == ("GET", ["model"])

@@ -596,4 +596,4 @@ def test_the_schema_and_the_docs_tell_the_whole_protocol(port: int) -> None:
     for told in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):
         assert told in page
     for error, code in CODES.items():
-        assert f"<td>{code}<td>" in page and error.code in page
+        assert f"<td>{code}</td>" in page and error.code in page

@@ -113,7 +113,7 @@ def test_free_minutes_are_counted_by_month(books: Books) -> None:
     key = books.account()
     books.serve(key, seconds=599 * 60 - 0.5)
     lease = books.admit(key).lease
-    with pytest.raises(TooManyRequests, match="2 more of your free minutes, and 1 of this month's 600") as refused:
+    with pytest.raises(TooManyRequests, match="needs 2 minutes; 1 of this month's 600 free ones") as refused:
         books.service.reserve(lease, 61)
     assert (refused.value.retry_after, refused.value.limit) == (UNTIL_DECEMBER, 600)
     assert books.service.reserve(lease, 60) == Allowance(600, 0, UNTIL_DECEMBER)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from stt_ai.cli import inputs
 from stt_ai.cli.exits import exit_code, exit_code_of_all
 from stt_ai.cli.main import main
 from stt_ai.cli.service import failure_row, reason
@@ -260,3 +261,66 @@ def test_help_needs_nothing_of_the_service() -> None:
         shown = CliRunner().invoke(main, [command, "--help"]).stdout
         assert "Examples:" in shown and f"stt-ai {command}" in shown
     assert "Exit codes:" in CliRunner().invoke(main, ["--help"]).stdout
+
+
+def test_folders_are_gone_through_and_what_is_there_is_left_out(files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "b/notes.doc").write_text("No recording.")
+    out, service = tmp_path / "out", Recorder(TALK)
+    out.mkdir()
+    (out / "call.wav.srt").write_text("mine")
+    with serving(make_app(tmp_path / "uploads", service)) as port:
+        arguments = [str(tmp_path / "b"), "-f", "srt", "-o", str(out), "--skip-existing"]
+        done = call(f"http://127.0.0.1:{port}", "transcribe", *arguments)
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in out.iterdir()} == {"talk.srt", "call.mp3.srt", "call.wav.srt"}
+    assert (out / "call.wav.srt").read_text() == "mine" and len(service.requests) == 2
+
+
+@pytest.mark.parametrize(("name", "beginning"), [("a.srt", "1\n00:"), ("a.json", "{"), ("a.txt", "Speaker 1: ")])
+def test_one_text_goes_to_a_file_whose_name_says_its_format(
+    name: str, beginning: str, files: list[Path], tmp_path: Path
+) -> None:
+    with serving(make_app(tmp_path / "uploads", Recorder(TALK))) as port:
+        url, target = f"http://127.0.0.1:{port}", tmp_path / name
+        assert call(url, "transcribe", str(files[0]), "-o", str(target)).exit_code == 0
+        both = call(url, "transcribe", *map(str, files[:2]), "-o", str(target))
+    assert target.read_text().startswith(beginning)
+    assert both.exit_code == 2 and "name a folder" in both.output
+
+
+def test_a_recording_comes_from_standard_input(tmp_path: Path) -> None:
+    service = Recorder(TALK)
+    with serving(make_app(tmp_path / "uploads", service)) as port:
+        url = f"http://127.0.0.1:{port}"
+        done = call(url, "transcribe", "-", given=b"sound" * 100)
+        nothing = call(url, "transcribe", "-", given=b"")
+    assert done.stdout.startswith("Speaker 1: Hello") and service.sizes == [500]
+    assert nothing.exit_code == 2 and "Standard input is empty" in nothing.output
+
+
+def test_json_is_the_transcript_as_json_unless_a_format_is_named(files: list[Path], tmp_path: Path) -> None:
+    with serving(make_app(tmp_path / "uploads", Recorder(TALK))) as port:
+        url, name = f"http://127.0.0.1:{port}", str(files[0])
+        row, text = (json.loads(call(url, "transcribe", name, "--json", *more).stdout) for more in ([], ["-f", "txt"]))
+    assert row["result"]["segments"] and row["result"]["text"] == TALK.text
+    assert text["result"].startswith("Speaker 1: ")
+
+
+def test_a_watched_folder_gives_each_recording_once_it_is_complete(tmp_path: Path) -> None:
+    first, second = tmp_path / "one.mp3", tmp_path / "two.wav"
+    first.write_bytes(b"1")
+    rounds = iter([lambda: second.write_bytes(b"2"), lambda: second.write_bytes(b"22"), lambda: None, lambda: None])
+
+    def sleep(_: float) -> None:
+        next(rounds)()
+
+    found = []
+    with pytest.raises(RuntimeError):  # nothing comes any more
+        for path in inputs.watched([tmp_path], {first}, sleep):
+            found.append((path, path.read_bytes()))
+    assert found == [(second, b"22")]
+
+
+@pytest.mark.parametrize("arguments", [["a.mp3", "--watch"], [".", "--watch"], ["-", "--local"]])
+def test_what_cannot_be_watched_or_read_is_wrong_usage(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, ["transcribe", *arguments]).exit_code == 2

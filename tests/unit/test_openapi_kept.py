@@ -17,7 +17,7 @@ from tests.unit.edge_support import books  # noqa: F401
 from tests.unit.test_api_summarize import Scribe
 
 EARLIER = json.loads(Path(__file__).with_name("openapi.json").read_text())
-PROSE = {"description", "summary", "example", "examples", "info", "externalDocs"}
+PROSE = {"description", "summary", "title", "example", "examples", "info", "externalDocs"}
 NAMES = {"properties", "headers"}
 """Below these, a key is a caller's word and none of the schema's."""
 EXACT = {"required", "type", "default", "format", "pattern", "const"}

@@ -61,12 +61,12 @@ def account_routes(billing: Billing, config: ApiConfig) -> APIRouter:
         return NewAccountBody(**_account(made.account), key=_new_key(made.key))
 
     @router.get("", summary="Your account", responses=failures(401, 500, 503), dependencies=[KEY])
-    async def account(request: Request) -> AccountBody:
+    async def get_account(request: Request) -> AccountBody:
         """The plan, what is used and left of it, and the credits."""
         return AccountBody(**_account(await billing.account(key_of(request))))
 
     @router.get("/usage", summary="Your usage", responses=failures(400, 401, 500, 503), dependencies=[KEY])
-    async def usage(
+    async def get_usage(
         request: Request,
         cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=200, description="Requests a page.")] = 50,
@@ -87,12 +87,12 @@ def account_routes(billing: Billing, config: ApiConfig) -> APIRouter:
     @router.post(
         "/keys",
         status_code=201,
-        summary="Make a key",
+        summary="Create a key",
         responses=failures(400, 401, 500, 503),
         openapi_extra=json_body(Name),
         dependencies=[KEY],
     )
-    async def make_key(request: Request, response: Response) -> NewKeyBody:
+    async def create_key(request: Request, response: Response) -> NewKeyBody:
         """Another key for your account. It is shown in this answer only."""
         key = key_of(request)
         name = (await read_json(request, Name, config)).name
@@ -100,7 +100,7 @@ def account_routes(billing: Billing, config: ApiConfig) -> APIRouter:
         return _new_key(await billing.create_key(key, name or "key"))
 
     @router.get("/keys", summary="Your keys", responses=failures(401, 500, 503), dependencies=[KEY])
-    async def keys(request: Request) -> KeysBody:
+    async def list_keys(request: Request) -> KeysBody:
         """All keys of your account, revoked ones too, oldest first."""
         return KeysBody(keys=[_key(key) for key in await billing.list_keys(key_of(request))])
 

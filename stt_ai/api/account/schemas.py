@@ -28,6 +28,25 @@ class AllowanceBody(Shape):
     resets_in_s: int | None = Field(description="Until the limit is there again; null: it does not come back by time.")
 
 
+class PlanAllowanceBody(Shape):
+    amount: int | None = Field(description="null: as much as the account has credits.")
+    unit: Literal["transcriptions", "minutes", "credits"]
+    period: Literal["day", "month"] | None = Field(description="After which it is full again; null: it never is.")
+
+
+class PlanBody(Shape):
+    name: PlanName
+    allowance: PlanAllowanceBody
+    max_file_bytes: int = Field(gt=0)
+    at_once: int = Field(ge=1, description="Transcriptions and streams together.")
+
+
+class PlansBody(Shape):
+    plans: list[PlanBody]
+    quotas: bool = Field(description="false: this service counts and charges nothing.")
+    upgrade_url: str | None = Field(description="Where credits are sold; null: ask whoever runs the service.")
+
+
 class LimitsBody(Shape):
     max_file_bytes: int = Field(gt=0)
     at_once: int = Field(ge=1, description="Transcriptions and streams together.")

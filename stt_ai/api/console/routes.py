@@ -29,7 +29,7 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-cache",  # kept, but asked for each time: files of two versions never meet
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -87,7 +87,7 @@ def answer(asset: Asset, asked: Mapping[str, str]) -> Response:
     """The file, compressed for who takes that; 304 for who has it."""
     small = "gzip" in _weighed(asked.get("accept-encoding", ""))
     etag = f'"{asset.tag}{"-gzip" if small else ""}"'
-    headers = {**_HEADERS, "ETag": etag}
+    headers = {**HEADERS, "ETag": etag}
     known = {tag.strip().removeprefix("W/") for tag in asked.get("if-none-match", "").split(",")}
     if known & {etag, "*"}:
         return Response(None, 304, headers)

@@ -31,7 +31,7 @@ def openai_routes(services: Services, admission: Admission) -> APIRouter:
         responses=audio_responses(Task.TRANSCRIBE),
         openapi_extra=audio_form(catalogue, default, Task.TRANSCRIBE),
     )
-    async def transcriptions(request: Request) -> Response:
+    async def create_transcription(request: Request) -> Response:
         """As OpenAI's own route: its clients work with `base_url` set to this service's `/v1`.
 
         With `stream`, server-sent events tell the text while the file is heard: `transcript.text.delta` each piece,
@@ -48,7 +48,7 @@ def openai_routes(services: Services, admission: Admission) -> APIRouter:
         responses=audio_responses(Task.TRANSLATE),
         openapi_extra=audio_form(catalogue, default, Task.TRANSLATE),
     )
-    async def translations(request: Request) -> Response:
+    async def create_translation(request: Request) -> Response:
         """As OpenAI's own route: what is said, in English, by a model that was trained for it.
 
         `language` may say which one is spoken. With `stream`, events tell it as they tell a transcript.

@@ -20,7 +20,7 @@ def catalogue_routes(services: Services) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/models", summary="List models", responses=failures(500))
-    async def models() -> ModelsBody:
+    async def list_models() -> ModelsBody:
         """The models on offer; `object` and `data` are what OpenAI's clients read.
 
         `available` is true where a model serves itself when it is asked for, and false where another one serves, which
@@ -35,21 +35,21 @@ def catalogue_routes(services: Services) -> APIRouter:
         )
 
     @router.get("/v1/models/{model}", summary="One model (OpenAI)", responses=failures(404, 500))
-    async def model(model: str) -> OpenAiModel:
+    async def get_model(model: str) -> OpenAiModel:
         """A model on offer as OpenAI's clients read it; also by the names that OpenAI's audio routes take."""
         if model not in NAMES and model not in (known.id for known in services.catalogue.models()):
             raise NotFound("There is no such model. GET /v1/models lists those there are.")
         return OpenAiModel.of(model)
 
     @router.get("/v1/languages", summary="List languages", responses=failures(500))
-    async def languages() -> LanguagesBody:
+    async def list_languages() -> LanguagesBody:
         """The languages of the models, with their codes."""
         return LanguagesBody(
             languages=[LanguageBody(code=code, name=name) for code, name in services.catalogue.languages()]
         )
 
     @router.get("/health", summary="Health", responses=failures(500))
-    async def health() -> HealthBody:
+    async def get_health() -> HealthBody:
         """How the service is; `degraded` when a part cannot serve, which `parts` then names."""
         found = await probe(services)
         return HealthBody(

@@ -67,7 +67,7 @@ def stream_routes(
         error = NotFound("There is no WebSocket at this address. Live transcription is at /v1/stream.")
         await refuse(websocket, failure_response(error))
 
-    @router.get("/v1/stream", summary="Live transcription", **UPGRADE)
+    @router.get("/v1/stream", summary="Live transcription", operation_id="stream", **UPGRADE)
     async def no_upgrade() -> Response:
         message = "This address is a WebSocket: connect to it with ws:// or wss://."
         return envelope(426, "upgrade_required", message, {"Upgrade": "websocket", "Connection": "Upgrade"})

@@ -25,11 +25,11 @@ def token_routes(billing: Billing) -> APIRouter:
     @router.post(
         "/v1/stream/token",
         status_code=201,
-        summary="Make a token for a stream",
+        summary="Create a token for a stream",
         responses=failures(401, 429, 500, 503),
         dependencies=[KEY],
     )
-    async def make_token(request: Request, response: Response) -> TokenBody:
+    async def create_token(request: Request, response: Response) -> TokenBody:
         """For pages, which cannot send your key with a WebSocket and should not have it: your server asks for a token
         and hands it to the page, which connects to `/v1/stream?token=…`. It opens one stream, and is spent then."""
         made = await billing.create_token(key_of(request))

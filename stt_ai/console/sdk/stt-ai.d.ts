@@ -249,6 +249,21 @@ export interface Health {
   parts: Part[];
 }
 
+export interface Plan {
+  name: "anonymous" | "free" | "paid";
+  /** `amount` null: as much as there are credits. */
+  allowance: { amount: number | null; unit: "transcriptions" | "minutes" | "credits"; period: "day" | "month" | null };
+  max_file_bytes: number;
+  at_once: number;
+}
+
+export interface Plans {
+  plans: Plan[];
+  /** False: nothing is counted or charged. */
+  quotas: boolean;
+  upgrade_url: string | null;
+}
+
 export interface Account {
   id: string;
   name: string;
@@ -318,6 +333,7 @@ export class Client {
   streamToken(options?: CallOptions): Promise<StreamToken>;
   models(options?: CallOptions): Promise<Model[]>;
   languages(options?: CallOptions): Promise<Language[]>;
+  plans(options?: CallOptions): Promise<Plans>;
   health(options?: CallOptions): Promise<Health>;
   /** The client uses the new key from then on. */
   signUp(name?: string, options?: CallOptions): Promise<Account & { key: NewKey }>;

@@ -92,6 +92,11 @@ export class Client {
     return (await this.#json("/v1/languages", options)).languages;
   }
 
+  /** What each plan allows, and where credits can be bought. */
+  plans(options) {
+    return this.#json("/v1/plans", options);
+  }
+
   health(options) {
     return this.#json("/health", options);
   }
