@@ -217,5 +217,5 @@ def store_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def ffmpeg_choice(environ: Mapping[str, str] = os.environ) -> str:
-    """Return which ffmpeg the operator wants: a path, `bundled`, or nothing for the one on PATH."""
+    """Return which ffmpeg the operator wants, by its path or its name on PATH; nothing for the shipped one."""
     return environ.get("STT_AI_FFMPEG", "")

@@ -21,11 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
-from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.errors import BadRequest, SttError
 from stt_ai.types import DecodedAudio, Samples, Upload
 from tests.unit.media.speech import run, spoken, write
-from tests.unit.media_support import FFMPEG
+from tests.unit.media_support import FFMPEGS
 
 KINDS = ("mp3", "wav", "flac", "ogg", "m4a", "aac", "opus", "wma", "mp4", "webm", "mkv", "avi", "mov", "wmv", "mpg")
 LOST_S = 0.3
@@ -120,7 +119,7 @@ class Answer:
 
 @cache
 def decoders() -> tuple[FileDecoder, ...]:
-    return tuple(FileDecoder(LIMITS, program=program) for program in sorted({FFMPEG, find_ffmpeg()}))
+    return tuple(FileDecoder(LIMITS, program=program) for program in FFMPEGS)
 
 
 @cache

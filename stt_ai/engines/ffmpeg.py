@@ -69,15 +69,14 @@ class DecoderLimits:
 
 @functools.cache
 def find_ffmpeg(choice: str = "") -> str:
-    """Return the path of the ffmpeg on PATH, else of the one that imageio-ffmpeg ships.
+    """Return the path of the ffmpeg that imageio-ffmpeg ships, else of the one on PATH.
 
-    ``choice`` says otherwise: a path, or `bundled` for the latter, which is one file and starts in 20 ms, where a Linux
-    distribution's loads two hundred libraries for each upload. Raise `Unavailable` where there is none.
+    The shipped one is a single file and starts in 20 ms, where a Linux distribution's loads two hundred libraries for
+    each upload. ``choice``: another one, by its path or by its name on PATH. Raise `Unavailable` where there is none.
     """
-    found = None if choice == "bundled" else shutil.which(choice or "ffmpeg")
-    if found:
-        return str(Path(found).absolute())  # it is not started from here
-    if choice not in ("", "bundled"):
+    if choice:
+        if found := shutil.which(choice):
+            return str(Path(found).absolute())  # it is not started from here
         raise Unavailable("The service cannot decode files: its ffmpeg is not where it was said to be.")
     import imageio_ffmpeg
 

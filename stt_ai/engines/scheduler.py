@@ -1,7 +1,8 @@
 """Batches for a model out of what many callers ask at once.
 
 Whoever waits when the model becomes free shares the next batch, by priority, the oldest first. On a busy
-machine batches fill up by themselves; on an idle one nobody waits for company.
+machine batches fill up by themselves; on an idle one nobody waits for company, and what came together is dealt out to
+all free places.
 """
 
 import asyncio
@@ -202,13 +203,18 @@ class BatchScheduler(Generic[Item, Result]):
             await self._wait_for_batch()
             for late in self._queue.expired(self._clock()):
                 self._expire(late)
-            batch = [ticket for ticket in self._queue.take(self._max_batch) if not self._futures[ticket].done()]
+            batch = [ticket for ticket in self._queue.take(self._share()) if not self._futures[ticket].done()]
             if not batch:
                 continue
             if not self._running:
                 self._begun = self._clock()
             running = asyncio.create_task(self._serve_batch(batch, threads))
             self._running[running] = batch
+
+    def _share(self) -> int:
+        """Return how many of those that wait a free place may take, so that no other free place stays idle."""
+        free = max(1, self.at_once - len(self._running))
+        return min(self._max_batch, -(-len(self._queue) // free))
 
     async def _serve_batch(self, batch: list[Ticket[Item]], threads: ThreadPoolExecutor) -> None:
         this = asyncio.current_task()

@@ -7,7 +7,7 @@ from stt_ai.engines.whisper_decode import Encoded, Job, attempt_each, decode
 from stt_ai.engines.whisper_lengths import ENGLISH
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_writing import Writer
-from stt_ai.speech.cleanup import Attempt, Guards, is_doubtful, is_unlikely, likeliest, repeats_itself
+from stt_ai.speech.cleanup import Attempt, Guards, is_doubtful, likeliest, repeats_itself
 from stt_ai.speech.language import Languages, candidates
 from stt_ai.speech.quiet import longest_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Piece, Samples, Task, Word
@@ -71,7 +71,7 @@ class WindowDecoder:
         for later, frames in zip(reversed(range(len(lengths))), lengths, strict=True):
             trial = Trial(frames, later)
             decoded.update(zip(rows, self._decode_words([windows[row] for row in rows], trial), strict=True))
-            rows = [row for row in rows if later and self._is_doubtful(decoded[row], windows[row][0], trial)]
+            rows = [row for row in rows if later and self._is_doubtful(decoded[row], windows[row][0])]
             if not rows:
                 break
         return [decoded[row] for row in range(len(windows))]
@@ -84,14 +84,13 @@ class WindowDecoder:
             return ()
         return self._writer.pieces(decoded.job, decoded.attempt)
 
-    def _is_unbelievable(self, attempt: Attempt, trial: Trial) -> bool:
-        """Whether the text does not end or is unlikely: the shorter the window, the likelier it has to be."""
-        strict = trial.later > 1
-        return attempt.cut or is_doubtful(attempt, self._guards) or (strict and is_unlikely(attempt, self._guards))
+    def _is_unbelievable(self, attempt: Attempt) -> bool:
+        """Return whether the text does not end, loops, or was guessed."""
+        return attempt.cut or is_doubtful(attempt, self._guards)
 
-    def _is_doubtful(self, decoded: Decoded, samples: Samples, trial: Trial) -> bool:
+    def _is_doubtful(self, decoded: Decoded, samples: Samples) -> bool:
         """Whether the text is unbelievable, or leaves some of the speech out."""
-        if self._is_unbelievable(decoded.attempt, trial):
+        if self._is_unbelievable(decoded.attempt):
             return True
         checked = decoded.job.timed and not decoded.job.context  # whose words are not among these
         return checked and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
@@ -99,7 +98,7 @@ class WindowDecoder:
     def _decode_words(self, windows: Sequence[Window], trial: Trial) -> list[Decoded]:
         """Words are only made of what will not be decoded again."""
         decoded = self._decode(windows, trial)
-        kept = [one for one in decoded if not (trial.later and self._is_unbelievable(one.attempt, trial))]
+        kept = [one for one in decoded if not (trial.later and self._is_unbelievable(one.attempt))]
         for one in kept:
             one.job.timed |= one.attempt.cut  # to know where the rest begins
         words = self._writer.words(decoded[0].encoded, [one.job for one in kept], [one.attempt for one in kept])

@@ -26,14 +26,11 @@ class Guards:
 
     ``compression_ratio``: text above it repeats itself. ``log_probability``: the mean over the tokens, below it the
     model was guessing. ``no_speech``: the probability of silence at which a guess is dropped.
-    ``shortened_log_probability``: the mean below which the text of a window that was shortened is decoded again from
-    30 s; on real recordings that brings back nearly all that shortening costs, for one window in ten.
     """
 
     compression_ratio: float = 2.4
     log_probability: float = -1.0
     no_speech: float = 0.6
-    shortened_log_probability: float = -0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +67,6 @@ def is_silence(attempt: Attempt, guards: Guards) -> bool:
 def repeats_itself(attempt: Attempt, guards: Guards) -> bool:
     """Whether it repeats itself: throughout, or at its end."""
     return attempt.compression_ratio > guards.compression_ratio or tail_loop(attempt.tokens) > 0
-
-
-def is_unlikely(attempt: Attempt, guards: Guards) -> bool:
-    """Whether 30 s may give a better text than the shortened window did. Silence has none."""
-    return attempt.log_probability < guards.shortened_log_probability and not is_silence(attempt, guards)
 
 
 def is_doubtful(attempt: Attempt, guards: Guards) -> bool:

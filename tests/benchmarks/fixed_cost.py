@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import stt_ai.app
+from stt_ai.deployments import transcriber
 from stt_ai.deployments.transcriber import Job, TranscriberDeployment
 from stt_ai.settings import Settings
 from stt_ai.types import Hypothesis, LoadedModel, Samples, WindowTranscript, Word
 
 COST_S = 3.0
 """A window of thirty seconds at ten times the speed of speech: much, beside the 10 s of a core that decode an hour."""
-by_audio = stt_ai.app.by_audio
+by_audio = transcriber.by_audio
 
 
 class Sleeper:
@@ -54,13 +55,13 @@ def as_many_as_allowed(*, least: int, most: int, **others: Any) -> dict[str, Any
 
 def build(settings: Settings) -> Any:
     """Replicas come and go as they do in the service."""
-    stt_ai.app.TranscriberDeployment = FixedCost  # type: ignore[misc]
+    transcriber.TranscriberDeployment = FixedCost  # type: ignore[misc]
     return stt_ai.app.build(settings)
 
 
 def build_fixed(settings: Settings) -> Any:
     """`transcriber.max_replicas` of the default model run from the start, and none come or go."""
-    stt_ai.app.by_audio = as_many_as_allowed
+    transcriber.by_audio = as_many_as_allowed
     return build(settings)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import stt_ai.app
+from stt_ai.deployments import transcriber
 from stt_ai.deployments.transcriber import TranscriberDeployment
 from stt_ai.settings import Settings
 from stt_ai.types import SAMPLE_RATE, LoadedModel, Samples, WindowTranscript, Word
@@ -42,5 +43,5 @@ class Sleeping(TranscriberDeployment):
 
 
 def build(settings: Settings) -> Any:
-    stt_ai.app.TranscriberDeployment = Sleeping  # type: ignore[misc]
+    transcriber.TranscriberDeployment = Sleeping  # type: ignore[misc]
     return stt_ai.app.build(settings)

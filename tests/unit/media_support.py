@@ -1,6 +1,7 @@
 """Makes media files of all formats with the ffmpeg that imageio-ffmpeg ships, from one synthetic sound."""
 
 import functools
+import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from stt_ai.engines.ffmpeg import DecoderLimits
 
 RATE = 16_000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+FFMPEGS = sorted({FFMPEG, shutil.which("ffmpeg") or FFMPEG})
+"""Those that the decoder is tried with: the shipped one, and the machine's own where there is one."""
 STORED = Path(__file__).parent / "media" / "stored"
 PATIENT = DecoderLimits(probe_timeout_s=60)
 """For tests of other things than time: on a busy machine even the start of a process may take long."""

@@ -14,7 +14,6 @@ from stt_ai.speech.cleanup import (
     is_doubtful,
     is_invented,
     is_silence,
-    is_unlikely,
     likeliest,
     tail_loop,
     without_tail_loop,
@@ -189,13 +188,3 @@ def test_the_likeliest_text_is_never_a_loop_where_there_is_another() -> None:
     loop, guess, prose = _attempt("no way " * 40, -0.01), _attempt(log_probability=-0.6), _attempt(log_probability=-0.4)
     assert likeliest([loop, guess, prose], GUARDS) == 2
     assert likeliest([loop], GUARDS) == 0
-
-
-@pytest.mark.parametrize(
-    ("log_probability", "no_speech", "unlikely"),
-    [(-0.2, 0.0, False), (-0.5, 0.0, True), (-1.5, 0.0, True), (-1.5, 0.9, False)],
-)
-def test_a_shortened_window_has_to_be_likelier_than_a_whole_one(
-    log_probability: float, no_speech: float, unlikely: bool
-) -> None:
-    assert is_unlikely(_attempt(log_probability=log_probability, no_speech=no_speech), GUARDS) is unlikely

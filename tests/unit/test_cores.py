@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stt_ai.engines import cores as cores_module
-from stt_ai.engines.cores import LARGE_BYTES, MAX_AT_ONCE, SMALL_BYTES, Cores, available, share
+from stt_ai.engines.cores import LARGE_BYTES, MAX_AT_ONCE, MEDIUM_BYTES, SMALL_BYTES, Cores, available, share
 from stt_ai.models.fetch import demo_path
 
 
@@ -26,10 +26,14 @@ def test_a_small_model_has_a_core_for_each_batch(monkeypatch: pytest.MonkeyPatch
     ("size", "cores", "expected"),
     [
         (SMALL_BYTES + 1, 1, Cores(1, 1)),
-        (SMALL_BYTES + 1, 2, Cores(2, 1)),
-        (SMALL_BYTES + 1, 8, Cores(4, 2)),
-        (SMALL_BYTES + 1, 32, Cores(4, 8)),
-        (SMALL_BYTES + 1, 128, Cores(4, MAX_AT_ONCE)),
+        (SMALL_BYTES + 1, 2, Cores(1, 2)),
+        (MEDIUM_BYTES, 8, Cores(2, 4)),
+        (MEDIUM_BYTES, 32, Cores(4, 8)),
+        (MEDIUM_BYTES + 1, 1, Cores(1, 1)),
+        (MEDIUM_BYTES + 1, 2, Cores(2, 1)),
+        (MEDIUM_BYTES + 1, 8, Cores(4, 2)),
+        (MEDIUM_BYTES + 1, 32, Cores(4, 8)),
+        (MEDIUM_BYTES + 1, 128, Cores(4, MAX_AT_ONCE)),
         (LARGE_BYTES, 6, Cores(6, 1)),
         (LARGE_BYTES, 32, Cores(8, 4)),
     ],

@@ -16,6 +16,7 @@ from stt_ai.types import DecodedAudio, Upload
 from tests.unit.media_support import (
     AUDIO,
     FFMPEG,
+    FFMPEGS,
     PATIENT,
     SILENT,
     STORED,
@@ -31,7 +32,7 @@ VOICE_CODECS = {"a.amr", "a.3gp", "speex.ogg"}
 HEARD = sorted([*AUDIO, *VIDEO, *(path.name for path in STORED.iterdir())])
 
 
-@pytest.fixture(scope="module", params=sorted({find_ffmpeg(), FFMPEG}))
+@pytest.fixture(scope="module", params=FFMPEGS)
 def decoder(request: pytest.FixtureRequest) -> FileDecoder:
     return FileDecoder(PATIENT, program=request.param)
 
@@ -163,14 +164,13 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_an_ffmpeg_on_path_is_taken_else_the_one_of_the_wheel(programs: Path) -> None:
-    assert find_ffmpeg.__wrapped__() == str(programs / "ffmpeg")
-    (programs / "ffmpeg").unlink()
+@pytest.mark.usefixtures("programs")
+def test_the_ffmpeg_of_the_wheel_is_taken_whatever_is_on_path() -> None:
     assert find_ffmpeg.__wrapped__() == FFMPEG
 
 
 def test_which_ffmpeg_is_the_operators_to_say(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find_ffmpeg.__wrapped__("bundled") == FFMPEG
+    assert find_ffmpeg.__wrapped__("ffmpeg") == str(programs / "ffmpeg"), "by its name on PATH"
     other = (programs / "ffmpeg").rename(programs / "ffmpeg8")
     assert find_ffmpeg.__wrapped__(str(other)) == str(other)
     monkeypatch.chdir(programs)

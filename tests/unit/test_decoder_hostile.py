@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
-from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.errors import (
     DamagedMedia,
     EmptyFile,
@@ -20,14 +19,14 @@ from stt_ai.errors import (
 )
 from stt_ai.types import DecodedAudio, Upload
 from tests.unit import hostile_support as hostile
-from tests.unit.media_support import FFMPEG, all_media, children
+from tests.unit.media_support import FFMPEG, FFMPEGS, all_media, children
 from tests.unit.trap_support import Trap
 
 Answer = DecodedAudio | SttError
 Try = Callable[[dict[str, bytes]], dict[str, Answer]]
 
 
-@pytest.fixture(scope="module", params=sorted({find_ffmpeg(), FFMPEG}))
+@pytest.fixture(scope="module", params=FFMPEGS)
 def decoder(request: pytest.FixtureRequest) -> FileDecoder:
     """With the ffmpeg on PATH, if there is one, and with the one that is shipped."""
     # A busy machine may be slow; a file that hangs the decoder is not done in three times the usual limit either.

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from stt_ai.engines.decoding import FileDecoder
-from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.errors import BadRequest, UnsupportedMedia
 from stt_ai.types import DecodedAudio, Upload
 from tests.unit.media.faults import BOTH, EARLY, FAULTS, HELLO, MEETING, Fault, Part, sound_of
-from tests.unit.media_support import FFMPEG, PATIENT, RATE
+from tests.unit.media_support import FFMPEGS, PATIENT, RATE
 
 ROWS = [(fault, kind) for fault in FAULTS for kind in fault.containers]
-PROGRAMS = sorted({find_ffmpeg(), FFMPEG})
+PROGRAMS = FFMPEGS
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 
