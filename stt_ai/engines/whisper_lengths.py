@@ -19,13 +19,16 @@ ENGLISH = "en"
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Seconds of silence that must follow speech in English, and in another language or one that is still unknown."""
+    """Seconds of silence that must follow speech in English, and in another language.
+
+    To detect the language English's are enough.
+    """
 
     english: float
     other: float
 
     def after(self, language: str | None) -> float:
-        return self.english if language == ENGLISH else self.other
+        return self.english if language in (ENGLISH, None) else self.other
 
 
 MEASURED = {384: Silence(3.0, 8.0), 512: Silence(3.0, 8.0)}
@@ -46,7 +49,7 @@ class WindowLengths:
     def trials(self, samples: int, language: str | None) -> tuple[int, ...]:
         """Return the lengths at which a window of so many samples is decoded until its text is believed, ascending.
 
-        ``language`` None: it is not known yet.
+        ``language`` None: it is to be detected at the first of them.
         """
         seconds = [self.silence.after(language)]
         if self.guarded:

@@ -1,7 +1,7 @@
 """Windows -> texts and words, each from the shortest encoding whose text can be believed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from stt_ai.engines.whisper_decode import Encoded, Job, attempt_each, decode
 from stt_ai.engines.whisper_lengths import ENGLISH
@@ -56,22 +56,34 @@ class WindowDecoder:
 
     def texts(self, windows: Sequence[Window]) -> list[Decoded]:
         """Return a draft of each window's text, decoded once and without words."""
-        samples, options = windows[0]
-        return self._decode(windows, Trial(self._model.trials(samples, options.language)[0], later=0, draft=True))
+        return self._until_believed(windows, self._draft, lambda *_: False)
 
     def words(self, windows: Sequence[Window]) -> list[Decoded]:
         """Return what was decoded of each window with its words, timed where the options ask for it.
 
         At first at the windows' shortest length, then, as long as a window's text is in doubt, at the next.
         """
+        return self._until_believed(windows, self._decode_words, self._is_doubtful)
+
+    def _until_believed(
+        self,
+        windows: Sequence[Window],
+        decode_at: Callable[[Sequence[Window], Trial], Sequence[Decoded | None]],
+        is_doubtful_at: Callable[[Decoded, Samples], bool],
+    ) -> list[Decoded]:
+        """Decode windows at ever greater lengths, until none is in doubt or too short for its language."""
         samples, options = windows[0]
         lengths = self._model.trials(samples, options.language)
         decoded: dict[int, Decoded] = {}
         rows = list(range(len(windows)))
         for later, frames in zip(reversed(range(len(lengths))), lengths, strict=True):
-            trial = Trial(frames, later)
-            decoded.update(zip(rows, self._decode_words([windows[row] for row in rows], trial), strict=True))
-            rows = [row for row in rows if later and self._is_doubtful(decoded[row], windows[row][0])]
+            again = []
+            for row, one in zip(rows, decode_at([windows[row] for row in rows], Trial(frames, later)), strict=True):
+                if one is not None:
+                    decoded[row] = one
+                if one is None or (later and is_doubtful_at(one, windows[row][0])):
+                    again.append(row)
+            rows = again
             if not rows:
                 break
         return [decoded[row] for row in range(len(windows))]
@@ -95,35 +107,44 @@ class WindowDecoder:
         checked = decoded.job.timed and not decoded.job.context  # whose words are not among these
         return checked and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
 
-    def _decode_words(self, windows: Sequence[Window], trial: Trial) -> list[Decoded]:
+    def _decode_words(self, windows: Sequence[Window], trial: Trial) -> list[Decoded | None]:
         """Words are only made of what will not be decoded again."""
         decoded = self._decode(windows, trial)
-        kept = [one for one in decoded if not (trial.later and self._is_unbelievable(one.attempt))]
+        kept = [one for one in decoded if one and not (trial.later and self._is_unbelievable(one.attempt))]
         for one in kept:
             one.job.timed |= one.attempt.cut  # to know where the rest begins
-        words = self._writer.words(decoded[0].encoded, [one.job for one in kept], [one.attempt for one in kept])
-        for one in kept:
-            found = words[one.job.row]
-            one.words = trim_pauses(found, windows[one.job.row][0]) if one.job.timed else found
+        if kept:
+            words = self._writer.words(kept[0].encoded, [one.job for one in kept], [one.attempt for one in kept])
+            for one in kept:
+                found = words[one.job.row]
+                one.words = trim_pauses(found, windows[one.job.row][0]) if one.job.timed else found
         return decoded
 
-    def _decode(self, windows: Sequence[Window], trial: Trial) -> list[Decoded]:
+    def _draft(self, windows: Sequence[Window], trial: Trial) -> list[Decoded | None]:
+        return self._decode(windows, replace(trial, draft=True))
+
+    def _decode(self, windows: Sequence[Window], trial: Trial) -> list[Decoded | None]:
+        """Return each window's text, and None for those that turn out to be in a language that needs more silence."""
         encoded = self._model.encode([samples for samples, _ in windows], trial.frames)
         tables = self._languages(encoded, [options for _, options in windows])
+        codes = [candidates(table) for table in tables]
         rivals = [
-            [self._job(row, window, code, trial) for code in candidates(table)]
-            for row, (window, table) in enumerate(zip(windows, tables, strict=True))
+            [self._job(row, window, code, trial) for code in codes[row]]
+            for row, window in enumerate(windows)
+            if not trial.later or self._is_long_enough(window[0], codes[row], trial)
         ]
         attempt_each(self._model, encoded, [job for jobs in rivals if len(jobs) > 1 for job in jobs])
         jobs = [
             jobs[likeliest([job.attempts[-1] for job in jobs], self._guards)] if jobs[1:] else jobs[0]
             for jobs in rivals
         ]
-        attempts = decode(self._model, encoded, jobs, self._guards)
-        return [
-            Decoded(encoded, job, attempt, _first(job.spoken, table))
-            for job, attempt, table in zip(jobs, attempts, tables, strict=True)
-        ]
+        decoded: list[Decoded | None] = [None] * len(windows)
+        for job, attempt in zip(jobs, decode(self._model, encoded, jobs, self._guards), strict=True):
+            decoded[job.row] = Decoded(encoded, job, attempt, _first(job.spoken, tables[job.row]))
+        return decoded
+
+    def _is_long_enough(self, samples: Samples, codes: Sequence[str], trial: Trial) -> bool:
+        return all(self._model.trials(samples, code)[0] <= trial.frames for code in codes)
 
     def _languages(self, encoded: Encoded, options: Sequence[DecodingOptions]) -> list[Languages]:
         """Return for each window what its options name, else what the model hears: all that it knows."""
@@ -146,12 +167,13 @@ class WindowDecoder:
             spoken=code,
             seconds=len(samples) / SAMPLE_RATE,
             beam_size=options.beam_size,
-            temperatures=temperatures[:1] if trial.later else temperatures,
+            temperatures=temperatures[:1] if trial.later and not trial.draft else temperatures,
             before=self._model.before(options.prompt),
             prefix=(*context, *options.prefix),
             context=len(context),
             timed=options.word_times,
             draft=trial.draft,
+            sure=self._model.sure(code),
         )
 
 
