@@ -66,7 +66,7 @@ class Job:
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
     the window's text begins, its first ``context`` tokens no part of the answer. ``spoken`` is the language of the
     speech, ``language`` that of the text. ``timed``: its words are to be aligned. ``draft``: it will be decoded again
-    when more has been said. ``sure``: the mean log-probability from which the greedy text is kept without a beam.
+    when more has been said. ``sure``: the mean log-probability from which the ``greedy`` text is kept without a beam.
     """
 
     row: int
@@ -82,6 +82,7 @@ class Job:
     context: int = 0
     draft: bool = False
     sure: float | None = None
+    greedy: Attempt | None = None
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -120,7 +121,11 @@ def draft_token_limit(seconds: float) -> int:
 
 def decode(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job], guards: Guards) -> list[Attempt]:
     """Return the attempt to keep for each job. Only windows whose text is in doubt are decoded again."""
-    _attempt_greedily(model, encoded, jobs, guards)
+    fresh = [job for job in jobs if job.sure is not None and not job.attempts and job.temperature == 0]
+    attempt_greedily(model, encoded, [job for job in fresh if job.greedy is None])
+    for job in fresh:
+        if job.greedy is not None and _is_sure(job.greedy, job.sure, guards):
+            job.attempts.append(job.greedy)
     pending = [job for job in jobs if _needs_another(job, guards)]
     while pending:
         attempt_each(model, encoded, pending)
@@ -128,18 +133,20 @@ def decode(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job], guards: 
     return [best(job.attempts, guards) for job in jobs]
 
 
-def _attempt_greedily(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job], guards: Guards) -> None:
-    """Decode jobs without a beam first where that may be enough, and keep what is likely as it is.
+def attempt_greedily(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job]) -> None:
+    """Decode each job without a beam.
 
     A beam's step takes twice as long, and where the greedy text is likely the beam finds no better one.
     """
-    fresh = [job for job in jobs if job.sure is not None and not job.attempts and job.temperature == 0]
-    greedy = [replace(job, beam_size=1, attempts=[]) for job in fresh]
-    attempt_each(model, encoded, greedy)
-    for job, once in zip(fresh, greedy, strict=True):
-        (attempt,) = once.attempts
-        if not attempt.cut and attempt.log_probability >= (job.sure or 0.0) and not is_doubtful(attempt, guards):
-            job.attempts.append(attempt)
+    once = [replace(job, beam_size=1, attempts=[]) for job in jobs]
+    attempt_each(model, encoded, once)
+    for job, attempted in zip(jobs, once, strict=True):
+        (job.greedy,) = attempted.attempts
+
+
+def _is_sure(attempt: Attempt, least: float | None, guards: Guards) -> bool:
+    likely = least is not None and attempt.log_probability >= least
+    return likely and not attempt.cut and not is_doubtful(attempt, guards)
 
 
 def attempt_each(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from stt_ai.engines.whisper_decode import Encoded, Job, attempt_each, decode
+from stt_ai.engines.whisper_decode import Encoded, Job, attempt_each, attempt_greedily, decode
 from stt_ai.engines.whisper_lengths import ENGLISH
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_writing import Writer
@@ -127,24 +127,34 @@ class WindowDecoder:
         """Return each window's text, and None for those that turn out to be in a language that needs more silence."""
         encoded = self._model.encode([samples for samples, _ in windows], trial.frames)
         tables = self._languages(encoded, [options for _, options in windows])
-        codes = [candidates(table) for table in tables]
         rivals = [
-            [self._job(row, window, code, trial) for code in codes[row]]
-            for row, window in enumerate(windows)
-            if not trial.later or self._is_long_enough(window[0], codes[row], trial)
+            [self._job(row, window, code, trial) for code in candidates(table)]
+            for row, (window, table) in enumerate(zip(windows, tables, strict=True))
+            if self._is_long_enough(window, table[0][0], trial)
         ]
-        attempt_each(self._model, encoded, [job for jobs in rivals if len(jobs) > 1 for job in jobs])
         jobs = [
-            jobs[likeliest([job.attempts[-1] for job in jobs], self._guards)] if jobs[1:] else jobs[0]
-            for jobs in rivals
+            job
+            for job in self._likeliest_of_each(encoded, rivals)
+            if self._is_long_enough(windows[job.row], job.spoken, trial)
         ]
         decoded: list[Decoded | None] = [None] * len(windows)
         for job, attempt in zip(jobs, decode(self._model, encoded, jobs, self._guards), strict=True):
             decoded[job.row] = Decoded(encoded, job, attempt, _first(job.spoken, tables[job.row]))
         return decoded
 
-    def _is_long_enough(self, samples: Samples, codes: Sequence[str], trial: Trial) -> bool:
-        return all(self._model.trials(samples, code)[0] <= trial.frames for code in codes)
+    def _likeliest_of_each(self, encoded: Encoded, rivals: Sequence[Sequence[Job]]) -> list[Job]:
+        """Return of each window's jobs, one a language, the one whose text is the likeliest."""
+        compared = [job for jobs in rivals if len(jobs) > 1 for job in jobs]
+        attempt_greedily(self._model, encoded, [job for job in compared if job.sure is not None])
+        attempt_each(self._model, encoded, [job for job in compared if job.sure is None])
+        return [
+            jobs[likeliest([job.greedy or job.attempts[-1] for job in jobs], self._guards)] if jobs[1:] else jobs[0]
+            for jobs in rivals
+        ]
+
+    def _is_long_enough(self, window: Window, code: str, trial: Trial) -> bool:
+        """Return whether enough silence follows the window for its language to be decoded in ``code``."""
+        return not trial.later or self._model.trials(window[0], code)[0] <= trial.frames
 
     def _languages(self, encoded: Encoded, options: Sequence[DecodingOptions]) -> list[Languages]:
         """Return for each window what its options name, else what the model hears: all that it knows."""
