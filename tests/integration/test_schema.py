@@ -23,6 +23,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")  # tus's name for bytes
 bounded = settings(
     max_examples=10,
     derandomize=not ASKED_FOR,  # a change is judged by the same requests as the one before; long runs look for others

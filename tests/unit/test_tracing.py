@@ -15,6 +15,7 @@ from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.remote_billing import RemoteBilling
 from stt_ai.deployments.tracing import carried, current_span, linked_batches, traced, traced_stream, wanted
 from stt_ai.errors import DamagedMedia, LeaseExpired, NoAudioTrack, PaymentRequired
+from stt_ai.jobs.config import JobsConfig
 from stt_ai.stages import span
 from tests.unit.api_support import Failing, eventually, make_app
 from tests.unit.billing_support import new_database
@@ -150,7 +151,7 @@ async def test_without_a_span_nothing_is_carried_or_made() -> None:
 
 async def test_a_span_crosses_serves_handles(tmp_path: Path) -> None:
     """Billing's deployment behind a handle, in this process: what the ingress asks of it is in the request's trace."""
-    bound = serve.deployment(BillingDeployment).bind(BillingConfig(), new_database("sqlite", tmp_path))
+    bound = serve.deployment(BillingDeployment).bind(BillingConfig(), new_database("sqlite", tmp_path), JobsConfig())
     billing = RemoteBilling(serve.run(bound, _local_testing_mode=True))
     with spans_in_memory() as kept:
         with span("request") as request, pytest.raises(LeaseExpired):
