@@ -312,6 +312,13 @@ async def test_as_many_batches_run_beside_each_other_as_there_are_threads() -> N
         assert sorted(map(sorted, model.batches)) == [[1], [2], [3, 4], [5]]
 
 
+async def test_what_comes_together_is_dealt_out_to_all_free_places() -> None:
+    async with scheduling(at_once=2, max_batch=8) as (scheduler, model):
+        tasks = [asyncio.create_task(scheduler.submit(item)) for item in (1, 2, 3, 4)]
+        assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
+        assert sorted(model.batches) == [[1, 2], [3, 4]]
+
+
 async def test_time_in_which_two_batches_run_counts_once_in_the_speed() -> None:
     now = 0.0
     async with scheduling(at_once=2, clock=lambda: now) as (scheduler, model):

@@ -61,6 +61,7 @@ class ScriptedModel:
     limits: list[int] = field(default_factory=list)
 
     suppressed_tokens: list[int] = field(default_factory=list)
+    greedy: dict[int, tuple[list[int], float, float]] = field(default_factory=dict)
 
     @property
     def ct2(self) -> "ScriptedModel":
@@ -71,9 +72,11 @@ class ScriptedModel:
 
     def generate(self, features: Any, prompts: list[list[int]], **options: Any) -> list[Any]:
         temperature = options.get("sampling_temperature", 0.0)
-        assert (options["beam_size"] == 1) == (temperature > 0)
         rows = [int(value) for value in np.array(features)[:, 0, 0]]
         assert [prompt[0] for prompt in prompts] == rows
+        if options["beam_size"] == 1 and temperature == 0:
+            return [self._result(*self.greedy.pop(row)) for row in rows]
+        assert (options["beam_size"] == 1) == (temperature > 0)
         self.calls.append((temperature, rows))
         self.limits.append(options["max_length"] // 2)
         return [self._result(*self.script[row][temperature]) for row in rows]
@@ -94,6 +97,27 @@ GOOD = ([1, 2, 3, 4], -0.2, 0.0)
 GUESS = ([5, 6, 7, 8], -1.5, 0.1)
 LOOP = ([9] * 60, -0.05, 0.0)
 SILENCE = ([1, 2], -1.5, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("greedy", "kept"),
+    [
+        (([7, 8, 9], -0.25, 0.0), True),
+        (([7, 8, 9], -0.35, 0.0), False),
+        (([9] * 60, -0.05, 0.0), False),  # a loop is sure of itself
+        ((list(range(30)) * 8, -0.05, 0.0), False),  # so is what does not end
+    ],
+)
+def test_a_beam_searches_only_where_the_greedy_text_is_not_sure(
+    greedy: tuple[list[int], float, float], kept: bool
+) -> None:
+    model = ScriptedModel({0: {0.0: GOOD}}, greedy={0: greedy})
+    array = np.zeros((1, 1, 1), np.float32)
+    job = Job(0, [0], "en", 5.0, 5, (0.0, 0.4), sure=-0.3)
+    (attempt,) = decode(model, Encoded([ctranslate2.StorageView.from_array(array)]), [job], Guards())
+    assert attempt.tokens == tuple(greedy[0] if kept else GOOD[0])
+    assert model.calls == ([] if kept else [(0.0, [0])])
+    assert not model.greedy, "it was decoded greedily once"
 
 
 def test_only_windows_in_doubt_are_decoded_again() -> None:
