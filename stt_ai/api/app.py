@@ -16,7 +16,7 @@ from stt_ai.api.console.describe import described, operation_id
 from stt_ai.api.console.docs import docs_routes
 from stt_ai.api.console.routes import console_routes
 from stt_ai.api.http.errors import install_error_handlers
-from stt_ai.api.http.lingering_close import EarlyAnswer
+from stt_ai.api.http.lingering_close import LingeringClose
 from stt_ai.api.http.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
 from stt_ai.api.http.uploads import sweep_stale
 from stt_ai.api.jobs.routes import job_routes
@@ -91,7 +91,7 @@ def create_app(services: Services) -> FastAPI:
     install_error_handlers(app)
     # The last added is the outermost.
     app.add_middleware(TrailingSlash)
-    app.add_middleware(EarlyAnswer)
+    app.add_middleware(LingeringClose)
     app.add_middleware(LastResort)
     app.add_middleware(HeadAsGet)
     tus = {"/v1/uploads": capabilities(config.max_file_bytes)} if services.uploads else {}

@@ -10,8 +10,8 @@ import click
 
 from stt_ai import __version__
 from stt_ai.cli.accounts import accounts, keys
-from stt_ai.cli.books import credits, db, ledger
 from stt_ai.cli.exits import EXIT_CODES, exit_code
+from stt_ai.cli.ledger import credits, db, ledger
 from stt_ai.cli.models import models
 from stt_ai.cli.serve import print_environment, serve
 from stt_ai.cli.session import Session, database_errors

@@ -11,7 +11,7 @@ from ray import exceptions as rex
 from ray import serve
 from ray.serve import Application
 
-from stt_ai.deployments.loading import Loading
+from stt_ai.deployments.model_loader import ModelLoader
 from stt_ai.deployments.niceness import SPEAKERS, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.scaling import AUDIO_S, PIECES, by_audio
@@ -55,16 +55,16 @@ class DiarizerDeployment:
         export_spans()
         step_back(SPEAKERS)
         self._config = config
-        self._loading = Loading(self._load, _UNAVAILABLE)
+        self._loader = ModelLoader(self._load, _UNAVAILABLE)
         self._places = asyncio.Semaphore(config.at_once)
         self._inside = 0
         self._seconds_inside = 0.0
-        failure = self._loading.try_now()
+        failure = self._loader.try_now()
         if failure is not None and config.source.source in ("hub", "packages"):
             raise failure
 
     async def describe(self) -> LoadedModel:
-        return await self._loading.describe()
+        return await self._loader.describe()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
@@ -73,7 +73,7 @@ class DiarizerDeployment:
     @traced("diarizer diarize")
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         """Raises `Overloaded` when too many files wait already."""
-        engine = await self._loading.ready()
+        engine = await self._loader.ready()
         if self._inside >= self._config.at_once + self._config.max_waiting:
             raise Overloaded("Too many files wait for their speakers to be told apart. Please try again shortly.", 10)
         self._inside += 1

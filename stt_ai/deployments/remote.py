@@ -14,7 +14,7 @@ from ray import exceptions as rex
 from ray.serve import exceptions as sex
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
-from stt_ai.deployments.tracing import carried
+from stt_ai.deployments.tracing import trace_context
 from stt_ai.errors import AudioLost, InternalError, ModelLoading, ModelUnavailable, Overloaded, ReplicaLost, SttError
 from stt_ai.speech.windows import chunks_of, gather
 from stt_ai.types import (
@@ -47,7 +47,7 @@ BLOCK = 64 * 1024 * 1024
 DESCRIBED_S = 30.0
 
 
-def translated(exc: BaseException) -> SttError:
+def map_error(exc: BaseException) -> SttError:
     """Ray's exception as one of ours. What is not known is logged in full and told as an `InternalError`."""
     cause = getattr(exc, "cause", None)
     if isinstance(cause, SttError):
@@ -81,7 +81,7 @@ async def call(send: Callable[[], "DeploymentResponse[Any]"], *, attempts: int =
                 response.cancel()
             raise
         except Exception as exc:
-            error = translated(exc)
+            error = map_error(exc)
             if not isinstance(error, ReplicaLost) or attempt == attempts:
                 raise error from None
             logger.warning("a replica was lost in attempt %d, sending its work to another: %s", attempt, type(exc))
@@ -104,10 +104,12 @@ class RemoteDecoder:
         self._handle = handle
 
     async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
-        audio: DecodedAudio | None = await call(lambda: self._handle.decode.remote(upload, selection, **carried()))
+        audio: DecodedAudio | None = await call(
+            lambda: self._handle.decode.remote(upload, selection, **trace_context())
+        )
         if audio is None:
             blocks = await asyncio.to_thread(put_file, upload.path)
-            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks, selection, **carried()))
+            audio = await call(lambda: self._handle.decode_bytes.remote(upload, blocks, selection, **trace_context()))
         assert audio is not None
         return audio
 
@@ -170,7 +172,7 @@ class RemoteTranscriber:
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         part = _only_needed(pcm, window)
         result: WindowTranscript = await call(
-            lambda: self._handle.transcribe.remote(part, window, options, **carried())
+            lambda: self._handle.transcribe.remote(part, window, options, **trace_context())
         )
         return result
 
@@ -179,7 +181,7 @@ class RemoteTranscriber:
         return heard
 
     async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key, **carried()))
+        heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key, **trace_context()))
         return heard
 
 

@@ -8,7 +8,7 @@ from ray.serve.handle import DeploymentHandle
 
 from stt_ai.billing.client import BillingClient
 from stt_ai.deployments.remote import call
-from stt_ai.deployments.tracing import carried
+from stt_ai.deployments.tracing import trace_context
 from stt_ai.errors import Unavailable
 from stt_ai.jobs.client import JobsClient
 from stt_ai.meters import NO_METERS, Meters
@@ -34,7 +34,7 @@ class RemoteBilling(BillingClient):
 
         async def carry(operation: str, *arguments: Any) -> Any:
             with stage(meters, "billing"):
-                span = carried()
+                span = trace_context()
                 asking = call(lambda: direct.perform.remote(operation, *arguments, **span))
                 try:
                     async with asyncio.timeout(SETTLE_WAIT_S if operation == "settle" else WAIT_S):
@@ -53,7 +53,7 @@ class RemoteJobs(JobsClient):
         direct = handle.options(_by_reference=False)
 
         async def carry(operation: str, *arguments: Any) -> Any:
-            span = carried()
+            span = trace_context()
             asking = call(lambda: direct.perform_on_jobs.remote(operation, *arguments, **span))
             try:
                 async with asyncio.timeout(SETTLE_WAIT_S if operation == "succeed" else WAIT_S):

@@ -3,7 +3,7 @@
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai.deployments.remote import Description, call
-from stt_ai.deployments.tracing import carried
+from stt_ai.deployments.tracing import trace_context
 from stt_ai.types import LoadedModel, Pcm, SpeakerCount, SpeakerTurn
 
 
@@ -19,5 +19,7 @@ class RemoteDiarizer:
         return await self.description.get()
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
-        turns: tuple[SpeakerTurn, ...] = await call(lambda: self._handle.diarize.remote(pcm, speakers, **carried()))
+        turns: tuple[SpeakerTurn, ...] = await call(
+            lambda: self._handle.diarize.remote(pcm, speakers, **trace_context())
+        )
         return turns

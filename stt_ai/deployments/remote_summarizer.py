@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from ray.serve.handle import DeploymentHandle
 
-from stt_ai.deployments.remote import Description, call, translated
-from stt_ai.deployments.tracing import carried
+from stt_ai.deployments.remote import Description, call, map_error
+from stt_ai.deployments.tracing import trace_context
 from stt_ai.errors import SttError
 from stt_ai.meters import NO_METERS, STAGE_SECONDS, Meters
 from stt_ai.stages import stage
@@ -29,14 +29,14 @@ class RemoteSummarizer:
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
         with stage(self._meters, _STAGE):
             await self.description.get()
-            summary: Summary = await call(lambda: self._handle.summarize.remote(text, style, **carried()))
+            summary: Summary = await call(lambda: self._handle.summarize.remote(text, style, **trace_context()))
             return summary
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | SummaryProgress | Summary]:
         """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
         begun = time.perf_counter()
         await self.description.get()
-        response = self._streaming.stream.remote(text, style, **carried())
+        response = self._streaming.stream.remote(text, style, **trace_context())
         try:
             async for told in response:
                 if isinstance(told, SttError):
@@ -45,7 +45,7 @@ class RemoteSummarizer:
         except SttError:
             raise
         except Exception as error:
-            raise translated(error) from None
+            raise map_error(error) from None
         finally:
             self._meters.observe(STAGE_SECONDS, time.perf_counter() - begun, stage=_STAGE)
             with contextlib.suppress(Exception):  # done, or gone

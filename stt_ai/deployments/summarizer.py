@@ -10,8 +10,8 @@ from pathlib import Path
 from ray import serve
 from ray.serve import Application
 
-from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
+from stt_ai.deployments.model_loader import ModelLoader
 from stt_ai.deployments.niceness import SUMMARIES, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream
@@ -64,7 +64,7 @@ class SummarizerDeployment:
         export_spans()
         step_back(SUMMARIES)
         self._config = config
-        self._loading = Loading(self._load, _UNAVAILABLE)
+        self._loader = ModelLoader(self._load, _UNAVAILABLE)
         self._inside = 0
         self._scheduler: BatchScheduler[Question, str] = BatchScheduler(
             counted_batches(self._answer, process_meters()),
@@ -73,10 +73,10 @@ class SummarizerDeployment:
             max_queued=100_000,
         )
         watch_queue(process_meters(), self._scheduler.stats)
-        self._loading.try_now()
+        self._loader.try_now()
 
     async def describe(self) -> LoadedModel:
-        return await self._loading.describe()
+        return await self._loader.describe()
 
     @traced("summarizer summarize")
     async def summarize(self, text: str, style: SummaryStyle) -> Summary | SttError:
@@ -116,7 +116,7 @@ class SummarizerDeployment:
         self, text: str, style: SummaryStyle, tell: Callable[[str | SummaryProgress], None] | None
     ) -> Summary:
         async with self._place():
-            model = await self._loading.ready()
+            model = await self._loader.ready()
             deadline = time.monotonic() + self._config.timeout_s
 
             async def ask(prompt: Prompt, hear: Callable[[str], None] | None) -> str:
@@ -130,7 +130,7 @@ class SummarizerDeployment:
                 if tell is not None:
                     tell(SummaryProgress(done, total))
 
-            loaded = self._loading.description
+            loaded = self._loader.description
             asking = Asking(
                 model.count,
                 ask,
@@ -169,8 +169,8 @@ class SummarizerDeployment:
 
     def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:
         """One batch, in the scheduler's thread."""
-        assert self._loading.engine is not None
-        return self._loading.engine.answer(questions)
+        assert self._loader.engine is not None
+        return self._loader.engine.answer(questions)
 
 
 def build(settings: SummarizerSettings, source: SourceSettings) -> Application:

@@ -61,7 +61,7 @@ def export_spans() -> None:
     trace.set_tracer_provider(provider)
 
 
-def carried() -> dict[str, Carrier]:
+def trace_context() -> dict[str, Carrier]:
     """The span that is current here as an argument for a call of a `traced` method; none where there is no span."""
     if not trace.get_current_span().get_span_context().is_valid:
         return {}

@@ -12,8 +12,8 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 from ray import serve
 from ray.serve import Application
 
-from stt_ai.deployments.loading import Loading
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
+from stt_ai.deployments.model_loader import ModelLoader
 from stt_ai.deployments.remote import fetch_samples
 from stt_ai.deployments.resources import DRAIN_S, SURGE_PERCENT, actor_options, on_gpu
 from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES, BusyShare, by_audio
@@ -107,7 +107,7 @@ class TranscriberDeployment:
     def __init__(self, config: TranscriberConfig) -> None:
         export_spans()
         self._config = config
-        self._loading = Loading(self._load, _UNAVAILABLE.format(config.entry.id))
+        self._loader = ModelLoader(self._load, _UNAVAILABLE.format(config.entry.id))
         self._live_until = 0.0
         self._busy, self._busy_with_live = BusyShare(), BusyShare()
         meters = process_meters()
@@ -126,12 +126,12 @@ class TranscriberDeployment:
         self._live_scheduler = scheduler() if config.device == "cpu" else self._scheduler
         self._schedulers = {self._scheduler, self._live_scheduler}
         watch_queue(meters, self._stats)
-        failure = self._loading.try_now()
+        failure = self._loader.try_now()
         if failure is not None and config.preload:
             raise failure
 
     async def describe(self) -> LoadedModel:
-        return await self._loading.describe()
+        return await self._loader.describe()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
@@ -145,7 +145,7 @@ class TranscriberDeployment:
 
     @traced("transcriber transcribe")
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-        await self._loading.ready()
+        await self._loader.ready()
         job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options, span=current_span())
         result = await self._scheduler.submit(job, priority=options.priority)
         assert isinstance(result, WindowTranscript)
@@ -156,7 +156,7 @@ class TranscriberDeployment:
         job = Job(Kind.GUESS, samples, options, live=True)
         deadline = time.monotonic() + within
         try:
-            await self._loading.ready()
+            await self._loader.ready()
             result = await self._live_scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
         except Unavailable:
             return None
@@ -168,7 +168,7 @@ class TranscriberDeployment:
         """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
         job = Job(Kind.TRANSCRIBE, samples, options, live=True, span=current_span())
         try:
-            await self._loading.ready()
+            await self._loader.ready()
             result = await self._live_scheduler.submit(job, priority=Priority.LIVE, key=key)
         except Unavailable as refusal:
             return refusal.with_traceback(None)
@@ -186,7 +186,7 @@ class TranscriberDeployment:
             self._live_until = now + LIVE_S
         if self._config.device == "cpu" and now < self._live_until:
             return id(job)
-        engine = self._loading.engine
+        engine = self._loader.engine
         assert engine is not None
         return job.live, engine.trials(job.samples, job.options)
 
@@ -228,7 +228,7 @@ class TranscriberDeployment:
         return [results[at] for at in range(len(jobs))]
 
     def _ask(self, kind: Kind, jobs: Sequence[Job]) -> Sequence[Answer | SttError]:
-        engine = self._loading.engine
+        engine = self._loader.engine
         assert engine is not None
         windows = [(job.samples, job.options) for job in jobs]
         return engine.guess_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)

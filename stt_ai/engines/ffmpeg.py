@@ -13,8 +13,8 @@ from pathlib import Path
 import ffmpeg
 import numpy as np
 
-from stt_ai.engines.confined import ConfinedProcess, Confinement
 from stt_ai.engines.ffmpeg_log import FfmpegLog
+from stt_ai.engines.sandbox import SandboxedProcess, SandboxLimits
 from stt_ai.engines.timeline import AnySamples
 from stt_ai.errors import AudioTooLong, Unavailable, UnsupportedMedia
 from stt_ai.types import SAMPLE_RATE
@@ -155,8 +155,8 @@ class Decoding:
         """
         log, limits, size, started, half = self.log, self._limits, self._source.size, time.monotonic(), b""
         kind = np.dtype("<f4" if self._source.deep else "<i2")
-        confinement = Confinement(limits.memory_bytes, int(limits.seconds_for(size, limits.max_duration_s)))
-        with ConfinedProcess(command(self._program, self._source, limits), confinement) as process:
+        confinement = SandboxLimits(limits.memory_bytes, int(limits.seconds_for(size, limits.max_duration_s)))
+        with SandboxedProcess(command(self._program, self._source, limits), confinement) as process:
             for piece, lines in process.output():
                 log.feed(lines)
                 if cancelled.is_set():

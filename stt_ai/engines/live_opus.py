@@ -1,4 +1,4 @@
-"""Opus in Ogg or WebM, as browsers record it, decoded while it comes by a confined ffmpeg of the stream's own."""
+"""Opus in Ogg or WebM, as browsers record it, decoded while it comes by a sandboxed ffmpeg of the stream's own."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stt_ai.engines.confined import Confinement, confined
 from stt_ai.engines.ffmpeg import find_ffmpeg
+from stt_ai.engines.sandbox import SandboxLimits, sandboxed
 from stt_ai.environment import for_ffmpeg
 from stt_ai.errors import Unavailable, UnsupportedEncoding
 from stt_ai.types import SAMPLE_RATE, Samples
@@ -25,7 +25,7 @@ _BLOCK_BYTES = 1 << 15
 _LEAD_BYTES = 2_000_000
 _BYTES_A_SECOND = 128_000
 """Twice the most that Opus takes. What is more than this for its sound, after a lead for headers, is something else."""
-_CONFINEMENT = Confinement(memory_bytes=1 << 30, cpu_seconds=1800)
+_LIMITS = SandboxLimits(memory_bytes=1 << 30, cpu_seconds=1800)
 
 _NOT_OPUS = (
     "The audio is not Opus in Ogg or WebM, as `encoding` says. Send what MediaRecorder makes, from its beginning."
@@ -95,7 +95,7 @@ async def _start(head: bytes, ffmpeg: str) -> Process:
     with tempfile.TemporaryDirectory(prefix="stt-ai-") as empty:
         try:
             return await asyncio.create_subprocess_exec(
-                *confined(command(find_ffmpeg(ffmpeg), demuxer), _CONFINEMENT),
+                *sandboxed(command(find_ffmpeg(ffmpeg), demuxer), _LIMITS),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,

@@ -144,7 +144,7 @@ def test_a_key_in_the_address_opens_nothing(port: int, books: Books) -> None:
         client.ready()
 
 
-# Minutes.
+# StreamMeter.
 
 
 def test_a_stopped_stream_pays_for_each_begun_minute_of_its_audio(port: int, books: Books) -> None:

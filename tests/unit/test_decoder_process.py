@@ -10,21 +10,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stt_ai.engines.confined import ConfinedProcess, Confinement
+from stt_ai.engines.sandbox import SandboxedProcess, SandboxLimits
 from tests.unit.media_support import children
 
 ROOT = Path(__file__).parents[2]
-ROOMY = Confinement(memory_bytes=1 << 30, cpu_seconds=20)
+ROOMY = SandboxLimits(memory_bytes=1 << 30, cpu_seconds=20)
 
 
-def run(*command: str, confinement: Confinement = ROOMY) -> tuple[bytes, ConfinedProcess]:
-    with ConfinedProcess(command, confinement) as process:
+def run(*command: str, confinement: SandboxLimits = ROOMY) -> tuple[bytes, SandboxedProcess]:
+    with SandboxedProcess(command, confinement) as process:
         printed = b"".join(out for out, _ in process.output())
     return printed, process
 
 
 def test_output_and_log_come_apart_and_the_end_is_known() -> None:
-    with ConfinedProcess(("/bin/sh", "-c", "echo out; echo log >&2; exit 7"), ROOMY) as process:
+    with SandboxedProcess(("/bin/sh", "-c", "echo out; echo log >&2; exit 7"), ROOMY) as process:
         pieces = list(process.output())
     assert b"".join(out for out, _ in pieces) == b"out\n"
     assert b"".join(log for _, log in pieces).endswith(b"log\n")
@@ -39,7 +39,7 @@ def test_arguments_arrive_as_they_are() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs Linux")
 def test_its_limits_are_those_that_were_asked_for() -> None:
-    printed, _ = run("/bin/cat", "/proc/self/limits", confinement=Confinement(1 << 28, 11, 17))
+    printed, _ = run("/bin/cat", "/proc/self/limits", confinement=SandboxLimits(1 << 28, 11, 17))
     limits = {line[:26].strip(): line[26:].split()[:2] for line in printed.decode().splitlines()[1:]}
     assert limits["Max address space"] == [str(1 << 28)] * 2
     assert limits["Max cpu time"] == ["11"] * 2
@@ -78,7 +78,7 @@ def test_it_sees_no_secret_and_no_folder(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_it_cannot_compute_for_ever() -> None:
-    _, process = run("/bin/sh", "-c", "while :; do :; done", confinement=Confinement(1 << 28, 1))
+    _, process = run("/bin/sh", "-c", "while :; do :; done", confinement=SandboxLimits(1 << 28, 1))
     assert process.returncode in (-signal.SIGKILL, -signal.SIGXCPU)
     assert process.cpu_seconds < 3
 
@@ -86,7 +86,7 @@ def test_it_cannot_compute_for_ever() -> None:
 def test_leaving_the_context_ends_it_and_all_that_it_started() -> None:
     with (
         pytest.raises(KeyError),
-        ConfinedProcess(("/bin/sh", "-c", "sleep 600 & sleep 600 & echo ready; wait"), ROOMY) as process,
+        SandboxedProcess(("/bin/sh", "-c", "sleep 600 & sleep 600 & echo ready; wait"), ROOMY) as process,
     ):
         next(out for out, _ in process.output() if out)
         started = children()
@@ -101,8 +101,8 @@ def test_leaving_the_context_ends_it_and_all_that_it_started() -> None:
 @pytest.mark.parametrize("command", [["sleep", "600"], ["sh", "-c", "while :; do :; done"]], ids=["idle", "busy"])
 def test_it_dies_with_a_parent_that_is_killed(command: list[str]) -> None:
     script = (
-        "from stt_ai.engines.confined import ConfinedProcess, Confinement\n"
-        f"with ConfinedProcess({command!r}, Confinement(1 << 28, 60)) as process:\n"
+        "from stt_ai.engines.sandbox import SandboxedProcess, SandboxLimits\n"
+        f"with SandboxedProcess({command!r}, SandboxLimits(1 << 28, 60)) as process:\n"
         "    print(process._process.pid, flush=True)\n"
         "    list(process.output())\n"
     )

@@ -28,7 +28,7 @@ def loaded() -> SummarizerDeployment:
 @pytest.fixture
 def replica(loaded: SummarizerDeployment, monkeypatch: pytest.MonkeyPatch) -> SummarizerDeployment:
     """A replica of this test's own event loop, with the model that is loaded already."""
-    had = loaded._loading.engine, loaded._loading.description
+    had = loaded._loader.engine, loaded._loader.description
     monkeypatch.setattr(SummarizerDeployment, "_load", lambda self: had)
     return SummarizerDeployment(loaded._config)
 

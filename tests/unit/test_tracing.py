@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.deployments.billing import BillingDeployment
 from stt_ai.deployments.remote_billing import RemoteBilling
-from stt_ai.deployments.tracing import carried, current_span, linked_batches, traced, traced_stream, wanted
+from stt_ai.deployments.tracing import current_span, linked_batches, trace_context, traced, traced_stream, wanted
 from stt_ai.errors import DamagedMedia, LeaseExpired, NoAudioTrack, PaymentRequired
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.stages import span
@@ -101,7 +101,7 @@ class Deployment:
 async def test_a_call_is_a_child_of_its_caller() -> None:
     with spans_in_memory() as kept:
         with span("caller") as caller:
-            assert await Deployment().work("well", option=1, **carried()) == ("well", {"option": 1}, True)
+            assert await Deployment().work("well", option=1, **trace_context()) == ("well", {"option": 1}, True)
         found = named(kept, "part work well")
         assert found.parent is not None and found.parent.span_id == caller.get_span_context().span_id
         assert found.context.trace_id == caller.get_span_context().trace_id
@@ -110,7 +110,7 @@ async def test_a_call_is_a_child_of_its_caller() -> None:
 async def test_refusals_as_values_and_failures_are_told() -> None:
     with spans_in_memory() as kept:
         with span("caller"):
-            carrier = carried()
+            carrier = trace_context()
         await Deployment().work("refuse", **carrier)
         with pytest.raises(NoAudioTrack):
             await Deployment().work("fail", **carrier)
@@ -125,7 +125,7 @@ async def test_a_stream_is_a_span_to_its_end_or_to_where_it_is_left(taken: int) 
     part = Deployment()
     with spans_in_memory() as kept:
         with span("caller") as caller:
-            pieces = part.stream(2, **carried())
+            pieces = part.stream(2, **trace_context())
         told = [piece async for piece, _ in zip_async(pieces, range(taken))]
         await pieces.aclose()
         assert part.closed and told[:2] == [0, 1][:taken]
@@ -143,7 +143,7 @@ async def zip_async(pieces: AsyncIterator[Any], numbers: Iterable[int]) -> Async
 
 
 async def test_without_a_span_nothing_is_carried_or_made() -> None:
-    assert carried() == {}
+    assert trace_context() == {}
     with spans_in_memory() as kept:
         assert await Deployment().work("well") == ("well", {}, False)
     assert not kept.get_finished_spans()

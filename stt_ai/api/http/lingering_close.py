@@ -13,7 +13,7 @@ IDLE_S = 3.0
 """Of whom nothing came for so long, nothing more is expected."""
 
 
-class EarlyAnswer:
+class LingeringClose:
     """Closes the connection after an early answer, but not before the client had time to read it.
 
     Closing with unread bytes makes the kernel reset the connection, and a reset may overtake the answer. So

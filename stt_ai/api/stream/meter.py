@@ -18,7 +18,7 @@ AGAIN_S, PATIENCE_S = 5.0, 600.0
 """Books that cannot be reached when a stream ends are asked again so often, and for so long."""
 
 
-class Minutes:
+class StreamMeter:
     """Positions are samples that the stream has received, from 0."""
 
     def __init__(self, grant: Grant) -> None:

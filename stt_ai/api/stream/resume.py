@@ -22,7 +22,7 @@ _ROUNDED_S = 0.011
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ResumePoint:
     """``position``: samples of the stream before it have their text told, or have none. ``finals``: the last ones."""
 
     position: int
@@ -32,7 +32,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class StreamStart:
     """Where a stream begins: at sample ``position``, after ``skipped`` samples that were heard before.
 
     ``repeated``: texts that the caller may have missed.
@@ -46,34 +46,34 @@ class Beginning:
     resumed: bool = False
 
 
-class Cuts:
+class ResumeStore:
     """Forgets each after ``kept_s`` seconds, and the oldest when there are more than ``most``."""
 
     def __init__(self, kept_s: float, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept_s = kept_s
         self._most = most
         self._clock = clock
-        self._cuts: OrderedDict[str, tuple[float, Cut]] = OrderedDict()
+        self._resumable: OrderedDict[str, tuple[float, ResumePoint]] = OrderedDict()
 
     def __len__(self) -> int:
         self._forget()
-        return len(self._cuts)
+        return len(self._resumable)
 
-    def keep(self, session_id: str, cut: Cut) -> None:
-        self._cuts[session_id] = (self._clock() + self._kept_s, cut)
-        self._cuts.move_to_end(session_id)
+    def keep(self, session_id: str, cut: ResumePoint) -> None:
+        self._resumable[session_id] = (self._clock() + self._kept_s, cut)
+        self._resumable.move_to_end(session_id)
         self._forget()
 
-    def beginning(self, asked: StreamParams) -> Beginning:
+    def beginning(self, asked: StreamParams) -> StreamStart:
         """Where the stream that is asked for begins; what was remembered of it is taken."""
         self._forget()
         offset = round(asked.offset * SAMPLE_RATE)
-        _, cut = self._cuts.pop(asked.session_id or "", (0.0, None))
+        _, cut = self._resumable.pop(asked.session_id or "", (0.0, None))
         last = -1 if asked.last_segment_id is None else asked.last_segment_id
         if cut is None:
-            return Beginning(offset, segment_id=last + 1)
+            return StreamStart(offset, segment_id=last + 1)
         position = max(offset, cut.position)
-        return Beginning(
+        return StreamStart(
             position=position,
             skipped=position - offset,
             segment_id=max(cut.next_segment_id, last + 1),
@@ -84,11 +84,11 @@ class Cuts:
 
     def _forget(self) -> None:
         now = self._clock()
-        while self._cuts and (len(self._cuts) > self._most or next(iter(self._cuts.values()))[0] <= now):
-            self._cuts.popitem(last=False)
+        while self._resumable and (len(self._resumable) > self._most or next(iter(self._resumable.values()))[0] <= now):
+            self._resumable.popitem(last=False)
 
 
-def _missed(cut: Cut, asked: StreamParams) -> Iterator[Final]:
+def _missed(cut: ResumePoint, asked: StreamParams) -> Iterator[Final]:
     for final in cut.finals:
         if asked.last_segment_id is not None:
             missed = final.segment_id > asked.last_segment_id

@@ -19,8 +19,8 @@ from stt_ai.api.http.errors import INTERNAL, envelope, error_response, failure_r
 from stt_ai.api.stream.config import StreamParams, action_of, parse_config, parse_json
 from stt_ai.api.stream.docs import UPGRADE
 from stt_ai.api.stream.messages import final_message, last_message, ready_message
-from stt_ai.api.stream.meter import Minutes
-from stt_ai.api.stream.resume import Beginning, Cuts
+from stt_ai.api.stream.meter import StreamMeter
+from stt_ai.api.stream.resume import ResumeStore, StreamStart
 from stt_ai.api.stream.run import LiveStream
 from stt_ai.api.stream.services import LiveServices
 from stt_ai.api.stream.socket import ClientLeft, StreamSocket
@@ -51,10 +51,10 @@ def stream_routes(
     async def stream(websocket: WebSocket) -> None:
         try:
             async with admission.admit(incoming_of(websocket, trusted)) as grant:
-                minutes = Minutes(grant)
-                await minutes.begin()
+                meter = StreamMeter(grant)
+                await meter.begin()
                 await websocket.accept(headers=[(k.encode(), v.encode()) for k, v in grant.headers.items()])
-                await streams.serve(websocket, minutes)
+                await streams.serve(websocket, meter)
         except SttError as error:
             await refuse(websocket, failure_response(error))
         except Exception:
@@ -107,16 +107,16 @@ class Streams:
         self._limits = live.limits
         self._catalogue = catalogue
         self._default_model = default_model
-        self._cuts = Cuts(live.limits.resume_s, live.limits.kept_cuts)
+        self._resumable = ResumeStore(live.limits.resume_s, live.limits.kept_cuts)
         self._meters = meters
         self._open = 0
         meters.set(OPEN_STREAMS, 0)
 
-    async def serve(self, websocket: WebSocket, minutes: Minutes) -> None:
+    async def serve(self, websocket: WebSocket, meter: StreamMeter) -> None:
         """From the first message to the close."""
         self._count(1)
         try:
-            await self._serve(websocket, minutes)
+            await self._serve(websocket, meter)
         finally:
             self._count(-1)
 
@@ -124,7 +124,7 @@ class Streams:
         self._open += more
         self._meters.set(OPEN_STREAMS, self._open)
 
-    async def _serve(self, websocket: WebSocket, minutes: Minutes) -> None:
+    async def _serve(self, websocket: WebSocket, meter: StreamMeter) -> None:
         socket = StreamSocket(websocket, self._limits)
         try:
             async with asyncio.timeout(self._limits.config_timeout_s):
@@ -136,7 +136,7 @@ class Streams:
         except ClientLeft:
             pass
         else:
-            await self._go_on(socket, minutes, asked)
+            await self._go_on(socket, meter, asked)
 
     async def _asked(self, socket: StreamSocket) -> StreamParams | None:
         """What the first message asks for; None when it only says stop."""
@@ -151,22 +151,22 @@ class Streams:
             if action is None:
                 return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
 
-    def _language(self, asked: StreamParams, beginning: Beginning) -> str | None:
+    def _language(self, asked: StreamParams, beginning: StreamStart) -> str | None:
         """A stream may go on with a model that does not know the language of before."""
         known = dict(self._catalogue.languages(asked.config.model))
         return asked.config.language or (beginning.language if beginning.language in known else None)
 
-    async def _go_on(self, socket: StreamSocket, minutes: Minutes, asked: StreamParams | None) -> None:
+    async def _go_on(self, socket: StreamSocket, meter: StreamMeter, asked: StreamParams | None) -> None:
         if asked is None:
             await socket.finish(last_message(0))
             return
-        beginning = self._cuts.beginning(asked)
+        beginning = self._resumable.beginning(asked)
         # Who knows it gets the texts: so it is ours, and not one that a caller thought of.
         known = asked.session_id if beginning.resumed else None
         session_id = known or secrets.token_urlsafe(16)
         config = replace(asked.config, language=self._language(asked, beginning))
         session = self._live.open(config, beginning.position, beginning.segment_id)
-        stream = LiveStream(socket, session, minutes, self._live.decode, asked, self._limits, beginning)
+        stream = LiveStream(socket, session, meter, self._live.decode, asked, self._limits, beginning)
         failure: SttError | None = None
         left = stopped = False
         try:
@@ -188,13 +188,13 @@ class Streams:
             failure = INTERNAL
         finally:
             # Also when this is cancelled, as the server does when the client has left.
-            charging = minutes.end(stream.received)
+            charging = meter.end(stream.received)
             if not stopped and (stream.received or beginning.resumed):
-                self._cuts.keep(session_id, stream.cut())
+                self._resumable.keep(session_id, stream.resume_point())
             await session.aclose()
         await asyncio.wait([charging], timeout=BOOKS_S)
         if stopped:
             await socket.finish(last_message(session.received_samples / SAMPLE_RATE))
         elif failure is not None and not left:
-            at = stream.cut().position / SAMPLE_RATE
+            at = stream.resume_point().position / SAMPLE_RATE
             await socket.refuse(failure, session_id=session_id, offset=round(at, 2))

@@ -9,8 +9,8 @@ from stt_ai.api.http.context import current_record
 from stt_ai.api.stream.config import StreamParams, action_of, parse_json
 from stt_ai.api.stream.limits import StreamLimits
 from stt_ai.api.stream.messages import event_message, ignored_message
-from stt_ai.api.stream.meter import Minutes
-from stt_ai.api.stream.resume import KEPT_FINALS, Beginning, Cut
+from stt_ai.api.stream.meter import StreamMeter
+from stt_ai.api.stream.resume import KEPT_FINALS, ResumePoint, StreamStart
 from stt_ai.api.stream.socket import StreamSocket
 from stt_ai.errors import BadParameter, BadRequest, IdleTimeout, SessionTooLong, SttError
 from stt_ai.streaming.events import Final
@@ -34,15 +34,15 @@ class LiveStream:
         self,
         socket: StreamSocket,
         session: LiveSession,
-        minutes: Minutes,
+        meter: StreamMeter,
         decode: DecodeAudio,
         asked: StreamParams,
         limits: StreamLimits,
-        beginning: Beginning,
+        beginning: StreamStart,
     ) -> None:
         self._socket = socket
         self._session = session
-        self._minutes = minutes
+        self._meter = meter
         self._decode = decode
         self._asked = asked
         self._limits = limits
@@ -70,13 +70,13 @@ class LiveStream:
             # Also those that failed together with the first are looked at.
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def cut(self) -> Cut:
+    def resume_point(self) -> ResumePoint:
         """What must be known of it to go on later."""
         last = self._finals[-1] if self._finals else None
         settled = last.language if last else self._beginning.language
         language = self._asked.config.language or settled
         following = max(self._beginning.segment_id, last.segment_id + 1 if last else 0)
-        return Cut(self._session.last_final_end, following, language, tuple(self._finals))
+        return ResumePoint(self._session.last_final_end, following, language, tuple(self._finals))
 
     async def _hear(self) -> None:
         try:
@@ -142,7 +142,7 @@ class LiveStream:
         while len(samples):
             if self.received >= longest:
                 raise self._too_long()
-            paid = await self._minutes.room(self.received)
+            paid = await self._meter.room(self.received)
             piece = samples[: min(paid, longest - self.received, SAMPLE_RATE)]
             samples = samples[len(piece) :]
             self.received += len(piece)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stt_ai.api.http.lingering_close import IDLE_S, SHORT_BYTES, EarlyAnswer
+from stt_ai.api.http.lingering_close import IDLE_S, SHORT_BYTES, LingeringClose
 from tests.unit.streaming_support import in_virtual_time, now
 
 Message = dict[str, Any]
@@ -42,7 +42,7 @@ class Connection:
 
 def serve(connection: Connection, *headers: tuple[bytes, bytes], **lingers: float) -> "asyncio.Task[None]":
     scope = {"type": "http", "headers": list(headers)}
-    return asyncio.create_task(EarlyAnswer(refuse, **lingers)(scope, connection.receive, connection.send))
+    return asyncio.create_task(LingeringClose(refuse, **lingers)(scope, connection.receive, connection.send))
 
 
 def test_all_of_a_short_body_is_awaited_after_the_answer_was_sent() -> None:
@@ -118,5 +118,5 @@ async def test_what_is_no_request_passes() -> None:
         passed.append(arguments)
 
     lifespan = ({"type": "lifespan"}, connection.receive, connection.send)
-    await EarlyAnswer(app)(*lifespan)
+    await LingeringClose(app)(*lifespan)
     assert passed == [lifespan]

@@ -18,7 +18,7 @@ RETRY_LOAD_S = 30.0
 Engine = TypeVar("Engine")
 
 
-class Loading(Generic[Engine]):
+class ModelLoader(Generic[Engine]):
     """Loads it once, and after a failure again when somebody wants it, at most every half minute.
 
     ``load`` runs in a thread of its own and may raise `ModelUnavailable`. ``told``: what callers hear then, instead of

@@ -26,7 +26,7 @@ _SHELL = ("/bin/sh", "-c", "exec 4>&2 2>/dev/null; " + _LIMITED, "sh")
 
 
 @dataclass(frozen=True, slots=True)
-class Confinement:
+class SandboxLimits:
     """``memory_bytes`` is address space, ``cpu_seconds`` processor time. No file may be written at all."""
 
     memory_bytes: int
@@ -34,21 +34,21 @@ class Confinement:
     open_files: int = 32
 
 
-def confined(command: Sequence[str], limits: Confinement) -> list[str]:
+def sandboxed(command: Sequence[str], limits: SandboxLimits) -> list[str]:
     """``command`` under ``limits``, to be started in `environment` and in a folder that is empty."""
     numbers = (limits.memory_bytes // 1024, limits.cpu_seconds, limits.open_files)
     return [*_dying_with_parent(), *_SHELL, *map(str, numbers), *command]
 
 
-class ConfinedProcess:
+class SandboxedProcess:
     """A context: inside it the program runs, at its end the program is dead and reaped, whatever happened.
 
     Use it in one thread: the program is told to die with the thread that started it.
     """
 
-    def __init__(self, command: Sequence[str], confinement: Confinement) -> None:
+    def __init__(self, command: Sequence[str], limits: SandboxLimits) -> None:
         self._command = command
-        self._confinement = confinement
+        self._limits = limits
         self.returncode: int | None = None
         self.cpu_seconds = 0.0
         self.peak_bytes = 0
@@ -57,7 +57,7 @@ class ConfinedProcess:
         # The working directory is gone once the program runs: no relative name leads anywhere.
         with tempfile.TemporaryDirectory(prefix="stt-ai-") as empty:
             self._process = subprocess.Popen(
-                confined(self._command, self._confinement),
+                sandboxed(self._command, self._limits),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
