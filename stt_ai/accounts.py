@@ -18,6 +18,8 @@ class WorkKind(StrEnum):
 
 
 class PlanName(StrEnum):
+    """What an account may do; the limits of each are in `billing.plans`."""
+
     ANONYMOUS = "anonymous"
     FREE = "free"
     PAID = "paid"
@@ -116,6 +118,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
+    """An account that was just made, with the secret of its first key."""
+
     account: Account
     key: NewKey
 

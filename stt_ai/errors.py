@@ -48,6 +48,8 @@ class SttError(Exception):
 
 
 class BadRequest(SttError):
+    """The request cannot be understood, or asks for what there is not."""
+
     code = "bad_request"
 
 
@@ -79,10 +81,14 @@ class UploadTimeout(BadRequest):
 
 
 class MissingFile(BadRequest):
+    """The form has no file."""
+
     code = "missing_file"
 
 
 class EmptyFile(BadRequest):
+    """The file has no bytes."""
+
     code = "empty_file"
 
 
@@ -93,14 +99,20 @@ class UploadIncomplete(BadRequest):
 
 
 class UnsupportedMedia(BadRequest):
+    """The file is no audio or video that can be decoded."""
+
     code = "unsupported_format"
 
 
 class NoAudioTrack(BadRequest):
+    """The file has no sound."""
+
     code = "no_audio_track"
 
 
 class DamagedMedia(BadRequest):
+    """The file's sound cannot be read."""
+
     code = "damaged_file"
 
 
@@ -116,10 +128,14 @@ class IncompleteAudio(BadRequest):
 
 
 class SlowConsumer(BadRequest):
+    """The client of a stream does not read what it is sent."""
+
     code = "slow_consumer"
 
 
 class TooFast(BadRequest):
+    """The client of a stream sends audio far faster than it can be transcribed."""
+
     code = "too_fast"
 
 
@@ -136,10 +152,14 @@ class IdleTimeout(BadRequest):
 
 
 class SessionTooLong(BadRequest):
+    """A stream has lasted as long as a session may."""
+
     code = "session_limit"
 
 
 class FrameTooLarge(BadRequest):
+    """A message of a stream is too large."""
+
     code = "frame_too_large"
 
 
@@ -168,10 +188,14 @@ class SourceTimeout(BadRequest):
 
 
 class Unauthorized(SttError):
+    """The key is missing, unknown or revoked."""
+
     code = "unauthorized"
 
 
 class PaymentRequired(SttError):
+    """The account has no credits for this."""
+
     code = "no_credits"
 
 
@@ -220,10 +244,14 @@ class StillRunning(SttError):
 
 
 class NotFound(SttError):
+    """There is nothing at this address."""
+
     code = "not_found"
 
 
 class MethodNotAllowed(SttError):
+    """The address does not take this method."""
+
     code = "method_not_allowed"
 
 
@@ -254,6 +282,8 @@ class UnsupportedBody(SttError):
 
 
 class FileTooLarge(SttError):
+    """The file has more bytes than the caller may send."""
+
     code = "file_too_large"
 
 
@@ -264,6 +294,8 @@ class SourceTooLarge(FileTooLarge):
 
 
 class AudioTooLong(SttError):
+    """The recording is longer than the service takes."""
+
     code = "audio_too_long"
 
 
@@ -285,18 +317,26 @@ class Unavailable(SttError):
 
 
 class Overloaded(Unavailable):
+    """More is asked of the service than it can take at the moment."""
+
     code = "overloaded"
 
 
 class StorageFull(Unavailable):
+    """There is no room on the disk for an upload."""
+
     code = "storage_full"
 
 
 class ModelLoading(Unavailable):
+    """The model is being loaded for longer than a request waits."""
+
     code = "model_loading"
 
 
 class ModelUnavailable(Unavailable):
+    """The model cannot be loaded."""
+
     code = "model_unavailable"
 
 
@@ -325,4 +365,6 @@ class AudioLost(SttError):
 
 
 class InternalError(SttError):
+    """Something failed that no caller can do anything about."""
+
     code = "internal_error"

@@ -32,6 +32,7 @@ class Counter(Meter):
 
     @property
     def series(self) -> tuple[str, ...]:
+        """Return the names under which Ray exports it."""
         return (f"ray_{self.name}_total",)
 
 
@@ -48,17 +49,24 @@ class Histogram(Meter):
 
     @property
     def series(self) -> tuple[str, ...]:
+        """Return the names under which Ray exports it."""
         return tuple(f"ray_{self.name}_{end}" for end in ("bucket", "count", "sum"))
 
 
 class Meters(Protocol):
     """Takes figures. Never waits and never fails. Each of the meter's labels must be given."""
 
-    def add(self, meter: Counter, amount: float = 1.0, /, **labels: str) -> None: ...
+    def add(self, meter: Counter, amount: float = 1.0, /, **labels: str) -> None:
+        """Add ``amount`` to the counter's series with these ``labels``."""
+        ...
 
-    def observe(self, meter: Histogram, value: float, /, **labels: str) -> None: ...
+    def observe(self, meter: Histogram, value: float, /, **labels: str) -> None:
+        """Count ``value`` in the histogram's series with these ``labels``."""
+        ...
 
-    def set(self, meter: Gauge, value: float, /, **labels: str) -> None: ...
+    def set(self, meter: Gauge, value: float, /, **labels: str) -> None:
+        """Set the gauge's series with these ``labels`` to ``value``."""
+        ...
 
 
 class NoMeters:

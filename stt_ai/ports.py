@@ -132,7 +132,9 @@ class VoiceStream(Protocol):
 class VoiceDetector(Protocol):
     """Hears whether somebody speaks, in any number of streams."""
 
-    def stream(self) -> VoiceStream: ...
+    def stream(self) -> VoiceStream:
+        """Return a detector that keeps one stream's state."""
+        ...
 
 
 class Diarizer(Protocol):
@@ -192,7 +194,9 @@ class TranscriptionService(Protocol):
 class Catalogue(Protocol):
     """The models and languages on offer."""
 
-    def models(self) -> tuple[ModelInfo, ...]: ...
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Return the models that a request may name."""
+        ...
 
     def languages(self, model: str | None = None) -> tuple[tuple[str, str], ...]:
         """(code, English name in lower case), `en` first, of what one model knows, or any of them."""

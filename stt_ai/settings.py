@@ -225,6 +225,7 @@ class BillingSettings(BillingConfig):
 
     @property
     def config(self) -> BillingConfig:
+        """Return the plans, without the database."""
         return _inherited(self, BillingConfig)
 
 

@@ -119,6 +119,7 @@ class Window:
 
     @property
     def samples(self) -> int:
+        """Return the number of samples in all pieces."""
         return sum(piece.end - piece.start for piece in self.pieces)
 
     @property
@@ -184,6 +185,7 @@ class Word:
 
     @property
     def word(self) -> str:
+        """Return the text without the blanks around it."""
         return self.text.strip()
 
 
@@ -275,10 +277,12 @@ class LanguageGuess:
 
     @property
     def language(self) -> str:
+        """Return the most probable language."""
         return self.probabilities[0][0]
 
     @property
     def probability(self) -> float:
+        """Return the probability of the most probable language, from 0 to 1."""
         return self.probabilities[0][1]
 
 
@@ -296,6 +300,7 @@ class Segment:
 
     @property
     def text(self) -> str:
+        """Return the text without the blanks around it."""
         return self.raw_text.strip()
 
     @property
@@ -304,10 +309,12 @@ class Segment:
 
     @property
     def start(self) -> float:
+        """Return the first word's start, in seconds of the file."""
         return self.words[0].start
 
     @property
     def end(self) -> float:
+        """Return the last word's end, in seconds of the file."""
         return self.words[-1].end
 
     @property
@@ -351,6 +358,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
+        """Return the text of all segments, joined, without the blanks around it."""
         return "".join(segment.raw_text for segment in self.segments).strip()
 
     @property
@@ -400,6 +408,7 @@ class TranscriptionRequest:
 
     @property
     def expected_speakers(self) -> SpeakerCount:
+        """Return how many speakers the caller expects, as a range."""
         if self.speakers:
             return SpeakerCount(self.speakers, self.speakers)
         return SpeakerCount(self.min_speakers or 1, self.max_speakers)
@@ -488,4 +497,5 @@ class ServiceHealth:
 
     @property
     def ok(self) -> bool:
+        """Return whether every part that is needed can serve."""
         return all(part.ok for part in self.parts)

@@ -64,6 +64,7 @@ class IncomingRequest:
     def of(
         cls, connection: HTTPConnection, trusted: TrustedProxies, kind: WorkKind = WorkKind.TRANSCRIPTION
     ) -> "IncomingRequest":
+        """Return what ``connection`` says of itself; ``trusted`` proxies may say for whom they speak."""
         length = connection.headers.get("content-length", "")
         return cls(
             route=connection.url.path,
@@ -153,6 +154,7 @@ class ProcessAdmission:
 
     @asynccontextmanager
     async def admit(self, incoming: IncomingRequest) -> AsyncIterator[Grant]:
+        """As `Admission.admit`, for anybody. Raise `Overloaded` where as many requests run as may."""
         if self.active >= self._max_concurrent:
             raise Overloaded("Too many requests are being served at the moment. Try again shortly.", retry_after=5)
         with self._capacity.get(incoming.kind, nullcontext)() as reservation:

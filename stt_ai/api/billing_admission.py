@@ -39,6 +39,7 @@ class BillingAdmission:
 
     @asynccontextmanager
     async def admit(self, incoming: IncomingRequest) -> AsyncIterator[Grant]:
+        """As `Admission.admit`: the lease is released on every way out on which it was not settled."""
         credential, key = bearer_of(incoming.headers), idempotency_key_of(incoming.headers)
         async with self._process.admit(incoming) as counted:
             permit = await self._enter(incoming, credential, key)
@@ -94,14 +95,17 @@ class BilledGrant(Grant):
         self._renewing = start(self._renew(permit.renew_every_s))
 
     async def claim(self, fingerprint: str) -> StoredResponse | None:
+        """As `Grant.claim`; without an idempotency key there is nothing to claim."""
         if self.idempotency_key is None:
             return None
         return await self._finish(self._billing.claim(self._lease, self.idempotency_key, fingerprint))
 
     async def reserve(self, seconds: float) -> None:
+        """As `Grant.reserve`; what is left of the allowance joins `headers`."""
         self.headers |= allowance_headers(await self._finish(self._billing.reserve(self._lease, seconds)))
 
     async def settle(self, seconds: float, response: StoredResponse | None = None) -> None:
+        """As `Grant.settle`; the response is kept only under an idempotency key."""
         stored = response if self.idempotency_key is not None else None
         self.headers |= allowance_headers(await self._finish(self._settle(seconds, stored)))
 
@@ -112,6 +116,7 @@ class BilledGrant(Grant):
             await finish(self._release())
 
     def abandon(self) -> None:
+        """As `Grant.abandon`: the lease is no longer renewed, nor released on leaving."""
         self._renewing.cancel()
         self._ended = True
 

@@ -218,6 +218,7 @@ def failures(*statuses: int, shape: type[BaseModel] = ErrorBody) -> dict[int | s
 def transcript_responses(
     statuses: tuple[int, ...] = (400, 401, 402, 409, 413, 429, 500, 503),
 ) -> dict[int | str, dict[str, Any]]:
+    """Return what the schema says of the answers of POST /v1/transcribe."""
     text = {"schema": {"type": "string"}}
     success: dict[str, Any] = {
         "model": TranscriptBody,
@@ -234,6 +235,7 @@ def transcript_responses(
 
 
 def summary_responses() -> dict[int | str, dict[str, Any]]:
+    """Return what the schema says of the answers of POST /v1/summarize."""
     success: dict[str, Any] = {
         "model": SummaryBody,
         "description": "The summary; with `stream`, events that tell it.",
@@ -350,4 +352,5 @@ def json_body(shape: type[BaseModel]) -> dict[str, Any]:
 
 
 def choice(description: str, values: list[Any], default: str) -> dict[str, Any]:
+    """Return the schema of a parameter that is one of ``values``."""
     return {"type": "string", "enum": [str(value) for value in values], "default": default, "description": description}

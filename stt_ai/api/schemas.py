@@ -8,10 +8,14 @@ from stt_ai.types import SummaryStyle
 
 
 class Shape(BaseModel):
+    """Base of the API's bodies: an unknown key is an error."""
+
     model_config = ConfigDict(extra="forbid")
 
 
 class WordBody(Shape):
+    """A word, and when it is spoken."""
+
     word: str
     start: float = Field(ge=0, description="Seconds.")
     end: float = Field(ge=0, description="Seconds.")
@@ -21,6 +25,8 @@ class WordBody(Shape):
 
 
 class SegmentBody(Shape):
+    """About a sentence: text is cut after sentence ends, at pauses, and where the speaker changes."""
+
     start: float = Field(ge=0, description="Seconds.")
     end: float = Field(ge=0, description="Seconds.")
     text: str
@@ -31,11 +37,15 @@ class SegmentBody(Shape):
 
 
 class UsageBody(Shape):
+    """What a request was charged."""
+
     seconds: float = Field(ge=0)
     credits: int = Field(ge=1, description="Minutes of audio, rounded up.")
 
 
 class WarningBody(Shape):
+    """Something that may have made the transcript worse."""
+
     code: str = Field(
         description=(
             "Stable; there may be more. About the audio: `audio_missing`, `audio_damaged`, `timestamps_repaired`, "
@@ -50,6 +60,8 @@ class WarningBody(Shape):
 
 
 class TranscriptBody(Shape):
+    """The answer of POST /v1/transcribe in format `json`."""
+
     text: str
     language: str = Field(description="Code of the language used.", examples=["en"])
     language_confidence: float = Field(ge=0, le=1)
@@ -68,6 +80,8 @@ class TranscriptBody(Shape):
 
 
 class SummaryBody(Shape):
+    """The answer of POST /v1/summarize."""
+
     summary: str
     style: SummaryStyle
     model: str = Field(description="The model that wrote it.", examples=["qwen2.5-1.5b-instruct"])
@@ -75,6 +89,8 @@ class SummaryBody(Shape):
 
 
 class ModelBody(Shape):
+    """A model on offer, and what serves where it is asked for."""
+
     id: str
     name: str
     languages: int
@@ -88,6 +104,8 @@ class ModelBody(Shape):
 
 
 class OpenAiModel(Shape):
+    """A model as OpenAI's clients read it."""
+
     id: str
     object: Literal["model"]
     created: int = Field(description="Not kept: always 0.")
@@ -99,21 +117,29 @@ class OpenAiModel(Shape):
 
 
 class ModelsBody(Shape):
+    """All models on offer, in the service's form and in OpenAI's."""
+
     models: list[ModelBody]
     object: Literal["list"]
     data: list[OpenAiModel]
 
 
 class LanguageBody(Shape):
+    """A language that can be asked for."""
+
     code: str
     name: str
 
 
 class LanguagesBody(Shape):
+    """All languages that can be asked for."""
+
     languages: list[LanguageBody]
 
 
 class PartBody(Shape):
+    """One part of the service, and how it is."""
+
     name: str
     ok: bool
     detail: str = Field(description="What is wrong, or why another model serves than is set; else empty.")
@@ -128,6 +154,8 @@ class PartBody(Shape):
 
 
 class HealthBody(Shape):
+    """How the service and its parts are; one part that is not ok makes it `degraded`."""
+
     status: Literal["ok", "degraded"]
     gpu_available: bool
     gpu_name: str | None
@@ -138,10 +166,14 @@ class HealthBody(Shape):
 
 
 class ProbeBody(Shape):
+    """The answer to a probe that succeeds; any other is an error."""
+
     status: Literal["ok"]
 
 
 class ErrorBody(Shape):
+    """Every error of the service."""
+
     error: str = Field(description="One sentence that says what to do.")
     code: str = Field(description="Stable, for programs.", examples=["missing_file"])
     request_id: str

@@ -112,6 +112,7 @@ def _forget_revoked(session: Session, caller_id: str, kept: int) -> None:
 
 
 def list_keys(session: Session, caller_id: str) -> tuple[ApiKey, ...]:
+    """Return the account's keys, the oldest first, revoked ones too."""
     rows = session.exec(
         select(Credential)
         .where(Credential.caller_id == caller_id)
@@ -152,6 +153,7 @@ def account_value(session: Session, caller: Caller, now: float, config: BillingC
 
 
 def key_value(row: Credential) -> ApiKey:
+    """Return ``row`` without its hash."""
     revoked = None if row.revoked_at is None else moment(row.revoked_at)
     return ApiKey(row.id, row.name, row.prefix, moment(row.created_at), revoked)
 
@@ -165,4 +167,5 @@ def checked_name(name: str) -> str:
 
 
 def moment(seconds: float) -> datetime:
+    """Return the UTC time at ``seconds`` since 1970."""
     return datetime.fromtimestamp(seconds, UTC)

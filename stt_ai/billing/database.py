@@ -97,6 +97,7 @@ class Database:
             connection.execute(sa.text("SELECT 1"))
 
     def close(self) -> None:
+        """Close the connections that are not in use."""
         self._engine.dispose()
 
 

@@ -14,6 +14,7 @@ PARAMETER = "Idempotency-Key"
 
 
 def find(session: Session, caller_id: str, key: str) -> Claim | None:
+    """Return the caller's claim of ``key``, or None."""
     return session.get(Claim, (caller_id, key))
 
 
@@ -31,10 +32,12 @@ def is_running(session: Session, claim: Claim | None, lease_id: str) -> bool:
 
 
 def still_running() -> StillRunning:
+    """Return the error for a key whose first request is not done."""
     return StillRunning(f"A request with this {PARAMETER} is still at work. Ask again shortly.", RETRY_S)
 
 
 def gone() -> LeaseExpired:
+    """Return the error for a stored answer that is gone."""
     return LeaseExpired("The stored answer is gone. Please send the request again.", 1)
 
 

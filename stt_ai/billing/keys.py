@@ -40,6 +40,7 @@ def _new(prefix: str) -> str:
 
 
 def random_text(length: int) -> str:
+    """Return ``length`` characters of the alphabet, from the system's source of secrets."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 

@@ -20,6 +20,7 @@ _GONE = "The request took a pause of ours too long and was given up. Please send
 
 
 def given_up() -> LeaseExpired:
+    """Return the error for a lease that expired or was released."""
     return LeaseExpired("The request was given up. Please send it again.", 1)
 
 
@@ -69,6 +70,7 @@ _ACTIVE = select(Lease.id, Lease.kind, Lease.expires_at).where(
 
 
 def holding(session: Session, caller_id: str) -> Holding:
+    """Return what the caller's active leases hold together."""
     return _held(session.exec(_ACTIVE, params={"caller": caller_id}).all())
 
 

@@ -36,6 +36,7 @@ class Pool:
         return self._config.limit(self.meter.name) + self.balance.amount - self.balance.held
 
     def allowance(self, now: float) -> Allowance:
+        """Return what there is of it and what is left, for the `RateLimit` headers."""
         limit, end = self._config.limit(self.meter.name) + self.balance.granted, self.meter.resets_at
         return Allowance(limit, max(0, self.available()), None if end is None else max(0, ceil(end - now)))
 

@@ -24,4 +24,5 @@ def packed(response: StoredResponse) -> StoredResponse:
 
 
 def unpacked(response: StoredResponse) -> StoredResponse:
+    """Return ``response`` with its body as it was before it was packed."""
     return StoredResponse(response.status, response.headers, gzip.decompress(response.body))

@@ -78,6 +78,7 @@ class Operators:
             return ledger.grant(session, caller, credits, reference, self._clock(), self._config)
 
     def create_key(self, account_id: str, name: str) -> NewKey:
+        """Return a new key of the account. Its secret is shown this once."""
         with self._database.transaction() as session:
             caller = accounts.locked(session, account_id)
             return accounts.create_key(
@@ -85,10 +86,12 @@ class Operators:
             )
 
     def list_keys(self, account_id: str) -> tuple[ApiKey, ...]:
+        """Return the account's keys, the oldest first, revoked ones too."""
         with self._database.reading() as session:
             return accounts.list_keys(session, accounts.found(session, account_id).id)
 
     def revoke_key(self, key_id: str) -> ApiKey:
+        """Revoke the key, and return it."""
         with self._database.transaction() as session:
             return accounts.revoke_key(session, key_id, self._clock())
 

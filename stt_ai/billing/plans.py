@@ -16,6 +16,8 @@ class _Frozen(BaseModel):
 
 
 class PlanLimits(_Frozen):
+    """What every plan limits."""
+
     max_file_bytes: int = Field(gt=0)
     max_concurrency: int = Field(ge=1, description="Transcriptions and open streams together; as many summaries.")
 
@@ -30,12 +32,16 @@ class AnonymousPlan(PlanLimits):
 
 
 class FreePlan(PlanLimits):
+    """A caller with a key and without credits."""
+
     max_file_bytes: int = Field(500_000_000, gt=0)
     max_concurrency: int = Field(2, ge=1)
     minutes_per_month: int = Field(600, ge=0)
 
 
 class PaidPlan(PlanLimits):
+    """A caller with credits."""
+
     max_file_bytes: int = Field(2_000_000_000, gt=0)
     max_concurrency: int = Field(5, ge=1)
 
@@ -64,6 +70,7 @@ class BillingConfig(_Frozen):
     keys_per_account: int = Field(100, ge=1, description="Keys that are not revoked.")
 
     def limits(self, plan: PlanName) -> PlanLimits:
+        """Return the limits of ``plan``."""
         if not self.quotas:
             return self.paid.model_copy(update={"max_concurrency": UNLIMITED_CONCURRENCY})
         return {PlanName.ANONYMOUS: self.anonymous, PlanName.FREE: self.free, PlanName.PAID: self.paid}[plan]
@@ -80,6 +87,8 @@ class BillingConfig(_Frozen):
 
 
 class MeterName(StrEnum):
+    """What is counted within a day or a month."""
+
     CREDITS = "credits"
     MINUTES = "minutes"
     TRANSCRIPTIONS = "transcriptions"
@@ -120,4 +129,5 @@ def meter_for(plan: PlanName, kind: WorkKind, now: float) -> Meter | None:
 
 
 def day_of(now: float) -> str:
+    """Return the UTC day of ``now``, as YYYY-MM-DD."""
     return datetime.fromtimestamp(now, UTC).date().isoformat()

@@ -58,6 +58,7 @@ class BillingService:
     # A request, from its admission to its end.
 
     def admit(self, asking: Asking) -> Permit:
+        """Return a lease for what is asked. Raise a refusal as `stt_ai.ports.Billing.admit` says."""
         admission.precheck(asking, self.config)
         now, secret = self.clock(), self._address_secret()
         with self.database.transaction(durable=False) as session:
@@ -70,12 +71,14 @@ class BillingService:
             return idempotency.claim(session, leases.find_active(session, lease), key, fingerprint, self.clock())
 
     def renew(self, lease: str) -> None:
+        """Put off the lease's expiry to `lease_s` from now. Raise `LeaseExpired` where it has ended."""
         with self.database.transaction(durable=False) as session:
             found = leases.find_active(session, lease)
             found.expires_at = self.clock() + self.config.lease_s
             session.add(found)
 
     def reserve(self, lease: str, seconds: float) -> Allowance | None:
+        """Hold what ``seconds`` of audio cost in all. Raise as `stt_ai.ports.Billing.reserve` says."""
         with self.database.transaction(durable=False) as session:
             found = leases.find_active(session, lease)
             if found.replay:
@@ -96,6 +99,7 @@ class BillingService:
             return leases.settle(session, found, seconds, now, self.config)
 
     def release(self, lease: str) -> Allowance | None:
+        """End the lease and give back what it holds; do nothing where it was settled or released."""
         now = self.clock()
         with self.database.transaction(durable=False) as session:
             found = leases.find(session, lease)
@@ -133,33 +137,40 @@ class BillingService:
     # A caller's own account.
 
     def account(self, credential: str) -> Account:
+        """Return the account behind the key. Raise `Unauthorized` where there is none."""
         with self.database.reading() as session:
             caller = accounts.authenticate(session, credential)
             return accounts.account_value(session, caller, self.clock(), self.config)
 
     def usage(self, credential: str, cursor: str | None, limit: int) -> UsagePage:
+        """Return a page of the account's requests, the latest first."""
         with self.database.reading() as session:
             return usage.page(session, accounts.authenticate(session, credential).id, cursor, limit)
 
     def daily_usage(self, credential: str, days: int) -> tuple[DayUsage, ...]:
+        """Return the account's requests by day, of the last ``days``."""
         with self.database.reading() as session:
             return usage.by_day(session, accounts.authenticate(session, credential).id, days, self.clock())
 
     def create_key(self, credential: str, key_id: str, secret: str, name: str) -> NewKey:
+        """Return a new key of the account behind ``credential``."""
         with self.database.transaction() as session:
             caller = accounts.authenticate(session, credential, locking=True)
             return accounts.create_key(session, caller, key_id, secret, name, self.clock(), self.config)
 
     def list_keys(self, credential: str) -> tuple[ApiKey, ...]:
+        """Return the keys of the account behind ``credential``."""
         with self.database.reading() as session:
             return accounts.list_keys(session, accounts.authenticate(session, credential).id)
 
     def revoke_key(self, credential: str, key_id: str) -> ApiKey:
+        """Revoke the key, and return it."""
         with self.database.transaction() as session:
             caller = accounts.authenticate(session, credential)
             return accounts.revoke_key(session, key_id, self.clock(), caller.id)
 
     def create_token(self, credential: str, token: str) -> NewToken:
+        """Return a token that opens one stream for the account behind ``credential``."""
         with self.database.transaction() as session:
             caller = accounts.authenticate(session, credential, locking=True)
             row = tokens.create(session, caller, credential, token, self.clock(), self.config)

@@ -23,6 +23,8 @@ from stt_ai.billing.plans import MeterName
 
 
 class LeaseState(StrEnum):
+    """Whether a lease still holds something, or how it ended."""
+
     ACTIVE = "active"
     SETTLED = "settled"
     RELEASED = "released"
@@ -30,6 +32,8 @@ class LeaseState(StrEnum):
 
 
 class EntryKind(StrEnum):
+    """Why an entry of the ledger was written."""
+
     GRANT = "grant"
     RESERVE = "reserve"
     SETTLE = "settle"
@@ -44,6 +48,8 @@ def _choice(of: type[StrEnum], *, primary_key: bool = False, nullable: bool = Fa
 
 
 class Caller(SQLModel, table=True):
+    """An account, or an address without one."""
+
     __tablename__ = "caller"
 
     id: str = Field(primary_key=True, max_length=80)
@@ -53,6 +59,8 @@ class Caller(SQLModel, table=True):
 
 
 class Credential(SQLModel, table=True):
+    """An API key, as the hash of its secret."""
+
     __tablename__ = "credential"
 
     id: str = Field(primary_key=True, max_length=40)
@@ -125,6 +133,8 @@ class LedgerEntry(SQLModel, table=True):
 
 
 class Balance(SQLModel, table=True):
+    """The sum of a caller's entries, kept so that it need not be added up."""
+
     __tablename__ = "balance"
 
     caller_id: str = Field(primary_key=True, foreign_key="caller.id", max_length=80)
@@ -163,6 +173,8 @@ class StreamToken(SQLModel, table=True):
 
 
 class ServerSecret(SQLModel, table=True):
+    """A secret that all replicas share."""
+
     __tablename__ = "server_secret"
 
     name: str = Field(primary_key=True, max_length=40)

@@ -69,4 +69,5 @@ def redeem(session: Session, token: str, lease_id: str, now: float) -> Caller:
 
 
 def forget_old(session: Session, now: float) -> None:
+    """Delete the tokens that nobody can spend any more."""
     session.exec(delete(StreamToken).where(col(StreamToken.expires_at) <= now - KEPT_S))

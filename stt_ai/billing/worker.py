@@ -33,6 +33,7 @@ class BillingWorker:
         self._threads = ThreadPoolExecutor(THREADS, "billing")
 
     async def run(self, operation: str, *arguments: Any) -> Any:
+        """Return what the operation of that name returns. Raise `InternalError` for an unknown name."""
         if operation not in OPERATIONS:
             raise InternalError(f"Billing has no operation {operation}.")
         return await self._in_thread(getattr(self.service, operation), arguments)
@@ -42,6 +43,7 @@ class BillingWorker:
         return await self._in_thread(getattr(service, operation), arguments)
 
     async def expire_overdue(self) -> int:
+        """End the leases that were not renewed in time, and return how many those were."""
         ended: int = await self._in_thread(self.service.expire_overdue, ())
         return ended
 
@@ -69,6 +71,7 @@ class BillingWorker:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
+        """End the threads without waiting for them; what has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

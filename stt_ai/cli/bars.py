@@ -31,6 +31,7 @@ class Bars:
         tqdm.write(line, file=sys.stderr if error else sys.stdout)
 
     def close(self) -> None:
+        """Take the bars off the terminal."""
         self._all.close()
 
 

@@ -44,6 +44,7 @@ class Once(Generic[Engine]):
         self._loading: asyncio.Future[tuple[Engine, LoadedModel]] | None = None
 
     async def get(self) -> tuple[Engine, LoadedModel]:
+        """Return the engine and what it is; it is loaded once, by the first call, for all."""
         if self._loading is None:
             self._loading = asyncio.ensure_future(asyncio.to_thread(self._load))
         return await asyncio.shield(self._loading)
@@ -54,6 +55,7 @@ class LocalDecoder:
         self._decoder = decoder
 
     async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
+        """As `stt_ai.ports.Decoder.decode`."""
         return await asyncio.to_thread(self._decoder.decode, upload, None, selection)
 
 
@@ -66,12 +68,15 @@ class LocalTranscriber:
         self._max_batch = settings.transcriber.max_batch or (16 if _on_gpu(settings.transcriber.device) else 8)
 
     async def describe(self) -> LoadedModel:
+        """As `stt_ai.ports.Transcriber.describe`."""
         return (await self._engine.get())[1]
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        """As `stt_ai.ports.Transcriber.transcribe`."""
         return await (await self._queue()).submit((_samples(pcm, window), options))
 
     async def close(self) -> None:
+        """End the batches' threads."""
         if self._scheduler is not None:
             await self._scheduler.close()
 
@@ -96,9 +101,11 @@ class LocalDiarizer:
         self._turn = asyncio.Semaphore(1)
 
     async def describe(self) -> LoadedModel:
+        """As `stt_ai.ports.Diarizer.describe`."""
         return (await self._engine.get())[1]
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+        """As `stt_ai.ports.Diarizer.diarize`."""
         engine, _ = await self._engine.get()
         async with self._turn:
             return await asyncio.to_thread(engine.diarize, PcmReader(pcm), speakers)

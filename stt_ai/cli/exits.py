@@ -34,6 +34,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 
 
 def exit_code(error: Exception) -> int:
+    """Return the exit code of the error's kind, else `FAILED`."""
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), FAILED)
 
 

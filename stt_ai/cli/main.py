@@ -37,6 +37,7 @@ class Commands(click.Group):
     """Shows those of callers before those of operators."""
 
     def list_commands(self, context: click.Context) -> list[str]:
+        """Return the commands in the order in which they were added."""
         return list(self.commands)
 
 

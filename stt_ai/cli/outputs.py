@@ -57,6 +57,7 @@ def targets_of(files: Sequence[Path], out: Path | None, form: str) -> dict[Path,
 
 
 def written(outcome: Outcome, target: Path | None) -> Exception | None:
+    """Write the outcome to ``target``, and return what failed."""
     if target is not None:
         try:
             target.write_text(outcome.text, encoding="utf-8")
@@ -66,6 +67,7 @@ def written(outcome: Outcome, target: Path | None) -> Exception | None:
 
 
 def tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: bool, bars: Bars) -> None:
+    """Print what became of one file: its text or a row of JSON to stdout, all else to stderr."""
     if as_json:
         bars.say(json.dumps(_row(outcome, target, form), ensure_ascii=False))
         return

@@ -9,6 +9,7 @@ from stt_ai.accounts import Account, ApiKey, PlanName
 
 
 def as_json(value: Any) -> str:
+    """Return ``value`` as indented JSON."""
     return json.dumps(value, default=_plain, indent=2, ensure_ascii=False)
 
 
@@ -20,6 +21,7 @@ def _plain(value: Any) -> Any:
 
 
 def table(head: str, rows: Iterable[Sequence[object]]) -> str:
+    """Return lines with the columns that ``head`` names, each as wide as its longest cell."""
     cells = [head.upper().split(), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
     return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)

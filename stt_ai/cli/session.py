@@ -33,6 +33,7 @@ class Session:
 
     @cached_property
     def database(self) -> "Database":
+        """Return the service's database, opened at the first use."""
         with server_parts():
             from stt_ai.billing.database import Database
 
@@ -50,10 +51,12 @@ class Session:
         return Operators(BillingService(self.database, self.settings.billing.config))
 
     def close(self) -> None:
+        """Close the database where it was opened."""
         if "database" in vars(self):
             self.database.close()
 
     def show(self, value: Any, text: Callable[[], str]) -> None:
+        """Print ``value`` as JSON where that was asked for, else `text()`."""
         click.echo(as_json(value) if self.json else text())
 
 

@@ -39,7 +39,9 @@ Examples:
 class Worker(Protocol):
     """Who transcribes: a service, or this machine."""
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed: ...
+    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
+        """Return one file's transcript in the form asked for."""
+        ...
 
 
 class Remote:
@@ -53,6 +55,7 @@ class Remote:
         self._client.close()
 
     def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
+        """As `Worker.transcribe`."""
         if form != "json":
             text = self._client.transcribe(
                 opened(path), response_format=form, progress=progress.sent, on_progress=progress.watcher, **asked

@@ -73,6 +73,7 @@ class BillingDeployment:
             return refusal.with_traceback(None)
 
     async def check_health(self) -> None:
+        """Raise where the database does not answer, and start the expiry of leases anew where it has ended."""
         if self._expiring is None or self._expiring.done():  # also when it was ended by an error
             self._expiring = asyncio.create_task(self._keep_expiring())
         await self._ping()

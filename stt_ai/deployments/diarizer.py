@@ -64,6 +64,7 @@ class DiarizerDeployment:
             raise failure
 
     async def describe(self) -> LoadedModel:
+        """Return what serves here, loaded if need be. Raise `ModelUnavailable` where nothing does."""
         return await self._loader.describe()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:

@@ -20,6 +20,7 @@ class ClusterExposition:
     """Asks the agent of every node that lives. What a process counted is there within 10 s, and there to stay."""
 
     async def text(self) -> str:
+        """Return the metrics of all nodes, in Prometheus' text format. Raise `Unavailable` where none answers."""
         nodes = await asyncio.to_thread(ray.nodes)
         addresses = [
             f"http://{_host(node['NodeManagerAddress'])}:{node['MetricsExportPort']}/metrics"

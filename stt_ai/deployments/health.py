@@ -52,6 +52,7 @@ class ClusterHealth:
         self._refreshing: asyncio.Task[None] | None = None
 
     async def health(self) -> ServiceHealth:
+        """Return how each part is, as far as can be known without loading a model."""
         if self._refreshing is None or self._refreshing.done():
             await self._refresh()
             self._refreshing = asyncio.create_task(self._keep_fresh())

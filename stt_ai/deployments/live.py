@@ -37,6 +37,7 @@ class LiveTranscription:
         yield
 
     def open(self, config: LiveConfig, start_at_sample: int = 0, first_segment_id: int = 0) -> LiveSession:
+        """Return a session, not yet started, that begins at a sample of the stream."""
         return LiveSession(
             config,
             self._recognizers[config.model],

@@ -48,6 +48,7 @@ class RayMeters:
         self._lock = threading.Lock()
 
     def add(self, meter: Counter, amount: float = 1.0, /, **labels: str) -> None:
+        """As `Meters.add`; amounts of 0, which Ray refuses, are left out."""
         if amount > 0:  # Ray refuses to add nothing
             self._of(meter, metrics.Counter).inc(amount, labels)
 

@@ -104,6 +104,7 @@ class RemoteDecoder:
         self._handle = handle
 
     async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio:
+        """As `stt_ai.ports.Decoder.decode`; a replica that does not see the file is sent its bytes."""
         audio: DecodedAudio | None = await call(
             lambda: self._handle.decode.remote(upload, selection, **trace_context())
         )
@@ -136,6 +137,7 @@ class Description:
         self._asked_at = 0.0
 
     async def get(self) -> LoadedModel:
+        """Return what serves the part, asked again after `DESCRIBED_S`. Raise `ModelLoading` or `ModelUnavailable`."""
         if self.known is None or time.monotonic() - self._asked_at > DESCRIBED_S:
             try:
                 self.known = await self._ask()
@@ -167,9 +169,11 @@ class RemoteTranscriber:
         self.description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:
+        """As `stt_ai.ports.Transcriber.describe`."""
         return await self.description.get()
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        """As `stt_ai.ports.Transcriber.transcribe`; only the audio that the window needs is sent."""
         part = _only_needed(pcm, window)
         result: WindowTranscript = await call(
             lambda: self._handle.transcribe.remote(part, window, options, **trace_context())
@@ -177,10 +181,12 @@ class RemoteTranscriber:
         return result
 
     async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+        """As `stt_ai.ports.LiveRecognizer.guess`."""
         heard: Hypothesis | None = await call(lambda: self._handle.guess.remote(samples, options, key, within))
         return heard
 
     async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        """As `stt_ai.ports.LiveRecognizer.hear`."""
         heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key, **trace_context()))
         return heard
 

@@ -16,9 +16,11 @@ class RemoteDiarizer:
         self.description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:
+        """As `stt_ai.ports.Diarizer.describe`."""
         return await self.description.get()
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
+        """As `stt_ai.ports.Diarizer.diarize`."""
         turns: tuple[SpeakerTurn, ...] = await call(
             lambda: self._handle.diarize.remote(pcm, speakers, **trace_context())
         )

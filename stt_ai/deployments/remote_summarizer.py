@@ -27,6 +27,7 @@ class RemoteSummarizer:
         self.description = Description(handle, wait_s, loading)
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
+        """As `stt_ai.ports.Summarizer.summarize`."""
         with stage(self._meters, _STAGE):
             await self.description.get()
             summary: Summary = await call(lambda: self._handle.summarize.remote(text, style, **trace_context()))

@@ -122,6 +122,7 @@ class BusyShare:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
+        """Count one place as busy while the context is open."""
         self._add(1)
         try:
             yield

@@ -76,6 +76,7 @@ class SummarizerDeployment:
         self._loader.try_now()
 
     async def describe(self) -> LoadedModel:
+        """Return what serves here, loaded if need be. Raise `ModelUnavailable` where nothing does."""
         return await self._loader.describe()
 
     @traced("summarizer summarize")

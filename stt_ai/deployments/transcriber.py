@@ -131,6 +131,7 @@ class TranscriberDeployment:
             raise failure
 
     async def describe(self) -> LoadedModel:
+        """Return what serves here, loaded if need be. Raise `ModelUnavailable` where nothing does."""
         return await self._loader.describe()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
@@ -145,6 +146,7 @@ class TranscriberDeployment:
 
     @traced("transcriber transcribe")
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
+        """Return the text of one window of a file, decoded in a batch with windows of others."""
         await self._loader.ready()
         job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options, span=current_span())
         result = await self._scheduler.submit(job, priority=options.priority)

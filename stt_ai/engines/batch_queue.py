@@ -29,6 +29,7 @@ class Ticket(Generic[Item]):
 
     @property
     def order(self) -> tuple[int, int]:
+        """Return what tickets are sorted by: priority, then arrival."""
         return (int(self.priority), self.place)
 
 
@@ -52,6 +53,7 @@ class BatchQueue(Generic[Item]):
 
     @property
     def seconds(self) -> float:
+        """Return the seconds of audio that wait."""
         return sum(ticket.seconds for ticket in self._waiting)
 
     def replace(self, ticket: Ticket[Item]) -> Ticket[Item] | None:
@@ -105,6 +107,7 @@ class BatchQueue(Generic[Item]):
         return batch
 
     def expired(self, now: float) -> list[Ticket[Item]]:
+        """Return the waiting tickets whose deadline has passed, without removing them."""
         return [ticket for ticket in self._waiting if ticket.deadline is not None and ticket.deadline < now]
 
     def discard(self, ticket: Ticket[Item]) -> bool:
@@ -115,5 +118,6 @@ class BatchQueue(Generic[Item]):
         return True
 
     def clear(self) -> list[Ticket[Item]]:
+        """Remove and return all tickets."""
         everyone, self._waiting = self._waiting, []
         return everyone

@@ -63,6 +63,7 @@ def identify(file: BinaryIO) -> Container:
 
 
 def unsupported() -> UnsupportedMedia:
+    """Return the error for a file that is in no known container."""
     return UnsupportedMedia(
         "The file is not audio or video in a supported format: MP3, WAV, FLAC, OGG, M4A, AAC, OPUS, WMA, MP4, WebM, "
         "MKV, AVI, MOV, WMV, MPG or MPEG."

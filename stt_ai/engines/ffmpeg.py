@@ -64,6 +64,7 @@ class DecoderLimits:
     threads: int = 1
 
     def seconds_for(self, size: int, decoded_s: float) -> float:
+        """Return the seconds that decoding may take, for ``size`` bytes that hold ``decoded_s`` seconds."""
         return self.probe_timeout_s + size / self.read_rate + decoded_s / self.slowest
 
 
@@ -202,6 +203,7 @@ class Decoding:
 
 
 def too_long(limits: DecoderLimits) -> AudioTooLong:
+    """Return the error that says how long audio may be."""
     for unit, seconds in (("h", 3600), ("min", 60), ("s", 1)):
         if limits.max_duration_s % seconds == 0 or unit == "s":
             longest = f"{limits.max_duration_s / seconds:g} {unit}"

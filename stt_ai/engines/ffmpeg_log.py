@@ -74,6 +74,7 @@ class FfmpegLog:
         self._line = rest[:_LINE_BYTES]
 
     def tail(self) -> str:
+        """Return the last lines that ffmpeg wrote, joined by ` | `."""
         return b" | ".join(self._last).decode(errors="replace")
 
     def failure(self, track: int = 0) -> SttError:

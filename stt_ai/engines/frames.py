@@ -48,6 +48,7 @@ def mpeg_audio_length(header: bytes) -> int:
 
 
 def is_transport_stream(head: bytes) -> bool:
+    """Return whether ``head`` is the beginning of an MPEG transport stream."""
     return packets(head) is not None
 
 

@@ -29,6 +29,7 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         self._bias = bias
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output in float32; ``x`` is quantized row by row."""
         rows = x.reshape(-1, x.shape[-1])
         row_scale = rows.abs().amax(1, keepdim=True).clamp_(min=_MIN_SCALE).div_(127)
         quantized = (rows / row_scale).round_().to(torch.int8)
@@ -61,6 +62,7 @@ class Int8Embedding(nn.Module):  # type: ignore[misc]
         self._scale = scale
 
     def forward(self, ids: Tensor) -> Tensor:
+        """Return the rows of ``ids`` as float32."""
         return self.weight[ids].float().mul_(self._scale[ids].unsqueeze(-1))
 
 

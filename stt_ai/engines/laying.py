@@ -31,6 +31,7 @@ class Laying:
         self._timeline: Timeline | None = None
 
     def feed(self, block: AnySamples) -> Iterator[AnySamples]:
+        """Yield samples as their place in time is known."""
         if self._mixer is None or self._timeline is None:
             log = self._run.log
             self._mixer = Mixer(log.channels) if self._channel is None else ChannelPicker(self._channel)
@@ -39,6 +40,7 @@ class Laying:
             yield from self._timeline.feed(mixed, self._run.log.marks)
 
     def finish(self) -> Iterator[AnySamples]:
+        """Yield what was held back."""
         if self._mixer is not None and self._timeline is not None:
             for mixed in self._mixer.finish():
                 yield from self._timeline.feed(mixed, self._run.log.marks)

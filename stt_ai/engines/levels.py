@@ -61,6 +61,7 @@ class Leveler:
             yield self._level(whole[start : start + BLOCK])
 
     def finish(self) -> Iterator[Leveled]:
+        """Yield what was held back."""
         if self._waiting:
             yield self._level(np.concatenate(self._pending))
             self._pending, self._waiting = [], 0

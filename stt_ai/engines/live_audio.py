@@ -65,6 +65,7 @@ class RawAudio:
         self._resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE) if sample_rate != SAMPLE_RATE else None
 
     def feed(self, data: bytes) -> Samples:
+        """Return the samples that ``data`` completes; part of one is kept for the next call."""
         data = self._half + data
         whole = len(data) - len(data) % self._width
         data, self._half = data[:whole], data[whole:]

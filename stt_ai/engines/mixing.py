@@ -60,6 +60,7 @@ class Mixer:
             yield self._mix(whole[start : start + _BLOCK])
 
     def finish(self) -> Iterator[FloatSamples]:
+        """Yield what was held back."""
         if self._waiting:
             yield self._mix(np.concatenate(self._pending))
             self._pending, self._waiting = [], 0

@@ -146,6 +146,7 @@ def load_segmentation(folder: Path) -> PyanNet:
 
 
 def load_embedding(folder: Path, centered: bool = True) -> Ge2eEmbedding:
+    """Return the speaker embedding whose weights are in ``folder``."""
     model = Ge2eEmbedding(centered=centered)
     model.load_state_dict(torch.load(folder / _WEIGHTS, map_location="cpu", weights_only=True)["state_dict"])
     model.eval()

@@ -57,6 +57,7 @@ class SchedulerStats:
 
     @property
     def batches(self) -> int:
+        """Return the number of batches that were run."""
         return sum(times for _, times in self.batch_sizes)
 
 
@@ -141,6 +142,7 @@ class BatchScheduler(Generic[Item, Result]):
                 future.exception()  # seen, also when the caller was cancelled at the same time
 
     def stats(self) -> SchedulerStats:
+        """Return what waits and runs now."""
         running = tuple(self._running.values())  # in one step: whoever samples figures asks from another thread
         names = ("submitted", "completed", "failed", "cancelled", "superseded", "expired", "rejected")
         return SchedulerStats(

@@ -165,6 +165,7 @@ class SpeechDetector:
         self._session = _load(threads)
 
     def stream(self) -> SpeechStream:
+        """Return a detector of one file's speech."""
         return SpeechStream(self._session)
 
 
@@ -175,6 +176,7 @@ class VoiceDetector:
         self._session = _load(threads=1)
 
     def stream(self) -> LiveSpeechStream:
+        """Return a detector of one live stream's speech."""
         return LiveSpeechStream(self._session)
 
 

@@ -44,6 +44,7 @@ class Sink:
         return self._last is not None and self._taken >= self._last
 
     def feed(self, block: AnySamples) -> None:
+        """Level and store the samples of the block that are asked for. Raise `AudioTooLong`."""
         begun = self._taken
         self._taken += len(block)
         self._check_length()
@@ -54,6 +55,7 @@ class Sink:
             self._speech.feed(leveled.samples, leveled.faint)
 
     def finish(self, container: str, account: Account) -> DecodedAudio:
+        """Return what was stored. Raise `BadParameter` where the recording ends before `start`."""
         for leveled in self._leveler.finish():
             self._chunks.add(leveled.samples)
             self._speech.feed(leveled.samples, leveled.faint)

@@ -169,6 +169,7 @@ class ModelCatalogue(BaseModel):
 
     @property
     def entries(self) -> tuple[ModelEntry, ...]:
+        """Return all models on offer."""
         known = self._known()
         usual = [entry.id for entry in (*DOCUMENTED, *self.extra)]
         return tuple(known[model_id] for model_id in dict.fromkeys(usual if self.offer is None else self.offer))
@@ -191,6 +192,7 @@ class ModelCatalogue(BaseModel):
         raise BadParameter(f"model: unknown model {model_id[:64]!r}; accepted are {offered}.", "model")
 
     def models(self) -> tuple[ModelInfo, ...]:
+        """Return all models on offer, as the API shows them."""
         return tuple(ModelInfo(e.id, e.name, e.language_count, e.speed, e.translates) for e in self.entries)
 
     def languages(self, model: str | None = None) -> tuple[tuple[str, str], ...]:

@@ -63,6 +63,7 @@ class WantedPipeline(WantedModel):
         )
 
     def check(self, folder: Path) -> None:
+        """Raise `BadModelFiles` where the pipeline names others than folders beside it."""
         if others := inspect(folder):
             raise BadModelFiles(f"{folder / CONFIG} names {others[0]}; it should name folders beside it")
 
@@ -70,12 +71,14 @@ class WantedPipeline(WantedModel):
         return ResolvedModel(folder, self.label, origin)
 
     def check_download(self, folder: Path) -> None:
+        """Raise `BadModelFiles` where ``folder`` holds no pipeline."""
         inspect(folder)
 
     def hub_repo(self, source: SourceSettings) -> "HubRepo":
         return _repo(source, REPOSITORIES[self.label], CONFIG, f"*/{WEIGHTS}", "*/*.npz")
 
     def from_hub(self, source: SourceSettings) -> ResolvedModel:
+        """Return the pipeline from the hub, with all that it refers to."""
         from stt_ai.models import snapshot
 
         found = super().from_hub(source)

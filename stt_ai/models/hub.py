@@ -60,10 +60,12 @@ class HubRepo:
 
     @property
     def hub(self) -> str:
+        """Return the hub's address, the library's default where none is set."""
         return self.endpoint or constants.ENDPOINT
 
     @property
     def cache(self) -> Path:
+        """Return the folder of the hub's cache, the library's default where none is set."""
         return Path(self.cache_dir or constants.HF_HUB_CACHE).expanduser().resolve()
 
 

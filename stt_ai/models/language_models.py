@@ -48,6 +48,7 @@ class WantedLanguageModel(WantedModel):
         )
 
     def check(self, folder: Path) -> None:
+        """Raise `BadModelFiles` where ``folder`` lacks a file of the model."""
         inspect(folder)
 
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:

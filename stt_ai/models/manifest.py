@@ -54,6 +54,7 @@ def problem(folder: Path, key: str, thorough: bool = False) -> str:
 
 
 def sha256(path: Path) -> str:
+    """Return the file's SHA-256, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

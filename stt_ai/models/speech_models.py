@@ -39,6 +39,7 @@ class WantedWhisper(WantedModel):
         )
 
     def check(self, folder: Path) -> None:
+        """Raise `BadModelFiles` where ``folder`` lacks a file of the model."""
         inspect(folder, self._entry.mel_bins)
 
     def hub_repo(self, source: SourceSettings) -> "HubRepo":
@@ -59,6 +60,7 @@ class WantedWhisper(WantedModel):
         )
 
     def from_packages(self, model: PackagedModel, folder: Path) -> ResolvedModel:
+        """Return the packaged model in ``folder``."""
         return ResolvedModel(folder, model.label, "packages", translates=model.translates)
 
     def demo(self) -> ResolvedModel:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Credits:
+    """Credits that an account has, and those that are set aside."""
+
     available: int = 0
     reserved: int = 0
 
@@ -50,6 +52,8 @@ class NewKey(Key):
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """An account, as its holder sees it."""
+
     id: str
     name: str
     plan: str
@@ -68,6 +72,8 @@ class NewAccount(Account):
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
+    """What one day's requests came to."""
+
     date: date
     requests: int
     seconds: float
@@ -76,6 +82,8 @@ class DayUsage:
 
 @dataclass(frozen=True, slots=True)
 class RequestUsage:
+    """One request that was charged."""
+
     request_id: str
     kind: str
     at: datetime

@@ -101,9 +101,11 @@ class AsyncClient:
         return AsyncStream(self._configuration, audio, options, paced)
 
     async def models(self) -> tuple[Model, ...]:
+        """Return the models that a request may name."""
         return await self._do(calls.models())
 
     async def languages(self) -> tuple[Language, ...]:
+        """Return the languages that can be asked for."""
         return await self._do(calls.languages())
 
     async def health(self) -> Health:

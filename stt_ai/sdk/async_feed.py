@@ -60,12 +60,14 @@ class AsyncFeed:
             await socket.close()
 
     def finish(self) -> None:
+        """Say that no audio follows."""
         self._done.set()
         self._sent.set()
         self.talk.finish()
         self._changed.set()
 
     def finalize(self) -> None:
+        """Ask for the text of what was sent so far."""
         self.talk.finalize()
         self._changed.set()
 

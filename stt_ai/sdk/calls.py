@@ -147,44 +147,54 @@ def spelled_form(asked: Mapping[str, Any]) -> dict[str, str]:
 
 
 def summarize(text: str, style: Style) -> Call[Summary]:
+    """Return the call of POST /v1/summarize."""
     body = {"text": text, "style": style}
     return Call("POST", "/v1/summarize", _one(Summary), json=body, idempotency_key=new_key())
 
 
 def models() -> Call[tuple[Model, ...]]:
+    """Return the call of GET /v1/models."""
     return Call("GET", "/v1/models", _many(Model, "models"))
 
 
 def languages() -> Call[tuple[Language, ...]]:
+    """Return the call of GET /v1/languages."""
     return Call("GET", "/v1/languages", _many(Language, "languages"))
 
 
 def health() -> Call[Health]:
+    """Return the call of GET /health."""
     return Call("GET", "/health", _one(Health))
 
 
 def account() -> Call[Account]:
+    """Return the call of GET /v1/account."""
     return Call("GET", "/v1/account", _one(Account))
 
 
 def usage(cursor: str | None, limit: int, days: int) -> Call[Usage]:
+    """Return the call of GET /v1/account/usage."""
     params = {"cursor": cursor, "limit": limit, "days": days}
     return Call("GET", "/v1/account/usage", _one(Usage), params=params)
 
 
 def list_keys() -> Call[tuple[Key, ...]]:
+    """Return the call that lists the account's keys."""
     return Call("GET", "/v1/account/keys", _many(Key, "keys"))
 
 
 def create_key(name: str | None) -> Call[NewKey]:
+    """Return the call that makes a key."""
     return Call("POST", "/v1/account/keys", _one(NewKey), json={"name": name})
 
 
 def revoke_key(key_id: str) -> Call[Key]:
+    """Return the call that revokes a key."""
     return Call("DELETE", f"/v1/account/keys/{quote(key_id, safe='')}", _one(Key))
 
 
 def sign_up(name: str | None) -> Call[NewAccount]:
+    """Return the call that makes an account."""
     return Call("POST", "/v1/account", _one(NewAccount), json={"name": name})
 
 
@@ -201,6 +211,7 @@ def check_names(given: Mapping[str, Any], known: type) -> None:
 
 
 def new_key() -> str:
+    """Return a random idempotency key."""
     return uuid.uuid4().hex
 
 

@@ -115,9 +115,11 @@ class Client:
         return Stream(self._configuration, audio, options, paced)
 
     def models(self) -> tuple[Model, ...]:
+        """Return the models that a request may name."""
         return self._do(calls.models())
 
     def languages(self) -> tuple[Language, ...]:
+        """Return the languages that can be asked for."""
         return self._do(calls.languages())
 
     def health(self) -> Health:

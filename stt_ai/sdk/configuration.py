@@ -33,6 +33,7 @@ class Configuration:
 
     @property
     def headers(self) -> dict[str, str]:
+        """Return the headers of every request."""
         own = {"User-Agent": f"stt-ai-python/{_version()}"}
         return own | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
 
@@ -49,6 +50,7 @@ class Configuration:
 
     @property
     def stream_url(self) -> str:
+        """Return the address of the WebSocket."""
         return f"ws{self.base_url.removeprefix('http')}/v1/stream"
 
 

@@ -52,11 +52,15 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
+    """Somebody began to speak."""
+
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
+    """Nobody speaks any more."""
+
     at: float
 
 

@@ -79,6 +79,7 @@ class Feed:
             return self._turn, self.talk.begin()
 
     def hear(self, message: str | bytes) -> Event | None:
+        """Return the event in ``message``, or None where it is none of the caller's."""
         with self._changed:
             return self.talk.hear(message)
 
@@ -94,12 +95,14 @@ class Feed:
             raise self._error
 
     def finish(self) -> None:
+        """Say that no audio follows."""
         with self._changed:
             self._done = True
             self.talk.finish()
             self._changed.notify_all()
 
     def finalize(self) -> None:
+        """Ask for the text of what was sent so far."""
         with self._changed:
             self.talk.finalize()
             self._changed.notify_all()

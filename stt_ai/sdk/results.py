@@ -145,6 +145,8 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Language:
+    """A language that can be asked for."""
+
     code: str
     name: str = ""
 

@@ -54,6 +54,7 @@ class Upload:
         return piece
 
     def close(self) -> None:
+        """Close the file where it was opened here."""
         if self._own:
             self._source.close()
 
@@ -94,9 +95,11 @@ class SizedReader(Reader):
     """With a length, which httpx asks for by seeking, and without a way back."""
 
     def tell(self) -> int:
+        """Return 0: the position is asked for before the file is read."""
         return 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Return the size for the end, else 0; nothing is moved."""
         return (self._upload.size or 0) if whence == os.SEEK_END else 0
 
 

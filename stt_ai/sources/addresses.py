@@ -68,6 +68,7 @@ class AddressPolicy:
 
     @classmethod
     def of(cls, networks: Sequence[str], allow_http: bool = False) -> Self:
+        """Return the policy that also allows ``networks``. Raise `ValueError` for one that is not in CIDR notation."""
         return cls(tuple(ip_network(network) for network in networks), allow_http)
 
     def permits(self, address: str) -> bool:

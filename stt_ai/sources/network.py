@@ -73,6 +73,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        """Refuse: an address names no socket of this machine."""
         raise SourceForbidden(NOT_PUBLIC)
 
     async def sleep(self, seconds: float) -> None:

@@ -48,10 +48,12 @@ def parse_url(text: str, allow_http: bool = False) -> httpx.URL:
 
 
 def port_of(url: httpx.URL) -> int:
+    """Return the port of ``url``, its scheme's where it names none."""
     return url.port or _DEFAULT_PORTS[url.scheme]
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Return whether both have the same scheme, host and port."""
     return (one.scheme, one.host, port_of(one)) == (other.scheme, other.host, port_of(other))
 
 

@@ -39,10 +39,12 @@ class Agreement:
 
     @property
     def tokens(self) -> tuple[int, ...]:
+        """Return the tokens that are agreed on."""
         return tuple(token for piece in self.decided for token in piece.tokens)
 
     @property
     def text(self) -> str:
+        """Return the text that is agreed on."""
         return "".join(piece.text for piece in self.decided).strip()
 
     def add(self, tail: Sequence[Piece], end: int, latest: int) -> None:

@@ -69,6 +69,7 @@ class Grounding:
 
     @property
     def has_speakers(self) -> bool:
+        """Return whether the text names those who speak."""
         return bool(self._people)
 
     def check(self, summary: str, style: SummaryStyle) -> str:

@@ -47,6 +47,7 @@ def in_order(words: Sequence[Word], duration: float) -> list[Word]:
 
 
 def ends_sentence(text: str) -> bool:
+    """Return whether ``text`` ends a sentence; quotes and brackets after the mark do not matter."""
     return text.rstrip().rstrip(CLOSERS).endswith(tuple(SENTENCE_ENDS))
 
 

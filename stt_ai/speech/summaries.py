@@ -81,6 +81,7 @@ class Asking:
         return min(MAX_ANSWER, self.context * 2 // 5)
 
     def question(self, text: str, style: SummaryStyle, language: str, of_parts: bool = False) -> Prompt:
+        """Return the prompt that asks for a summary of ``text``."""
         tokens = min(self.answer, _ANSWERS[style])
         example = self.with_examples and not of_parts
         return prompt(text, style, language, of_parts=of_parts, with_example=example, max_tokens=tokens)

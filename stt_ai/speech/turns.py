@@ -24,6 +24,7 @@ class Turn:
 
     @property
     def text(self) -> str:
+        """Return the turn's sentences, joined by blanks."""
         return " ".join(self.sentences)
 
 

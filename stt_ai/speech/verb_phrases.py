@@ -18,6 +18,7 @@ def after_decline(sentence: str) -> str:
 
 
 def task_of(match: re.Match[str]) -> str:
+    """Return the task that the match names."""
     groups = {name: value for name, value in match.groupdict().items() if value}
     if "delivery" in groups:  # "you will have the figure", "I'll have the figure ready"
         return "deliver " + re.sub(r"\b(?:ready|done|finished)\b", "", groups["delivery"])
@@ -56,11 +57,13 @@ def tidy(task: str) -> str:
 
 
 def clean_when(when: str) -> str:
+    """Return when a task is due, worded to stand alone."""
     when = re.sub(r"^(?:at|in)\s+(?=lunch|the end)", "by ", when.strip(" ,"), flags=re.IGNORECASE)
     return re.sub(r"^[A-ZÁÉÍÓÚ](?=[a-záéíóú]{1,6} )", lambda first: first[0].lower(), when) if " " in when else when
 
 
 def is_deictic(task: str) -> bool:
+    """Return whether the task only points at something, such as `do that`."""
     return bool(patterns.DEICTIC.search(task)) and len(content_words(task)) <= 3
 
 

@@ -30,6 +30,7 @@ class Context:
 
     @property
     def text(self) -> str:
+        """Return the words' text, joined."""
         return "".join(text for _, text in self.words)
 
     def suits(self, start: int, end: int) -> bool:

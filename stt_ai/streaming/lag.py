@@ -41,6 +41,7 @@ class Lag:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
+        """Measure one decode that somebody waits for, while the context is open."""
         question, since = object(), self._clock()
         self._waiting[question] = since
         try:
@@ -58,11 +59,14 @@ class TimedRecognizer:
         self._lag = lag
 
     async def describe(self) -> LoadedModel:
+        """As `LiveRecognizer.describe`."""
         return await self._recognizer.describe()
 
     async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+        """As `LiveRecognizer.guess`; not timed."""
         return await self._recognizer.guess(samples, options, key=key, within=within)
 
     async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        """As `LiveRecognizer.hear`; timed."""
         with self._lag.timed():
             return await self._recognizer.hear(samples, options, key=key)

@@ -20,12 +20,14 @@ class Tasks:
         self._running: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Start ``work``, and return its task, which is kept until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
         return task
 
     def cancel(self) -> None:
+        """Cancel all tasks, without waiting for their end."""
         for task in self._running:
             task.cancel()
 

@@ -41,6 +41,7 @@ KEY = Security(HTTPBearer(scheme_name="ApiKey", description="An API key.", auto_
 
 
 def account_routes(billing: Billing, config: ApiConfig) -> APIRouter:
+    """Return the routes of /v1/account."""
     router = APIRouter(prefix="/v1/account")
 
     @router.post(

@@ -16,11 +16,15 @@ class Name(Shape):
 
 
 class CreditsBody(Shape):
+    """Credits that an account has, and those that are set aside for running work."""
+
     available: int = Field(description="One pays for a minute of audio.")
     reserved: int = Field(ge=0, description="Held by requests that are being worked on.")
 
 
 class AllowanceBody(Shape):
+    """What a plan allows within a day or a month, and what is left of it."""
+
     unit: Literal["minutes", "credits"]
     limit: int
     used: int
@@ -48,12 +52,16 @@ class PlansBody(Shape):
 
 
 class LimitsBody(Shape):
+    """How large one file may be, and how many requests may run at once."""
+
     max_file_bytes: int = Field(gt=0)
     at_once: int = Field(ge=1, description="Transcriptions and streams together.")
     running: int = Field(ge=0)
 
 
 class AccountBody(Shape):
+    """An account as its holder sees it."""
+
     id: str
     name: str
     plan: PlanName
@@ -64,6 +72,8 @@ class AccountBody(Shape):
 
 
 class KeyBody(Shape):
+    """An API key without its secret."""
+
     id: str
     name: str
     prefix: str = Field(description="The key's first characters.", examples=["stt_live_k3Xw"])
@@ -72,18 +82,26 @@ class KeyBody(Shape):
 
 
 class NewKeyBody(KeyBody):
+    """An API key with its secret, which is shown this once."""
+
     key: str = Field(description="The whole key. It is stored nowhere, and shown this once.")
 
 
 class KeysBody(Shape):
+    """The account's keys, the oldest first, revoked ones too."""
+
     keys: list[KeyBody]
 
 
 class NewAccountBody(AccountBody):
+    """A new account and its first key."""
+
     key: NewKeyBody
 
 
 class RequestBody(Shape):
+    """One request that was charged."""
+
     request_id: str
     kind: WorkKind
     at: datetime
@@ -92,6 +110,8 @@ class RequestBody(Shape):
 
 
 class DayBody(Shape):
+    """What one day's requests came to."""
+
     date: date
     requests: int
     seconds: float = Field(ge=0)
@@ -99,6 +119,8 @@ class DayBody(Shape):
 
 
 class Report(Shape):
+    """Usage by day, and a page of single requests."""
+
     days: list[DayBody] = Field(description="Only days with requests.")
     requests: list[RequestBody]
     next_cursor: str | None = Field(description="For the next page; null: this is the last.")

@@ -26,6 +26,7 @@ placeholder="none: anonymous"></label>
 
 
 def docs_routes(app: FastAPI) -> APIRouter:
+    """Return the route of /docs, which shows the schema of ``app``."""
     router = APIRouter()
 
     @router.get("/docs", include_in_schema=False)

@@ -51,6 +51,7 @@ class Asset:
 
 
 def console_routes(folder: Path = FOLDER) -> APIRouter:
+    """Return the routes of the page and of its files in ``folder``."""
     router = APIRouter()
     assets = load(folder)
 

@@ -74,6 +74,7 @@ def error_response(error: errors.SttError, headers: Mapping[str, str] | None = N
 def envelope(
     status: int, code: str, message: str, headers: Mapping[str, str] | None = None, parameter: str | None = None
 ) -> Response:
+    """Return an error response in the form that the route's callers expect."""
     record = current_record()
     record.error = code
     body: dict[str, Any] = {"error": message, "code": code, "request_id": current_request_id()}

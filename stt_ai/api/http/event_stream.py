@@ -47,6 +47,7 @@ class EventStream:
         self.started = False
 
     async def send(self, event: str, data: dict[str, Any]) -> None:
+        """Send one event; the response begins with the first."""
         await self._write(spelt(event, data))
 
     async def fail(self, failure: Response) -> None:
@@ -55,6 +56,7 @@ class EventStream:
         await self.end()
 
     async def end(self) -> None:
+        """End the response, when no event follows."""
         await self._write("", more=False)
 
     @asynccontextmanager

@@ -30,13 +30,17 @@ _METHOD = re.compile(rb"[A-Za-z_-]{1,40} ")
 
 
 class JsonHttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, with JSON for what never reaches the app."""
+
     _newest = b""
 
     def data_received(self, data: bytes) -> None:
+        """As in uvicorn; the bytes are kept, from which an unknown method is told from broken HTTP."""
         self._newest = data
         super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
+        """Answer broken HTTP in JSON, unless an answer is being sent, and close the connection."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
             unknown = isinstance(sys.exception(), httptools.HttpParserInvalidMethodError) and _METHOD.match(

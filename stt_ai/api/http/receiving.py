@@ -113,6 +113,7 @@ HOW_TO_SHORTEN = "Cut or compress the recording."
 
 
 def too_large(grant: Grant) -> FileTooLarge:
+    """Return the error that says how large a file may be, and who may send larger ones."""
     limit = grant.max_file_bytes
     size = f"{limit / 1e9:g} GB" if limit >= 1_000_000_000 else f"{limit / 1e6:g} MB"
     return FileTooLarge(f"The file is larger than the {size} that you may send. {grant.larger_files or HOW_TO_SHORTEN}")

@@ -25,6 +25,7 @@ class Unread:
 
     @property
     def waiting(self) -> int:
+        """Return the bytes that were received and not read yet."""
         return self._bytes
 
     def received(self, count: int) -> None:
@@ -35,6 +36,7 @@ class Unread:
                 self._below.clear()
 
     def read(self, count: int) -> None:
+        """Count ``count`` bytes as read, from the application's thread."""
         with self._lock:
             was_over = self._bytes > self._limit
             self._bytes -= count
@@ -42,4 +44,5 @@ class Unread:
                 self._loop.call_soon_threadsafe(self._below.set)
 
     async def wait_below_limit(self) -> None:
+        """Return when no more bytes than the limit are unread."""
         await self._below.wait()

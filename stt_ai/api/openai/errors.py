@@ -14,6 +14,7 @@ _CODES = {"unauthorized": "invalid_api_key", "no_credits": "insufficient_quota",
 
 
 def error_body(status: int, code: str, message: str, parameter: str | None, request_id: str) -> dict[str, Any]:
+    """Return an error in OpenAI's form, with the service's ``code`` and ``request_id`` beside it."""
     kind = _TYPES.get(status, "server_error" if status > 500 else "invalid_request_error")
     error = {"message": message, "type": kind, "param": parameter or None, "code": _CODES.get(code, code)}
     return {"error": error, "code": code, "request_id": request_id}

@@ -18,13 +18,16 @@ class OpenAiEvents:
         self.tells_text = not self._diarized  # who speaks is known at the end only
 
     def begun(self, seconds: float) -> Iterable[Event]:
+        """As `Events.begun`: nothing, since OpenAI's streams tell no progress."""
         return ()
 
     def piece(self, text: str, until: float, seconds: float) -> Iterable[Event]:
+        """As `Events.piece`: a delta, where there is text."""
         if text:
             yield _event(_delta(text))
 
     def end(self, transcript: Transcript) -> Sequence[Event]:
+        """As `Events.end`: the speakers' segments where they were asked for, then the whole text."""
         segments = spoken_segments(transcript) if self._diarized else []
         return [_event(data) for data in (*segments, _done(transcript))]
 

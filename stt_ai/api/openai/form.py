@@ -21,6 +21,7 @@ _EVENT = {
 
 
 def audio_responses(task: Task) -> dict[int | str, dict[str, Any]]:
+    """Return what the schema says of the answers to ``task``."""
     success = dict(transcript_responses()[200])
     success["model"] = AudioText | VerboseText | DiarizedText if task is Task.TRANSCRIBE else AudioText | VerboseText
     success["description"] = "The text, in the format asked for; with `stream`, events that tell it."

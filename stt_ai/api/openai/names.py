@@ -39,6 +39,7 @@ def chosen_model(asked: str, catalogue: Catalogue, default: str, task: Task) -> 
 
 
 def able_models(catalogue: Catalogue, task: Task) -> list[str]:
+    """Return the ids of the models that can do ``task``: not every model translates."""
     return [model.id for model in catalogue.models() if model.translates or task is Task.TRANSCRIBE]
 
 

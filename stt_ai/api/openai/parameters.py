@@ -40,6 +40,8 @@ REFUSED: Mapping[str, str] = {
 
 
 class AudioFormat(StrEnum):
+    """The response formats of OpenAI's routes."""
+
     JSON = "json"
     TEXT = "text"
     SRT = "srt"

@@ -30,6 +30,7 @@ def render(transcript: Transcript, params: AudioParams, languages: Mapping[str, 
 
 
 def usage(transcript: Transcript) -> dict[str, Any]:
+    """Return the seconds of audio as OpenAI's usage object."""
     return {"type": "duration", "seconds": round(transcript.duration, 2)}
 
 

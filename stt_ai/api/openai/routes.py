@@ -19,6 +19,7 @@ from stt_ai.types import Task, Transcript
 
 
 def openai_routes(services: Services, admission: Admission) -> APIRouter:
+    """Return the routes of /v1/audio."""
     router = APIRouter()
     catalogue, default = services.catalogue, services.config.default_model
     transcribe = partial(serve_upload, services, admission, _codec(services, Task.TRANSCRIBE))

@@ -11,17 +11,23 @@ Warnings = Field(None, description="Ours, as in the answers of POST /v1/transcri
 
 
 class DurationUsage(Shape):
+    """What a file is charged by: its seconds."""
+
     type: Literal["duration"]
     seconds: float = Field(ge=0, description="Of audio.")
 
 
 class AudioText(Shape):
+    """The answer in format `json`."""
+
     text: str
     usage: DurationUsage
     warnings: list[WarningBody] | None = Warnings
 
 
 class AudioSegment(Shape):
+    """A segment of format `verbose_json`. Times are seconds."""
+
     id: int = Field(ge=0)
     seek: int = Field(ge=0, description="Where the window that holds its beginning starts, in hundredths of a second.")
     start: float = Seconds
@@ -35,12 +41,16 @@ class AudioSegment(Shape):
 
 
 class AudioWord(Shape):
+    """A word of format `verbose_json`. Times are seconds."""
+
     word: str
     start: float = Seconds
     end: float = Seconds
 
 
 class VerboseText(Shape):
+    """The answer in format `verbose_json`."""
+
     task: Literal["transcribe", "translate"]
     language: str = Field(description="Its English name, of the text.", examples=["english"])
     duration: float = Field(ge=0, description="Seconds of audio.")
@@ -52,6 +62,8 @@ class VerboseText(Shape):
 
 
 class SpokenSegment(Shape):
+    """A segment of one speaker. Times are seconds."""
+
     type: Literal["transcript.text.segment"]
     id: str = Field(examples=["seg_0"])
     speaker: str = Field(description="A, B, … in order of first speech.", examples=["A"])
@@ -61,6 +73,8 @@ class SpokenSegment(Shape):
 
 
 class DiarizedText(Shape):
+    """The answer in format `diarized_json`."""
+
     task: Literal["transcribe"]
     duration: float = Field(ge=0, description="Seconds of audio.")
     text: str
@@ -70,6 +84,8 @@ class DiarizedText(Shape):
 
 
 class ErrorDetail(Shape):
+    """What is wrong, in OpenAI's words."""
+
     message: str = Field(description="One sentence that says what to do.")
     type: str = Field(examples=["invalid_request_error"])
     param: str | None = Field(description="The parameter at fault.")
@@ -77,6 +93,8 @@ class ErrorDetail(Shape):
 
 
 class AudioErrorBody(Shape):
+    """An error as OpenAI's clients read it."""
+
     error: ErrorDetail
     code: str = Field(description="Stable, as on all routes.", examples=["missing_file"])
     request_id: str

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def catalogue_routes(services: Services) -> APIRouter:
+    """Return the routes of /v1/models, /v1/languages and /health."""
     router = APIRouter()
 
     @router.get("/v1/models", summary="List models", responses=failures(500))

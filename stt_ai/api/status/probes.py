@@ -26,6 +26,7 @@ _FIGURES: dict[int | str, dict[str, Any]] = {
 
 
 def probe_routes(services: Services) -> APIRouter:
+    """Return the routes of /livez, /readyz and /metrics."""
     router = APIRouter()
 
     @router.get("/livez", summary="Is the process alive?", responses=failures(500))

@@ -11,6 +11,7 @@ from stt_ai.types import LoadedModel, Word
 
 
 def encoded(message: dict[str, Any]) -> str:
+    """Return ``message`` as JSON text. Raise `ValueError` for NaN, which JSON lacks."""
     return json.dumps(message, ensure_ascii=False, allow_nan=False)
 
 
@@ -31,6 +32,7 @@ def event_message(event: Event) -> dict[str, Any]:
 
 
 def final_message(final: Final) -> dict[str, Any]:
+    """Return the message of a final, whose text is never taken back. Times are seconds."""
     return {
         "text": final.text,
         "partial": "",

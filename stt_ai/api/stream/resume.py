@@ -60,6 +60,7 @@ class ResumeStore:
         return len(self._resumable)
 
     def keep(self, session_id: str, cut: ResumePoint) -> None:
+        """Remember where the session was cut off."""
         self._resumable[session_id] = (self._clock() + self._kept_s, cut)
         self._resumable.move_to_end(session_id)
         self._forget()

@@ -44,6 +44,7 @@ def stream_routes(
     trusted: TrustedProxies,
     meters: Meters = NO_METERS,
 ) -> APIRouter:
+    """Return the WebSocket /v1/stream, and the answers to whoever calls something else."""
     router = APIRouter()
     streams = Streams(live, catalogue, default_model, meters)
 

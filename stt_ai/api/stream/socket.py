@@ -53,6 +53,7 @@ class StreamSocket:
         await self._end(error_message(error) | more, close_code(error), error.code)
 
     async def finish(self, message: dict[str, Any]) -> None:
+        """Send the last message and close the connection as done."""
         await self._end(message, DONE, "")
 
     async def _end(self, message: dict[str, Any], code: int, reason: str) -> None:

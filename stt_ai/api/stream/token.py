@@ -14,12 +14,15 @@ from stt_ai.ports import Billing
 
 
 class TokenBody(Shape):
+    """A token that opens one stream."""
+
     token: str = Field(description="Good for one stream, as `?token=` in its address. It is shown this once.")
     expires_at: datetime
     expires_in: float = Field(gt=0, description="Seconds in which the stream must begin.")
 
 
 def token_routes(billing: Billing) -> APIRouter:
+    """Return the route of POST /v1/stream/token."""
     router = APIRouter()
 
     @router.post(

@@ -25,6 +25,8 @@ _IN_QUERY = frozenset({"style", "stream"})
 
 @dataclass(frozen=True, slots=True)
 class SummaryParams:
+    """The fields of POST /v1/summarize."""
+
     text: str
     style: SummaryStyle
     stream: bool

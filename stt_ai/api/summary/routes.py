@@ -29,6 +29,7 @@ from stt_ai.types import Summary, SummaryProgress
 
 
 def summary_routes(services: Services, summarizer: Summarizer, admission: Admission) -> APIRouter:
+    """Return the route of POST /v1/summarize."""
     router = APIRouter()
     config = services.config
 

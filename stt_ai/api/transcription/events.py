@@ -38,7 +38,9 @@ class Events(Protocol):
         """The audio is transcribed up to ``until`` of ``seconds``; ``text`` is what was not told before."""
         ...
 
-    def end(self, transcript: Transcript) -> Sequence[Event]: ...
+    def end(self, transcript: Transcript) -> Sequence[Event]:
+        """Return the last events, which hold the whole transcript."""
+        ...
 
     def replay(self, transcript: Transcript) -> Sequence[Event]:
         """What the same request gets again under the same idempotency key."""
@@ -54,14 +56,17 @@ class TranscriptEvents:
         self._params = params
 
     def begun(self, seconds: float) -> Iterable[Event]:
+        """As `Events.begun`: no second is done."""
         yield _progress(0.0, seconds)
 
     def piece(self, text: str, until: float, seconds: float) -> Iterable[Event]:
+        """As `Events.piece`: a delta where there is text, then the progress."""
         if text:
             yield "delta", {"text": text}
         yield _progress(until, seconds)
 
     def end(self, transcript: Transcript) -> Sequence[Event]:
+        """As `Events.end`: one event with the answer in the form asked for."""
         form, subtitles = self._params.response_format, self._params.subtitles
         media_type, content = rendered(transcript, form, current_request_id(), subtitles)
         if media_type == "application/json":
@@ -70,6 +75,7 @@ class TranscriptEvents:
         return [("transcript", body | warnings_of(transcript.warnings))]
 
     def replay(self, transcript: Transcript) -> Sequence[Event]:
+        """As `Events.replay`: the whole answer alone."""
         return self.end(transcript)
 
 

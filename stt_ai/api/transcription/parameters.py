@@ -22,6 +22,8 @@ _FALSE = {"false", "0", "no", "off"}
 
 
 class ResponseFormat(StrEnum):
+    """The forms in which a transcript can be had."""
+
     JSON = "json"
     TXT = "txt"
     SRT = "srt"
@@ -69,6 +71,7 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
 
 
 def known_model(value: str, catalogue: Catalogue) -> str:
+    """Return ``value``, a model on offer. Raise `BadParameter` for any other."""
     models = [model.id for model in catalogue.models()]
     if value not in models:
         raise BadParameter(f"`model` is {quoted(value)}; it must be one of {', '.join(models)}.", "model")
@@ -124,6 +127,7 @@ def known_language(value: str, catalogue: Catalogue, model: str) -> str | None:
 
 
 def boolean(name: str, value: str) -> bool:
+    """Return the boolean that ``value`` spells, in any case. Raise `BadParameter` where it spells none."""
     if value.lower() in _TRUE:
         return True
     if value.lower() in _FALSE:

@@ -21,6 +21,7 @@ from stt_ai.types import Transcript
 
 
 def transcription_routes(services: Services, admission: Admission) -> APIRouter:
+    """Return the route of POST /v1/transcribe."""
     config, catalogue = services.config, services.catalogue
     router = APIRouter()
 

@@ -31,6 +31,7 @@ _READERS: dict[str, Reader] = {
 
 
 def inspect(file: BinaryIO, size: int, container: Container) -> Structure:
+    """Return what the file's container says of it, without decoding."""
     structure = Structure([Piece(container.start, size)], deep=container.demuxer in _DEEP)
     reader = _READERS.get(container.demuxer)
     if reader is not None:

@@ -46,5 +46,6 @@ Reader = Callable[[BinaryIO, int, int, Structure], None]
 
 
 def read_at(file: BinaryIO, position: int, length: int) -> bytes:
+    """Return ``length`` bytes at ``position``, or as many as there are."""
     file.seek(position)
     return file.read(length)

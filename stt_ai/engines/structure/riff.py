@@ -58,6 +58,7 @@ def _following(file: BinaryIO, end: int, size: int, header: bytes, structure: St
 
 
 def read_avi(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    """Read an AVI file from ``start`` into ``structure``."""
     read_chunked("<")(file, start, size, structure)
     movie = read_at(file, start, 1 << 16).find(b"movi")
     if movie > 0:
@@ -65,6 +66,7 @@ def read_avi(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
 
 
 def read_wav(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    """Read a WAV file from ``start`` into ``structure``."""
     read_chunked(">" if read_at(file, start, 4) == b"RIFX" else "<")(file, start, size, structure)
     structure.deep = True
     if len(structure.pieces) > 1:

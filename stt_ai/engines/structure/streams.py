@@ -11,6 +11,7 @@ from stt_ai.engines.structure.model import STREAMED_FROM, Piece, Reader, Structu
 
 
 def read_ogg(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    """Read an Ogg file from ``start`` into ``structure``."""
     links = ogg.links(file, start, size)
     structure.pieces = [Piece(link.start, link.end, link.damaged) for link in links]
     structure.damaged = any(link.damaged for link in links)
@@ -18,10 +19,12 @@ def read_ogg(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
 
 
 def read_program(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    """Read an MPEG program stream from ``start`` into ``structure``."""
     structure.damaged = not is_unbroken(file, start, size, program_packet)
 
 
 def read_au(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    """Read an AU file from ``start`` into ``structure``."""
     header = read_at(file, start, 24)
     if len(header) == 24:
         offset, length = struct.unpack_from(">II", header, 4)
@@ -40,6 +43,7 @@ def read_transport(file: BinaryIO, start: int, size: int, structure: Structure) 
 
 
 def read_flac(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
+    """Read a FLAC file from ``start`` into ``structure``."""
     head = read_at(file, start, 42)
     if len(head) == 42 and head[:4] == b"fLaC" and head[4] & 0x7F == 0:
         packed = int.from_bytes(head[18:26], "big")
