@@ -2,9 +2,7 @@
 
 import logging
 import os
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from ray.serve import Application
 
@@ -22,18 +20,10 @@ from stt_ai.deployments import billing, decoder, diarizer, ingress, jobs, summar
 from stt_ai.deployments.exposition import ClusterExposition
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.parts import make_backlog, make_fetcher, make_store, make_uploads, uploads_dir
 from stt_ai.jobs.client import JobsClient
-from stt_ai.jobs.runner import Runner
-from stt_ai.jobs.store import FolderStore, Store
-from stt_ai.pipeline import Pipeline
-from stt_ai.pipeline.backlog import Backlog
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
-from stt_ai.settings import IngressSettings, JobsSettings, Settings, StreamSettings, UploadSettings, UrlSettings
-from stt_ai.sources.addresses import AddressPolicy
-from stt_ai.sources.client import CheckedClient
-from stt_ai.sources.fetching import Fetcher
-from stt_ai.sources.resumable import ResumableUploads
-from stt_ai.types import MAX_WINDOW_S
+from stt_ai.settings import Settings, StreamSettings
 
 logger = logging.getLogger(__name__)
 
@@ -56,28 +46,8 @@ def build(settings: Settings) -> Application:
         partial(make_api, settings),
         transcribers=transcribers,
         summarizer=summarizer.build(settings.summarizer, models.sources),
-        jobs=jobs.build(settings, partial(make_runner, settings), transcribers=transcribers, **parts),
+        jobs=jobs.build(settings, transcribers=transcribers, **parts),
         **parts,
-    )
-
-
-def make_store(settings: JobsSettings) -> Store:
-    """Return where the recordings and results of jobs are kept."""
-    return FolderStore(settings.store_dir or environment.store_folder())
-
-
-def make_runner(settings: Settings, client: JobsClient, pipeline: Pipeline) -> Runner:
-    """Return what works on jobs, made in the replica of that deployment."""
-    chosen = settings.jobs
-    return Runner(
-        client,
-        make_store(chosen),
-        pipeline,
-        uploads_dir(settings.ingress),
-        fetcher=make_fetcher(settings.urls),
-        max_running=chosen.max_running,
-        poll_s=chosen.poll_s,
-        sweep_every_s=chosen.sweep_every_s,
     )
 
 
@@ -103,40 +73,13 @@ def make_api(
         live=LiveServices(live.open, live.decode, stream_limits(settings.stream)),
         summarizer=summarizer,
         fetcher=make_fetcher(settings.urls),
-        uploads=make_uploads(settings.uploads, config),
+        uploads=make_uploads(settings.uploads, config.uploads_dir, config.min_free_bytes),
         jobs=JobServices(jobs_client, make_store(settings.jobs), settings.jobs.max_retention_hours),
         meters=process_meters(),
         exposition=ClusterExposition(),
         capacity={WorkKind.TRANSCRIPTION: backlog.reserve, WorkKind.STREAM: live.room},
     )
     return CountReads(create_app(services))
-
-
-def make_uploads(settings: UploadSettings, config: ApiConfig) -> ResumableUploads | None:
-    """Return the resumable uploads, or None where there shall be none."""
-    if not settings.max_per_account:
-        return None
-    folder = settings.folder or config.uploads_dir / "resumable"
-    return ResumableUploads(folder, settings.expires_s, settings.max_per_account, config.min_free_bytes)
-
-
-def make_fetcher(settings: UrlSettings) -> Fetcher | None:
-    """Return what fetches recordings from addresses, or None where callers may give none."""
-    if not settings.enabled:
-        return None
-    return Fetcher(checked_client(settings), settings.download_timeout_s)
-
-
-def checked_client(settings: UrlSettings) -> CheckedClient:
-    """Return the only client that connects to addresses of callers."""
-    policy = AddressPolicy.of(settings.allowed_networks, settings.allow_http)
-    return CheckedClient(policy, settings.connect_timeout_s, settings.idle_timeout_s)
-
-
-def make_backlog(settings: IngressSettings) -> Backlog:
-    """Return an empty backlog that refuses files as ``settings`` say."""
-    ahead_s = settings.windows_in_flight * MAX_WINDOW_S
-    return Backlog(settings.max_wait_s, settings.guaranteed_slots, ahead_s=ahead_s)
 
 
 def api_config(settings: Settings) -> ApiConfig:
@@ -154,11 +97,6 @@ def api_config(settings: Settings) -> ApiConfig:
         plans=settings.billing.config,
         version=__version__,
     )
-
-
-def uploads_dir(settings: IngressSettings) -> Path:
-    """Return where files lie while they are worked on."""
-    return settings.uploads_dir or Path(tempfile.gettempdir()) / f"stt-ai-{os.getuid()}"
 
 
 def stream_limits(settings: StreamSettings) -> StreamLimits:

@@ -10,6 +10,7 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.parts import make_fetcher, make_store, uploads_dir
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteJobs
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
@@ -54,15 +55,30 @@ class JobsDeployment:
         self._running: asyncio.Task[None] | None = None
 
     async def check_health(self) -> None:
+        """Start the runner anew where it has ended. Serve asks every few seconds."""
         if self._running is None or self._running.done():  # also when it was ended by an error
             if self._running is not None and not self._running.cancelled() and self._running.exception():
                 logger.error("the runner of jobs ended", exc_info=self._running.exception())
             self._running = asyncio.create_task(self._make_runner().run())
 
 
+def make_runner(settings: Settings, client: JobsClient, pipeline: Pipeline) -> Runner:
+    """Return what works on jobs, made in the replica of that deployment."""
+    chosen = settings.jobs
+    return Runner(
+        client,
+        make_store(chosen),
+        pipeline,
+        uploads_dir(settings.ingress),
+        fetcher=make_fetcher(settings.urls),
+        max_running=chosen.max_running,
+        poll_s=chosen.poll_s,
+        sweep_every_s=chosen.sweep_every_s,
+    )
+
+
 def build(
     settings: Settings,
-    make_runner: RunnerFactory,
     *,
     decoder: Application,
     transcribers: Mapping[str, Application],
@@ -81,7 +97,7 @@ def build(
             health_check_timeout_s=30,
         )
         .bind(
-            make_runner=make_runner,
+            make_runner=partial(make_runner, settings),
             options=DecodingOptions(beam_size=settings.transcriber.beam_size),
             load_wait_s=settings.models.load_wait_s,
             windows_in_flight=settings.ingress.windows_in_flight,
