@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from stt_ai.billing.client import Carrier
-from stt_ai.jobs.messages import ClaimedJob, JobPage, JobStatus, JobView, NewJob, Progress
+from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, Progress
 
 
 class JobsClient:
@@ -47,6 +47,9 @@ class JobsClient:
     async def reserve(self, job: ClaimedJob, seconds: float) -> None:
         await self._carry("reserve", job.id, job.fence, seconds)
 
+    async def fetched(self, job: ClaimedJob) -> None:
+        await self._carry("fetched", job.id, job.fence)
+
     async def succeed(self, job: ClaimedJob, seconds: float, model: str) -> None:
         await self._carry("succeed", job.id, job.fence, seconds, model)
 
@@ -55,6 +58,13 @@ class JobsClient:
 
     async def retry(self, job: ClaimedJob, code: str, message: str) -> None:
         await self._carry("retry", job.id, job.fence, code, message)
+
+    async def ended(self) -> tuple[EndedJob, ...]:
+        jobs: tuple[EndedJob, ...] = await self._carry("ended")
+        return jobs
+
+    async def cleared(self, job_id: str) -> None:
+        await self._carry("cleared", job_id)
 
     async def overdue(self) -> tuple[str, ...]:
         ids: tuple[str, ...] = await self._carry("overdue")

@@ -95,8 +95,16 @@ class ClaimedJob:
     renew_every_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job whose recording and checkpoint may still lie in the store."""
+
+    id: str
+    keep_audio: bool
+
+
 JOB_OPERATIONS = frozenset(
     {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "claim", "renew", "reserve", "succeed"}
-    | {"fail", "retry", "overdue", "erased", "kept"}
+    | {"fail", "retry", "fetched", "ended", "cleared", "overdue", "erased", "kept"}
 )
 """What may be asked from another process."""

@@ -125,6 +125,8 @@ class Runner:
         for job_id in sorted(over):
             await self._store.delete_group(job_id)
             await self._jobs.erased(job_id)
+        for ended in await self._jobs.ended():
+            await self._clear(ended.id, ended.keep_audio)
         return len(over)
 
     async def _orphans(self) -> set[str]:
@@ -159,8 +161,7 @@ class Runner:
         body = await asyncio.to_thread(stored.TRANSCRIPT.dump_json, transcript)
         await self._store.put(stored.key(job.id, stored.RESULT), body)
         await self._jobs.succeed(job, transcript.duration, transcript.model)
-        await checkpoint.clear()
-        await self._drop_audio(job)
+        await self._clear(job.id, job.keep_audio)
 
     @contextlib.asynccontextmanager
     async def _recording(self, job: ClaimedJob) -> AsyncIterator[Upload]:
@@ -171,6 +172,8 @@ class Runner:
             source = json.loads(job.source)
             if not await self._store.get_file(stored.key(job.id, stored.AUDIO), path):
                 await self._fetch(job, source, path)
+            if source["url"]:
+                await self._jobs.fetched(job)
             yield Upload(path, path.stat().st_size, source["filename"])
 
     async def _fetch(self, job: ClaimedJob, source: Mapping[str, Any], path: Path) -> None:
@@ -192,16 +195,19 @@ class Runner:
         try:
             if isinstance(error, CALLERS):
                 await self._jobs.fail(job, told.code, told.message)
-                await self._drop_audio(job)
+                await self._clear(job.id, job.keep_audio)
             else:
                 logger.warning("attempt %d of the job %s failed: %s", job.attempt, job.id, told.code)
                 await self._jobs.retry(job, told.code, told.message)
         except SttError as failure:
             logger.warning("the end of the job %s could not be kept: %s", job.id, failure.code)
 
-    async def _drop_audio(self, job: ClaimedJob) -> None:
-        if not job.keep_audio:
-            await self._store.delete(stored.key(job.id, stored.AUDIO))
+    async def _clear(self, job_id: str, keep_audio: bool) -> None:
+        """Erase what an ended job needs no more. A sweep does it again where this fails."""
+        await StoredCheckpoint(self._store, job_id).clear()
+        if not keep_audio:
+            await self._store.delete(stored.key(job_id, stored.AUDIO))
+        await self._jobs.cleared(job_id)
 
     async def _keep_renewing(self, job: ClaimedJob, checkpoint: StoredCheckpoint, work: asyncio.Task[None]) -> None:
         """Renew the job's lease until it is lost; then end the work, which nobody wants any more."""

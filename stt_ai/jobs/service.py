@@ -20,7 +20,7 @@ from stt_ai.billing.tables import Caller, Lease, LeaseState
 from stt_ai.errors import JobEnded, NotFound, PaymentRequired, SttError, TooManyJobs, TooManyRequests
 from stt_ai.jobs import listing
 from stt_ai.jobs.config import HOUR_S, JobsConfig
-from stt_ai.jobs.messages import ClaimedJob, JobPage, JobStatus, JobView, NewJob, Progress, Stage
+from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, Progress, Stage
 from stt_ai.jobs.queue import PENDING, Queue, WorkState
 from stt_ai.jobs.tables import Job
 
@@ -141,6 +141,13 @@ class JobService:
             lease = leases.find_active(session, row.lease)
             leases.reserve(session, lease, seconds, self._billing.clock(), self._billing.config)
 
+    def fetched(self, job_id: str, fence: int) -> None:
+        """Forget where the recording came from, which may hold secrets: it is in the store. Raise `LeaseExpired`."""
+        with self.database.transaction() as session:
+            row = QUEUE.held(session, job_id, fence)
+            row.source = json.dumps(json.loads(row.source) | {"url": "", "headers": {}})
+            session.add(row)
+
     def succeed(self, job_id: str, fence: int, seconds: float, model: str) -> None:
         """Charge the job and end it. Raise `PaymentRequired`, `TooManyRequests` or `LeaseExpired`."""
         now = self._billing.clock()
@@ -175,6 +182,21 @@ class JobService:
 
     # Retention.
 
+    def ended(self) -> tuple[EndedJob, ...]:
+        """Return jobs that have left something, some of them. Whoever worked on them has heard of their end."""
+        heard = self._billing.clock() - self.config.lease_s
+        with self.database.reading() as session:
+            found = select(Job.id, Job.keep_audio).where(col(Job.leftovers), col(Job.ended_at) <= heard)
+            return tuple(EndedJob(*row) for row in session.exec(found.limit(AT_A_TIME)).all())
+
+    def cleared(self, job_id: str) -> None:
+        """Only what is to be kept of an ended job is in the store."""
+        with self.database.transaction(durable=False) as session:
+            row = QUEUE.find(session, job_id)
+            if row is not None and row.state not in PENDING:
+                row.leftovers = False
+                session.add(row)
+
     def overdue(self) -> tuple[str, ...]:
         """Expire jobs whose time is over; return the ids of all whose files must go, some of them."""
         now = self._billing.clock()
@@ -198,7 +220,7 @@ class JobService:
         with self.database.transaction() as session:
             row = session.get(Job, job_id)
             if row is not None and row.owner:
-                row.retention_s = 0.0
+                row.retention_s, row.leftovers = 0.0, False
                 session.add(row)
             elif row is not None:
                 session.delete(row)
@@ -309,10 +331,10 @@ class JobService:
             self._give_back(session, row, now)
         else:
             row.error_code = row.error = ""
-        row.expires_at = now + row.retention_s
+        row.expires_at, row.source, row.leftovers = now + row.retention_s, "{}", True
         QUEUE.end(session, row, state, now)
 
 
 def _scrub(row: Job) -> None:
     """Remove what is about the recording."""
-    row.title, row.options, row.source, row.webhook, row.speaker_names, row.error = "", "{}", "{}", "{}", "{}", ""
+    row.title, row.options, row.source, row.speaker_names, row.error = "", "{}", "{}", "{}", ""

@@ -10,7 +10,8 @@ class Job(QueuedWork, table=True):
     """One recording on its way. JSON stands as text; keys name objects of the store.
 
     ``anonymous``: whoever knows its id may have it. ``lease``: billing's, of the attempt that runs. ``expires_at``:
-    when audio and text are erased.
+    when audio and text are erased. ``leftovers``: the job has ended, and its recording and checkpoint may still lie in
+    the store.
     """
 
     __tablename__ = "job"
@@ -26,11 +27,10 @@ class Job(QueuedWork, table=True):
     title: str = Field(default="", max_length=255)
     options: str = "{}"
     source: str = "{}"
-    webhook: str = "{}"
-    summary_style: str = Field(default="", max_length=20)
     speaker_names: str = "{}"
     anonymous: bool = False
     keep_audio: bool = False
+    leftovers: bool = False
     retention_s: float
     expires_at: float
     idempotency_key: str | None = Field(default=None, max_length=255)
