@@ -69,7 +69,7 @@ def test_the_command_over_several_files(service: Service, manifest: dict[str, An
     rows = command(STT_AI, "transcribe", *FILES[:2], ROOT / "README.md", "--json", "--no-diarize", *asked)
     told = [json.loads(line) for line in rows.stdout.splitlines()]
     assert rows.returncode == 1 and [row["ok"] for row in told] == [True, True, False]
-    assert told[0]["result"].strip() == spoken(manifest, "hello_3s.flac") and told[2]["code"] == "unsupported_format"
+    assert told[0]["result"]["text"] == spoken(manifest, "hello_3s.flac") and told[2]["code"] == "unsupported_format"
     live = command(STT_AI, "stream", FILES[1], "--language", "en", *asked)
     assert word_error_rate([spoken(manifest, FILES[1].name)], [live.stdout]) <= 0.2, live.stderr
     summary = command(STT_AI, "summarize", "-", *asked, input="Vanessa will review the report on Monday.")
