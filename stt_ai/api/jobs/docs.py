@@ -7,9 +7,9 @@ from stt_ai.api.openapi import failures, json_body, transcription_form
 from stt_ai.ports import Catalogue
 
 
-def submission_form(catalogue: Catalogue, default_model: str, urls: bool) -> dict[str, Any]:
+def submission_form(catalogue: Catalogue, default_model: str, urls: bool, uploads: bool) -> dict[str, Any]:
     """Return the `openapi_extra` of the route: the form of POST /v1/transcribe, or JSON."""
-    form = transcription_form(catalogue, default_model, urls=urls)
+    form = transcription_form(catalogue, default_model, urls=urls, uploads=uploads)
     content = form["requestBody"]["content"]
     properties = content["multipart/form-data"]["schema"]["properties"]
     for name in ("response_format", "stream"):
@@ -26,8 +26,9 @@ def submission_form(catalogue: Catalogue, default_model: str, urls: bool) -> dic
     }
     dropped = {"response_format", "stream"}
     form["parameters"] = [one for one in form["parameters"] if one["name"] not in dropped]
-    if urls:
+    if urls or uploads:
         content |= json_body(NewJobBody)["requestBody"]["content"]
+    if urls:
         content["application/json"]["example"] = EXAMPLE
     return form
 
@@ -36,4 +37,4 @@ def submission_responses() -> dict[int | str, dict[str, Any]]:
     """Return the route's `responses`."""
     location = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
     accepted = {"model": JobBody, "description": "The job, queued.", "headers": location}
-    return {202: accepted, **failures(400, 401, 402, 409, 413, 429, 500, 503)}
+    return {202: accepted, **failures(400, 401, 402, 404, 409, 413, 429, 500, 503)}

@@ -36,10 +36,15 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         response_class=Response,
         status_code=202,
         responses=submission_responses(),
-        openapi_extra=submission_form(services.catalogue, config.default_model, urls=services.fetcher is not None),
+        openapi_extra=submission_form(
+            services.catalogue,
+            config.default_model,
+            urls=services.fetcher is not None,
+            uploads=services.uploads is not None,
+        ),
     )
     async def create_job(request: Request) -> Response:
-        """Send a recording as to `POST /v1/transcribe`, or JSON that names its address, and get a job at once.
+        """Send a recording as to `POST /v1/transcribe`, or JSON that names its address or upload. Get a job at once.
 
         The transcript is fetched later with the job's id. A job is charged once, when it succeeds. Without a key,
         whoever knows the id of a job may see, cancel and erase it: keep it to yourself.

@@ -1,16 +1,36 @@
 """The shapes of the jobs' JSON."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from stt_ai.api.schemas import Shape
 from stt_ai.jobs.messages import JobStatus
 
+UNSUPPORTED = {
+    "webhook": "`webhook` is not supported: ask for the job until it has ended.",
+    "summary": "`summary` is not supported: send the job's transcript to POST /v1/summarize.",
+}
+"""What other services take with a job, and whoever sends it relies on; why it is refused."""
+
+
+def unsupported(fields: object) -> str:
+    """Return the name of a field that is refused, empty where there is none."""
+    return next((name for name in UNSUPPORTED if isinstance(fields, Mapping) and name in fields), "")
+
 
 class SourceBody(Shape):
-    url: str = Field(min_length=1, description="The https address of the recording.")
+    """Exactly one of ``url`` and ``upload_id``."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["upload_id"]}]})
+
+    url: str = Field("", min_length=1, description="The https address of the recording.")
+    upload_id: str = Field(
+        "", min_length=1, description="A complete upload of your account (`POST /v1/uploads`)."
+    )
     headers: dict[str, str] = Field(default_factory=dict, description="Sent to the address's own host alone.")
 
 
@@ -21,6 +41,13 @@ class NewJobBody(Shape):
     )
     retention_hours: float | None = Field(None, gt=0, description="Audio and text are erased so long after the end.")
     keep_audio: bool = Field(False, description="Keep the recording, too, as long as the text.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unsupported(cls, fields: object) -> object:
+        if name := unsupported(fields):
+            raise PydanticCustomError("unsupported", "{reason}", {"reason": UNSUPPORTED[name]})
+        return fields
 
 
 class ProgressBody(Shape):

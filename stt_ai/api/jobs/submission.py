@@ -1,5 +1,6 @@
 """POST /v1/jobs: from a form or a JSON body to a queued job."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,18 +19,18 @@ from stt_ai.api.account.routes import read_json
 from stt_ai.api.admission import Admission, Grant, IncomingRequest
 from stt_ai.api.http.context import current_request_id
 from stt_ai.api.http.errors import failure_response
-from stt_ai.api.http.multipart import URL
+from stt_ai.api.http.multipart import IN_PLACE_OF_FILE, UPLOAD_ID, URL
 from stt_ai.api.http.query import merged, query_fields
 from stt_ai.api.http.receiving import plain_name, receive_form
-from stt_ai.api.http.uploads import TemporaryUpload
 from stt_ai.api.jobs.rendering import job_body
-from stt_ai.api.jobs.schemas import NewJobBody
+from stt_ai.api.jobs.schemas import UNSUPPORTED, NewJobBody, unsupported
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters
 from stt_ai.api.transcription.spelling import misspelling
 from stt_ai.api.transcription.values import quoted
+from stt_ai.api.uploads.routes import Owners
 from stt_ai.errors import BadParameter, SttError
 from stt_ai.jobs import stored
 from stt_ai.jobs.messages import NewJob
@@ -47,7 +49,7 @@ class _Submission:
     request: TranscriptionRequest
     retention_hours: float | None
     keep_audio: bool
-    file: TemporaryUpload | None = None
+    file: Path | None = None
     filename: str = ""
     url: str = ""
     headers: Mapping[str, str] | None = None
@@ -92,7 +94,7 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
         idempotency_key=grant.idempotency_key,
     )
     if submission.file is not None:
-        await jobs.store.put_file(stored.key(job_id, stored.AUDIO), submission.file.path)
+        await jobs.store.put_file(stored.key(job_id, stored.AUDIO), submission.file)
     try:
         job = await jobs.client.create(grant.lease, new)
     except SttError:
@@ -110,18 +112,23 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
 async def _from_form(
     services: Services, jobs: JobServices, request: Request, incoming: IncomingRequest, grant: Grant
 ) -> AsyncIterator[_Submission]:
-    known = OPTIONS | {RETENTION, KEEP_AUDIO} | ({URL} if services.fetcher else set())
-    refusal = partial(misspelling, known=known)
-    query = query_fields(request.query_params, known - {URL}, refusal)
+    known = OPTIONS | {RETENTION, KEEP_AUDIO, *UNSUPPORTED}
+    known |= ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
+    refusal = partial(misspelling, known=known - UNSUPPORTED.keys())
+    query = query_fields(request.query_params, known - set(IN_PLACE_OF_FILE), refusal)
 
     def parse(form: Mapping[str, str]) -> _Submission:
-        return _parsed(services, jobs, merged(query, form))
+        fields = merged(query, form)
+        if name := unsupported(fields):
+            raise BadParameter(UNSUPPORTED[name], name)
+        return _parsed(services, jobs, fields)
 
     reading = receive_form(request, incoming, grant, services.config, known, parse, refusal, services.meters)
     async with reading as form:
         asked = parse(form.fields)
-        file = None if form.url else form.file
-        name = plain_name(form.filename)
+        file, name = None if form.url else form.file.path, plain_name(form.filename)
+        if form.upload_id:
+            file, name = await _uploaded(services, request, form.upload_id)
         yield _Submission(
             asked.request, asked.retention_hours, asked.keep_audio, file, name, form.url, sha256=form.sha256
         )
@@ -130,7 +137,12 @@ async def _from_form(
 @asynccontextmanager
 async def _from_json(services: Services, jobs: JobServices, request: Request) -> AsyncIterator[_Submission]:
     body = await read_json(request, NewJobBody, services.config)
-    if services.fetcher is None:
+    source = body.source
+    if bool(source.url) is bool(source.upload_id):
+        raise BadParameter("`source` must have either `url` or `upload_id`.", "source")
+    if source.upload_id and source.headers:
+        raise BadParameter("`source.headers` go with `source.url` only.", "source.headers")
+    if source.url and services.fetcher is None:
         raise BadParameter("`source.url` is not taken here: send the recording as a form.", "source.url")
     if unknown := sorted(body.options.keys() - OPTIONS):
         raise BadParameter(
@@ -138,11 +150,24 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
         )
     fields = {name: str(value) for name, value in body.options.items()}
     asked = _parsed(services, jobs, fields)
-    url, headers = body.source.url, checked_headers(body.source.headers, "source.headers")
-    parse_url(url, allow_http=True)  # whether http is allowed here is the fetcher's to say
-    digest = hashlib.sha256(json.dumps([url, headers], sort_keys=True).encode()).hexdigest()
+    url, headers = source.url, checked_headers(source.headers, "source.headers")
+    digest = hashlib.sha256(json.dumps([url or source.upload_id, headers], sort_keys=True).encode()).hexdigest()
     hours = _checked_retention(body.retention_hours, jobs)
-    yield _Submission(asked.request, hours, body.keep_audio, None, "", url, headers, digest)
+    if url:
+        parse_url(url, allow_http=True)  # whether http is allowed here is the fetcher's to say
+        file, name = None, ""
+    else:
+        file, name = await _uploaded(services, request, source.upload_id)
+    yield _Submission(asked.request, hours, body.keep_audio, file, name, url, headers, digest)
+
+
+async def _uploaded(services: Services, request: Request, upload_id: str) -> tuple[Path, str]:
+    """Return a complete upload of the caller's account, and its name. Raise `NotFound` or `UploadIncomplete`."""
+    if services.uploads is None:
+        raise BadParameter("`upload_id` is not taken here: send the recording as a form.", UPLOAD_ID)
+    owner = await Owners(services.billing, services.config).of(request)
+    found = await asyncio.to_thread(services.uploads.find_complete, owner, upload_id)
+    return found.path, plain_name(found.description.filename)
 
 
 def _parsed(services: Services, jobs: JobServices, fields: Mapping[str, str]) -> _Submission:
