@@ -6,7 +6,7 @@ with Client(api_key="…", base_url="http://127.0.0.1:8000") as client:
     print(client.transcribe("meeting.mp3").text)
 """
 
-from stt_ai.sdk.account_results import Account, Allowance, Key, NewAccount, NewKey, Usage
+from stt_ai.sdk.account_results import Account, Allowance, Key, NewAccount, NewKey, Plan, Plans, Usage
 from stt_ai.sdk.async_client import AsyncClient
 from stt_ai.sdk.async_stream import AsyncStream
 from stt_ai.sdk.client import Client
@@ -15,6 +15,7 @@ from stt_ai.sdk.errors import (
     BadRequest,
     Conflict,
     ConnectionFailed,
+    JobEnded,
     NotFound,
     PaymentRequired,
     RateLimited,
@@ -34,6 +35,7 @@ from stt_ai.sdk.events import (
     SpeechStopped,
     UtteranceEnd,
 )
+from stt_ai.sdk.job_results import Job, JobError, JobPage, JobProgress
 from stt_ai.sdk.microphone import Microphone, MicrophoneUnavailable
 from stt_ai.sdk.results import (
     Health,
@@ -62,6 +64,11 @@ __all__ = [
     "Event",
     "Final",
     "Health",
+    "Job",
+    "JobEnded",
+    "JobError",
+    "JobPage",
+    "JobProgress",
     "Key",
     "Language",
     "Microphone",
@@ -72,6 +79,8 @@ __all__ = [
     "NotFound",
     "Partial",
     "PaymentRequired",
+    "Plan",
+    "Plans",
     "RateLimited",
     "Ready",
     "Segment",

@@ -98,3 +98,31 @@ class Usage:
     days: tuple[DayUsage, ...] = ()
     requests: tuple[RequestUsage, ...] = ()
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAllowance:
+    """``amount`` None: as much as the account has credits. ``period``: after which it is full again; None: never."""
+
+    unit: str
+    amount: int | None = None
+    period: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``at_once``: transcriptions and streams together."""
+
+    name: str
+    allowance: PlanAllowance
+    max_file_bytes: int = 0
+    at_once: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """``quotas`` False: the service counts and charges nothing. ``upgrade_url``: where credits are sold."""
+
+    plans: tuple[Plan, ...] = ()
+    quotas: bool = False
+    upgrade_url: str | None = None

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import httpx
 
 from stt_ai.sdk import calls
-from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
+from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
+from stt_ai.sdk.async_jobs import AsyncJobs
 from stt_ai.sdk.async_stream import AsyncStream
 from stt_ai.sdk.calls import Asked, Call, Format, Style
 from stt_ai.sdk.client import MAX_RETRIES
@@ -20,7 +21,7 @@ from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, 
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import AsyncAudio
 from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
-from stt_ai.sdk.uploads import File, Progress, Upload
+from stt_ai.sdk.uploads import File, Progress, upload_or_url
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ class AsyncClient:
     ) -> None:
         self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
         self._http = httpx.AsyncClient(**self._configuration.http_arguments)
+        self.jobs = AsyncJobs(self._do)
 
     @property
     def base_url(self) -> str:
@@ -45,8 +47,9 @@ class AsyncClient:
     @overload
     async def transcribe(
         self,
-        file: File,
+        file: File | None = None,
         *,
+        url: str | None = None,
         response_format: Literal["json"] = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -57,8 +60,9 @@ class AsyncClient:
     @overload
     async def transcribe(
         self,
-        file: File,
+        file: File | None = None,
         *,
+        url: str | None = None,
         response_format: Literal["txt", "srt", "vtt"],
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -68,8 +72,9 @@ class AsyncClient:
     ) -> TranscriptText: ...
     async def transcribe(
         self,
-        file: File,
+        file: File | None = None,
         *,
+        url: str | None = None,
         response_format: Format = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -78,9 +83,9 @@ class AsyncClient:
         **asked: Unpack[Asked],
     ) -> Transcription | TranscriptText:
         """As `Client.transcribe`. The file is read in the event loop's thread."""
-        with Upload(file, progress) as upload:
+        with upload_or_url(file, url, progress) as upload:
             return await self._do(
-                calls.transcribe(upload, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
+                calls.transcribe(upload, url, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
             )
 
     @overload
@@ -110,6 +115,10 @@ class AsyncClient:
 
     async def health(self) -> Health:
         return await self._do(calls.health())
+
+    async def plans(self) -> Plans:
+        """What each plan allows, and where credits are sold."""
+        return await self._do(calls.plans())
 
     async def account(self) -> Account:
         """The key's account: its plan, and what is used and left of it."""

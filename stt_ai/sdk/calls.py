@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
+from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
 from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
 from stt_ai.sdk.reading import read
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText, TranscriptWarning
@@ -57,7 +57,11 @@ class Asked(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """``idempotency_key``: with it the same may be sent again, whatever became of it the first time."""
+    """``idempotency_key``: with it the same may be sent again, whatever became of it the first time.
+
+    ``repeatable``: it may be, too, because what it does twice is as what it does once. ``url``: a recording that the
+    service fetches, a field of the form in place of ``file``.
+    """
 
     method: str
     path: str
@@ -66,7 +70,9 @@ class Call(Generic[T]):
     json: Any = None
     form: Mapping[str, str] | None = None
     file: Upload | None = None
+    url: str | None = None
     idempotency_key: str | None = None
+    repeatable: bool = False
     watcher: Watcher = field(default_factory=Watcher)
 
     def request(self) -> dict[str, Any]:
@@ -78,6 +84,8 @@ class Call(Generic[T]):
             arguments["json"] = self.json
         if self.file is not None:
             arguments |= {"data": self.form, "files": {"file": (self.file.name, self.file.begin())}}
+        if self.url is not None:
+            arguments |= {"data": self.form, "files": {"url": (None, self.url)}}
         if self.idempotency_key is not None:
             arguments["headers"] = {"Idempotency-Key": self.idempotency_key}
         return arguments
@@ -92,7 +100,7 @@ class Call(Generic[T]):
             return False
         if self.file is not None and not self.file.repeatable:
             return False
-        if self.method in ("GET", "DELETE") or self.idempotency_key is not None:
+        if self.method in ("GET", "DELETE") or self.repeatable or self.idempotency_key is not None:
             return True
         # A refusal did nothing; a broken connection may have, unless it was never made.
         never_sent = isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
@@ -120,20 +128,33 @@ class Call(Generic[T]):
 
 
 def transcribe(
-    file: Upload, response_format: Format, asked: Mapping[str, Any], key: str | None, watcher: Watcher
+    file: Upload | None,
+    url: str | None,
+    response_format: Format,
+    asked: Mapping[str, Any],
+    key: str | None,
+    watcher: Watcher,
 ) -> "Call[Transcription | TranscriptText]":
     """Raises `TypeError` for what is no parameter: the service would not look at it."""
     check_names(asked, Asked)
     form = spelled_form(asked)
-    parse: Callable[[httpx.Response], Transcription | TranscriptText] = (
-        _transcription if response_format == "json" else _text
-    )
     form["response_format"] = response_format
     if watcher:
         form["stream"] = "true"
     return Call(
-        "POST", "/v1/transcribe", parse, form=form, file=file, idempotency_key=key or new_key(), watcher=watcher
+        "POST",
+        "/v1/transcribe",
+        transcript_parser(response_format),
+        form=form,
+        file=file,
+        url=url,
+        idempotency_key=key or new_key(),
+        watcher=watcher,
     )
+
+
+def transcript_parser(response_format: Format) -> "Callable[[httpx.Response], Transcription | TranscriptText]":
+    return _transcription if response_format == "json" else _text
 
 
 def spelled_form(asked: Mapping[str, Any]) -> dict[str, str]:
@@ -149,7 +170,7 @@ def spelled_form(asked: Mapping[str, Any]) -> dict[str, str]:
 def summarize(text: str, style: Style) -> Call[Summary]:
     """Return the call of POST /v1/summarize."""
     body = {"text": text, "style": style}
-    return Call("POST", "/v1/summarize", _one(Summary), json=body, idempotency_key=new_key())
+    return Call("POST", "/v1/summarize", one(Summary), json=body, idempotency_key=new_key())
 
 
 def models() -> Call[tuple[Model, ...]]:
@@ -164,18 +185,23 @@ def languages() -> Call[tuple[Language, ...]]:
 
 def health() -> Call[Health]:
     """Return the call of GET /health."""
-    return Call("GET", "/health", _one(Health))
+    return Call("GET", "/health", one(Health))
+
+
+def plans() -> Call[Plans]:
+    """Return the call of GET /v1/plans."""
+    return Call("GET", "/v1/plans", one(Plans))
 
 
 def account() -> Call[Account]:
     """Return the call of GET /v1/account."""
-    return Call("GET", "/v1/account", _one(Account))
+    return Call("GET", "/v1/account", one(Account))
 
 
 def usage(cursor: str | None, limit: int, days: int) -> Call[Usage]:
     """Return the call of GET /v1/account/usage."""
     params = {"cursor": cursor, "limit": limit, "days": days}
-    return Call("GET", "/v1/account/usage", _one(Usage), params=params)
+    return Call("GET", "/v1/account/usage", one(Usage), params=params)
 
 
 def list_keys() -> Call[tuple[Key, ...]]:
@@ -185,17 +211,17 @@ def list_keys() -> Call[tuple[Key, ...]]:
 
 def create_key(name: str | None) -> Call[NewKey]:
     """Return the call that makes a key."""
-    return Call("POST", "/v1/account/keys", _one(NewKey), json={"name": name})
+    return Call("POST", "/v1/account/keys", one(NewKey), json={"name": name})
 
 
 def revoke_key(key_id: str) -> Call[Key]:
     """Return the call that revokes a key."""
-    return Call("DELETE", f"/v1/account/keys/{quote(key_id, safe='')}", _one(Key))
+    return Call("DELETE", f"/v1/account/keys/{quote(key_id, safe='')}", one(Key))
 
 
 def sign_up(name: str | None) -> Call[NewAccount]:
     """Return the call that makes an account."""
-    return Call("POST", "/v1/account", _one(NewAccount), json={"name": name})
+    return Call("POST", "/v1/account", one(NewAccount), json={"name": name})
 
 
 def told(call: Call[Summary]) -> dict[str, Any]:
@@ -215,7 +241,7 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def _one(cls: type[T]) -> Callable[[httpx.Response], T]:
+def one(cls: type[T]) -> Callable[[httpx.Response], T]:
     return lambda response: read(cls, response.json())
 
 

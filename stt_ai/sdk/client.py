@@ -8,18 +8,19 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import httpx
 
 from stt_ai.sdk import calls
-from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Usage
+from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
 from stt_ai.sdk.calls import Asked, Call, Format, Style
 from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
+from stt_ai.sdk.jobs import Jobs
 from stt_ai.sdk.live import LiveOptions
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import Audio
 from stt_ai.sdk.stream import Stream
 from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
-from stt_ai.sdk.uploads import File, Progress, Upload
+from stt_ai.sdk.uploads import File, Progress, upload_or_url
 
 T = TypeVar("T")
 MAX_RETRIES = 4
@@ -42,6 +43,7 @@ class Client:
     ) -> None:
         self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
         self._http = httpx.Client(**self._configuration.http_arguments)
+        self.jobs = Jobs(self._do)
 
     @property
     def base_url(self) -> str:
@@ -50,8 +52,9 @@ class Client:
     @overload
     def transcribe(
         self,
-        file: File,
+        file: File | None = None,
         *,
+        url: str | None = None,
         response_format: Literal["json"] = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -62,8 +65,9 @@ class Client:
     @overload
     def transcribe(
         self,
-        file: File,
+        file: File | None = None,
         *,
+        url: str | None = None,
         response_format: Literal["txt", "srt", "vtt"],
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -73,8 +77,9 @@ class Client:
     ) -> TranscriptText: ...
     def transcribe(
         self,
-        file: File,
+        file: File | None = None,
         *,
+        url: str | None = None,
         response_format: Format = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -85,13 +90,14 @@ class Client:
         """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
 
         ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.
+        ``url`` in its place: the address of the recording, which the service fetches.
         ``progress`` is told (bytes sent, bytes in all). ``on_text`` is told the text piece by piece while the file is
         transcribed, and ``on_progress`` (seconds of audio transcribed, seconds in all); with them a call that is left
         early is charged for the audio whose text was told. ``idempotency_key``: of your own, to ask for the same answer
         again later; else each call has one. `Asked` lists the other parameters.
         """
-        with Upload(file, progress) as upload:
-            call = calls.transcribe(upload, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
+        with upload_or_url(file, url, progress) as upload:
+            call = calls.transcribe(upload, url, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
             return self._do(call)
 
     @overload
@@ -124,6 +130,10 @@ class Client:
 
     def health(self) -> Health:
         return self._do(calls.health())
+
+    def plans(self) -> Plans:
+        """What each plan allows, and where credits are sold."""
+        return self._do(calls.plans())
 
     def account(self) -> Account:
         """The key's account: its plan, and what is used and left of it."""

@@ -11,6 +11,7 @@
     ├── Unavailable            503  may succeed after `retry_after` seconds
     ├── ServerError            500  a fault of the service's; its operators find it by the request id
     ├── ConnectionFailed            no answer came
+    ├── JobEnded                    a job that was waited for was cancelled, or has expired
     └── StreamClosed                a live stream ended before its end; `close_code`
 
 ``code`` is stable and made for programs, such as `no_credits`; ``status`` is 0 where there was no HTTP answer.
@@ -83,6 +84,10 @@ class ConnectionFailed(SttAiError):
     """The service was not reached, or the connection broke before the answer."""
 
 
+class JobEnded(SttAiError):
+    """A job that was waited for ended without a transcript: it was cancelled, or has expired."""
+
+
 class StreamClosed(SttAiError):
     """A live stream ended early. ``close_code``: the WebSocket's, 1006 where there was none."""
 
@@ -111,8 +116,9 @@ CODES: dict[str, type[SttAiError]] = {
     "internal_error": ServerError,
     **dict.fromkeys(("unavailable", "overloaded", "storage_full", "lease_expired", "replica_lost"), Unavailable),
     **dict.fromkeys(("model_loading", "model_unavailable"), Unavailable),
+    **dict.fromkeys(("file_too_large", "source_too_large", "audio_too_long"), TooLarge),
 }
-"""What a stream that was accepted ends with; it has no status. All other codes blame the request."""
+"""What a stream that was accepted, or a job, ends with; it has no status. All other codes blame the request."""
 
 
 _NO_ROUTES = b"/-/routes"

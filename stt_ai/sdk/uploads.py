@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
@@ -79,6 +80,15 @@ class Upload:
         end: int = self._source.seek(0, os.SEEK_END)
         self._source.seek(self._begin)
         return max(0, end - self._begin)
+
+
+def upload_or_url(
+    file: File | None, url: str | None, progress: Progress | None
+) -> "AbstractContextManager[Upload | None]":
+    """Return what is sent, None where the service fetches ``url``. Raise `TypeError` unless one of them is given."""
+    if (file is None) == (url is None):
+        raise TypeError("give either a file, which is a path, bytes or a binary file object, or `url`")
+    return nullcontext() if file is None else Upload(file, progress)
 
 
 class Reader:

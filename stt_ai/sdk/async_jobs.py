@@ -1,0 +1,86 @@
+"""`AsyncClient.jobs`. `stt_ai.sdk.jobs` is the same for programs that wait."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Literal, Protocol, TypeVar, Unpack, overload
+
+from stt_ai.sdk import job_calls
+from stt_ai.sdk.calls import Asked, Call, Format
+from stt_ai.sdk.job_calls import Polling, id_of
+from stt_ai.sdk.job_results import Job, JobPage, JobStatus
+from stt_ai.sdk.jobs import OnJob
+from stt_ai.sdk.results import Transcription, TranscriptText
+from stt_ai.sdk.uploads import File, Progress, upload_or_url
+
+T = TypeVar("T")
+
+
+class AsyncDo(Protocol):
+    """Makes a call, again where it may be, and returns its result."""
+
+    def __call__(self, call: Call[T], /) -> Awaitable[T]: ...
+
+
+class AsyncJobs:
+    """As `stt_ai.sdk.jobs.Jobs`, for one event loop."""
+
+    def __init__(self, do: AsyncDo) -> None:
+        self._do = do
+
+    async def create(
+        self,
+        file: File | None = None,
+        *,
+        url: str | None = None,
+        url_headers: Mapping[str, str] | None = None,
+        retention_hours: float | None = None,
+        keep_audio: bool = False,
+        progress: Progress | None = None,
+        idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> Job:
+        """As `Jobs.create`. The file is read in the event loop's thread."""
+        with upload_or_url(file, url, progress) as upload:
+            return await self._do(
+                job_calls.create(upload, url, url_headers, retention_hours, keep_audio, asked, idempotency_key)
+            )
+
+    async def get(self, job: Job | str) -> Job:
+        """Return how far a job is, or how it ended."""
+        return await self._do(job_calls.get(id_of(job)))
+
+    async def list(self, status: JobStatus | None = None, cursor: str | None = None, limit: int = 50) -> JobPage:
+        """Return ``limit`` jobs, newest first, from ``cursor`` on."""
+        return await self._do(job_calls.list_jobs(status, cursor, limit))
+
+    async def wait(self, job: Job | str, timeout: float | None = None, on_change: OnJob | None = None) -> Job:
+        """As `Jobs.wait`."""
+        polling = Polling(timeout)
+        while True:
+            found = await self.get(job)
+            if on_change:
+                on_change(found)
+            pause = polling.pause(found)
+            if pause is None:
+                return found
+            await asyncio.sleep(pause)
+
+    @overload
+    async def result(self, job: Job | str, response_format: Literal["json"] = "json") -> Transcription: ...
+    @overload
+    async def result(self, job: Job | str, response_format: Literal["txt", "srt", "vtt"]) -> TranscriptText: ...
+    async def result(self, job: Job | str, response_format: Format = "json") -> Transcription | TranscriptText:
+        """As `Jobs.result`."""
+        return await self._do(job_calls.result(id_of(job), response_format))
+
+    async def cancel(self, job: Job | str) -> Job:
+        """End a job at no charge. Raise `Conflict` for one that has ended already."""
+        return await self._do(job_calls.cancel(id_of(job)))
+
+    async def delete(self, job: Job | str) -> None:
+        """Erase a job's audio and text now; one that runs is cancelled."""
+        await self._do(job_calls.delete(id_of(job)))
+
+    async def rename_speakers(self, job: Job | str, names: Mapping[str, str]) -> Job:
+        """As `Jobs.rename_speakers`."""
+        return await self._do(job_calls.rename_speakers(id_of(job), names))

@@ -1,0 +1,114 @@
+"""The calls of /v1/jobs, and how long to wait between two questions about a job."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from stt_ai.sdk import calls
+from stt_ai.sdk.calls import Asked, Call, Format
+from stt_ai.sdk.errors import JobEnded, from_message
+from stt_ai.sdk.job_results import Job, JobPage, JobStatus
+from stt_ai.sdk.results import Transcription, TranscriptText
+from stt_ai.sdk.uploads import Upload
+
+MIN_PAUSE_S, MAX_PAUSE_S, GROWTH = 0.5, 10.0, 1.5
+
+
+def create(
+    file: Upload | None,
+    url: str | None,
+    url_headers: Mapping[str, str] | None,
+    retention_hours: float | None,
+    keep_audio: bool,
+    asked: Mapping[str, Any],
+    key: str | None,
+) -> Call[Job]:
+    """Raise `TypeError` for what is no parameter: the service would not look at it."""
+    calls.check_names(asked, Asked)
+    key, options = key or calls.new_key(), calls.spelled_form(asked)
+    if file is not None:
+        if url_headers:
+            raise TypeError("`url_headers` goes with `url`")
+        more = {"keep_audio": keep_audio or None, "retention_hours": retention_hours}
+        form = options | calls.spelled_form(more)
+        return Call("POST", "/v1/jobs", calls.one(Job), form=form, file=file, idempotency_key=key)
+    body = {
+        "source": {"url": url, "headers": dict(url_headers or {})},
+        "options": options,
+        "retention_hours": retention_hours,
+        "keep_audio": keep_audio,
+    }
+    return Call("POST", "/v1/jobs", calls.one(Job), json=body, idempotency_key=key)
+
+
+def get(job_id: str) -> Call[Job]:
+    return Call("GET", _path(job_id), calls.one(Job))
+
+
+def list_jobs(status: JobStatus | None, cursor: str | None, limit: int) -> Call[JobPage]:
+    params = {"status": status, "cursor": cursor, "limit": limit}
+    return Call("GET", "/v1/jobs", calls.one(JobPage), params=params)
+
+
+def result(job_id: str, response_format: Format) -> "Call[Transcription | TranscriptText]":
+    params = {"response_format": response_format}
+    return Call("GET", _path(job_id, "/result"), calls.transcript_parser(response_format), params=params)
+
+
+def cancel(job_id: str) -> Call[Job]:
+    return Call("POST", _path(job_id, "/cancel"), calls.one(Job), repeatable=True)
+
+
+def delete(job_id: str) -> Call[None]:
+    return Call("DELETE", _path(job_id), lambda response: None)
+
+
+def rename_speakers(job_id: str, names: Mapping[str, str]) -> Call[Job]:
+    body = {"speakers": dict(names)}
+    return Call("PATCH", _path(job_id, "/speakers"), calls.one(Job), json=body, repeatable=True)
+
+
+class Polling:
+    """Decides what follows each look at a job: another one after a pause that grows, or an end.
+
+    ``timeout``: seconds until `TimeoutError`, None for ever.
+    """
+
+    def __init__(self, timeout: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._end = None if timeout is None else clock() + timeout
+        self._pause = MIN_PAUSE_S
+
+    def pause(self, job: Job) -> float | None:
+        """Return the seconds until the next look, None when the job has succeeded.
+
+        Raise the job's own error when it failed, `JobEnded` when it was cancelled or has expired, or `TimeoutError`.
+        """
+        match job.status:
+            case "succeeded":
+                return None
+            case "failed" if job.error is not None:
+                told = {"error": job.error.error, "code": job.error.code, "request_id": job.error.request_id}
+                raise from_message(told)
+            case "queued" | "running":
+                return self._next(job)
+        raise JobEnded(f"The job {job.id} ended without a transcript: {job.status}.", f"job_{job.status}")
+
+    def _next(self, job: Job) -> float:
+        pause, self._pause = self._pause, min(MAX_PAUSE_S, self._pause * GROWTH)
+        if self._end is None:
+            return pause
+        left = self._end - self._clock()
+        if left <= 0:
+            raise TimeoutError(f"The job {job.id} is {job.status} after {self._timeout:g} seconds.")
+        return min(pause, left)
+
+
+def id_of(job: Job | str) -> str:
+    return job if isinstance(job, str) else job.id
+
+
+def _path(job_id: str, rest: str = "") -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}{rest}"
