@@ -28,9 +28,7 @@ class SourceBody(Shape):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["url"]}, {"required": ["upload_id"]}]})
 
     url: str = Field("", min_length=1, description="The https address of the recording.")
-    upload_id: str = Field(
-        "", min_length=1, description="A complete upload of your account (`POST /v1/uploads`)."
-    )
+    upload_id: str = Field("", min_length=1, description="A complete upload of your account (`POST /v1/uploads`).")
     headers: dict[str, str] = Field(default_factory=dict, description="Sent to the address's own host alone.")
 
 
