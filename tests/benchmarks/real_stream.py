@@ -4,24 +4,19 @@ By turns in one process each, without Ray; and over WebSockets to the running se
 minutes whose speakers are told apart, and summaries.
 """
 
-import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from tests.benchmarks.bench import Bench, Caller
-from tests.benchmarks.peer import environment
 from tests.benchmarks.real_stream_figures import RealFigures
 from tests.benchmarks.real_talk import talk
 from tests.benchmarks.recordings import join, transcribed
+from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
-from tests.service import ROOT
 
 SESSION, PEER = "session", "LocalAgreement-2"
 POLICIES = {SESSION: "session", PEER: "peer", "service": "service"}
@@ -108,33 +103,21 @@ def _replay(
     """``client``: the running service's address, and a key."""
     bench.say(f"{name}: {streams} at once{', fluent' if fluent else ''}")
     voices = range(streams) if streams > 1 or bench.quick else range(0, 4)
+    seconds = 15.0 if bench.quick else seconds
     figures = RealFigures()
     for first in [0] if streams > 1 else voices:
-        setting: dict[str, Any] = {
-            "policy": POLICIES[name],
-            "streams": streams,
-            "speech": str(folder),
-            "voice": first,
-            "seconds": 15.0 if bench.quick else seconds,
-            "fluent": fluent,
-            "model": str(Path(bench.model).resolve()),
-            "variable_length": bench.variable_length,
-            "compute_type": bench.compute_type,
-            "window_s": bench.window_s,
-            "threads": bench.service_threads,
+        shown = replay(
+            bench,
+            policy=POLICIES[name],
+            streams=streams,
+            speech=str(folder),
+            voice=first,
+            seconds=seconds,
+            fluent=fluent,
+            compute_type=bench.compute_type,
             **client,
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.stream_replay", json.dumps(setting)],
-            cwd=ROOT,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=900,
         )
-        if done.returncode:
-            raise RuntimeError(f"the replay failed:\n{done.stderr[-3000:]}")
-        for number, told in enumerate(json.loads(done.stdout)):
-            _, said = talk(folder, first + number, seconds=setting["seconds"], fluent=fluent)
-            figures.add(said, [(at, text, final) for at, text, final in told])
+        for number, one in enumerate(shown):
+            _, said = talk(folder, first + number, seconds=seconds, fluent=fluent)
+            figures.add(said, one)
     return figures

@@ -3,21 +3,15 @@
 In one process each, before the transcriber's own queue and engine; and once over a WebSocket to the running service.
 """
 
-import json
-import subprocess
-import sys
 import wave
-from pathlib import Path
-from typing import Any
 
 from stt_ai.types import SAMPLE_RATE
 from tests.benchmarks import real_stream
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.peer import environment
+from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result, Series
 from tests.benchmarks.stream_figures import Figures
 from tests.benchmarks.stream_talk import talk
-from tests.service import ROOT
 from tests.speech import word_error_rate
 
 SESSION, PEER = "session", "LocalAgreement-2"
@@ -106,27 +100,8 @@ def _most(bench: Bench, result: Result, names: list[str]) -> dict[str, int]:
 def _replay(bench: Bench, name: str, streams: int, sentences: int, **client: str) -> Figures:
     """``client``: the running service's address, and a key."""
     bench.say(f"{name}: {streams} at once, {sentences} sentences each")
-    setting: dict[str, Any] = {
-        "policy": POLICIES[name],
-        "streams": streams,
-        "sentences": sentences,
-        "model": str(Path(bench.model).resolve()),
-        "variable_length": bench.variable_length,
-        "window_s": bench.window_s,
-        "threads": bench.service_threads,
-        **client,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.stream_replay", json.dumps(setting)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    if done.returncode:
-        raise RuntimeError(f"the replay failed:\n{done.stderr[-3000:]}")
+    shown = replay(bench, policy=POLICIES[name], streams=streams, sentences=sentences, **client)
     figures = Figures()
-    for number, told in enumerate(json.loads(done.stdout)):
-        figures.add(talk(sentences, 3 * number)[1], [(at, text, final) for at, text, final in told])
+    for number, one in enumerate(shown):
+        figures.add(talk(sentences, 3 * number)[1], one)
     return figures
