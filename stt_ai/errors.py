@@ -268,10 +268,14 @@ class UploadLocked(SttError):
 
 
 class ChecksumMismatch(SttError):
+    """The bytes of an upload's part are not those that its checksum is of."""
+
     code = "checksum_mismatch"
 
 
 class UnsupportedTusVersion(SttError):
+    """The client speaks a version of tus that the service does not."""
+
     code = "unsupported_tus_version"
 
 

@@ -33,6 +33,8 @@ class WordLike(Protocol):
 
 
 class SegmentLike(Protocol):
+    """``speaker`` and ``channel`` are None where they are not told apart."""
+
     @property
     def words(self) -> Sequence[WordLike]: ...
     @property
@@ -42,6 +44,8 @@ class SegmentLike(Protocol):
 
 
 class WarningLike(Protocol):
+    """``start`` and ``end`` are the seconds that it concerns, None where it concerns the whole."""
+
     @property
     def code(self) -> str: ...
     @property

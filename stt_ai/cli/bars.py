@@ -44,6 +44,7 @@ class FileProgress:
         self._transcribing = False
 
     def sent(self, sent: int, total: int | None) -> None:
+        """Show that ```sent``` of ```total``` bytes are sent; fewer than before are another attempt."""
         if self._transcribing or sent < self._bar.n:  # another attempt
             self._replace(unit="B", unit_scale=True)
             self._transcribing = False
@@ -53,6 +54,7 @@ class FileProgress:
             self._bar.set_postfix_str("waiting for the service")
 
     def transcribed(self, done: float, total: float) -> None:
+        """Show that ```done``` of ```total``` seconds of audio are transcribed."""
         if not self._transcribing:
             self._replace(total=round(total), unit=" s", bar_format=AUDIO_BAR)
             self._transcribing = True
@@ -66,6 +68,7 @@ class FileProgress:
         return None if self._bar.disable else self.transcribed
 
     def close(self) -> None:
+        """Take the bar off the terminal."""
         self._bar.close()
 
     def _replace(self, **how: Any) -> None:

@@ -53,9 +53,11 @@ class RayMeters:
             self._of(meter, metrics.Counter).inc(amount, labels)
 
     def observe(self, meter: Histogram, value: float, /, **labels: str) -> None:
+        """As `Meters.observe`."""
         self._of(meter, metrics.Histogram, boundaries=list(meter.boundaries)).observe(value, labels)
 
     def set(self, meter: Gauge, value: float, /, **labels: str) -> None:
+        """As `Meters.set`."""
         self._of(meter, metrics.Gauge).set(value, labels)
 
     def _of(self, meter: Meter, kind: Any, **options: Any) -> Any:

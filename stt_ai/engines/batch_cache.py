@@ -31,6 +31,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self._show()
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Add states of shape (batch, heads, tokens, width), and return views of all so far."""
         end = self._length + key_states.shape[-2]
         self._all_keys[:, :, self._length : end] = key_states
         self._all_values[:, :, self._length : end] = value_states
@@ -39,6 +40,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
     def batch_select_indices(self, indices: Tensor) -> None:
+        """Keep the rows of the batch at ```indices```, in their order."""
         self._all_keys, self._all_values = self._all_keys[indices], self._all_values[indices]
         self._show()
 

@@ -120,10 +120,12 @@ class ChannelPicker:
         self._channel = channel
 
     def feed(self, samples: AnySamples) -> Iterator[AnySamples]:
+        """Yield a copy of the channel's samples, shape (n,)."""
         exists = self._channel < samples.shape[1]
         yield samples[:, self._channel].copy() if exists else np.zeros(len(samples), samples.dtype)
 
     def finish(self) -> Iterator[AnySamples]:
+        """Yield nothing: no sample is held back."""
         yield from ()
 
 

@@ -48,9 +48,11 @@ class Speed:
         self.steps_a_second = 0.0
 
     def read(self, tokens: int, seconds: float) -> None:
+        """Take into account that ```tokens``` were read in ```seconds```."""
         self.tokens_a_second = self._averaged(self.tokens_a_second, tokens / max(seconds, 1e-6))
 
     def wrote(self, seconds: float) -> None:
+        """Take into account that one step of writing took ```seconds```."""
         self.steps_a_second = self._averaged(self.steps_a_second, 1 / max(seconds, 1e-6))
 
     def seconds(self, tokens: int, steps: int) -> float:

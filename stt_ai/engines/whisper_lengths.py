@@ -28,6 +28,7 @@ class Silence:
     other: float
 
     def after(self, language: str | None) -> float:
+        """Return the seconds that ```language``` needs; None: to detect it."""
         return self.english if language in (ENGLISH, None) else self.other
 
 

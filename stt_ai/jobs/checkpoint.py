@@ -20,6 +20,7 @@ class StoredCheckpoint:
         self._model = ""
 
     async def load(self, audio: DecodedAudio) -> DecodedAudio:
+        """As `Checkpoint.load`; where the decoded length has changed, the new speech holds."""
         known = await self._get(stored.REGIONS)
         if known is None:
             found = stored.SPEECH.dump_json((audio.pcm.samples, audio.regions))
@@ -29,6 +30,7 @@ class StoredCheckpoint:
         return replace(audio, regions=regions) if samples == audio.pcm.samples else audio
 
     async def windows(self, model: str, planned: Sequence[Window]) -> Mapping[int, WindowTranscript]:
+        """As `Checkpoint.windows`; they are the first of the progress."""
         self._model = model
         kept = set(await self._store.names(self._job))
         known = [window for window in planned if stored.window_name(model, window) in kept]
@@ -39,22 +41,27 @@ class StoredCheckpoint:
         return done
 
     async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
+        """As `Checkpoint.save_window`; the progress goes on by the window's seconds."""
         await self._put(stored.window_name(self._model, window), stored.WINDOW.dump_json(transcript))
         done = min(self.progress.total_s, self.progress.done_s + window.duration)
         self.progress = replace(self.progress, done_s=done)
 
     async def language(self) -> tuple[str, float] | None:
+        """As `Checkpoint.language`."""
         known = await self._get(stored.LANGUAGE)
         return stored.SPOKEN.validate_json(known) if known else None
 
     async def save_language(self, language: tuple[str, float]) -> None:
+        """As `Checkpoint.save_language`."""
         await self._put(stored.LANGUAGE, stored.SPOKEN.dump_json(language))
 
     async def turns(self) -> tuple[LoadedModel, tuple[SpeakerTurn, ...]] | None:
+        """As `Checkpoint.turns`."""
         known = await self._get(stored.TURNS)
         return stored.VOICES.validate_json(known) if known else None
 
     async def save_turns(self, model: LoadedModel, turns: tuple[SpeakerTurn, ...]) -> None:
+        """As `Checkpoint.save_turns`."""
         await self._put(stored.TURNS, stored.VOICES.dump_json((model, turns)))
 
     async def clear(self) -> None:

@@ -14,9 +14,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]*[A-Za-z0-9_-])*")
 class Store(Protocol):
     """Objects by keys such as `job_1/result.json`. What has been put outlives the process."""
 
-    async def put(self, key: str, data: bytes) -> None: ...
+    async def put(self, key: str, data: bytes) -> None:
+        """Store ```data``` under ```key```, in place of what was there; on disk when this returns."""
+        ...
 
-    async def put_file(self, key: str, path: Path) -> None: ...
+    async def put_file(self, key: str, path: Path) -> None:
+        """Store a copy of the file at ```path``` as `put` does."""
+        ...
 
     async def get(self, key: str) -> bytes | None:
         """Return the object, or None where there is none."""
@@ -34,9 +38,13 @@ class Store(Protocol):
         """Return what stands before the first slash of all keys, each once."""
         ...
 
-    async def delete(self, key: str) -> None: ...
+    async def delete(self, key: str) -> None:
+        """Remove the object; it is no error where there is none."""
+        ...
 
-    async def delete_group(self, group: str) -> None: ...
+    async def delete_group(self, group: str) -> None:
+        """Remove all objects whose keys begin with ``group/``; it is no error where there are none."""
+        ...
 
 
 class FolderStore:
@@ -47,16 +55,20 @@ class FolderStore:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def put(self, key: str, data: bytes) -> None:
+        """As `Store.put`. Raise `ValueError` for a key that could leave the folder."""
         await asyncio.to_thread(self._write, self._path(key), data)
 
     async def put_file(self, key: str, path: Path) -> None:
+        """As `Store.put_file`."""
         await asyncio.to_thread(self._copy, path, self._path(key))
 
     async def get(self, key: str) -> bytes | None:
+        """As `Store.get`."""
         path = self._path(key)
         return await asyncio.to_thread(lambda: path.read_bytes() if path.is_file() else None)
 
     async def get_file(self, key: str, path: Path) -> bool:
+        """As `Store.get_file`."""
         source = self._path(key)
         if not source.is_file():
             return False
@@ -64,19 +76,23 @@ class FolderStore:
         return True
 
     async def names(self, group: str) -> tuple[str, ...]:
+        """As `Store.names`, sorted."""
         folder = self._path(group)
         return await asyncio.to_thread(
             lambda: tuple(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
         )
 
     async def groups(self) -> tuple[str, ...]:
+        """As `Store.groups`, sorted."""
         return await asyncio.to_thread(lambda: tuple(sorted(path.name for path in self._root.iterdir())))
 
     async def delete(self, key: str) -> None:
+        """As `Store.delete`."""
         path = self._path(key)
         await asyncio.to_thread(lambda: path.unlink(missing_ok=True))
 
     async def delete_group(self, group: str) -> None:
+        """As `Store.delete_group`."""
         await asyncio.to_thread(shutil.rmtree, self._path(group), ignore_errors=True)
 
     def _path(self, key: str) -> Path:

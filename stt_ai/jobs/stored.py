@@ -36,6 +36,7 @@ VOICES = TypeAdapter(tuple[LoadedModel, tuple[SpeakerTurn, ...]])
 
 
 def key(job_id: str, name: str) -> str:
+    """Return the store's key of one of a job's objects."""
     return f"{job_id}/{name}"
 
 

@@ -9,21 +9,25 @@ class NoCheckpoint:
     """A `Checkpoint` of a file that nobody takes up again."""
 
     async def load(self, audio: DecodedAudio) -> DecodedAudio:
+        """Return ```audio``` as it is."""
         return audio
 
     async def windows(self, model: str, planned: Sequence[Window]) -> Mapping[int, WindowTranscript]:
+        """Return nothing: every window is transcribed."""
         return {}
 
     async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
         pass
 
     async def language(self) -> tuple[str, float] | None:
+        """Return None: the language is detected."""
         return None
 
     async def save_language(self, language: tuple[str, float]) -> None:
         pass
 
     async def turns(self) -> tuple[LoadedModel, tuple[SpeakerTurn, ...]] | None:
+        """Return None: the speakers are identified."""
         return None
 
     async def save_turns(self, model: LoadedModel, turns: tuple[SpeakerTurn, ...]) -> None:

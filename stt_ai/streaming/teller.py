@@ -25,15 +25,18 @@ class Teller:
 
     @property
     def wants_partials(self) -> bool:
+        """Return whether the client asked for text that may still change."""
         return self._config.interim_results
 
     def began(self, utterance: Utterance, continued: bool) -> None:
+        """Send that somebody began to speak, where asked for; a part of a longer utterance goes on unsaid."""
         self._last_text = ""
         self._quiet_from = None
         if self._config.vad_events and not continued:
             self._outbox.put(SpeechStarted(utterance.voice / SAMPLE_RATE))
 
     def ended(self, utterance: Utterance, continued: bool) -> None:
+        """Send that nobody speaks any more, where asked for and unless the utterance is ```continued```."""
         if self._config.vad_events and not continued:
             self._outbox.put(SpeechStopped(utterance.voice_end / SAMPLE_RATE))
 
@@ -89,6 +92,7 @@ class Teller:
 
 
 def spell(heard: WindowTranscript) -> str:
+    """Return the words as one text."""
     return "".join(word.text for word in heard.words).strip()
 
 

@@ -69,6 +69,7 @@ class Utterance:
             self.text, self.shown_at = text, end
 
     def forget_decision(self) -> None:
+        """Cancel the decision that is awaited, if any."""
         if self.decision is not None:
             self.decision.task.cancel()
             self.decision = None

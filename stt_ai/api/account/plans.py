@@ -9,6 +9,7 @@ from stt_ai.billing.plans import BillingConfig
 
 
 def plan_routes(config: BillingConfig) -> APIRouter:
+    """Return the routes of /v1/plans."""
     router = APIRouter()
 
     @router.get("/v1/plans", summary="List plans", responses=failures(500))

@@ -33,6 +33,8 @@ class AllowanceBody(Shape):
 
 
 class PlanAllowanceBody(Shape):
+    """What a plan allows within a day or a month."""
+
     amount: int | None = Field(description="null: as much as the account has credits.")
     unit: Literal["transcriptions", "minutes", "credits"]
     period: Literal["day", "month"] | None = Field(description="After which it is full again; null: it never is.")
@@ -46,6 +48,8 @@ class PlanBody(Shape):
 
 
 class PlansBody(Shape):
+    """All plans of the service."""
+
     plans: list[PlanBody]
     quotas: bool = Field(description="false: this service counts and charges nothing.")
     upgrade_url: str | None = Field(description="Where credits are sold; null: ask whoever runs the service.")
