@@ -11,6 +11,7 @@ import click
 from stt_ai import __version__
 from stt_ai.cli.accounts import accounts, keys
 from stt_ai.cli.exits import EXIT_CODES, exit_code
+from stt_ai.cli.jobs import jobs
 from stt_ai.cli.ledger import credits, db, ledger
 from stt_ai.cli.models import models
 from stt_ai.cli.serve import print_environment, serve
@@ -56,7 +57,20 @@ def main(context: click.Context, database_url: str | None, config: Path | None, 
     context.call_on_close(context.obj.close)
 
 
-for command in (transcribe, stream, summarize, serve, print_environment, models, accounts, keys, credits, ledger, db):
+for command in (
+    transcribe,
+    jobs,
+    stream,
+    summarize,
+    serve,
+    print_environment,
+    models,
+    accounts,
+    keys,
+    credits,
+    ledger,
+    db,
+):
     main.add_command(command)
 
 

@@ -1,0 +1,128 @@
+"""`stt-ai jobs`: recordings that the service transcribes without a connection held open."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import get_args
+
+import click
+
+from stt_ai.cli.exits import EXIT_CODES
+from stt_ai.cli.outputs import warning_line
+from stt_ai.cli.printing import as_json, table
+from stt_ai.cli.service import Service, asks_service
+from stt_ai.sdk import Job
+from stt_ai.sdk.calls import Format
+from stt_ai.sdk.job_results import JobStatus
+
+EXAMPLES = """\
+\b
+Examples:
+  stt-ai jobs list --status running
+  stt-ai jobs wait job_0pX3kq && stt-ai jobs result job_0pX3kq -f srt
+"""
+WITH_JOB = click.argument("job_id")
+
+
+@click.group(epilog=f"{EXAMPLES}\n{EXIT_CODES}")
+def jobs() -> None:
+    """Follow recordings that are transcribed as jobs, and fetch their transcripts."""
+
+
+@jobs.command("list")
+@click.option("--status", type=click.Choice(get_args(JobStatus)), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--cursor", help="Of the page before, to go on after it.")
+@asks_service
+def list_jobs(service: Service, status: JobStatus | None, limit: int, cursor: str | None) -> None:
+    """Your jobs, newest first."""
+    with service.client() as client:
+        page = client.jobs.list(status, cursor, limit)
+    if service.json:
+        click.echo(as_json(asdict(page)))
+        return
+    rows = [(job.id, job.status, f"{job.created_at:%Y-%m-%dT%H:%M}", job.title or "-") for job in page.jobs]
+    click.echo(table("job status created title", rows))
+    if page.next_cursor:
+        click.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+
+
+@jobs.command("get")
+@WITH_JOB
+@asks_service
+def get_job(service: Service, job_id: str) -> None:
+    """How far a job is, or how it ended."""
+    with service.client() as client:
+        show_job(client.jobs.get(job_id), service.json)
+
+
+@jobs.command("wait")
+@WITH_JOB
+@click.option("--timeout", type=click.FloatRange(min=0), help="Seconds. Default: as long as it takes.")
+@asks_service
+def wait_for_job(service: Service, job_id: str, timeout: float | None) -> None:
+    """Until a job has succeeded; what it failed with is told as of any request."""
+    with service.client() as client:
+        try:
+            show_job(client.jobs.wait(job_id, timeout), service.json)
+        except TimeoutError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@jobs.command("result")
+@WITH_JOB
+@click.option("-f", "--format", "form", type=click.Choice(get_args(Format)), default="txt", show_default=True)
+@asks_service
+def job_result(service: Service, job_id: str, form: Format) -> None:
+    """The transcript of a job that has succeeded; with --json as JSON."""
+    with service.client() as client:
+        if service.json or form == "json":
+            click.echo(json.dumps(client.jobs.result(job_id).raw, ensure_ascii=False, indent=2))
+            return
+        text = client.jobs.result(job_id, form)
+    for warning in text.warnings:
+        click.echo(warning_line(warning), err=True)
+    click.echo(text.rstrip("\n"))
+
+
+@jobs.command("cancel")
+@WITH_JOB
+@asks_service
+def cancel_job(service: Service, job_id: str) -> None:
+    """End a job at no charge."""
+    with service.client() as client:
+        show_job(client.jobs.cancel(job_id), service.json)
+
+
+@jobs.command("delete")
+@WITH_JOB
+@asks_service
+def delete_job(service: Service, job_id: str) -> None:
+    """Erase a job's audio and text now."""
+    with service.client() as client:
+        client.jobs.delete(job_id)
+    click.echo(as_json({"id": job_id, "deleted": True}) if service.json else f"{job_id} is erased.")
+
+
+def show_job(job: Job, json_wanted: bool) -> None:
+    """Print what is known of a job."""
+    if json_wanted:
+        click.echo(as_json(asdict(job)))
+        return
+    lines = [f"{job.id}  {job.status}"]
+    facts: tuple[tuple[str, object, Callable[[], str]], ...] = (
+        ("title", job.title, lambda: job.title),
+        ("progress", job.progress, lambda: _progress(job)),
+        ("error", job.error, lambda: job.error.error if job.error else ""),
+        ("charged", job.usage, lambda: f"{job.usage.credits if job.usage else 0} credits"),
+        ("erased", job.expires_at, lambda: f"{job.expires_at:%Y-%m-%dT%H:%M} UTC"),
+    )
+    lines += [f"{name:<9} {text()}" for name, known, text in facts if known]
+    click.echo("\n".join(lines))
+
+
+def _progress(job: Job) -> str:
+    if job.progress is None:
+        return ""
+    left = "" if job.progress.seconds_left is None else f", {job.progress.seconds_left:.0f} s left"
+    return f"{job.progress.stage}, {100 * job.progress.fraction:.0f} %{left}"
