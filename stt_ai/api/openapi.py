@@ -22,7 +22,7 @@ from stt_ai.types import MAX_SEPARATE_CHANNELS, MAX_SPEAKERS, SummaryStyle, Task
 
 DESCRIPTION = (
     "Speech to text over HTTP. Send your API key as `Authorization: Bearer YOUR_API_KEY`; without one, a few "
-    "transcriptions a day are free. One credit, or one free minute, pays for each minute of audio that is begun; a "
+    "transcriptions a day are free. Each started minute of audio costs one credit or one free minute; a "
     "request that fails costs nothing. "
     "`warnings` of an answer say what of the recording is missing, or that another model wrote it than was asked for. "
     "Errors of every kind are JSON: `error` says what to do, `code` is for programs, "
@@ -33,15 +33,15 @@ _WHEN = {
     400: "Missing, empty, damaged or unsupported file, or a parameter that is not accepted.",
     401: "Malformed `Authorization`, or a key that is unknown or revoked.",
     402: "No credits remaining, or fewer than this audio costs.",
-    404: "There is no such thing, or it is not yours.",
-    409: "A request with the same `Idempotency-Key` is still at work, or the offset of an upload is another.",
-    412: "Another version of tus than the one that `Tus-Version` names.",
+    404: "Not found, or not yours.",
+    409: "A request with the same `Idempotency-Key` is still running, or the upload's offset differs.",
+    412: "A tus version other than the one that `Tus-Version` names.",
     413: "The file is larger, or its audio or text longer, than allowed.",
-    415: "A body of another type than this route takes.",
+    415: "Unsupported content type.",
     423: "Another request is writing to this upload.",
-    429: "An allowance is used up, or too many requests at once.",
+    429: "A limit is used up, or too many requests at once.",
     460: "The bytes do not have the checksum that was sent with them.",
-    500: "A fault of the service.",
+    500: "Internal error.",
     503: "No capacity at the moment, or the model is not ready.",
 }
 _REQUEST_ID = {"X-Request-ID": {"description": "Names this request in the logs.", "schema": {"type": "string"}}}
@@ -54,7 +54,7 @@ _ALLOWANCE = {
     },
     "RateLimit-Remaining": {"description": "What is left of it.", "schema": {"type": "integer", "minimum": 0}},
     "RateLimit-Reset": {
-        "description": "Seconds until it is whole again; not with credits, which do not come back by time.",
+        "description": "Seconds until it resets; absent with credits, which do not reset.",
         "schema": {"type": "integer", "minimum": 0},
     },
 }
@@ -69,7 +69,7 @@ IDEMPOTENCY_KEY = {
     "in": "header",
     "required": False,
     "description": (
-        "Of your own making, a new one for each new request. The same request again under the same key gets the "
+        "A unique string you generate for each request. The same request sent again with the same key gets the "
         "answer that it got before, for a day, and is charged once. What left the service is charged even when the "
         "connection broke meanwhile: with a key, ask again."
     ),
@@ -297,7 +297,7 @@ def transcription_form(
             "default": 0,
             "minimum": 0,
             "maximum": MAX_SPEAKERS,
-            "description": "How many speakers to expect; 0 finds out.",
+            "description": "Number of speakers (0 = detect).",
         },
         "min_speakers": {
             "type": "integer",

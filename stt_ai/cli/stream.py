@@ -29,18 +29,18 @@ Examples:
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--microphone", is_flag=True, help="Listen to this machine's microphone. Ctrl-C ends it.")
 @click.option("--device", help="Which microphone: a number or a part of its name.")
-@click.option("--fast", is_flag=True, help="Send a file as fast as it is heard, not as fast as it is spoken.")
+@click.option("--fast", is_flag=True, help="Send a file as fast as the service takes it, not in real time.")
 @click.option("--model", help="Default: the service's.")
-@click.option("--language", help="A code such as en; default: found out.")
-@click.option("--prompt", help="What the model takes for said before.")
-@click.option("--hotwords", help="Words that it should expect.")
+@click.option("--language", help="A code such as en; default: detected.")
+@click.option("--prompt", help="Context before the audio: names, spelling, style.")
+@click.option("--hotwords", help="Words that may be said.")
 @asks_service
 def stream(
     service: Service, file: Path | None, microphone: bool, device: str | None, fast: bool, **options: Any
 ) -> None:
     """Transcribe live: a microphone, or a file as it is spoken.
 
-    Texts are printed when they stand; on a terminal, what is being said is shown too. With --json there is one line
+    Final text is printed as soon as it is stable; a terminal also shows partial text. With --json there is one line
     of JSON for each event.
     """
     if microphone == (file is not None):

@@ -78,7 +78,7 @@ class Remote:
 @click.option("--min-speakers", type=int, help="Minimum number of speakers.")
 @click.option("--max-speakers", type=int, help="Maximum number of speakers.")
 @click.option("--task", type=click.Choice(("transcribe", "translate")), help="translate: into English.")
-@click.option("--prompt", help="Text that the model takes for what was said before.")
+@click.option("--prompt", help="Context before the audio: names, spelling, style.")
 @click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Give it for each.")
 @click.option("--channels", type=click.Choice(("mix", "separate")), help="separate: each channel is a speaker.")
 @click.option("--start", type=float, help="Second of the recording at which to begin.")

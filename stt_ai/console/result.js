@@ -192,7 +192,7 @@ function details(body, substituted) {
   return [...entries, ...request];
 }
 
-function language({ language, language_confidence: confidence }) {
-  const sure = confidence === undefined ? "" : `, ${Math.round(confidence * 100)} %`;
+function language({ text, language, language_confidence: confidence }) {
+  const sure = confidence === undefined || !text ? "" : `, ${Math.round(confidence * 100)} %`;
   return languageName(language) + sure;
 }

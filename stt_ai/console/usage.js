@@ -29,7 +29,7 @@ function daysCard(days) {
 
 function requestsCard(requests, cursor) {
   const body = h("tbody", {}, ...requests.map(row));
-  const titles = ["When", "What", "Sound", "Charged", "Request"];
+  const titles = ["When", "What", "Audio", "Charged", "Request"];
   const head = h("tr", {}, ...titles.map((title, index) => h("th", { scope: "col", class: [2, 3].includes(index) && "number" }, title)));
   const place = h("div");
   const more = h("button", { type: "button", hidden: !cursor }, "More");

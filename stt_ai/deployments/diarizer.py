@@ -24,7 +24,7 @@ from stt_ai.models.fetch import SourceSettings
 from stt_ai.settings import DiarizerSettings
 from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
 
-_UNAVAILABLE = "Speakers cannot be told apart at the moment. Send diarize=false for a transcript without them."
+_UNAVAILABLE = "Speakers cannot be identified at the moment. Send diarize=false for a transcript without them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class DiarizerDeployment:
         """Raises `Overloaded` when too many files wait already."""
         engine = await self._loader.ready()
         if self._inside >= self._config.at_once + self._config.max_waiting:
-            raise Overloaded("Too many files wait for their speakers to be told apart. Please try again shortly.", 10)
+            raise Overloaded("Too many files wait for their speakers to be identified. Please try again shortly.", 10)
         self._inside += 1
         self._seconds_inside += pcm.duration
         try:

@@ -293,3 +293,7 @@ test("a transcript is told while it is made, and comes as it would have come wit
   await assert.rejects(client.transcribe(SOUND, options), { name: "Unavailable", code: "replica_lost" });
   assert.equal(await client.transcribe(SOUND, { ...options, responseFormat: "srt" }), "1\n");
 });
+
+test("a microphone outside of a page says where there is one", async () => {
+  await assert.rejects(new sdk.Microphone().open(), { message: /works in web pages.*async iterable/s });
+});

@@ -439,3 +439,12 @@ def test_what_the_files_name_in_the_repository_is_there() -> None:
 def test_python_of_the_image_is_one_that_the_package_takes() -> None:
     (version,) = set(re.findall(r"FROM python:(\d+\.\d+)", (CLUSTER / "Dockerfile").read_text()))
     assert tuple(map(int, version.split("."))) <= sys.version_info[:2] or version == "3.11"
+
+
+def test_settings_printed_in_the_runbook_are_settings() -> None:
+    """The YAML blocks, each as `args` of the application."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (CLUSTER / "RUNBOOK.md").read_text(), re.DOTALL)
+    quotas, model, proxy = (Settings.model_validate(yaml.safe_load(block)) for block in blocks)
+    assert not quotas.billing.quotas
+    assert model.models.catalogue.default == "ours"
+    assert proxy.ingress.trusted_proxies

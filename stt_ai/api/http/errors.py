@@ -116,7 +116,7 @@ async def _on_framework_failure(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     headers = exc.headers
     if exc.status_code == 404:
-        return error_response(errors.NotFound("There is no such address. GET /docs lists those there are."))
+        return error_response(errors.NotFound("Unknown endpoint. GET /docs lists all endpoints."))
     if exc.status_code == 405:
         allow = _allowed_methods(headers)
         message = f"This address does not take {request.method}; it takes {allow}."

@@ -57,7 +57,7 @@ _COMMON = {
     "language": {
         "type": "string",
         "default": "auto",
-        "description": "The language that is spoken, as GET /v1/languages lists them; otherwise it is found out.",
+        "description": "The language that is spoken, as GET /v1/languages lists them; detected by default.",
         "examples": ["en", "es"],
     },
     "prompt": {"type": "string", "description": "What the model takes for said before: names, spellings, style."},

@@ -11,21 +11,21 @@ _PROTOCOL = (
     "without either you are anonymous. Refusals come before the connection is accepted, as the answers below. "
     "Then: send the config as JSON; wait for `status` `ready`; send audio as binary messages of any size and cut, "
     "16-bit 16 kHz mono unless the config says otherwise; read partials and texts; send `action` `stop`, after which "
-    "everything is told, then `is_final`, then the close with 1000. A text is never taken back, and the texts joined "
+    "everything is sent, then `is_final`, then the close with 1000. A text is never taken back, and the texts joined "
     "by blanks are the transcript; a partial takes the place of the one before. Audio that comes faster than it can "
     "be heard is held back by the connection, not dropped. Pages of every origin may connect. "
     "Each begun minute of audio costs a credit or a free minute, and without a key each stream is one of the day's; "
     "a stream that brought no audio costs nothing. When a minute is not covered, the stream ends with that error, "
-    "once all that was heard is told. "
+    "once the text of all received audio is sent. "
     "To go on after a cut, connect again with the `session_id` and, as `offset`, the second at which the audio begins "
-    "that you send from then on: the `end` of the last text that you have. Texts that you missed are told again. That "
+    "that you send from then on: the `end` of the last text that you have. Texts that you missed are sent again. That "
     "is remembered for a while by the server that had the stream (`resumed` true); on another one it begins afresh "
     "at your offset, which loses nothing either."
 )
 
 _CONFIG = [
     ("model", "string", "the default model", "As GET /v1/models lists them."),
-    ("language", "string", "auto", "ISO 639-1 code, or `auto`: found out once, then kept."),
+    ("language", "string", "auto", "ISO 639-1 code, or `auto`: detected once, then kept."),
     (
         "encoding",
         "string",
@@ -44,7 +44,7 @@ _CONFIG = [
     ("last_segment_id", "integer", "", "Of the last text that you have of it."),
 ]
 _ACTIONS = [
-    ("stop", "No more audio comes. The rest is told, then `is_final`."),
+    ("stop", "No more audio comes. The remaining text is sent, then `is_final`."),
     ("finalize", "Ends the utterance now. A text with `from_finalize` answers, empty where nothing was being said."),
     ("keepalive", "Says that you are still there while you send no audio."),
     (

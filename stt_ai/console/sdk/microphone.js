@@ -42,6 +42,7 @@ export class Microphone {
   }
 
   async #open() {
+    if (!globalThis.navigator?.mediaDevices) throw unavailable();
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio: this.constraints });
       await this.#connect();
@@ -94,4 +95,11 @@ export class Microphone {
     this.#context?.close().catch(() => {});
     this.#context = null;
   }
+}
+
+function unavailable() {
+  const where = typeof document === "undefined"
+    ? "`Microphone` works in web pages. In Node, pass a file or an async iterable of 16-bit mono samples to `stream`."
+    : "The browser offers a microphone only to pages on HTTPS or localhost.";
+  return new Error(where);
 }

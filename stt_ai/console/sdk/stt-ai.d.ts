@@ -22,9 +22,9 @@ export interface TranscribeOptions extends CallOptions {
   model?: string;
   /** A code of `languages()`, or `auto`. */
   language?: string;
-  /** Whether speakers are told apart. Default true. */
+  /** Whether speakers are identified. Default true. */
   diarize?: boolean;
-  /** How many; 0: found out, within `minSpeakers` and `maxSpeakers`. */
+  /** How many; 0: detected, within `minSpeakers` and `maxSpeakers`. */
   speakers?: number;
   minSpeakers?: number;
   maxSpeakers?: number;
@@ -69,7 +69,7 @@ export interface Word {
   end: number;
   /** 0 to 1. */
   confidence: number;
-  /** Only in files whose speakers are told apart. */
+  /** Only in files whose speakers are identified. */
   speaker?: string;
   /** From 1; only where channels were transcribed separately. */
   channel?: number;
@@ -132,9 +132,9 @@ export type SummaryEvent = { type: "delta"; text: string } | ({ type: "summary" 
 export interface StreamOptions extends CallOptions {
   language?: string;
   model?: string;
-  /** Of raw sound. Default `pcm_s16le`, and of files what they say themselves. */
+  /** Of raw audio. Default `pcm_s16le`, and of files what they say themselves. */
   encoding?: "pcm_s16le" | "mulaw" | "alaw" | "opus";
-  /** Of raw sound, 8000 to 48000. Default 16000. */
+  /** Of raw audio, 8000 to 48000. Default 16000. */
   sampleRate?: number;
   /** Files: at the speed of speech, and not as fast as they are heard. */
   realTime?: boolean;
@@ -186,7 +186,7 @@ export type StreamEvent =
 export interface LiveStream extends AsyncIterable<StreamEvent> {
   /** Of the service; null before it was ready. */
   readonly sessionId: string | null;
-  /** No more sound comes: the rest is told, then the iteration ends. */
+  /** No more audio comes: the remaining text is sent, then the iteration ends. */
   stop(): void;
   /** Ends the utterance now. */
   finalize(): void;
@@ -328,7 +328,7 @@ export class Client {
   transcribe(source: FileSource, options: TranscribeOptions & { responseFormat: "txt" | "srt" | "vtt" }): Promise<string>;
   summarize(text: string, options?: SummarizeOptions & { stream?: false }): Promise<Summary>;
   summarize(text: string, options: SummarizeOptions & { stream: true }): AsyncGenerator<SummaryEvent, void, void>;
-  /** A microphone, a file (WAV, raw or Opus; in pages whatever they can play), or pieces of raw sound as they come. */
+  /** A microphone, a file (WAV, raw or Opus; in pages whatever they can play), or pieces of raw audio as they come. */
   stream(source: Microphone | FileSource | AsyncIterable<Bytes>, options?: StreamOptions): LiveStream;
   streamToken(options?: CallOptions): Promise<StreamToken>;
   models(options?: CallOptions): Promise<Model[]>;
