@@ -87,7 +87,7 @@ class Service:
         settings["stream"] = {"max_lag_s": 60}
         settings["models"] = {**settings["models"], "source": "demo", "load_wait_s": 300}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
-        settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS}
+        settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS, "sign_ups_per_day": 1000}
         settings["jobs"] = {"store_dir": str(folder / "jobs")}
         for section, values in (args or {}).items():
             settings[section] = {**settings.get(section, {}), **values}

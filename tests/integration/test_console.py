@@ -396,7 +396,7 @@ def usable(page: Page, where: str) -> None:
 
 def saved(page: Page, downloads: Path, name: str) -> str:
     """What the button for this format saves."""
-    page.click(f"#exports [data-format={name}]")
+    page.evaluate(f"document.querySelector('#exports [data-format={name}]').click()")  # wherever it moves meanwhile
     wait_until(lambda: list(downloads.glob(f"*.{name}")))
     (made,) = downloads.glob(f"*.{name}")
     text = made.read_text()
