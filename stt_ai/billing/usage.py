@@ -1,7 +1,5 @@
 """What an account used, by request and by day. A settled lease is the record of its request."""
 
-import base64
-import binascii
 from datetime import date, timedelta
 
 from sqlalchemy import func, tuple_
@@ -9,9 +7,9 @@ from sqlmodel import Session, col, select
 
 from stt_ai.accounts import DayUsage, UsageItem, UsagePage, WorkKind
 from stt_ai.billing.accounts import moment
+from stt_ai.billing.cursors import cursor_of, position_of
 from stt_ai.billing.plans import day_of
 from stt_ai.billing.tables import Lease, LeaseState
-from stt_ai.errors import BadParameter
 
 MAX_PAGE = 200
 
@@ -23,13 +21,14 @@ def page(session: Session, caller_id: str, cursor: str | None, limit: int) -> Us
         Lease.caller_id == caller_id, Lease.state == LeaseState.SETTLED, Lease.kind != WorkKind.SUBMISSION
     )
     if cursor is not None:
-        query = query.where(tuple_(col(Lease.ended_at), col(Lease.id)) < _position(cursor))
+        query = query.where(tuple_(col(Lease.ended_at), col(Lease.id)) < position_of(cursor))
     rows = session.exec(query.order_by(col(Lease.ended_at).desc(), col(Lease.id).desc()).limit(limit + 1)).all()
     items = tuple(
         UsageItem(row.request_id, row.kind, moment(row.ended_at or 0.0), row.seconds, row.amount)
         for row in rows[:limit]
     )
-    return UsagePage(items, _cursor(rows[limit - 1]) if len(rows) > limit else None)
+    more = cursor_of(rows[limit - 1].ended_at or 0.0, rows[limit - 1].id) if len(rows) > limit else None
+    return UsagePage(items, more)
 
 
 def by_day(session: Session, caller_id: str, days: int, now: float) -> tuple[DayUsage, ...]:
@@ -47,17 +46,3 @@ def by_day(session: Session, caller_id: str, days: int, now: float) -> tuple[Day
         .order_by(col(Lease.day).desc())
     )
     return tuple(DayUsage(date.fromisoformat(day), count, seconds, int(amount)) for day, count, seconds, amount in rows)
-
-
-def _cursor(row: Lease) -> str:
-    return base64.urlsafe_b64encode(f"{row.ended_at!r} {row.id}".encode()).decode()
-
-
-def _position(cursor: str) -> tuple[float, str]:
-    try:
-        at, _, lease_id = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(" ")
-        if not lease_id.isprintable():  # PostgreSQL takes no text with NUL in it
-            raise ValueError
-        return float(at), lease_id
-    except (binascii.Error, ValueError):
-        raise BadParameter("`cursor` must be the `next_cursor` of another page.", "cursor") from None

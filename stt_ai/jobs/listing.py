@@ -1,13 +1,11 @@
 """Jobs as their owners see them, one or by pages."""
 
-import base64
-import binascii
 import json
 
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
-from stt_ai.errors import BadParameter
+from stt_ai.billing.cursors import cursor_of, position_of
 from stt_ai.jobs.messages import JobPage, JobStatus, JobView, Progress, Stage
 from stt_ai.jobs.tables import Job
 
@@ -44,21 +42,7 @@ def page(session: Session, owner: str, status: JobStatus | None, cursor: str | N
     if status is not None:
         query = query.where(Job.state == status)
     if cursor is not None:
-        query = query.where(tuple_(col(Job.created_at), col(Job.id)) < _position(cursor))
+        query = query.where(tuple_(col(Job.created_at), col(Job.id)) < position_of(cursor))
     rows = session.exec(query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit + 1)).all()
-    more = _cursor(rows[limit - 1]) if len(rows) > limit else None
+    more = cursor_of(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
     return JobPage(tuple(view(row) for row in rows[:limit]), more)
-
-
-def _cursor(row: Job) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at!r} {row.id}".encode()).decode()
-
-
-def _position(cursor: str) -> tuple[float, str]:
-    try:
-        at, _, job_id = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(" ")
-        if not job_id.isprintable():  # PostgreSQL takes no text with NUL in it
-            raise ValueError
-        return float(at), job_id
-    except (binascii.Error, ValueError):
-        raise BadParameter("`cursor` must be the `next_cursor` of another page.", "cursor") from None
