@@ -114,16 +114,18 @@ class LiveRecognizer(Protocol):
         """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
         ...
 
-    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+    async def transcribe_partial(
+        self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
+    ) -> Hypothesis | None:
         """What comes after the prefix, as far as it can be heard.
 
         None: something else of the session took its place, or the model is so busy that it did not begin within
-        ``within`` seconds. Raises `Unavailable` or `InternalError`.
+        ``within_s`` seconds. Raises `Unavailable` or `InternalError`.
         """
         ...
 
-    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        """The words of all the samples. Takes the place of a guess that waits. Raises as `guess` does."""
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        """The words of all the samples. Takes the place of a guess that waits. Raises as `transcribe_partial` does."""
         ...
 
 

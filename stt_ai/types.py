@@ -153,7 +153,7 @@ class DecodingOptions:
 
     ``context``: the text of what is said first in the window, known already and no part of the answer. ``prefix``: the
     tokens that the text after it begins with, decided before. ``prompt``: text that the model takes for what was said
-    before the window. Without ``word_times`` the words' times are only spread over the window, which is faster.
+    before the window. Without ``word_timestamps`` the words' times are only spread over the window, which is faster.
     """
 
     language: str | None = None
@@ -164,7 +164,7 @@ class DecodingOptions:
     context: str = ""
     prefix: tuple[int, ...] = ()
     prompt: str = ""
-    word_times: bool = True
+    word_timestamps: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ Everything that refuses a request because of load or allowance, in the order in 
 | `ProcessAdmission` below | `ingress.max_concurrent` requests are in this process | 503 `overloaded` | 5 |
 | `pipeline.backlog.Backlog.reserve` | beyond `ingress.guaranteed_slots` files, a new one would wait longer than \
 `ingress.max_wait_s` | 503 `overloaded` | until half of that wait is left: 1 to 600 |
-| `streaming.lag.Lag.require_room` | texts of live streams take longer than `stream.max_lag_s` | 503 `overloaded` | 10 |
+| `streaming.load_shedding.LatencyMonitor.require_room` | texts of live streams take longer than \
+`stream.max_lag_s` | 503 `overloaded` | 10 |
 | `billing.admission` | the key is unknown | 401 `unauthorized` | none |
 | `billing.admission` | the plan's requests at once, or of a day or month, are used | 429 | until there are more |
 | `billing.admission` | the account has no credits for what is asked | 402 `payment_required` | none |

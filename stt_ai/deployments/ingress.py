@@ -116,8 +116,8 @@ def build(
 def live_limits(settings: StreamSettings, gpu: bool) -> LiveLimits:
     """Return how sessions are served that have a GPU, or none, for their models."""
     return LiveLimits(
-        step_s=settings.partial_interval_s,
+        partial_interval_s=settings.partial_interval_s,
         beam_size=settings.beam_size or (5 if gpu else 1),
-        undecided_s=settings.max_pending_audio_s,
-        longest_lag_s=settings.max_lag_s,
+        max_pending_audio_s=settings.max_pending_audio_s,
+        max_lag_s=settings.max_lag_s,
     )

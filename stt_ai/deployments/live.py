@@ -7,7 +7,7 @@ from stt_ai.environment import ffmpeg_choice
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.ports import LiveRecognizer
 from stt_ai.streaming.config import LiveConfig, LiveLimits
-from stt_ai.streaming.lag import Lag, TimedRecognizer
+from stt_ai.streaming.load_shedding import LatencyMonitor, TimedRecognizer
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import Samples
 
@@ -22,8 +22,8 @@ class LiveTranscription:
         from stt_ai.engines import live_audio
         from stt_ai.engines.silero import VoiceDetector
 
-        self._lag = Lag(limits.longest_lag_s)
-        self._recognizers = {name: TimedRecognizer(one, self._lag) for name, one in recognizers.items()}
+        self._latency = LatencyMonitor(limits.max_lag_s)
+        self._recognizers = {name: TimedRecognizer(one, self._latency) for name, one in recognizers.items()}
         self._limits = limits
         self._meters = meters
         self._voices = VoiceDetector()
@@ -33,7 +33,7 @@ class LiveTranscription:
     @contextmanager
     def room(self) -> Iterator[None]:
         """Around a stream. Raises `Overloaded` while the open sessions are heard too late."""
-        self._lag.require_room()
+        self._latency.require_room()
         yield
 
     def open(self, config: LiveConfig, start_at_sample: int = 0, first_segment_id: int = 0) -> LiveSession:

@@ -180,14 +180,20 @@ class RemoteTranscriber:
         )
         return result
 
-    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
-        """As `stt_ai.ports.LiveRecognizer.guess`."""
-        heard: Hypothesis | None = await call(lambda: self._handle.guess.remote(samples, options, key, within))
+    async def transcribe_partial(
+        self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
+    ) -> Hypothesis | None:
+        """As `stt_ai.ports.LiveRecognizer.transcribe_partial`."""
+        heard: Hypothesis | None = await call(
+            lambda: self._handle.transcribe_partial.remote(samples, options, key, within_s)
+        )
         return heard
 
-    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        """As `stt_ai.ports.LiveRecognizer.hear`."""
-        heard: WindowTranscript = await call(lambda: self._handle.hear.remote(samples, options, key, **trace_context()))
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        """As `stt_ai.ports.LiveRecognizer.transcribe_final`."""
+        heard: WindowTranscript = await call(
+            lambda: self._handle.transcribe_final.remote(samples, options, key, **trace_context())
+        )
         return heard
 
 

@@ -153,10 +153,12 @@ class TranscriberDeployment:
         assert isinstance(result, WindowTranscript)
         return result
 
-    async def guess(self, samples: Samples, options: DecodingOptions, key: str, within: float) -> Hypothesis | None:
+    async def transcribe_partial(
+        self, samples: Samples, options: DecodingOptions, key: str, within_s: float
+    ) -> Hypothesis | None:
         """As `stt_ai.ports.LiveRecognizer` says."""
         job = Job(Kind.GUESS, samples, options, live=True)
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + within_s
         try:
             await self._loader.ready()
             result = await self._live_scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
@@ -166,7 +168,9 @@ class TranscriberDeployment:
         return result
 
     @traced("transcriber hear")
-    async def hear(self, samples: Samples, options: DecodingOptions, key: str) -> WindowTranscript | Unavailable:
+    async def transcribe_final(
+        self, samples: Samples, options: DecodingOptions, key: str
+    ) -> WindowTranscript | Unavailable:
         """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
         job = Job(Kind.TRANSCRIBE, samples, options, live=True, span=current_span())
         try:
@@ -233,7 +237,7 @@ class TranscriberDeployment:
         engine = self._loader.engine
         assert engine is not None
         windows = [(job.samples, job.options) for job in jobs]
-        return engine.guess_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)
+        return engine.transcribe_partial_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)
 
 
 def build(entry: ModelEntry, settings: TranscriberSettings, models: ModelSettings) -> Application:

@@ -95,9 +95,9 @@ class WhisperEngine:
         """What was said in each window of at most 30 s. One that fails has its error in its place."""
         return self._in_groups(windows, self._transcribe)
 
-    def guess_batch(self, windows: Sequence[Window]) -> list[Hypothesis | SttError]:
+    def transcribe_partial_batch(self, windows: Sequence[Window]) -> list[Hypothesis | SttError]:
         """What can be heard so far in each window after its prefix, without times. A failed one has its error."""
-        return self._in_groups(windows, self._guess)
+        return self._in_groups(windows, self._transcribe_partial)
 
     def _fault(self, samples: Samples, options: DecodingOptions) -> SttError | None:
         if samples.ndim != 1 or samples.dtype != np.int16 or not 0 < len(samples) <= MAX_SAMPLES:
@@ -166,7 +166,7 @@ class WhisperEngine:
             heard[row] = replace(heard[row], words=(*sure, *later))
         return heard
 
-    def _guess(self, windows: Sequence[Window]) -> list[Hypothesis]:
+    def _transcribe_partial(self, windows: Sequence[Window]) -> list[Hypothesis]:
         return [Hypothesis(self._decoder.pieces(one), *one.languages[0]) for one in self._decoder.texts(windows)]
 
 

@@ -181,7 +181,7 @@ class WindowDecoder:
             before=self._model.before(options.prompt),
             prefix=(*context, *options.prefix),
             context=len(context),
-            timed=options.word_times,
+            timed=options.word_timestamps,
             draft=trial.draft,
             sure=self._model.sure(code),
         )

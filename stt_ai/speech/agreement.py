@@ -20,7 +20,7 @@ class Agreement:
         """``apart``: samples of audio that lie between two hypotheses which may decide."""
         self._apart = apart
         self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=KEPT)
-        self.decided: tuple[Piece, ...] = ()
+        self.committed: tuple[Piece, ...] = ()
         self._shown: tuple[Piece, ...] = ()
         self._newest: tuple[Piece, ...] = ()
 
@@ -40,12 +40,12 @@ class Agreement:
     @property
     def tokens(self) -> tuple[int, ...]:
         """Return the tokens that are agreed on."""
-        return tuple(token for piece in self.decided for token in piece.tokens)
+        return tuple(token for piece in self.committed for token in piece.tokens)
 
     @property
     def text(self) -> str:
         """Return the text that is agreed on."""
-        return "".join(piece.text for piece in self.decided).strip()
+        return "".join(piece.text for piece in self.committed).strip()
 
     def add(self, tail: Sequence[Piece], end: int, latest: int) -> None:
         """A hypothesis of what comes after the decided words, on audio up to sample ``end``.
@@ -53,7 +53,7 @@ class Agreement:
         Decided is what it begins with as an earlier one does, whose audio ended before ``latest``. The last word of
         either is not: it may be half a word.
         """
-        words = (*self.decided, *tail)
+        words = (*self.committed, *tail)
         spelt = tuple(plain(piece.text) for piece in words)
         before = self._earlier[-1][1] if self._earlier else ()
         confirmed = before[len(spelt) - 1 : len(spelt)] == spelt[-1:]
@@ -62,8 +62,8 @@ class Agreement:
         old = next((old for at, old in reversed(self._earlier) if at <= min(end - self._apart, latest)), ())
         self._earlier.append((end, spelt))
         agreed = common_prefix(spelt[:-1], old[:-1])
-        if agreed > len(self.decided):
-            self.decided = words[:agreed]
+        if agreed > len(self.committed):
+            self.committed = words[:agreed]
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:

@@ -73,12 +73,12 @@ class Resumed:
 class Ended:
     """The utterance is over at sample ``end``; ``voice_end``: where its last speech ended.
 
-    ``spoken_out``: by a silence of the length asked for; otherwise it was cut.
+    ``speech_final``: by a silence of the length asked for; otherwise it was cut.
     """
 
     end: int
     voice_end: int
-    spoken_out: bool
+    speech_final: bool
 
 
 Change = Began | Paused | Resumed | Ended
@@ -153,7 +153,7 @@ class Endpointer:
         if self._start is None:
             return changes
         over = at if self._run else min(at, self._voice_end + self._tail)
-        return [*changes, *self._finish(over, spoken_out=False)]
+        return [*changes, *self._finish(over, speech_final=False)]
 
     def _voice(self) -> list[Change]:
         """Speech that has lasted long enough begins an utterance, or resumes it."""
@@ -180,8 +180,8 @@ class Endpointer:
         if self._run:
             return [*changes, *self._cut()] if length >= self._hard else changes
         if length >= self._hard or silence >= self._enough(length):
-            spoken_out = self._endpoint is not None and silence >= self._endpoint
-            changes += self._finish(self._voice_end + self._tail, spoken_out)
+            speech_final = self._endpoint is not None and silence >= self._endpoint
+            changes += self._finish(self._voice_end + self._tail, speech_final)
         return changes
 
     def _enough(self, length: int) -> float:
@@ -198,14 +198,14 @@ class Endpointer:
         self._start = max(self._floor, voice - self._pre_roll)
         return [Began(self._start, voice)]
 
-    def _finish(self, end: int, spoken_out: bool) -> list[Change]:
+    def _finish(self, end: int, speech_final: bool) -> list[Change]:
         self._start, self._floor, self._paused = None, end, False
-        return [Ended(end, min(self._voice_end, end), spoken_out)]
+        return [Ended(end, min(self._voice_end, end), speech_final)]
 
     def _cut(self) -> list[Change]:
         assert self._start is not None
         if self._paused and self._at - self._voice_end >= self._tail:  # what may be speech again is the next one's
-            return self._finish(self._voice_end + self._tail, spoken_out=False)
+            return self._finish(self._voice_end + self._tail, speech_final=False)
         changes: list[Change] = [Resumed()] if self._paused else []
         frames = np.array(self._recent, np.float32)
         cost = pause_cost(frames)
@@ -213,7 +213,7 @@ class Endpointer:
         last = len(frames) - round(_MARGIN_S * SAMPLE_RATE / FRAME)
         chosen = last - 1 - int(np.argmin(cost[first:last][::-1]))
         end = self._at - (len(frames) - chosen) * FRAME
-        changes += self._finish(end, spoken_out=False)
+        changes += self._finish(end, speech_final=False)
         if self._voice_end > end:
             self._start = end
             changes.append(Began(end, end, continued=True))

@@ -1,4 +1,4 @@
-"""What a caller asks of a live session, and what the operator allows it."""
+"""Parameters of a live session: the caller's, and the operator's limits."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ large is answered in words."""
 
 @dataclass(frozen=True, slots=True)
 class LiveConfig:
-    """One session's wishes, checked by whoever took them from the caller. Durations are milliseconds.
+    """The caller's parameters, validated before. Durations are milliseconds.
 
     ``language`` None: the model detects it, once. ``endpointing_ms``: the silence that ends an utterance; None: only
     cuts, `LiveSession.finalize` and `LiveSession.stop` end one. ``utterance_end_ms``: the silence after which
-    `UtteranceEnd` is told, None: never. ``prompt`` and ``hotwords``: what the model takes for said before.
+    `UtteranceEnd` is emitted, None: never. ``prompt`` and ``hotwords``: what the model takes for said before.
     """
 
     model: str
@@ -29,18 +29,18 @@ class LiveConfig:
 
 @dataclass(frozen=True, slots=True)
 class LiveLimits:
-    """How one session is served. Durations are seconds.
+    """The operator's limits for one session. Durations are seconds.
 
-    ``step_s``: of audio between two partials, longer under load up to ``longest_step_s``. ``beam_size`` is for finals;
-    partials are decoded greedily. ``undecided_s``: of audio that may wait for its text before `feed` waits.
-    ``events``: how many may wait for a reader before the session fails. ``patience_s``: for how long a final is tried
-    again on a service that cannot take it. ``longest_lag_s``: of texts, beyond which no session is begun.
+    ``partial_interval_s``: audio between two partials, under load up to ``max_partial_interval_s``. ``beam_size``: for
+    finals; partials are decoded greedily. ``max_pending_audio_s``: audio that may wait for its text before `feed`
+    waits. ``events``: how many may wait for a reader before the session fails. ``final_retry_s``: how long a final is
+    retried on an overloaded service. ``max_lag_s``: mean latency of finals beyond which no new session is taken.
     """
 
-    step_s: float = 0.3
-    longest_step_s: float = 5.0
+    partial_interval_s: float = 0.3
+    max_partial_interval_s: float = 5.0
     beam_size: int = 1
-    undecided_s: float = 60.0
+    max_pending_audio_s: float = 60.0
     events: int = 256
-    patience_s: float = 30.0
-    longest_lag_s: float = 2.0
+    final_retry_s: float = 30.0
+    max_lag_s: float = 2.0

@@ -1,4 +1,4 @@
-"""What was said just before an utterance: a model hears a few words far better after others than alone."""
+"""The words just before an utterance: a model recognizes a few words far better after others than alone."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,11 +38,11 @@ class Context:
         return start - self.end <= MAX_GAP and end - start <= MAX_UTTERANCE
 
 
-def extended(context: Context | None, start: int, voice_end: int, heard: WindowTranscript) -> Context | None:
+def extend(context: Context | None, start: int, voice_end: int, transcript: WindowTranscript) -> Context | None:
     """Return the context after an utterance that began at sample ``start``: its last words, and those before them."""
-    if not heard.words:
+    if not transcript.words:
         return context
-    new = [(max(start, start + round(word.start * SAMPLE_RATE) - _ROOM), word.text) for word in heard.words]
+    new = [(max(start, start + round(word.start * SAMPLE_RATE) - _ROOM), word.text) for word in transcript.words]
     words = [*context.words, *new] if context is not None and start - context.end <= MAX_GAP else new
     floor = voice_end - MAX_CONTEXT
     # Times never run backwards, and words that begin together can only be taken together.

@@ -1,4 +1,4 @@
-"""What a live session tells. All times are seconds of the stream, from its first sample."""
+"""The events of a live session. All times are seconds of the stream, from its first sample."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from stt_ai.types import Word
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What is heard of the utterance that is being spoken. Each takes the place of the one before.
+    """Text of the utterance that is being spoken. Each partial replaces the one before.
 
     The first ``stable_chars`` characters of ``text`` are never taken back: its `Final` begins with them. ``start`` is
     the utterance's; ``seq`` counts the session's partials.

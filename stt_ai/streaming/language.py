@@ -1,4 +1,4 @@
-"""Which language a live session is in."""
+"""The language of a live session."""
 
 from stt_ai.speech.language import Languages
 
@@ -11,7 +11,7 @@ MIN_SESSION_SECONDS = 2.5
 
 
 class SessionLanguage:
-    """``known``: what the caller named, else what the finals say together, once that is clear. Then it stays."""
+    """``known``: the caller's language, else that of the finals together once it is clear. Then it stays."""
 
     def __init__(self, asked: str | None) -> None:
         self.known = asked
@@ -19,7 +19,7 @@ class SessionLanguage:
         self._seconds = 0.0
 
     def note_final(self, languages: Languages, seconds: float) -> None:
-        """Count what the model heard in an utterance."""
+        """Count the languages that the model detected in an utterance of so many seconds."""
         if self.known is not None:
             return
         self._seconds += seconds
@@ -31,5 +31,5 @@ class SessionLanguage:
 
 
 def is_clear(probability: float, seconds: float) -> bool:
-    """Whether what the model heard in the first ``seconds`` of an utterance settles its language for partials."""
+    """Return whether a language detected in the first ``seconds`` of an utterance is kept for its partials."""
     return probability >= CLEAR_PROBABILITY and seconds >= MIN_SECONDS

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """``failed`` is told what the first task that fails failed with; it ends the others."""
+    """The tasks of a session. ``failed`` is called with the first failure, and ends the others."""
 
     def __init__(self, failed: Callable[[SttError], None]) -> None:
         self._failed = failed
@@ -32,7 +32,7 @@ class Tasks:
             task.cancel()
 
     async def ended(self) -> None:
-        """Waits for all tasks to end."""
+        """Wait until all tasks have ended."""
         while self._running:
             await asyncio.wait(self._running)
 

@@ -11,7 +11,7 @@ from stt_ai.types import SAMPLE_RATE, Samples, WindowTranscript
 
 @dataclass(frozen=True, slots=True)
 class AudioWindow:
-    """What a model hears: ``skipped`` samples in which ``context`` was said before, then the utterance."""
+    """The input of a decode: ``skipped`` samples in which ``context`` was said, then the utterance."""
 
     samples: Samples
     context: str = ""
@@ -19,8 +19,8 @@ class AudioWindow:
 
 
 @dataclass(eq=False)
-class Decision:
-    """The final text of the samples up to position ``end``, being found or found."""
+class PendingFinal:
+    """A final that is decoded, or being decoded, for the samples up to position ``end``."""
 
     end: int
     task: "asyncio.Task[WindowTranscript]"
@@ -28,12 +28,11 @@ class Decision:
 
 @dataclass(eq=False)
 class Utterance:
-    """``start``, ``voice``, ``next_step``, ``end`` and ``voice_end`` are positions in samples, and so is
-    ``shown_at``, up to which the last new text was heard.
+    """One utterance. ``start``, ``voice``, ``next_step``, ``end``, ``voice_end`` and ``shown_at`` are samples.
 
-    ``text``: what was heard of it last. ``language``: what its decided words are in. ``decision`` may be made while the
-    speaker pauses, before it is known whether the utterance ended; where it was not, ``window`` is all of the utterance
-    once it has ended.
+    ``text``: the last partial. ``shown_at``: the end of the audio that brought the last new text. ``language``: that of
+    the committed words. ``pending_final`` may be started while the speaker pauses, before it is known whether the
+    utterance has ended; otherwise ``window`` is all of the utterance once it has ended.
     """
 
     start: int
@@ -42,11 +41,11 @@ class Utterance:
     text: str = ""
     language: str | None = None
     agreement: Agreement = field(default_factory=Agreement)
-    decision: Decision | None = None
+    pending_final: PendingFinal | None = None
     window: AudioWindow | None = None
     end: int = 0
     voice_end: int = 0
-    spoken_out: bool = False
+    speech_final: bool = False
     from_finalize: bool = False
     shown_at: int = 0
 
@@ -54,22 +53,22 @@ class Utterance:
         self.shown_at = self.voice
 
     @classmethod
-    def of_nothing(cls, at: int) -> "Utterance":
-        """Without any audio: it stands in the queue for an answer."""
+    def empty(cls, at: int) -> "Utterance":
+        """Return one without audio, which stands in the queue for an answer to `finalize`."""
         return cls(at, at, at, window=AudioWindow(np.zeros(0, np.int16)), end=at, voice_end=at)
 
     @property
     def seconds(self) -> float:
-        """Of all of it, once it has ended."""
+        """Return its length, once it has ended."""
         return (self.end - self.start) / SAMPLE_RATE
 
     def show(self, text: str, end: int) -> None:
-        """Take ``text`` for what was heard up to ``end``."""
+        """Take ``text`` as what was said up to ``end``."""
         if text != self.text:
             self.text, self.shown_at = text, end
 
-    def forget_decision(self) -> None:
-        """Cancel the decision that is awaited, if any."""
-        if self.decision is not None:
-            self.decision.task.cancel()
-            self.decision = None
+    def cancel_final(self) -> None:
+        """Cancel the pending final, if any."""
+        if self.pending_final is not None:
+            self.pending_final.task.cancel()
+            self.pending_final = None

@@ -31,7 +31,7 @@ class Sleeper:
         time.sleep(COST_S * len(windows))
         return [WindowTranscript((Word(" word.", 0.0, 1.0, 1.0),), "en", 1.0) for _ in windows]
 
-    def guess_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[Hypothesis]:
+    def transcribe_partial_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[Hypothesis]:
         time.sleep(COST_S * len(windows))
         return [Hypothesis((), "en", 1.0) for _ in windows]
 

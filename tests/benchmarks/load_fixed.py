@@ -28,7 +28,7 @@ class Sleeper:
         _sleep([samples for samples, _ in windows])
         return [WindowTranscript((Word(" word.", 0.0, 1.0, 1.0),), "en", 1.0) for _ in windows]
 
-    def guess_batch(self, windows: Sequence[Any]) -> list[Any]:
+    def transcribe_partial_batch(self, windows: Sequence[Any]) -> list[Any]:
         assert not windows, "it is for files"
         return []
 

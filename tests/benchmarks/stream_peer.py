@@ -15,7 +15,7 @@ from collections.abc import Callable
 from stt_ai.ports import LiveRecognizer, VoiceDetector
 from stt_ai.speech.agreement import common_prefix, plain
 from stt_ai.speech.endpointing import Began, Ended, Endpointer, Endpointing
-from stt_ai.streaming.ring import Ring
+from stt_ai.streaming.ring_buffer import RingBuffer
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Priority, Samples, Word
 
 MIN_CHUNK = SAMPLE_RATE
@@ -37,7 +37,7 @@ class LocalAgreement:
         self._longest = round(longest_s * SAMPLE_RATE)
         self._key = key
         self._tell = tell
-        self._ring = Ring()
+        self._ring = RingBuffer()
         self._start: int | None = None
         self._buffer_start = 0
         self._decoded_to = 0
@@ -86,7 +86,7 @@ class LocalAgreement:
     async def _iterate(self, end: int) -> None:
         options = DecodingOptions("en", beam_size=1, temperatures=(0.0,), priority=Priority.LIVE)
         first = max(self._buffer_start, end - 30 * SAMPLE_RATE)
-        heard = await self._model.hear(self._ring.copy(first, end), options, key=self._key)
+        heard = await self._model.transcribe_final(self._ring.copy(first, end), options, key=self._key)
         self._decoded_to = end
         shift = first / SAMPLE_RATE
         words = [Word(w.text, w.start + shift, w.end + shift, w.confidence) for w in heard.words]

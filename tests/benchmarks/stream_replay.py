@@ -45,11 +45,13 @@ class InProcess:
     async def describe(self) -> LoadedModel:
         return LoadedModel("benchmark", window_s=self._window_s)
 
-    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
-        return await self._transcriber.guess(samples, options, key, within)
+    async def transcribe_partial(
+        self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
+    ) -> Hypothesis | None:
+        return await self._transcriber.transcribe_partial(samples, options, key, within_s)
 
-    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        heard = await self._transcriber.hear(samples, options, key)
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        heard = await self._transcriber.transcribe_final(samples, options, key)
         if isinstance(heard, Unavailable):
             raise heard
         return heard
@@ -134,7 +136,7 @@ async def replay(setting: dict[str, Any]) -> list[Told]:
     model, voices = InProcess(transcriber, setting["window_s"]), VoiceDetector()
     options = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
     for _ in range(3):
-        await model.hear(talks[0][: 8 * SAMPLE_RATE], options, key="")
+        await model.transcribe_final(talks[0][: 8 * SAMPLE_RATE], options, key="")
     waits = [5.0 * number / len(talks) for number in range(len(talks))]
     how = {"session": session, "peer": peer}[setting["policy"]]
     return list(await asyncio.gather(*(how(model, voices, t, wait) for t, wait in zip(talks, waits, strict=True))))

@@ -163,13 +163,15 @@ class Listening:
     async def describe(self) -> LoadedModel:
         return LoadedModel("gold", window_s=self._window_s)
 
-    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+    async def transcribe_partial(
+        self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
+    ) -> Hypothesis | None:
         if await self._answer("guess", samples):
             return None
         heard = self._heard(samples, options)[len(options.prefix) :]
         return Hypothesis(tuple(Piece(f" {text}", (self._token(text),)) for text, _, _ in heard), "en", 0.9)
 
-    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         await self._answer("hear", samples)
         words = [Word(f" {text}", start, end, 0.9) for text, start, end in self._heard(samples, options)]
         return WindowTranscript(tuple(words), "en", 0.9)

@@ -16,7 +16,7 @@ def _pieces(text: str) -> tuple[Piece, ...]:
 def _after(*hypotheses: tuple[float, str], latest: int = NEVER) -> str:
     agreement = Agreement(apart=round(0.8 * 16_000))
     for seconds, text in hypotheses:
-        agreement.add(_pieces(text)[len(agreement.decided) :], round(seconds * 16_000), latest)
+        agreement.add(_pieces(text)[len(agreement.committed) :], round(seconds * 16_000), latest)
     return agreement.text
 
 
@@ -54,7 +54,7 @@ def test_a_last_word_is_shown_when_it_was_heard_twice() -> None:
     agreement = Agreement()
     shown = []
     for step, text in enumerate(["We can care", "We can carefully", "We can carefully", "We can carefully go", "We"]):
-        agreement.add(_pieces(text)[len(agreement.decided) :], step * 4000, NEVER)
+        agreement.add(_pieces(text)[len(agreement.committed) :], step * 4000, NEVER)
         shown.append(agreement.shown)
     assert shown == ["We can", "We can", "We can carefully", "We can carefully", "We"]
 
@@ -67,11 +67,11 @@ def test_what_is_decided_only_grows(hypotheses: list[tuple[int, list[str]]], lat
     agreement, end = Agreement(), 0
     for step, words in hypotheses:
         end += step
-        before = agreement.decided
+        before = agreement.committed
         agreement.add(_pieces(" ".join(words))[len(before) :], end, latest)
-        assert agreement.decided[: len(before)] == before
+        assert agreement.committed[: len(before)] == before
         assert agreement.shown.startswith(agreement.text)
-        assert len(agreement.tokens) == 2 * len(agreement.decided)
+        assert len(agreement.tokens) == 2 * len(agreement.committed)
 
 
 @given(st.lists(st.sampled_from("ab")), st.lists(st.sampled_from("ab")))

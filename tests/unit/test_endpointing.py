@@ -87,7 +87,7 @@ def test_a_pause_tells_what_the_utterance_will_be(parts: list[tuple[float, int]]
             if paused is not None:
                 assert change.end == paused.end
             else:
-                assert not change.spoken_out
+                assert not change.speech_final
             paused = None
         elif isinstance(change, Resumed):
             assert paused is not None
@@ -116,13 +116,13 @@ def test_speech_is_heard_from_before_it_begins_until_after_it_ends() -> None:
     began, paused, ended = _alone(None, (0.0, 40), (0.9, 30), (0.0, 40))
     assert began == Began(40 * FRAME - 4800, 40 * FRAME)
     assert paused == Paused(76 * FRAME)
-    assert ended == Ended(76 * FRAME, 70 * FRAME, spoken_out=True)
+    assert ended == Ended(76 * FRAME, 70 * FRAME, speech_final=True)
 
 
 def test_a_burst_neither_begins_an_utterance_nor_holds_one_open() -> None:
     assert _alone(None, (0.0, 20), (0.99, 4), (0.0, 60)) == []
     changes = _alone(None, (0.9, 30), (0.0, 10), (0.99, 4), (0.0, 8))
-    assert changes[-1] == Ended(36 * FRAME, 30 * FRAME, spoken_out=True)
+    assert changes[-1] == Ended(36 * FRAME, 30 * FRAME, speech_final=True)
 
 
 def test_a_speaker_who_goes_on_in_time_has_one_utterance() -> None:
@@ -136,12 +136,12 @@ def test_without_endpointing_only_length_ends_an_utterance() -> None:
     kinds = [type(change) for change in _alone(endless, (0.9, 30), (0.0, 100))]
     assert kinds == [Began, Paused]
     *_, ended = _alone(endless, (0.9, 30), (0.0, 200))
-    assert ended == Ended(36 * FRAME, 30 * FRAME, spoken_out=False)
+    assert ended == Ended(36 * FRAME, 30 * FRAME, speech_final=False)
 
 
 def test_a_long_utterance_ends_at_a_short_pause() -> None:
     changes = _alone(Endpointing(soft_cut=5.0), (0.9, 200), (0.0, 6))
-    assert changes[-1] == Ended(206 * FRAME, 200 * FRAME, spoken_out=False)
+    assert changes[-1] == Ended(206 * FRAME, 200 * FRAME, speech_final=False)
 
 
 def test_the_longer_an_utterance_is_the_shorter_a_pause_ends_it() -> None:
@@ -182,5 +182,5 @@ def test_told_to_end_it_takes_all_that_was_said_even_a_burst() -> None:
     assert _run(endpointer, [0.0] * 20 + [0.9] * 3) == []
     began, ended = endpointer.end(23 * FRAME + 100)
     assert began == Began(20 * FRAME - 4800, 20 * FRAME)
-    assert ended == Ended(23 * FRAME + 100, 23 * FRAME, spoken_out=False)
+    assert ended == Ended(23 * FRAME + 100, 23 * FRAME, speech_final=False)
     assert endpointer.end(23 * FRAME + 100) == []

@@ -243,9 +243,9 @@ def test_the_language_is_found_once_and_kept() -> None:
     asked: list[str | None] = []
 
     class Noting(Listening):
-        async def hear(self, samples: Any, options: Any, *, key: str) -> Any:
+        async def transcribe_final(self, samples: Any, options: Any, *, key: str) -> Any:
             asked.append(options.language)
-            return await super().hear(samples, options, key=key)
+            return await super().transcribe_final(samples, options, key=key)
 
     config = LiveConfig("gold", interim_results=False)
     _play(lambda: live(said, Noting(said.words), config), said, [1600])
@@ -259,7 +259,7 @@ def test_hours_of_speech_take_no_more_memory_than_minutes() -> None:
     voices = Voices(np.tile(piece.probabilities, laps).tolist())
 
     class Deaf(Listening):
-        async def hear(self, samples: Any, options: Any, *, key: str) -> WindowTranscript:
+        async def transcribe_final(self, samples: Any, options: Any, *, key: str) -> WindowTranscript:
             return WindowTranscript((Word(" hm", 0.0, 0.1, 0.9),), "en", 0.9)
 
     async def main() -> tuple[int, int, int]:
@@ -269,9 +269,9 @@ def test_hours_of_speech_take_no_more_memory_than_minutes() -> None:
         most = 0
         for _ in range(laps):
             await session.feed(piece.samples)
-            assert session._listener is not None
-            most = max(most, session._listener._ring.capacity)
-            assert session._listener.undecided <= 60 * SAMPLE_RATE
+            assert session._stream is not None
+            most = max(most, session._stream._ring.capacity)
+            assert session._stream.pending_samples <= 60 * SAMPLE_RATE
         await session.stop()
         await session.aclose()
         return session.received_samples, most, await reader

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from stt_ai.speech.agreement import plain
 from stt_ai.speech.endpointing import FRAME
 from stt_ai.streaming.config import LiveConfig
-from stt_ai.streaming.context import MAX_CONTEXT, MAX_GAP, Context, extended
+from stt_ai.streaming.context import MAX_CONTEXT, MAX_GAP, Context, extend
 from stt_ai.streaming.events import Event, Partial
-from stt_ai.streaming.hearing import with_settled
 from stt_ai.streaming.language import SessionLanguage
+from stt_ai.streaming.session_decoder import with_committed
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Piece, Samples, WindowTranscript, Word
 from tests.unit.streaming_support import Listening, Talk, finals, in_virtual_time, live, now, play, talk, told
 
@@ -36,7 +36,7 @@ def _text(heard: WindowTranscript) -> str:
 
 def test_what_was_settled_is_spelt_as_it_was_and_keeps_its_times() -> None:
     heard = _transcript("we", "can.", "Go", "now")
-    settled = with_settled(heard, _pieces("We", "can"))
+    settled = with_committed(heard, _pieces("We", "can"))
     assert _text(settled) == "We can Go now"
     assert [(word.start, word.end) for word in settled.words] == [(word.start, word.end) for word in heard.words]
 
@@ -52,12 +52,12 @@ def test_what_was_settled_is_spelt_as_it_was_and_keeps_its_times() -> None:
     ],
 )
 def test_what_was_settled_takes_the_place_of_what_stands_for_it(heard: str, settled: str, text: str) -> None:
-    assert _text(with_settled(_transcript(*heard.split()), _pieces(*settled.split()))) == text
+    assert _text(with_committed(_transcript(*heard.split()), _pieces(*settled.split()))) == text
 
 
 @given(texts, texts)
 def test_a_final_begins_with_what_was_settled_and_its_times_run_forwards(heard: list[str], settled: list[str]) -> None:
-    found = with_settled(_transcript(*heard), _pieces(*settled))
+    found = with_committed(_transcript(*heard), _pieces(*settled))
     assert _text(found).startswith(" ".join(settled))
     assert all(before.start <= after.start and before.end <= after.end for before, after in pairwise(found.words))
     assert all(word.start <= word.end for word in found.words)
@@ -83,16 +83,16 @@ def _context(words: list[tuple[float, str]], end: float) -> Context:
 
 
 def test_the_context_is_the_last_words_of_all_utterances_that_follow_closely() -> None:
-    first = extended(None, 0, 2 * SAMPLE_RATE, _transcript("We", "can"))
+    first = extend(None, 0, 2 * SAMPLE_RATE, _transcript("We", "can"))
     assert first is not None
     assert (first.text, first.start) == (" We can", 0)
-    second = extended(first, 3 * SAMPLE_RATE, round(8.5 * SAMPLE_RATE), _transcript("go", "now", "and", "then", "rest"))
+    second = extend(first, 3 * SAMPLE_RATE, round(8.5 * SAMPLE_RATE), _transcript("go", "now", "and", "then", "rest"))
     assert second is not None
     assert second.text == " now and then rest", "five seconds are the most"
-    later = extended(second, 8 * SAMPLE_RATE + 2 * MAX_GAP, 30 * SAMPLE_RATE, _transcript("Hello"))
+    later = extend(second, 8 * SAMPLE_RATE + 2 * MAX_GAP, 30 * SAMPLE_RATE, _transcript("Hello"))
     assert later is not None
     assert later.text == " Hello"
-    assert extended(second, 9 * SAMPLE_RATE, 10 * SAMPLE_RATE, WindowTranscript((), "en", 0.9)) is second
+    assert extend(second, 9 * SAMPLE_RATE, 10 * SAMPLE_RATE, WindowTranscript((), "en", 0.9)) is second
 
 
 def test_context_is_for_short_utterances_that_follow_closely() -> None:
@@ -109,13 +109,13 @@ class Noting(Listening):
         super().__init__(*arguments, **options)
         self.asked: list[tuple[str, float, float, str]] = []
 
-    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Any:
+    async def transcribe_partial(self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float) -> Any:
         self.asked.append(("guess", now(), len(samples) / SAMPLE_RATE, options.context))
-        return await super().guess(samples, options, key=key, within=within)
+        return await super().transcribe_partial(samples, options, key=key, within_s=within_s)
 
-    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         self.asked.append(("hear", now(), len(samples) / SAMPLE_RATE, options.context))
-        return await super().hear(samples, options, key=key)
+        return await super().transcribe_final(samples, options, key=key)
 
 
 def _played(said: Talk, model: Listening, **session: Any) -> list[Event]:
@@ -145,10 +145,10 @@ def test_words_are_timed_alike_with_and_without_what_was_said_before() -> None:
 
 def test_a_model_that_takes_all_for_said_before_is_asked_without_it() -> None:
     class Finished(Listening):
-        async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
             if options.context:
                 return WindowTranscript((), "en", 0.9)
-            return await super().hear(samples, options, key=key)
+            return await super().transcribe_final(samples, options, key=key)
 
     said = talk([(10, 60), (30, 60)])
     assert told(_played(said, Finished(said.words), config=LiveConfig("gold", interim_results=False))) == said.text
@@ -171,7 +171,9 @@ def test_a_first_word_is_shown_while_nobody_knows_yet_whether_it_is_whole() -> N
     hypotheses = iter(range(1000))
 
     class Doubting(Listening):
-        async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Any:
+        async def transcribe_partial(
+            self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
+        ) -> Any:
             return Hypothesis((Piece(f" w{next(hypotheses)}", (0,)),), "en", 0.9)
 
     shown = [event for event in _played(said, Doubting(said.words)) if isinstance(event, Partial)]

@@ -48,14 +48,16 @@ class InProcess:
     async def describe(self) -> LoadedModel:
         return LoadedModel("demo", True, DEMO_WINDOW_S)
 
-    async def guess(self, samples: Samples, options: DecodingOptions, *, key: str, within: float) -> Hypothesis | None:
+    async def transcribe_partial(
+        self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
+    ) -> Hypothesis | None:
         await asyncio.sleep(0.1)
         self.guesses += 1
-        (heard,) = self._engine.guess_batch([(samples, options)])
+        (heard,) = self._engine.transcribe_partial_batch([(samples, options)])
         assert isinstance(heard, Hypothesis)
         return heard
 
-    async def hear(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         await asyncio.sleep(0.1)
         (heard,) = self._engine.transcribe_batch([(samples, options)])
         assert isinstance(heard, WindowTranscript)
@@ -146,25 +148,27 @@ def test_the_detector_hears_the_same_however_the_samples_are_cut() -> None:
 
 def test_a_window_goes_on_from_what_was_decided(engine: WhisperEngine) -> None:
     samples = _audio("hello_3s.flac")
-    (whole,) = engine.guess_batch([(samples, GREEDY)])
+    (whole,) = engine.transcribe_partial_batch([(samples, GREEDY)])
     assert isinstance(whole, Hypothesis)
     first, *rest = whole.pieces
-    (tail, other) = engine.guess_batch([(samples, replace(GREEDY, prefix=first.tokens)), (samples, GREEDY)])
+    (tail, other) = engine.transcribe_partial_batch(
+        [(samples, replace(GREEDY, prefix=first.tokens)), (samples, GREEDY)]
+    )
     assert isinstance(tail, Hypothesis)
     assert list(tail.pieces) == rest
     assert other == whole
-    (heard,) = engine.transcribe_batch([(samples, replace(GREEDY, prefix=first.tokens, word_times=False))])
+    (heard,) = engine.transcribe_batch([(samples, replace(GREEDY, prefix=first.tokens, word_timestamps=False))])
     assert isinstance(heard, WindowTranscript)
     assert [word.text for word in heard.words] == [piece.text for piece in whole.pieces]
     assert all(0 <= before.start <= before.end <= after.start for before, after in pairwise(heard.words))
 
 
 def test_what_was_decided_stays_even_where_nothing_is_heard(engine: WhisperEngine) -> None:
-    (guess,) = engine.guess_batch([(_audio("hello_3s.flac"), GREEDY)])
+    (guess,) = engine.transcribe_partial_batch([(_audio("hello_3s.flac"), GREEDY)])
     assert isinstance(guess, Hypothesis)
     prefix = tuple(token for piece in guess.pieces[:2] for token in piece.tokens)
     for times in (True, False):
-        options = replace(GREEDY, prefix=prefix, word_times=times)
+        options = replace(GREEDY, prefix=prefix, word_timestamps=times)
         (heard,) = engine.transcribe_batch([(np.zeros(SAMPLE_RATE, np.int16), options)])
         assert isinstance(heard, WindowTranscript)
         assert "".join(word.text for word in heard.words).startswith("".join(piece.text for piece in guess.pieces[:2]))
@@ -173,9 +177,9 @@ def test_what_was_decided_stays_even_where_nothing_is_heard(engine: WhisperEngin
 def test_text_before_a_window_of_any_length_is_taken_with_others_in_a_batch(engine: WhisperEngine) -> None:
     samples = _audio("hello_3s.flac")
     prompts = ["", "Emma.", "Hello Emma. " * 200]
-    heard = engine.guess_batch([(samples, replace(GREEDY, prompt=prompt)) for prompt in prompts])
+    heard = engine.transcribe_partial_batch([(samples, replace(GREEDY, prompt=prompt)) for prompt in prompts])
     assert all(isinstance(guess, Hypothesis) for guess in heard)
-    assert heard[0] == engine.guess_batch([(samples, GREEDY)])[0]
+    assert heard[0] == engine.transcribe_partial_batch([(samples, GREEDY)])[0]
 
 
 def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> None:
@@ -185,7 +189,7 @@ def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> No
     first, *rest = whole.words
     known = replace(GREEDY, context=first.text)
     (tail,) = engine.transcribe_batch([(samples, known)])
-    (guess,) = engine.guess_batch([(samples, known)])
+    (guess,) = engine.transcribe_partial_batch([(samples, known)])
     assert isinstance(tail, WindowTranscript)
     assert isinstance(guess, Hypothesis)
     assert [word.text for word in tail.words] == [word.text for word in rest]
@@ -195,6 +199,6 @@ def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> No
 
 def test_a_draft_that_loops_on_is_stopped_and_not_shown(engine: WhisperEngine) -> None:
     loop = engine._model.context("the call " * 12)
-    (guess,) = engine.guess_batch([(_audio("hello_3s.flac"), replace(GREEDY, prefix=loop))])
+    (guess,) = engine.transcribe_partial_batch([(_audio("hello_3s.flac"), replace(GREEDY, prefix=loop))])
     assert isinstance(guess, Hypothesis)
     assert guess.pieces == ()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from stt_ai.errors import InternalError, ModelLoading, Overloaded, SlowConsumer, Unavailable
 from stt_ai.meters import LIVE_LAG
 from stt_ai.speech.endpointing import FRAME
-from stt_ai.streaming.arrivals import Arrivals
 from stt_ai.streaming.config import LiveConfig, LiveLimits
 from stt_ai.streaming.events import Event
+from stt_ai.streaming.latency import LatencyTracker
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, LoadedModel
 from tests.unit.meters_support import Remembered
@@ -76,7 +76,7 @@ def test_a_model_that_stays_busy_ends_the_session_with_what_it_said() -> None:
     with pytest.raises(Overloaded):
         _play(lambda: live(TALK, model))
     tried = [at for kind, at in model.calls if kind == "hear"]
-    assert LiveLimits().patience_s <= tried[-1] - tried[0] <= LiveLimits().patience_s + 2
+    assert LiveLimits().final_retry_s <= tried[-1] - tried[0] <= LiveLimits().final_retry_s + 2
 
 
 def test_a_model_that_fails_once_is_asked_again_and_one_that_fails_twice_ends_the_session() -> None:
@@ -125,7 +125,7 @@ def test_what_failed_is_told_to_whoever_feeds_and_stops() -> None:
         raise Unavailable("Out of order.", 0.1)
 
     async def main() -> None:
-        session = live(TALK, Listening(TALK.words, trouble=busy), limits=LiveLimits(patience_s=0))
+        session = live(TALK, Listening(TALK.words, trouble=busy), limits=LiveLimits(final_retry_s=0))
         with pytest.raises(Unavailable):
             await session.feed(TALK.samples)
         for call in (session.feed(TALK.samples), session.finalize(), session.stop(), anext(session.events())):
@@ -154,7 +154,7 @@ def test_guesses_that_are_dropped_are_asked_for_ever_more_rarely() -> None:
 
 
 def test_a_stream_that_comes_too_fast_waits_for_its_finals_and_has_no_partials_worth_it() -> None:
-    limits = LiveLimits(undecided_s=20)
+    limits = LiveLimits(max_pending_audio_s=20)
 
     async def main() -> tuple[list[Event], float]:
         slow = Listening(MINUTE.words, latency=lambda: 4.0, window_s=9.0)
@@ -163,8 +163,8 @@ def test_a_stream_that_comes_too_fast_waits_for_its_finals_and_has_no_partials_w
         most = 0
         for at in range(0, len(MINUTE.samples), 8000):
             await session.feed(MINUTE.samples[at : at + 8000])
-            assert session._listener is not None
-            most = max(most, session._listener.undecided)
+            assert session._stream is not None
+            most = max(most, session._stream.pending_samples)
         fed = now()
         await session.stop()
         await session.aclose()
@@ -202,13 +202,13 @@ def test_a_flood_of_finalize_waits_for_the_text_before_it_and_is_answered() -> N
 
 def test_when_samples_came_is_known_in_bounded_memory_however_small_their_pieces() -> None:
     came, meters = 0.0, Remembered()
-    arrivals = Arrivals(meters, lambda: came, 0)
+    latency = LatencyTracker(meters, lambda: came, 0)
     for position in range(1, 10 * SAMPLE_RATE + 1):
         came = position / SAMPLE_RATE
-        arrivals.reached(position)
-    assert len(arrivals._came) <= 10 * 50 + 1
+        latency.received(position)
+    assert len(latency._arrivals) <= 10 * 50 + 1
     for end in (2.0, 7.123):
-        arrivals.told(round(end * SAMPLE_RATE))
+        latency.emitted(round(end * SAMPLE_RATE))
     assert meters.of(LIVE_LAG) == pytest.approx([10 - 2.0, 10 - 7.123], abs=0.02)
 
 
@@ -302,13 +302,13 @@ def test_a_speculation_that_was_in_vain_is_cancelled() -> None:
     ended: list[str] = []
 
     class Slow(Listening):
-        async def hear(self, samples, options, *, key):  # type: ignore[no-untyped-def]
+        async def transcribe_final(self, samples, options, *, key):  # type: ignore[no-untyped-def]
             try:
                 await asyncio.sleep(1.0)
             except asyncio.CancelledError:
                 ended.append("cancelled")
                 raise
-            return await super().hear(samples, options, key=key)
+            return await super().transcribe_final(samples, options, key=key)
 
     assert told(_play(lambda: live(said, Slow(said.words)), said)) == said.text
     assert ended == ["cancelled"]

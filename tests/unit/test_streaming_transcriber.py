@@ -57,7 +57,7 @@ class Held(TranscriberDeployment):
     async def hold(self, samples: Samples) -> "asyncio.Task[Any]":
         """A batch runs and does not end before the model is free."""
         self.free.clear()
-        task = asyncio.create_task(self.hear(samples, ENGLISH, "other"))
+        task = asyncio.create_task(self.transcribe_final(samples, ENGLISH, "other"))
         await asyncio.wait_for(self._begun.get(), 30)
         return task
 
@@ -103,9 +103,9 @@ async def test_finals_go_before_guesses() -> None:
     async with held() as deployment:
         first = await deployment.hold(samples)
         tasks = await deployment.waiting(
-            deployment.guess(samples, ENGLISH, "one", 60.0),
-            deployment.hear(samples, ENGLISH, "two"),
-            deployment.hear(samples, ENGLISH, "three"),
+            deployment.transcribe_partial(samples, ENGLISH, "one", 60.0),
+            deployment.transcribe_final(samples, ENGLISH, "two"),
+            deployment.transcribe_final(samples, ENGLISH, "three"),
         )
         deployment.free.set()
         guess, *heard = await asyncio.gather(*tasks)
@@ -119,9 +119,9 @@ async def test_a_live_speaker_waits_for_no_file_and_then_files_go_one_by_one() -
     samples = _audio()
     async with held() as deployment:
         deployment.files_free.clear()
-        final = await deployment.hear(samples, ENGLISH, "one")
+        final = await deployment.transcribe_final(samples, ENGLISH, "one")
         files = await deployment.waiting(*(_of_a_file(deployment, samples) for _ in range(3)))
-        assert await deployment.guess(samples, ENGLISH, "one", 60.0) is not None
+        assert await deployment.transcribe_partial(samples, ENGLISH, "one", 60.0) is not None
         assert not any(file.done() for file in files)
         deployment.files_free.set()
         assert {_text(file) for file in await asyncio.gather(*files)} == {_text(final)}
@@ -133,10 +133,10 @@ async def test_a_final_takes_the_place_of_a_guess_of_its_session() -> None:
     async with held() as deployment:
         await deployment.hold(samples)
         old, mine, others, final = await deployment.waiting(
-            deployment.guess(samples, ENGLISH, "one", 60.0),
-            deployment.guess(samples, ENGLISH, "one", 60.0),
-            deployment.guess(samples, ENGLISH, "two", 60.0),
-            deployment.hear(samples, ENGLISH, "one"),
+            deployment.transcribe_partial(samples, ENGLISH, "one", 60.0),
+            deployment.transcribe_partial(samples, ENGLISH, "one", 60.0),
+            deployment.transcribe_partial(samples, ENGLISH, "two", 60.0),
+            deployment.transcribe_final(samples, ENGLISH, "one"),
         )
         deployment.free.set()
         assert await old is None
@@ -149,14 +149,14 @@ async def test_a_guess_that_does_not_begin_in_time_is_dropped() -> None:
     samples = _audio()
     async with held() as deployment:
         await deployment.hold(samples)
-        assert await deployment.guess(samples, ENGLISH, "one", 0.01) is None
+        assert await deployment.transcribe_partial(samples, ENGLISH, "one", 0.01) is None
 
 
 async def test_one_that_is_cancelled_before_it_began_is_never_decoded() -> None:
     samples = _audio()
     async with held() as deployment:
         first = await deployment.hold(samples)
-        (left,) = await deployment.waiting(deployment.hear(samples, ENGLISH, "one"))
+        (left,) = await deployment.waiting(deployment.transcribe_final(samples, ENGLISH, "one"))
         left.cancel()
         await asyncio.wait([left])
         deployment.free.set()
@@ -169,15 +169,15 @@ async def test_a_refusal_is_a_value_and_a_bad_window_fails_alone() -> None:
     async with held() as deployment:
         await deployment.hold(samples)
         bad, good = await deployment.waiting(
-            deployment.hear(samples.astype(np.float32), ENGLISH, "one"),  # type: ignore[arg-type]
-            deployment.hear(samples, ENGLISH, "two"),
+            deployment.transcribe_final(samples.astype(np.float32), ENGLISH, "one"),  # type: ignore[arg-type]
+            deployment.transcribe_final(samples, ENGLISH, "two"),
         )
         deployment.free.set()
         assert isinstance((await asyncio.gather(bad, return_exceptions=True))[0], InternalError)
         assert _text(await good)
         await deployment._live_scheduler.close()
-        assert isinstance(await deployment.hear(samples, ENGLISH, "one"), Unavailable)
-        assert await deployment.guess(samples, ENGLISH, "one", 60.0) is None
+        assert isinstance(await deployment.transcribe_final(samples, ENGLISH, "one"), Unavailable)
+        assert await deployment.transcribe_partial(samples, ENGLISH, "one", 60.0) is None
 
 
 async def test_what_waits_and_runs_is_told_to_whoever_decides_on_replicas() -> None:

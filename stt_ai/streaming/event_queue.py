@@ -1,4 +1,4 @@
-"""What a session has to tell, until its reader takes it."""
+"""The events of a session, until its reader takes them."""
 
 import asyncio
 from collections import deque
@@ -7,23 +7,23 @@ from stt_ai.errors import SlowConsumer, SttError
 from stt_ai.streaming.events import Event, Final, Partial
 
 
-class Outbox:
-    """An async iterator for one reader. Of the partials only the newest waits; all else waits in order.
+class EventQueue:
+    """An async iterator over events, for one reader. Only the newest partial is kept; all else waits in order.
 
-    ``told``: the position, in samples, of the end of the last final that the reader took.
+    ``delivered_until``: the position, in samples, at which the last final ends that the reader took.
     """
 
-    def __init__(self, limit: int, told: int) -> None:
+    def __init__(self, limit: int, delivered_until: int) -> None:
         self._limit = limit
         self._waiting: deque[tuple[Event, int | None]] = deque()
         self._partial: Partial | None = None
         self._changed = asyncio.Event()
         self._closed = False
         self._failure: SttError | None = None
-        self.told = told
+        self.delivered_until = delivered_until
 
     def put(self, event: Event, end: int | None = None) -> None:
-        """``end``: of a final, the position that it reaches. Raises `SlowConsumer` when too much waits."""
+        """Append an event. ``end``: the position at which a final ends. Raise `SlowConsumer` if too many wait."""
         if isinstance(event, Partial):
             self._partial = event
         elif len(self._waiting) >= self._limit:
@@ -35,17 +35,17 @@ class Outbox:
         self._changed.set()
 
     def skip(self, end: int) -> None:
-        """Nothing was said up to position ``end``."""
+        """Count the stream as delivered up to position ``end``, before which nothing was said."""
         if not any(at is not None for _, at in self._waiting):
-            self.told = max(self.told, end)
+            self.delivered_until = max(self.delivered_until, end)
 
     def close(self, failure: SttError | None = None) -> None:
-        """Nothing more comes. The reader gets what waits, then the end, or ``failure``."""
+        """Take no more events. The reader gets those that wait, then the end, or ``failure``."""
         if not self._closed:
             self._closed, self._failure = True, failure
             self._changed.set()
 
-    def __aiter__(self) -> "Outbox":
+    def __aiter__(self) -> "EventQueue":
         return self
 
     async def __anext__(self) -> Event:
@@ -54,7 +54,7 @@ class Outbox:
             await self._changed.wait()
         if self._waiting:
             event, end = self._waiting.popleft()
-            self.told = end if end is not None else self.told
+            self.delivered_until = end if end is not None else self.delivered_until
             return event
         if self._partial:
             partial, self._partial = self._partial, None

@@ -1,12 +1,12 @@
-"""The samples of a stream that may still be asked for."""
+"""The samples of a stream that may still be needed."""
 
 import numpy as np
 
 from stt_ai.types import Samples
 
 
-class Ring:
-    """Samples by their position in the stream. Takes as much memory as it ever held at once, twice at most."""
+class RingBuffer:
+    """Samples by their position in the stream. Its memory is at most twice what it ever held at once."""
 
     def __init__(self, start: int = 0) -> None:
         """``start``: the position of the first sample that comes."""
@@ -16,17 +16,17 @@ class Ring:
 
     @property
     def start(self) -> int:
-        """The position of the oldest sample that is held."""
+        """Return the position of the oldest sample that is held."""
         return self._first
 
     @property
     def end(self) -> int:
-        """The position that the next sample will have."""
+        """Return the position that the next sample will have."""
         return self._first + self._end - self._begin
 
     @property
     def capacity(self) -> int:
-        """How many samples the memory that it takes would hold."""
+        """Return how many samples its memory could hold."""
         return len(self._buffer)
 
     def append(self, samples: Samples) -> None:
@@ -36,13 +36,13 @@ class Ring:
         self._end += len(samples)
 
     def drop_before(self, position: int) -> None:
-        """Forgets what lies before ``position``; not beyond the end."""
+        """Forget the samples before ``position``; not beyond the end."""
         gone = min(max(0, position - self._first), self._end - self._begin)
         self._begin += gone
         self._first += gone
 
     def copy(self, start: int, end: int) -> Samples:
-        """The samples [start, end). Raises `ValueError` when they are not all held."""
+        """Return the samples [start, end). Raise `ValueError` if they are not all held."""
         if not self._first <= start <= end <= self.end:
             raise ValueError(f"samples {start} to {end} are not held")
         offset = self._begin - self._first
