@@ -223,7 +223,7 @@ class WindowTranscript:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TokenizedWord:
     """A word as the model wrote it, punctuation and the blank before it included, and the tokens that it is made of."""
 
     text: str
@@ -234,7 +234,7 @@ class Piece:
 class Hypothesis:
     """What the model hears, so far, after the ``prefix`` that it was given."""
 
-    pieces: tuple[Piece, ...]
+    words: tuple[TokenizedWord, ...]
     language: str
     language_probability: float
 

@@ -86,9 +86,9 @@ class LocalTranscriber:
             self._scheduler = BatchScheduler(
                 engine.transcribe_batch,
                 max_batch=self._max_batch,
-                at_once=engine.workers,
+                max_concurrency=engine.workers,
                 max_queued=100_000,  # each file brings only so many at once
-                bucket=lambda job: engine.trials(*job),
+                bucket=lambda job: engine.lengths_to_try(*job),
             )
         return self._scheduler
 
@@ -128,7 +128,7 @@ def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine,
         device=device,
         compute_type=chosen.compute_type,
         cpu_threads=cores.threads,
-        workers=cores.at_once,
+        workers=cores.max_concurrency,
         variable_length=model.variable_length,
         silence_s=model.silence_s,
     )

@@ -99,14 +99,14 @@ class DecoderDeployment:
 
 def build(settings: DecoderSettings) -> Application:
     """Return the deployment that ``settings`` describe."""
-    at_once = max(2, available())
+    max_concurrency = max(2, available())
     return (
         serve.deployment(DecoderDeployment)
         .options(
             name="decoder",
-            max_ongoing_requests=at_once,
+            max_ongoing_requests=max_concurrency,
             max_queued_requests=200,
-            autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": at_once},
+            autoscaling_config={"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": max_concurrency},
             max_surge_percent=SURGE_PERCENT,
             ray_actor_options=actor_options(),
             graceful_shutdown_timeout_s=DRAIN_S,

@@ -31,7 +31,7 @@ _UNAVAILABLE = "Speakers cannot be identified at the moment. Send diarize=false 
 class DiarizerConfig:
     """``folder`` holds the pipeline; None: where `stt_ai.models.diarization` finds it. 0: as the engine thinks best.
 
-    ``at_once`` files are worked on by turns, and at most ``max_waiting`` more wait in one replica.
+    ``max_concurrency`` files are worked on by turns, and at most ``max_waiting`` more wait in one replica.
     """
 
     pipeline: PipelineName
@@ -40,7 +40,7 @@ class DiarizerConfig:
     device: str = "cpu"
     cpu_threads: int = 0
     batch_size: int = 0
-    at_once: int = 2
+    max_concurrency: int = 2
     max_waiting: int = 100
 
 
@@ -56,7 +56,7 @@ class DiarizerDeployment:
         step_back(SPEAKERS)
         self._config = config
         self._loader = ModelLoader(self._load, _UNAVAILABLE)
-        self._places = asyncio.Semaphore(config.at_once)
+        self._places = asyncio.Semaphore(config.max_concurrency)
         self._inside = 0
         self._seconds_inside = 0.0
         failure = self._loader.try_now()
@@ -75,7 +75,7 @@ class DiarizerDeployment:
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
         """Raises `Overloaded` when too many files wait already."""
         engine = await self._loader.ready()
-        if self._inside >= self._config.at_once + self._config.max_waiting:
+        if self._inside >= self._config.max_concurrency + self._config.max_waiting:
             raise Overloaded("Too many files wait for their speakers to be identified. Please try again shortly.", 10)
         self._inside += 1
         self._seconds_inside += pcm.duration
@@ -131,7 +131,7 @@ def build(settings: DiarizerSettings, source: SourceSettings) -> Application:
         device="cuda" if gpu else "cpu",
         cpu_threads=settings.cpu_threads,
         batch_size=settings.batch_size,
-        at_once=4 if gpu else 2,
+        max_concurrency=4 if gpu else 2,
         max_waiting=settings.max_waiting,
     )
     return (

@@ -66,33 +66,33 @@ class TranscriberConfig:
     max_queued_s: float = 10_800.0
 
 
-class Kind(Enum):
+class DecodeKind(Enum):
     """What is asked about a window."""
 
-    TRANSCRIBE = auto()
-    GUESS = auto()
+    FINAL = auto()
+    PARTIAL = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class DecodeRequest:
     """One window for the engine. ``live``: somebody speaks and waits for it. ``span``: that of who asks."""
 
-    kind: Kind
+    kind: DecodeKind
     samples: Samples
     options: DecodingOptions
     live: bool = False
     span: SpanContext = INVALID_SPAN_CONTEXT
 
 
-def _seconds(job: Job) -> float:
-    return job.samples.size / SAMPLE_RATE
+def _seconds(request: DecodeRequest) -> float:
+    return request.samples.size / SAMPLE_RATE
 
 
-def _span(job: Job) -> SpanContext:
-    return job.span
+def _span(request: DecodeRequest) -> SpanContext:
+    return request.span
 
 
-Answer = WindowTranscript | Hypothesis
+DecodeResult = WindowTranscript | Hypothesis
 
 
 class TranscriberDeployment:
@@ -113,7 +113,7 @@ class TranscriberDeployment:
         meters = process_meters()
         run = linked_batches(counted_batches(self._run, meters, _seconds), _span, "transcriber batch")
 
-        def scheduler() -> BatchScheduler[Job, Answer]:
+        def scheduler() -> BatchScheduler[DecodeRequest, DecodeResult]:
             return BatchScheduler(
                 run,
                 max_batch=config.max_batch,
@@ -148,8 +148,8 @@ class TranscriberDeployment:
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         """Return the text of one window of a file, decoded in a batch with windows of others."""
         await self._loader.ready()
-        job = Job(Kind.TRANSCRIBE, await fetch_samples(pcm, window), options, span=current_span())
-        result = await self._scheduler.submit(job, priority=options.priority)
+        request = DecodeRequest(DecodeKind.FINAL, await fetch_samples(pcm, window), options, span=current_span())
+        result = await self._scheduler.submit(request, priority=options.priority)
         assert isinstance(result, WindowTranscript)
         return result
 
@@ -157,11 +157,11 @@ class TranscriberDeployment:
         self, samples: Samples, options: DecodingOptions, key: str, within_s: float
     ) -> Hypothesis | None:
         """As `stt_ai.ports.LiveRecognizer` says."""
-        job = Job(Kind.GUESS, samples, options, live=True)
+        request = DecodeRequest(DecodeKind.PARTIAL, samples, options, live=True)
         deadline = time.monotonic() + within_s
         try:
             await self._loader.ready()
-            result = await self._live_scheduler.submit(job, priority=Priority.PARTIAL, deadline=deadline, key=key)
+            result = await self._live_scheduler.submit(request, priority=Priority.PARTIAL, deadline=deadline, key=key)
         except Unavailable:
             return None
         assert isinstance(result, Hypothesis)
@@ -172,10 +172,10 @@ class TranscriberDeployment:
         self, samples: Samples, options: DecodingOptions, key: str
     ) -> WindowTranscript | Unavailable:
         """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
-        job = Job(Kind.TRANSCRIBE, samples, options, live=True, span=current_span())
+        request = DecodeRequest(DecodeKind.FINAL, samples, options, live=True, span=current_span())
         try:
             await self._loader.ready()
-            result = await self._live_scheduler.submit(job, priority=Priority.LIVE, key=key)
+            result = await self._live_scheduler.submit(request, priority=Priority.LIVE, key=key)
         except Unavailable as refusal:
             return refusal.with_traceback(None)
         assert isinstance(result, WindowTranscript)
@@ -186,15 +186,15 @@ class TranscriberDeployment:
         first, *others = (queue.stats() for queue in self._schedulers)
         return sum(others, first)
 
-    def _bucket(self, job: Job) -> Hashable:
+    def _bucket(self, request: DecodeRequest) -> Hashable:
         now = time.monotonic()
-        if job.live:
+        if request.live:
             self._live_until = now + LIVE_S
         if self._config.device == "cpu" and now < self._live_until:
-            return id(job)
+            return id(request)
         engine = self._loader.engine
         assert engine is not None
-        return job.live, engine.trials(job.samples, job.options)
+        return request.live, engine.lengths_to_try(request.samples, request.options)
 
     def _load(self) -> "tuple[WhisperEngine, LoadedModel]":
         config = self._config
@@ -211,33 +211,35 @@ class TranscriberDeployment:
             device=config.device,
             compute_type=config.compute_type,
             cpu_threads=cores.threads,
-            workers=cores.at_once * len(self._schedulers),
+            workers=cores.max_concurrency * len(self._schedulers),
             variable_length=model.variable_length,
             silence_s=model.silence_s,
         )
         for share_of_time in (self._busy, self._busy_with_live):
-            share_of_time.places = cores.at_once
+            share_of_time.places = cores.max_concurrency
         for queue in self._schedulers:
-            queue.at_once = cores.at_once
+            queue.max_concurrency = cores.max_concurrency
         return engine, replace(model.loaded(find_gpu()), variable_length=engine.variable_length)
 
-    def _run(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
+    def _run(self, requests: Sequence[DecodeRequest]) -> list[DecodeResult | SttError]:
         """One batch, in a thread of the scheduler's: results in the order of the jobs, a failed one as its error."""
-        with self._busy.busy(), self._busy_with_live.busy() if jobs[0].live else nullcontext():
-            return self._answers(jobs)
+        with self._busy.busy(), self._busy_with_live.busy() if requests[0].live else nullcontext():
+            return self._decode(requests)
 
-    def _answers(self, jobs: Sequence[Job]) -> list[Answer | SttError]:
-        results: dict[int, Answer | SttError] = {}
-        for kind in Kind:
-            places = [at for at, job in enumerate(jobs) if job.kind is kind]
-            results.update(zip(places, self._ask(kind, [jobs[at] for at in places]), strict=True))
-        return [results[at] for at in range(len(jobs))]
+    def _decode(self, requests: Sequence[DecodeRequest]) -> list[DecodeResult | SttError]:
+        results: dict[int, DecodeResult | SttError] = {}
+        for kind in DecodeKind:
+            places = [at for at, request in enumerate(requests) if request.kind is kind]
+            results.update(zip(places, self._decode_kind(kind, [requests[at] for at in places]), strict=True))
+        return [results[at] for at in range(len(requests))]
 
-    def _ask(self, kind: Kind, jobs: Sequence[Job]) -> Sequence[Answer | SttError]:
+    def _decode_kind(self, kind: DecodeKind, requests: Sequence[DecodeRequest]) -> Sequence[DecodeResult | SttError]:
         engine = self._loader.engine
         assert engine is not None
-        windows = [(job.samples, job.options) for job in jobs]
-        return engine.transcribe_partial_batch(windows) if kind is Kind.GUESS else engine.transcribe_batch(windows)
+        windows = [(request.samples, request.options) for request in requests]
+        return (
+            engine.transcribe_partial_batch(windows) if kind is DecodeKind.PARTIAL else engine.transcribe_batch(windows)
+        )
 
 
 def build(entry: ModelEntry, settings: TranscriberSettings, models: ModelSettings) -> Application:

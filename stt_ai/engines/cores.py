@@ -16,10 +16,10 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """``at_once`` batches run beside each other, each on ``threads`` threads."""
+    """``max_concurrency`` batches run beside each other, each on ``threads`` threads."""
 
     threads: int
-    at_once: int = 1
+    max_concurrency: int = 1
 
 
 def share(threads: int, model: Path, device: str = "cpu") -> Cores:

@@ -14,15 +14,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from stt_ai.engines import ffmpeg, wav
-from stt_ai.engines.account import Account
 from stt_ai.engines.containers import Container, identify
+from stt_ai.engines.decoding_report import DecodingReport
 from stt_ai.engines.ffmpeg import DecoderLimits, Decoding, Source
-from stt_ai.engines.laying import Laying
-from stt_ai.engines.pieces import as_file
+from stt_ai.engines.file_slices import slice_as_file
+from stt_ai.engines.pcm_sink import PcmSink
 from stt_ai.engines.silero import SpeechDetector
-from stt_ai.engines.storing import Sink
-from stt_ai.engines.structure import Piece, Structure, inspect
+from stt_ai.engines.structure import FileSlice, Structure, inspect
 from stt_ai.engines.timeline import AnySamples
+from stt_ai.engines.track_assembly import TrackAssembler
 from stt_ai.errors import BadParameter, BadRequest, DamagedMedia, NoAudioTrack, Unavailable, UnsupportedMedia
 from stt_ai.types import MAX_SEPARATE_CHANNELS, SAMPLE_RATE, AudioSelection, DecodedAudio, Samples, Upload
 
@@ -30,7 +30,7 @@ __all__ = ["DecoderLimits", "FileDecoder"]
 
 _MAX_TRACKS = 4
 _MESSAGES_A_TAG = 3
-_SECONDS_A_PIECE = 0.25
+_SECONDS_A_SLICE = 0.25
 """A process takes this to begin."""
 
 
@@ -106,23 +106,23 @@ class FileDecoder:
 
     def _decode_channel(self, job: "_Job", track: int, channel: int | None) -> "_Track":
         """``channel`` None: the mix of all."""
-        account = Account(job.container.demuxer, skipped_tracks=0 if job.selection.track else track)
-        sink = Sink(self._put, self._chunk_samples, self._limits, job.size, self._detector, job.selection)
-        with closing(self._laid_out(job, track, channel, account)) as blocks:
+        report = DecodingReport(job.container.demuxer, skipped_tracks=0 if job.selection.track else track)
+        sink = PcmSink(self._put, self._chunk_samples, self._limits, job.size, self._detector, job.selection)
+        with closing(self._assembled(job, track, channel, report)) as blocks:
             for block in blocks:
                 sink.feed(block)
                 if sink.full:
-                    account.stopped = True
+                    report.stopped = True
                     break
-        return _Track(sink.finish(job.container.name, account), account.tracks, account.channels)
+        return _Track(sink.finish(job.container.name, report), report.tracks, report.channels)
 
-    def _laid_out(
-        self, job: "_Job", track: int, channel: int | None, account: Account
+    def _assembled(
+        self, job: "_Job", track: int, channel: int | None, report: DecodingReport
     ) -> Generator[AnySamples, None, None]:
         """Mono samples laid out in time, and in the end the account of them."""
         structure = job.structure
-        account.truncated, account.damaged = structure.truncated, structure.damaged
-        is_plain = job.container.demuxer == "wav" and len(structure.pieces) == 1
+        report.truncated, report.damaged = structure.truncated, structure.damaged
+        is_plain = job.container.demuxer == "wav" and len(structure.slices) == 1
         extent = wav.plain_extent(job.file, job.size) if is_plain else None
         if extent is not None:
             if track:
@@ -130,49 +130,49 @@ class FileDecoder:
             for block in wav.read(job.file, extent):
                 if job.cancelled.is_set():
                     raise Unavailable("The request was cancelled.")
-                account.decoded_s += len(block) / 2 / SAMPLE_RATE
+                report.decoded_s += len(block) / 2 / SAMPLE_RATE
                 yield np.frombuffer(block, "<i2").astype(np.int16, copy=False)
             return
         failure: BadRequest | None = None
         begun = time.monotonic()
-        for number, piece in enumerate(structure.pieces):
-            allowed = self._limits.seconds_for(job.size, account.decoded_s) + number * _SECONDS_A_PIECE
+        for number, slice_ in enumerate(structure.slices):
+            allowed = self._limits.seconds_for(job.size, report.decoded_s) + number * _SECONDS_A_SLICE
             if number and time.monotonic() - begun > allowed:
                 raise Unavailable("Decoding the file took too long; try again later.")
             try:
-                yield from self._decode_piece(job, piece, track, channel, account)
+                yield from self._decode_slice(job, slice_, track, channel, report)
             except DamagedMedia as error:
                 failure = error
-                account.damaged = True
-        if failure is not None and not account.decoded_s:
+                report.damaged = True
+        if failure is not None and not report.decoded_s:
             raise failure
-        if len(structure.pieces) == 1 and structure.claimed_s:
-            account.claimed_s = structure.claimed_s
+        if len(structure.slices) == 1 and structure.claimed_s:
+            report.claimed_s = structure.claimed_s
 
-    def _decode_piece(
-        self, job: "_Job", piece: Piece, track: int, channel: int | None, account: Account
+    def _decode_slice(
+        self, job: "_Job", slice_: FileSlice, track: int, channel: int | None, report: DecodingReport
     ) -> Iterator[AnySamples]:
         container = job.container
-        begun = account.end_s
-        with as_file(job.file, job.upload.path, job.size, piece, container) as (path, size):
+        begun = report.end_s
+        with slice_as_file(job.file, job.upload.path, job.size, slice_, container) as (path, size):
             source = Source(path, container.demuxer, size, track, job.structure.decoder, job.structure.deep)
             run = Decoding(self._program, source, self._limits)
-            laying = Laying(run, container.demuxer, tuple(job.structure.holes), channel)
+            assembler = TrackAssembler(run, container.demuxer, tuple(job.structure.holes), channel)
             try:
                 for block in run.blocks(job.cancelled):
-                    account.tracks = max(account.tracks, len(run.log.codecs))
-                    account.channels = max(account.channels, run.log.channels)
-                    yield from laying.feed(block)
-                yield from laying.finish()
+                    report.tracks = max(report.tracks, len(run.log.codecs))
+                    report.channels = max(report.channels, run.log.channels)
+                    yield from assembler.feed(block)
+                yield from assembler.finish()
             except NoAudioTrack:
                 if run.log.codecs:
                     raise _no_track(track, len(run.log.codecs)) from None
                 raise
             finally:
-                laying.tell(account, begun)
-                account.damaged |= run.log.damage > _MESSAGES_A_TAG * job.structure.tags or run.failed
-        if run.log.duration and (account.truncated or not run.log.has_video):
-            account.claimed_s = begun + run.log.duration
+                assembler.report_to(report, begun)
+                report.damaged |= run.log.damage > _MESSAGES_A_TAG * job.structure.tags or run.failed
+        if run.log.duration and (report.truncated or not run.log.has_video):
+            report.claimed_s = begun + run.log.duration
 
 
 @dataclass(frozen=True, slots=True)

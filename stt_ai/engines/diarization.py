@@ -59,8 +59,8 @@ class DiarizationEngine:
             raise ModelUnavailable("The model that tells speakers apart cannot be loaded.") from error
         size = batch_size or CHUNKS_A_BATCH.get(device, 8)
         self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
-        self._pipeline.at_once = 1 if device != "cpu" else threads or available()
-        self._pipeline.workers = ThreadPoolExecutor(self._pipeline.at_once, "diarization")
+        self._pipeline.max_concurrency = 1 if device != "cpu" else threads or available()
+        self._pipeline.workers = ThreadPoolExecutor(self._pipeline.max_concurrency, "diarization")
 
     def diarize(
         self, samples: PcmReader, speakers: SpeakerCount | None = None, cancelled: threading.Event | None = None

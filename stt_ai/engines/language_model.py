@@ -13,7 +13,7 @@ from typing import Any
 from stt_ai.engines.cores import available
 from stt_ai.engines.prefix_cache import PrefixCache, Speed
 from stt_ai.errors import ModelUnavailable, SttError, Unavailable
-from stt_ai.speech.cleanup import tail_loop, without_tail_loop
+from stt_ai.speech.loops import tail_loop, without_tail_loop
 from stt_ai.types import Prompt
 
 logger = logging.getLogger(__name__)

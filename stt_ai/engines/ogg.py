@@ -110,7 +110,7 @@ def links(file: BinaryIO, start: int, size: int) -> list[Link]:
     return found
 
 
-def mended(file: BinaryIO, link: Link) -> Iterator[bytes]:
+def repaired(file: BinaryIO, link: Link) -> Iterator[bytes]:
     """The link's pages alone. One that fails its checksum is taken as it is, with a checksum that fits it."""
     granules: dict[int, int] = {}
     for page, data in pages(file, link.start, link.end):

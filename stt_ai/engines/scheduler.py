@@ -62,12 +62,12 @@ class SchedulerStats:
 
 
 class BatchScheduler(Generic[Item, Result]):
-    """Runs a batch function in threads of its own, ``at_once`` batches at a time. To be used from one event loop.
+    """Runs a batch function in its own threads, ``max_concurrency`` batches at a time. For use from one event loop.
 
     ``run`` takes the items of a batch and returns a result, or an exception, for each. When it raises, each item is
     run again alone, so that only those at fault fail.
 
-    ``at_once`` may be set until the first item is submitted.
+    ``max_concurrency`` may be set until the first item is submitted.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class BatchScheduler(Generic[Item, Result]):
         run: Callable[[list[Item]], Sequence[Result | BaseException]],
         *,
         max_batch: int = 8,
-        at_once: int = 1,
+        max_concurrency: int = 1,
         max_wait: float = 0.0,
         max_queued: int = 1024,
         max_queued_s: float = float("inf"),
@@ -86,7 +86,7 @@ class BatchScheduler(Generic[Item, Result]):
         """``seconds``: an item's audio, by which the queue and the model's speed are measured. ``bucket``: items that
         differ in it never share a batch. ``max_wait``: seconds that an idle model waits for a batch to fill.
         """
-        self.at_once = at_once
+        self.max_concurrency = max_concurrency
         self._run = run
         self._max_batch = max_batch
         self._max_wait = max_wait
@@ -126,7 +126,7 @@ class BatchScheduler(Generic[Item, Result]):
         if deadline is not None:
             timer = loop.call_later(max(0.0, deadline - self._clock()), self._expire, ticket)
         if self._server is None:
-            self._executor = ThreadPoolExecutor(self.at_once, thread_name_prefix="batch")
+            self._executor = ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="batch")
             self._server = loop.create_task(self._serve(self._executor))
         self._changed.set()
         try:
@@ -215,7 +215,7 @@ class BatchScheduler(Generic[Item, Result]):
 
     def _share(self) -> int:
         """Return how many of those that wait a free place may take, so that no other free place stays idle."""
-        free = max(1, self.at_once - len(self._running))
+        free = max(1, self.max_concurrency - len(self._running))
         return min(self._max_batch, -(-len(self._queue) // free))
 
     async def _serve_batch(self, batch: list[Ticket[Item]], threads: ThreadPoolExecutor) -> None:
@@ -238,7 +238,7 @@ class BatchScheduler(Generic[Item, Result]):
         """
         while not self._closed:
             self._changed.clear()
-            free = len(self._running) < self.at_once
+            free = len(self._running) < self.max_concurrency
             batch = self._queue.peek(self._max_batch) if free else []
             left = min((ticket.since for ticket in batch), default=0.0) + self._max_wait - self._clock()
             if batch and (len(batch) >= self._max_batch or left <= 0):

@@ -43,11 +43,11 @@ Hook = Callable[..., None]
 class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
     """To be applied to ``{"uri": …, "samples": PcmReader}``. ``hook`` is called after every batch, and may raise.
 
-    ``workers`` run all calls of the models, of all threads that apply the pipeline, ``at_once`` at once.
+    ``workers`` run all calls of the models, of all threads that apply the pipeline, ``max_concurrency`` at once.
     """
 
     workers: Executor
-    at_once = 1
+    max_concurrency = 1
     clustering: Any
 
     def __init__(self, **parameters: Any) -> None:
@@ -144,7 +144,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         begun: deque[Future[Any]] = deque()
         for batch in batches:
             begun.append(self.workers.submit(model, *batch))
-            if len(begun) > self.at_once:
+            if len(begun) > self.max_concurrency:
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()

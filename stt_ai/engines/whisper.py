@@ -10,21 +10,22 @@ import numpy as np
 
 from stt_ai.engines.whisper_lengths import FULL
 from stt_ai.engines.whisper_model import LoadedWhisper
-from stt_ai.engines.whisper_windows import Window, WindowDecoder
+from stt_ai.engines.whisper_windows import WindowDecoder, WindowInput
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
-from stt_ai.speech.cleanup import Guards, tail_loop
+from stt_ai.speech.fallback import FallbackThresholds
+from stt_ai.speech.loops import tail_loop
 from stt_ai.speech.windows import MAX_SAMPLES
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Samples, WindowTranscript
 
 logger = logging.getLogger(__name__)
 
-TOLD_LANGUAGES = 10
-"""The likeliest, which are told of a window whose language nobody named."""
+MAX_LANGUAGES = 10
+"""The likeliest languages, which are returned for a window whose language is detected."""
 UNSURE_WORDS = 3
-"""At the end of what was cut off: the aligner spreads them over the speech that has no text."""
-LEAST_PROGRESS_S = 1.5
-"""A window whose words up to the limit take less than that is not heard on: that is no speech."""
-LEAST_REST_S = 0.1
+"""Words at the end of a truncated text: the aligner spreads them over the speech that has no text."""
+MIN_PROGRESS_S = 1.5
+"""A truncated text that covers less than this is no speech: the rest of the window is not decoded."""
+MIN_REST_S = 0.1
 
 Out = TypeVar("Out")
 
@@ -42,11 +43,11 @@ class WhisperEngine:
         workers: int = 1,
         variable_length: bool = False,
         silence_s: float | None = None,
-        guards: Guards | None = None,
+        thresholds: FallbackThresholds | None = None,
     ) -> None:
-        """Loads the CTranslate2 model in the folder ``path``. Raises `ModelUnavailable`.
+        """Load the CTranslate2 model in the folder ``path``. Raise `ModelUnavailable`.
 
-        ``workers`` batches can be worked on at once, each on ``cpu_threads``; 0: all cores.
+        ``workers`` batches can be decoded at once, each on ``cpu_threads``; 0: all cores.
         ``variable_length``: the model was trained on windows shorter than 30 s, so only the audio and a little silence
         are encoded. OpenAI's were not: how much silence follows the audio depends on the model's size, or is
         ``silence_s`` seconds.
@@ -61,8 +62,8 @@ class WhisperEngine:
             silence_s=silence_s,
         )
         self.workers = workers
-        self._guards = guards or Guards()
-        self._decoder = WindowDecoder(self._model, self._guards)
+        self._thresholds = thresholds or FallbackThresholds()
+        self._decoder = WindowDecoder(self._model, self._thresholds)
 
     @property
     def device(self) -> str:
@@ -80,23 +81,23 @@ class WhisperEngine:
 
     @property
     def variable_length(self) -> bool:
-        """Whether a short window takes it less time than a long one."""
+        """Return whether a short window takes less time than a long one."""
         return self._model.lengths != FULL
 
-    def trials(self, samples: Samples, options: DecodingOptions) -> tuple[int, ...]:
-        """Return the lengths in frames at which a window is decoded until it is believed: like ones make batches."""
-        return self._model.trials(samples, options.language)
+    def lengths_to_try(self, samples: Samples, options: DecodingOptions) -> tuple[int, ...]:
+        """Return the lengths in frames at which a window is decoded; windows with the same ones share a batch."""
+        return self._model.lengths_to_try(samples, options.language)
 
     def close(self) -> None:
-        """Frees the model's memory. No call may follow."""
+        """Free the model's memory. No call may follow."""
         self._model.close()
 
-    def transcribe_batch(self, windows: Sequence[Window]) -> list[WindowTranscript | SttError]:
-        """What was said in each window of at most 30 s. One that fails has its error in its place."""
+    def transcribe_batch(self, windows: Sequence[WindowInput]) -> list[WindowTranscript | SttError]:
+        """Return a transcript of each window of at most 30 s, or the error that it failed with."""
         return self._in_groups(windows, self._transcribe)
 
-    def transcribe_partial_batch(self, windows: Sequence[Window]) -> list[Hypothesis | SttError]:
-        """What can be heard so far in each window after its prefix, without times. A failed one has its error."""
+    def transcribe_partial_batch(self, windows: Sequence[WindowInput]) -> list[Hypothesis | SttError]:
+        """Return for each window its text so far after the prefix, without times, or the error that it failed with."""
         return self._in_groups(windows, self._transcribe_partial)
 
     def _fault(self, samples: Samples, options: DecodingOptions) -> SttError | None:
@@ -107,88 +108,92 @@ class WhisperEngine:
         return None
 
     def _in_groups(
-        self, windows: Sequence[Window], run: Callable[[Sequence[Window]], Sequence[Out]]
+        self, windows: Sequence[WindowInput], run: Callable[[Sequence[WindowInput]], Sequence[Out]]
     ) -> list[Out | SttError]:
-        """``run`` for windows of one length together, results in the order of ``windows``."""
+        """Run windows of one length together; return the results in the order of ``windows``."""
         results: dict[int, Out | SttError] = {}
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, (samples, options) in enumerate(windows):
             if fault := self._fault(samples, options):
                 results[index] = fault
             else:
-                groups.setdefault(self.trials(samples, options), []).append(index)
+                groups.setdefault(self.lengths_to_try(samples, options), []).append(index)
         for group in groups.values():
-            results.update(zip(group, _alone_if_need_be(run, [windows[index] for index in group]), strict=True))
+            results.update(zip(group, _run_isolating_failures(run, [windows[index] for index in group]), strict=True))
         return [results[index] for index in range(len(windows))]
 
-    def _transcribe(self, windows: Sequence[Window]) -> list[WindowTranscript]:
+    def _transcribe(self, windows: Sequence[WindowInput]) -> list[WindowTranscript]:
         decoded = self._decoder.words(windows)
-        heard = [
+        transcripts = [
             WindowTranscript(
                 one.words,
                 *one.languages[0],
                 one.attempt.no_speech_probability,
                 one.attempt.temperature,
-                () if options.language else one.languages[:TOLD_LANGUAGES],
+                () if options.language else one.languages[:MAX_LANGUAGES],
             )
             for one, (_, options) in zip(decoded, windows, strict=True)
         ]
-        cut = {
-            row: _rest(heard[row])
+        truncated = {
+            row: _rest_begins(transcripts[row])
             for row, attempt in enumerate(one.attempt for one in decoded)
-            if attempt.cut and not tail_loop(attempt.tokens) and attempt.log_probability >= self._guards.log_probability
+            if attempt.truncated
+            and not tail_loop(attempt.tokens)
+            and attempt.log_probability >= self._thresholds.log_probability
         }
-        return self._with_rests(windows, heard, cut)
+        return self._with_rests(windows, transcripts, truncated)
 
     def _with_rests(
-        self, windows: Sequence[Window], heard: list[WindowTranscript], cut: Mapping[int, float]
+        self, windows: Sequence[WindowInput], transcripts: list[WindowTranscript], truncated: Mapping[int, float]
     ) -> list[WindowTranscript]:
-        """Where the decoder had no room for all that was said, the rest is a window of its own.
+        """Decode the rest of each truncated window as a window of its own, and append its words.
 
-        ``cut``: by row, the seconds at which it begins.
+        ``truncated``: by row, the seconds at which the rest begins.
         """
-        rests: dict[int, Window] = {}
-        for row, begin in cut.items():
+        rests: dict[int, WindowInput] = {}
+        for row, begin in truncated.items():
             samples, options = windows[row]
-            if LEAST_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - LEAST_REST_S:
-                options = replace(options, language=heard[row].language, context="", prefix=())
+            if MIN_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - MIN_REST_S:
+                options = replace(options, language=transcripts[row].language, context="", prefix=())
                 rests[row] = samples[int(begin * SAMPLE_RATE) :], options
         for row, rest in zip(rests, self.transcribe_batch([*rests.values()]), strict=True):
             if isinstance(rest, SttError):
                 raise rest
-            begin = cut[row]
+            begin = truncated[row]
             later = tuple(replace(word, start=word.start + begin, end=word.end + begin) for word in rest.words)
             if not later:
                 continue
-            *sure, first = heard[row].words[: 1 - UNSURE_WORDS]
+            *sure, first = transcripts[row].words[: 1 - UNSURE_WORDS]
             if later[0].text.casefold() == first.text.casefold():  # a window begins as a sentence does
                 later = (replace(later[0], text=first.text), *later[1:])
-            heard[row] = replace(heard[row], words=(*sure, *later))
-        return heard
+            transcripts[row] = replace(transcripts[row], words=(*sure, *later))
+        return transcripts
 
-    def _transcribe_partial(self, windows: Sequence[Window]) -> list[Hypothesis]:
-        return [Hypothesis(self._decoder.pieces(one), *one.languages[0]) for one in self._decoder.texts(windows)]
-
-
-def _rest(heard: WindowTranscript) -> float:
-    """Seconds into the window from which it is to be heard again; 0 where nothing of it is sure."""
-    return heard.words[-UNSURE_WORDS].start if len(heard.words) > UNSURE_WORDS else 0.0
+    def _transcribe_partial(self, windows: Sequence[WindowInput]) -> list[Hypothesis]:
+        return [
+            Hypothesis(self._decoder.tokenized_words(one), *one.languages[0]) for one in self._decoder.partials(windows)
+        ]
 
 
-def _alone_if_need_be(
-    run: Callable[[Sequence[Window]], Sequence[Out]], items: Sequence[Window]
+def _rest_begins(transcripts: WindowTranscript) -> float:
+    """Return the second of the window from which it is decoded again; 0 if none of its words is certain."""
+    return transcripts.words[-UNSURE_WORDS].start if len(transcripts.words) > UNSURE_WORDS else 0.0
+
+
+def _run_isolating_failures(
+    run: Callable[[Sequence[WindowInput]], Sequence[Out]], items: Sequence[WindowInput]
 ) -> list[Out | SttError]:
-    """One call for all; when it raises, one for each, so that only the item at fault fails."""
+    """Run all items in one call; if it raises, each in a call of its own, so that only the one at fault fails."""
     try:
         return list(run(items))
     except Exception as error:
         if len(items) > 1:
-            logger.warning("a batch of %d windows failed, they are heard alone: %s", len(items), error)
-            return [result for item in items for result in _alone_if_need_be(run, [item])]
-        return [_translated(error)]
+            logger.warning("a batch of %d windows failed, each is decoded alone: %s", len(items), error)
+            return [result for item in items for result in _run_isolating_failures(run, [item])]
+        return [_map_error(error)]
 
 
-def _translated(error: Exception) -> SttError:
+def _map_error(error: Exception) -> SttError:
     if isinstance(error, SttError):
         return error
     logger.error("a window failed", exc_info=error)

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 import ctranslate2
 import numpy as np
 
-from stt_ai.speech.cleanup import Attempt, Guards, best, is_doubtful
+from stt_ai.speech.fallback import DecodingResult, FallbackThresholds, best, is_doubtful
 
 MAX_TOKENS = 224
-"""What Whisper was trained to write for 30 s: half its decoder's length."""
+"""Tokens that Whisper was trained to write for 30 s: half its decoder's length."""
 
 BEST_OF = 5
 
 
-class Encoded:
+class EncoderOutput:
     """The encoder's output for a batch, [windows, positions, width], from which rows can be taken."""
 
     def __init__(self, views: Sequence[Any]) -> None:
@@ -28,9 +28,9 @@ class Encoded:
         return sum(int(view.shape[0]) for view in self._views)
 
     def rows(self, indices: Sequence[int]) -> Any:
-        """A storage view of these windows. What one call gave is not copied.
+        """Return a storage view of these windows. The whole output of one call is not copied.
 
-        A GPU's rows go through host memory: some megabytes each, far less than encoding them again.
+        Rows of a GPU go through host memory: some megabytes each, which costs far less than encoding them again.
         """
         if len(self._views) == 1 and list(indices) == list(range(len(self))):
             return self._views[0]
@@ -60,13 +60,14 @@ class DecodingModel(Protocol):
 
 
 @dataclass(slots=True)
-class Job:
-    """One window on its way through the decoder. ``temperatures`` are tried in turn until one is believed.
+class DecodingTask:
+    """One window to decode. ``temperatures`` are tried in turn until the text is not doubtful.
 
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
     the window's text begins, its first ``context`` tokens no part of the answer. ``spoken`` is the language of the
-    speech, ``language`` that of the text. ``timed``: its words are to be aligned. ``draft``: it will be decoded again
-    when more has been said. ``sure``: the mean log-probability from which the ``greedy`` text is kept without a beam.
+    speech, ``language`` that of the text. ``timed``: its words are to be aligned. ``partial``: it will be decoded again
+    when more has been said. ``greedy_threshold``: the mean log-probability from which the ``greedy`` text is kept and
+    no beam is searched.
     """
 
     row: int
@@ -80,22 +81,22 @@ class Job:
     timed: bool = True
     spoken: str = ""
     context: int = 0
-    draft: bool = False
-    sure: float | None = None
-    greedy: Attempt | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    partial: bool = False
+    greedy_threshold: float | None = None
+    greedy: DecodingResult | None = None
+    attempts: list[DecodingResult] = field(default_factory=list)
 
     @property
     def prompt(self) -> list[int]:
         return [*self.before, *self.start, *self.prefix]
 
     @property
-    def longest(self) -> int:
-        """What `generate` must be told so that the window may take as many tokens as it needs.
+    def max_length(self) -> int:
+        """Return the ``max_length`` for `generate` that leaves the window as many tokens as it needs.
 
-        It takes half of that, or what the prompt leaves of it where that is less.
+        CTranslate2 writes half of that, or what the prompt leaves of it if that is less.
         """
-        limit = draft_token_limit(self.seconds) + len(self.prefix) if self.draft else token_limit(self.seconds)
+        limit = partial_token_limit(self.seconds) + len(self.prefix) if self.partial else token_limit(self.seconds)
         return min(2 * MAX_TOKENS, limit + max(limit, len(self.prompt)))
 
     @property
@@ -104,14 +105,14 @@ class Job:
 
 
 def token_limit(seconds: float) -> int:
-    """How many tokens a window may take: a loop would always write 224.
+    """Return how many tokens a window may take, since a loop would always write 224.
 
-    Scripts of which the tokenizer has learnt little, as those of India, take more: those attempts are `cut`.
+    Scripts that the tokenizer hardly knows, such as those of India, take more: their results are `truncated`.
     """
     return min(MAX_TOKENS, 50 + math.ceil(25 * seconds))
 
 
-def draft_token_limit(seconds: float) -> int:
+def partial_token_limit(seconds: float) -> int:
     """Return how many tokens the text of so much speech may take when a live speaker waits to see it.
 
     Fast English takes some six a second. What loops on is stopped before it keeps the model for half a second.
@@ -119,82 +120,88 @@ def draft_token_limit(seconds: float) -> int:
     return min(MAX_TOKENS, 12 + math.ceil(12 * seconds))
 
 
-def decode(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job], guards: Guards) -> list[Attempt]:
-    """Return the attempt to keep for each job. Only windows whose text is in doubt are decoded again."""
-    fresh = [job for job in jobs if job.sure is not None and not job.attempts and job.temperature == 0]
-    attempt_greedily(model, encoded, [job for job in fresh if job.greedy is None])
-    for job in fresh:
-        if job.greedy is not None and _is_sure(job.greedy, job.sure, guards):
-            job.attempts.append(job.greedy)
-    pending = [job for job in jobs if _needs_another(job, guards)]
+def decode(
+    model: DecodingModel, encoded: EncoderOutput, tasks: Sequence[DecodingTask], thresholds: FallbackThresholds
+) -> list[DecodingResult]:
+    """Return the result to keep for each task. Only windows whose text is doubtful are decoded again."""
+    fresh = [
+        task for task in tasks if task.greedy_threshold is not None and not task.attempts and task.temperature == 0
+    ]
+    decode_greedily(model, encoded, [task for task in fresh if task.greedy is None])
+    for task in fresh:
+        if task.greedy is not None and _is_likely_enough(task.greedy, task.greedy_threshold, thresholds):
+            task.attempts.append(task.greedy)
+    pending = [task for task in tasks if _needs_another(task, thresholds)]
     while pending:
-        attempt_each(model, encoded, pending)
-        pending = [job for job in pending if _needs_another(job, guards)]
-    return [best(job.attempts, guards) for job in jobs]
+        decode_once(model, encoded, pending)
+        pending = [task for task in pending if _needs_another(task, thresholds)]
+    return [best(task.attempts, thresholds) for task in tasks]
 
 
-def attempt_greedily(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job]) -> None:
-    """Decode each job without a beam.
+def decode_greedily(model: DecodingModel, encoded: EncoderOutput, tasks: Sequence[DecodingTask]) -> None:
+    """Decode each task without a beam.
 
     A beam's step takes twice as long, and where the greedy text is likely the beam finds no better one.
     """
-    once = [replace(job, beam_size=1, attempts=[]) for job in jobs]
-    attempt_each(model, encoded, once)
-    for job, attempted in zip(jobs, once, strict=True):
-        (job.greedy,) = attempted.attempts
+    once = [replace(task, beam_size=1, attempts=[]) for task in tasks]
+    decode_once(model, encoded, once)
+    for task, attempted in zip(tasks, once, strict=True):
+        (task.greedy,) = attempted.attempts
 
 
-def _is_sure(attempt: Attempt, least: float | None, guards: Guards) -> bool:
-    likely = least is not None and attempt.log_probability >= least
-    return likely and not attempt.cut and not is_doubtful(attempt, guards)
+def _is_likely_enough(attempt: DecodingResult, threshold: float | None, thresholds: FallbackThresholds) -> bool:
+    likely = threshold is not None and attempt.log_probability >= threshold
+    return likely and not attempt.truncated and not is_doubtful(attempt, thresholds)
 
 
-def attempt_each(model: DecodingModel, encoded: Encoded, jobs: Sequence[Job]) -> None:
-    """Decode each job once more, at the next of its temperatures."""
-    for group in _alike(jobs):
-        longest = max(job.longest for job in group)
+def decode_once(model: DecodingModel, encoded: EncoderOutput, tasks: Sequence[DecodingTask]) -> None:
+    """Decode each task once more, at the next of its temperatures."""
+    for group in _compatible_groups(tasks):
+        max_length = max(task.max_length for task in group)
         results = model.ct2.generate(
-            encoded.rows([job.row for job in group]),
-            [job.prompt for job in group],
-            max_length=longest,
+            encoded.rows([task.row for task in group]),
+            [task.prompt for task in group],
+            max_length=max_length,
             suppress_tokens=model.suppressed_tokens,
             return_scores=True,
             return_no_speech_prob=True,
             **_search(group[0]),
         )
-        for job, result in zip(group, results, strict=True):
-            job.attempts.append(_attempt(result, job, model.text_of, longest))
+        for task, result in zip(group, results, strict=True):
+            task.attempts.append(_decoding_result(result, task, model.text_of, max_length))
 
 
-def _needs_another(job: Job, guards: Guards) -> bool:
-    if not job.attempts:
+def _needs_another(task: DecodingTask, thresholds: FallbackThresholds) -> bool:
+    if not task.attempts:
         return True
-    return len(job.attempts) < len(job.temperatures) and is_doubtful(job.attempts[-1], guards)
+    return len(task.attempts) < len(task.temperatures) and is_doubtful(task.attempts[-1], thresholds)
 
 
-def _alike(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs that one call can decode: CTranslate2 takes one search and one place of the start for a batch."""
-    groups: dict[tuple[int, float, int], list[Job]] = {}
-    for job in jobs:
-        groups.setdefault((job.beam_size, job.temperature, len(job.before)), []).append(job)
+def _compatible_groups(tasks: Sequence[DecodingTask]) -> list[list[DecodingTask]]:
+    """Return the tasks in groups that one call can decode: a batch has one search and one prompt length."""
+    groups: dict[tuple[int, float, int], list[DecodingTask]] = {}
+    for task in tasks:
+        groups.setdefault((task.beam_size, task.temperature, len(task.before)), []).append(task)
     return list(groups.values())
 
 
-def _search(job: Job) -> dict[str, Any]:
+def _search(task: DecodingTask) -> dict[str, Any]:
     """Beam search at temperature 0, else the likeliest of `BEST_OF` samples, as Whisper does."""
-    if job.temperature > 0:
+    if task.temperature > 0:
         return {
             "beam_size": 1,
             "num_hypotheses": BEST_OF,
             "sampling_topk": 0,
-            "sampling_temperature": job.temperature,
+            "sampling_temperature": task.temperature,
         }
-    return {"beam_size": job.beam_size, "patience": 1}
+    return {"beam_size": task.beam_size, "patience": 1}
 
 
-def _attempt(result: Any, job: Job, text_of: Callable[[Sequence[int]], str], longest: int) -> Attempt:
+def _decoding_result(
+    result: Any, task: DecodingTask, text_of: Callable[[Sequence[int]], str], max_length: int
+) -> DecodingResult:
     tokens = tuple(result.sequences_ids[0])
     # The score is the mean over the tokens, those of the prefix at no cost; Whisper counts the end token, too.
-    mean = result.scores[0] * len(tokens) / (max(0, len(tokens) - len(job.prefix)) + 1)
-    cut = len(tokens) >= min(longest // 2, longest - len(job.prompt) + len(job.prefix))
-    return Attempt(text_of(tokens), tokens, mean, result.no_speech_prob, job.temperature, cut)
+    mean = result.scores[0] * len(tokens) / (max(0, len(tokens) - len(task.prefix)) + 1)
+    truncated = len(tokens) >= min(max_length // 2, max_length - len(task.prompt) + len(task.prefix))
+    return DecodingResult(text_of(tokens), tokens, mean, result.no_speech_prob, task.temperature, truncated)

@@ -1,8 +1,8 @@
-"""How many frames of a window Whisper's encoder is given: the audio, and as much silence after it as the model needs.
+"""The length of the encoder's input: the audio, and as much silence after it as the model needs.
 
-OpenAI's models were trained on windows of 30 s alone. They bear shorter ones as long as enough silence follows the
-speech; with too little they do not find the end and write the text again and again, so whoever decodes a shortened
-window must check what came of it (`stt_ai.speech.cleanup.Guards`) and be ready to decode the whole 30 s.
+OpenAI's models were trained on windows of 30 s only. Shorter ones work if enough silence follows the speech; with too
+little the model does not find the end and repeats its text. So the text of a shortened window is checked
+(`stt_ai.speech.fallback.FallbackThresholds`), and decoded from the whole 30 s if it is doubtful.
 """
 
 import math
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from stt_ai.engines.features import FRAMES_PER_SECOND, HOP, MAX_FRAMES
 
 STEPS = (400, 500, 600, 700, 800, 900, 1000, 1100, 1200, 1400, 1600, 1800, 2000, 2200, 2400, 2600, MAX_FRAMES)
-"""Frames of a shortened window. Few, so that batches fill; a window's own, so that no neighbor changes its text."""
+"""Frames of a shortened window. Few, so that batches fill. They depend on the window alone, so its batch does not
+change its text."""
 TRAINED_STEPS = (200, 400, 600, 800, 1200, 1600, 2000, 2400, MAX_FRAMES)
 TRAINED_SILENCE_S = 1.0
 ENGLISH = "en"
@@ -28,12 +29,12 @@ class Silence:
     other: float
 
     def after(self, language: str | None) -> float:
-        """Return the seconds that ```language``` needs; None: to detect it."""
+        """Return the seconds that ``language`` needs; None: to detect it."""
         return self.english if language in (ENGLISH, None) else self.other
 
 
 MEASURED = {384: Silence(3.0, 8.0), 512: Silence(3.0, 8.0)}
-"""By the width of the encoder: Whisper tiny and base. Languages of which they know less need more."""
+"""By the width of the encoder: Whisper tiny and base. Languages that they know less need more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class WindowLengths:
     silence: Silence = Silence(0.0, 0.0)
     guarded: bool = True
 
-    def trials(self, samples: int, language: str | None) -> tuple[int, ...]:
-        """Return the lengths at which a window of so many samples is decoded until its text is believed, ascending.
+    def lengths_to_try(self, samples: int, language: str | None) -> tuple[int, ...]:
+        """Return the lengths at which a window of so many samples is decoded until its text is plausible, ascending.
 
         ``language`` None: it is to be detected at the first of them.
         """

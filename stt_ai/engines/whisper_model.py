@@ -16,7 +16,7 @@ from stt_ai.engines.cores import available
 from stt_ai.engines.features import LogMel
 from stt_ai.engines.gpu import load_cuda_libraries
 from stt_ai.engines.malloc import keep_freed_memory
-from stt_ai.engines.whisper_decode import Encoded
+from stt_ai.engines.whisper_decode import EncoderOutput
 from stt_ai.engines.whisper_lengths import ENGLISH, MEASURED, lengths_of
 from stt_ai.errors import ModelUnavailable
 from stt_ai.types import Samples
@@ -87,7 +87,7 @@ class LoadedWhisper:
         return tuple(token[2:-2] for token in tokens if token[2:-2] in self._whisper.supported_languages)
 
     def tokenizer(self, language: str = "en", task: str = "transcribe") -> Tokenizer:
-        """Tokens do not depend on the language; where words end, and the start sequence, do."""
+        """Return a tokenizer. Tokens do not depend on the language; word boundaries and the start sequence do."""
         key = (language, task)
         if key not in self._tokenizers:
             self._tokenizers[key] = Tokenizer(self._whisper.hf_tokenizer, self.multilingual, task, language)
@@ -99,62 +99,62 @@ class LoadedWhisper:
 
     @cached_property
     def suppressed_tokens(self) -> list[int]:
-        """What is never written: signs that are not spoken, and the tokens that steer the model."""
+        """Return the tokens that are never written: signs that are not spoken, and special tokens."""
         return list(get_suppressed_tokens(self.tokenizer(), [-1]))
 
     def text_of(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer().decode(list(tokens)))
 
     def prompt(self, language: str, task: str) -> list[int]:
-        """The start sequence and the order to write no timestamps: equally long whatever the language."""
+        """Return the start sequence without timestamps, of one length for all languages."""
         tokenizer = self.tokenizer(language, task)
         return [*tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def before(self, text: str) -> tuple[int, ...]:
-        """What stands before the start sequence when ``text`` was said before the window: its end, if it is long.
+        """Return the tokens before the start sequence for ``text`` that was said before the window: its end, if long.
 
-        It is a caller's text, so nothing in it is taken for the tokens that steer the model.
+        It is a caller's text, so nothing in it may become a special token.
         """
         plain = text.strip().replace("<|", "< |")
         tokens = self.tokenizer().encode(" " + plain)[-LONGEST_BEFORE:] if plain else []
         return (self.tokenizer().sot_prev, *tokens) if tokens else ()
 
     def context(self, text: str) -> tuple[int, ...]:
-        """Return the tokens of what is said first in a window; nothing in them steers the model."""
+        """Return the tokens of the text that a window begins with, without special tokens."""
         plain = text.strip().replace("<|", "< |")
         return tuple(self.tokenizer().encode(" " + plain)) if plain else ()
 
-    def trials(self, samples: Samples, language: str | None) -> tuple[int, ...]:
-        """Return the lengths in frames at which a window is decoded until its text is believed.
+    def lengths_to_try(self, samples: Samples, language: str | None) -> tuple[int, ...]:
+        """Return the lengths in frames at which a window is decoded until its text is plausible.
 
         ``language`` None: it is still to be detected.
         """
-        return self.lengths.trials(len(samples), language if self.multilingual else ENGLISH)
+        return self.lengths.lengths_to_try(len(samples), language if self.multilingual else ENGLISH)
 
-    def sure(self, language: str) -> float | None:
+    def greedy_threshold(self, language: str) -> float | None:
         """Return the mean log-probability from which a greedy text is kept, or None where a beam always searches."""
         if not self._greedy_first:
             return None
         return SURE_IN_ENGLISH if language == ENGLISH else SURE
 
-    def encode(self, windows: Sequence[Samples], frames: int) -> Encoded:
+    def encode(self, windows: Sequence[Samples], frames: int) -> EncoderOutput:
         """Encode windows, each cut or filled up with silence to so many frames.
 
         A CPU encodes them one by one: together they leave its caches, which saves it nothing.
         """
         features = np.stack([self._mel(samples, frames) for samples in windows])
         calls = [features] if self.device != "cpu" else [features[row : row + 1] for row in range(len(features))]
-        return Encoded([self.ct2.encode(ctranslate2.StorageView.from_array(call)) for call in calls])
+        return EncoderOutput([self.ct2.encode(ctranslate2.StorageView.from_array(call)) for call in calls])
 
-    def detect(self, encoded: Encoded, rows: Sequence[int]) -> list[tuple[tuple[str, float], ...]]:
+    def detect(self, encoded: EncoderOutput, rows: Sequence[int]) -> list[tuple[tuple[str, float], ...]]:
         """Return (code, probability) of all languages, the likeliest first, for each of the rows."""
         tables = self.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
 
     def _width(self) -> int:
-        """The dimensions of the encoder's output, which tell Whisper's sizes apart."""
-        least = np.zeros((1, self._mel.n_mels, 2), np.float32)
-        return int(self.ct2.encode(ctranslate2.StorageView.from_array(least)).shape[-1])
+        """Return the width of the encoder's output, by which Whisper's sizes differ."""
+        shortest = np.zeros((1, self._mel.n_mels, 2), np.float32)
+        return int(self.ct2.encode(ctranslate2.StorageView.from_array(shortest)).shape[-1])
 
     def close(self) -> None:
         self.ct2.unload_model()

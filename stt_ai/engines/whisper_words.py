@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from stt_ai.types import Piece, Word
+from stt_ai.types import TokenizedWord, Word
 
 SECONDS_PER_POSITION = 0.02
 OPENERS = "\"'“¿¡([{-"
@@ -36,7 +36,7 @@ class _Unit:
 def words_of(
     tokens: Sequence[int], end_token: int, split: SplitTokens, alignment: Any, language: str, duration: float
 ) -> tuple[Word, ...]:
-    """Words of one window with times in [0, ``duration``] seconds that never run backwards.
+    """Return the words of one window, with ascending times in [0, ``duration``] seconds.
 
     ``split`` cuts tokens into words, ``alignment`` is CTranslate2's for ``tokens``: pairs (token, position of 20 ms)
     and a probability for each token.
@@ -55,11 +55,15 @@ def words_of(
     return tuple(_clamped(_merge(units, spaced=language not in UNSPACED), duration))
 
 
-def pieces_of(tokens: Sequence[int], end_token: int, split: SplitTokens, language: str) -> tuple[Piece, ...]:
-    """The same words without times, and with all the tokens: for text that will be continued."""
+def tokenized_words_of(
+    tokens: Sequence[int], end_token: int, split: SplitTokens, language: str
+) -> tuple[TokenizedWord, ...]:
+    """Return the same words without times, but with their tokens: for text that will be continued."""
     texts, parts = split([*tokens, end_token])
     units = [_Unit(text, part) for text, part in zip(texts[:-1], parts[:-1], strict=True)]
-    return tuple(Piece(unit.text, tuple(unit.tokens)) for unit in _merge(units, spaced=language not in UNSPACED))
+    return tuple(
+        TokenizedWord(unit.text, tuple(unit.tokens)) for unit in _merge(units, spaced=language not in UNSPACED)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Unaligned:
 
 
 def _starts(pairs: Sequence[tuple[int, int]], tokens: int, duration: float) -> list[float]:
-    """When each token starts, in seconds, and the end token after them. Evenly spread where the aligner gave up."""
+    """Return the start of each token and of the end token, in seconds; evenly spread where the aligner failed."""
     first: dict[int, int] = {}
     for token, position in pairs:
         first.setdefault(token, position)
@@ -81,25 +85,25 @@ def _starts(pairs: Sequence[tuple[int, int]], tokens: int, duration: float) -> l
 
 
 def _shorten(units: list[_Unit]) -> None:
-    """The aligner gives a pause to the word beside it: words next to one last at most twice the median word."""
+    """Shorten words beside a pause, which the aligner adds to them, to twice the median word."""
     durations = [unit.duration for unit in units if unit.duration > 0]
     if not durations:
         return
     middle = min(0.7, median(durations))
-    longest = 2 * middle
+    max_length = 2 * middle
     for before, unit in itertools.pairwise(units):
-        if unit.duration > longest:
+        if unit.duration > max_length:
             if unit.text in SENTENCE_ENDS:
-                unit.end = unit.start + longest
+                unit.end = unit.start + max_length
             elif before.text in SENTENCE_ENDS:
-                unit.start = unit.end - longest
+                unit.start = unit.end - max_length
     first = units[0]
-    if first.end > 4 * middle and first.duration > longest:
-        first.start = max(0.0, first.end - longest)
+    if first.end > 4 * middle and first.duration > max_length:
+        first.start = max(0.0, first.end - max_length)
 
 
 def _merge(units: Sequence[_Unit], *, spaced: bool) -> list[_Unit]:
-    """Joins punctuation to its word: openers to the next, all that follows without a blank to the one before.
+    """Join punctuation to its word: openers to the next one, all without a blank before it to the previous one.
 
     Where words are written apart, "3" ".5" and "twenty" "-one" are one word as well.
     """
@@ -118,7 +122,7 @@ def _merge(units: Sequence[_Unit], *, spaced: bool) -> list[_Unit]:
 
 
 def _join(before: _Unit, unit: _Unit, *, start: float) -> None:
-    """Signs are not spoken: they lend the word their text and their probability, and no time."""
+    """Append ``unit``. Punctuation is not spoken: it adds its text and probability, but no time."""
     spoken = any(c.isalnum() for c in unit.text)
     before.text += unit.text
     before.tokens = before.tokens + unit.tokens

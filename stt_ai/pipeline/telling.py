@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 
 from stt_ai.ports import OnDuration, OnText
-from stt_ai.speech.text_so_far import TextSoFar
+from stt_ai.speech.incremental_text import IncrementalText
 from stt_ai.types import SAMPLE_RATE, Window, WindowTranscript
 
 
@@ -17,7 +17,7 @@ class Told:
     def __init__(self, on_duration: OnDuration | None, on_text: OnText | None) -> None:
         self._on_duration = on_duration
         self._on_text = on_text
-        self._text = TextSoFar()
+        self._text = IncrementalText()
         self._until = 0.0
         self._telling = asyncio.Lock()
         self._allowed = asyncio.Event()

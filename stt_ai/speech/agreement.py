@@ -7,7 +7,7 @@ the same audio agree on what is wrong as well.
 from collections import deque
 from collections.abc import Sequence
 
-from stt_ai.types import SAMPLE_RATE, Piece
+from stt_ai.types import SAMPLE_RATE, TokenizedWord
 
 APART = round(1.6 * SAMPLE_RATE)
 KEPT = 16
@@ -20,9 +20,9 @@ class Agreement:
         """``apart``: samples of audio that lie between two hypotheses which may decide."""
         self._apart = apart
         self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=KEPT)
-        self.committed: tuple[Piece, ...] = ()
-        self._shown: tuple[Piece, ...] = ()
-        self._newest: tuple[Piece, ...] = ()
+        self.committed: tuple[TokenizedWord, ...] = ()
+        self._shown: tuple[TokenizedWord, ...] = ()
+        self._newest: tuple[TokenizedWord, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -47,7 +47,7 @@ class Agreement:
         """Return the text that is agreed on."""
         return "".join(piece.text for piece in self.committed).strip()
 
-    def add(self, tail: Sequence[Piece], end: int, latest: int) -> None:
+    def add(self, tail: Sequence[TokenizedWord], end: int, latest: int) -> None:
         """A hypothesis of what comes after the decided words, on audio up to sample ``end``.
 
         Decided is what it begins with as an earlier one does, whose audio ended before ``latest``. The last word of

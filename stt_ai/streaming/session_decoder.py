@@ -15,9 +15,9 @@ from stt_ai.types import (
     DecodingOptions,
     Hypothesis,
     LoadedModel,
-    Piece,
     Priority,
     Samples,
+    TokenizedWord,
     WindowTranscript,
     Word,
 )
@@ -84,7 +84,7 @@ class SessionDecoder:
         return transcript
 
     async def decode_final(
-        self, samples: Samples, context: str, skipped: int, committed: Sequence[Piece]
+        self, samples: Samples, context: str, skipped: int, committed: Sequence[TokenizedWord]
     ) -> WindowTranscript:
         """Return the utterance's words, which begin with the ``committed`` ones.
 
@@ -133,7 +133,7 @@ def _shift_earlier(transcript: WindowTranscript, seconds: float) -> WindowTransc
     return replace(transcript, words=words)
 
 
-def with_committed(transcript: WindowTranscript, committed: Sequence[Piece]) -> WindowTranscript:
+def with_committed(transcript: WindowTranscript, committed: Sequence[TokenizedWord]) -> WindowTranscript:
     """Return the transcript with its first words replaced by the ``committed`` ones.
 
     As many words are replaced as differ least from the committed ones (Levenshtein distance).
@@ -151,7 +151,7 @@ def with_committed(transcript: WindowTranscript, committed: Sequence[Piece]) -> 
     return replace(transcript, words=(*new, *transcript.words[replaced:]))
 
 
-def _spread(committed: Sequence[Piece], old: Sequence[Word], transcript: WindowTranscript) -> tuple[Word, ...]:
+def _spread(committed: Sequence[TokenizedWord], old: Sequence[Word], transcript: WindowTranscript) -> tuple[Word, ...]:
     """Return the committed words, spread evenly over the time of those that they replace."""
     start = old[0].start if old else 0.0
     end = old[-1].end if old else transcript.words[0].start if transcript.words else 0.0

@@ -155,7 +155,7 @@ class StreamRecognizer:
             if is_clear(transcript.language_probability, len(window.samples) / SAMPLE_RATE):
                 utterance.language = transcript.language
             language_known = self._decoder.language.known or utterance.language
-            agreement.add(transcript.pieces, end, self._endpointer.earliest_cut if language_known else utterance.start)
+            agreement.add(transcript.words, end, self._endpointer.earliest_cut if language_known else utterance.start)
             utterance.show(agreement.newest if end - utterance.shown_at >= MAX_UNSHOWN else agreement.shown, end)
             self._emit_partial()
         self._start_partial_if_due()

@@ -12,7 +12,7 @@ from typing import Any
 
 import stt_ai.app
 from stt_ai.deployments import transcriber
-from stt_ai.deployments.transcriber import Job, TranscriberDeployment
+from stt_ai.deployments.transcriber import DecodeRequest, TranscriberDeployment
 from stt_ai.settings import Settings
 from stt_ai.types import Hypothesis, LoadedModel, Samples, WindowTranscript, Word
 
@@ -24,7 +24,7 @@ by_audio = transcriber.by_audio
 class Sleeper:
     """As `stt_ai.engines.whisper.WhisperEngine`, which hears one word in everything."""
 
-    def trials(self, samples: Samples, options: Any) -> tuple[int, ...]:
+    def lengths_to_try(self, samples: Samples, options: Any) -> tuple[int, ...]:
         return (0,)
 
     def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:
@@ -40,10 +40,10 @@ class FixedCost(TranscriberDeployment):
     def _load(self) -> Any:
         return Sleeper(), LoadedModel("fixed-cost")
 
-    def _run(self, jobs: Sequence[Job]) -> Any:
+    def _run(self, requests: Sequence[DecodeRequest]) -> Any:
         begun = time.time()
-        results = super()._run(jobs)
-        batch = {"begun": begun, "ended": time.time(), "of": [job.options.prompt for job in jobs]}
+        results = super()._run(requests)
+        batch = {"begun": begun, "ended": time.time(), "of": [request.options.prompt for request in requests]}
         with Path(self._config.entry.folder or "", f"{os.getpid()}.jsonl").open("a") as file:
             file.write(json.dumps(batch) + "\n")
         return results

@@ -21,7 +21,7 @@ CATALOGUE = {"default": NAME, "offer": [NAME]}
 class Sleeper:
     """As `stt_ai.engines.whisper.WhisperEngine`, for files; it hears one word in everything."""
 
-    def trials(self, samples: Samples, options: Any) -> tuple[int, ...]:
+    def lengths_to_try(self, samples: Samples, options: Any) -> tuple[int, ...]:
         return (0,)
 
     def transcribe_batch(self, windows: Sequence[tuple[Samples, Any]]) -> list[WindowTranscript]:

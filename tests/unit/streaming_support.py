@@ -19,8 +19,8 @@ from stt_ai.types import (
     DecodingOptions,
     Hypothesis,
     LoadedModel,
-    Piece,
     Samples,
+    TokenizedWord,
     WindowTranscript,
     Word,
 )
@@ -169,7 +169,7 @@ class Listening:
         if await self._answer("guess", samples):
             return None
         heard = self._heard(samples, options)[len(options.prefix) :]
-        return Hypothesis(tuple(Piece(f" {text}", (self._token(text),)) for text, _, _ in heard), "en", 0.9)
+        return Hypothesis(tuple(TokenizedWord(f" {text}", (self._token(text),)) for text, _, _ in heard), "en", 0.9)
 
     async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         await self._answer("hear", samples)

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.speech.agreement import APART, Agreement, common_prefix, plain, prefix_distances
-from stt_ai.types import Piece
+from stt_ai.types import TokenizedWord
 
 NEVER = 10**9
 
 
-def _pieces(text: str) -> tuple[Piece, ...]:
-    return tuple(Piece(f" {word}", (len(word), index)) for index, word in enumerate(text.split()))
+def _pieces(text: str) -> tuple[TokenizedWord, ...]:
+    return tuple(TokenizedWord(f" {word}", (len(word), index)) for index, word in enumerate(text.split()))
 
 
 def _after(*hypotheses: tuple[float, str], latest: int = NEVER) -> str:

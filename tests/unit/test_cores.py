@@ -17,9 +17,11 @@ def _model(folder: Path, size: int) -> Path:
 
 
 @pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 2), (64, MAX_AT_ONCE)])
-def test_a_small_model_has_a_core_for_each_batch(monkeypatch: pytest.MonkeyPatch, cores: int, at_once: int) -> None:
+def test_a_small_model_has_a_core_for_each_batch(
+    monkeypatch: pytest.MonkeyPatch, cores: int, max_concurrency: int
+) -> None:
     monkeypatch.setattr(cores_module, "available", lambda: cores)
-    assert share(0, demo_path()) == Cores(1, at_once)
+    assert share(0, demo_path()) == Cores(1, max_concurrency)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_what_the_operator_says_holds_for_every_model(tmp_path: Path) -> None:
 
 def test_on_a_gpu_one_batch_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores_module, "available", lambda: 8)
-    assert share(0, demo_path(), "cuda").at_once == 1
+    assert share(0, demo_path(), "cuda").max_concurrency == 1
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,10 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     return gate
 
 
-def deployment(at_once: int = 1, max_waiting: int = 1) -> DiarizerDeployment:
-    return DiarizerDeployment(DiarizerConfig("3.1", SourceSettings(), at_once=at_once, max_waiting=max_waiting))
+def deployment(max_concurrency: int = 1, max_waiting: int = 1) -> DiarizerDeployment:
+    return DiarizerDeployment(
+        DiarizerConfig("3.1", SourceSettings(), max_concurrency=max_concurrency, max_waiting=max_waiting)
+    )
 
 
 async def begun(gate: Gate, count: int) -> None:

@@ -101,10 +101,10 @@ def test_a_prompt_read_in_steps_gets_the_answer_of_one_read_at_once(
 ) -> None:
     monkeypatch.setattr("stt_ai.engines.language_model.PREFILL_TOKENS", 10_000)
     model._prefixes = PrefixCache(model._model.config)
-    at_once = answer(model, question())
+    max_concurrency = answer(model, question())
     monkeypatch.setattr("stt_ai.engines.language_model.PREFILL_TOKENS", step)
     model._prefixes = PrefixCache(model._model.config)
-    assert answer(model, question()) == at_once
+    assert answer(model, question()) == max_concurrency
 
 
 def steps_of(model: LanguageModel, monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, int], None]) -> None:

@@ -298,7 +298,7 @@ async def test_closing_lets_the_running_batch_end_and_refuses_the_rest() -> None
 
 
 async def test_as_many_batches_run_beside_each_other_as_there_are_threads() -> None:
-    async with scheduling(at_once=2, max_batch=2) as (scheduler, model):
+    async with scheduling(max_concurrency=2, max_batch=2) as (scheduler, model):
         model.hold()
         tasks = [asyncio.create_task(scheduler.submit(1))]
         assert await model.begun() == [1]
@@ -313,7 +313,7 @@ async def test_as_many_batches_run_beside_each_other_as_there_are_threads() -> N
 
 
 async def test_what_comes_together_is_dealt_out_to_all_free_places() -> None:
-    async with scheduling(at_once=2, max_batch=8) as (scheduler, model):
+    async with scheduling(max_concurrency=2, max_batch=8) as (scheduler, model):
         tasks = [asyncio.create_task(scheduler.submit(item)) for item in (1, 2, 3, 4)]
         assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
         assert sorted(model.batches) == [[1, 2], [3, 4]]
@@ -321,7 +321,7 @@ async def test_what_comes_together_is_dealt_out_to_all_free_places() -> None:
 
 async def test_time_in_which_two_batches_run_counts_once_in_the_speed() -> None:
     now = 0.0
-    async with scheduling(at_once=2, clock=lambda: now) as (scheduler, model):
+    async with scheduling(max_concurrency=2, clock=lambda: now) as (scheduler, model):
         model.hold()
         tasks = [asyncio.create_task(scheduler.submit(1))]
         await model.begun()
@@ -335,7 +335,7 @@ async def test_time_in_which_two_batches_run_counts_once_in_the_speed() -> None:
 
 
 async def test_closing_waits_for_every_batch_that_runs() -> None:
-    async with scheduling(at_once=2) as (scheduler, model):
+    async with scheduling(max_concurrency=2) as (scheduler, model):
         model.hold()
         tasks = []
         for item in (1, 2):
@@ -361,16 +361,19 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(STEPS, st.integers(1, 4), st.integers(1, 12), st.integers(1, 3))
 def test_whatever_happens_everyone_gets_one_answer_and_nothing_stays_behind(
-    steps: list[Step], max_batch: int, max_queued: int, at_once: int
+    steps: list[Step], max_batch: int, max_queued: int, max_concurrency: int
 ) -> None:
-    asyncio.run(_play(steps, max_batch, max_queued, at_once))
+    asyncio.run(_play(steps, max_batch, max_queued, max_concurrency))
 
 
-async def _play(steps: list[Step], max_batch: int, max_queued: int, at_once: int) -> None:
+async def _play(steps: list[Step], max_batch: int, max_queued: int, max_concurrency: int) -> None:
     tasks: list[asyncio.Task[Any]] = []
     unhandled: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
-    async with scheduling(max_batch=max_batch, max_queued=max_queued, at_once=at_once) as (scheduler, model):
+    async with scheduling(max_batch=max_batch, max_queued=max_queued, max_concurrency=max_concurrency) as (
+        scheduler,
+        model,
+    ):
         submit: dict[str, Callable[[int, int], Any]] = {
             "final": lambda n, _: scheduler.submit(n),
             "partial": lambda n, _: scheduler.submit(n, priority=Priority.PARTIAL),

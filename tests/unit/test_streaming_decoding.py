@@ -15,7 +15,7 @@ from stt_ai.streaming.context import MAX_CONTEXT, MAX_GAP, Context, extend
 from stt_ai.streaming.events import Event, Partial
 from stt_ai.streaming.language import SessionLanguage
 from stt_ai.streaming.session_decoder import with_committed
-from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Piece, Samples, WindowTranscript, Word
+from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Samples, TokenizedWord, WindowTranscript, Word
 from tests.unit.streaming_support import Listening, Talk, finals, in_virtual_time, live, now, play, talk, told
 
 texts = st.lists(st.sampled_from(["We", "can", "go", "now,", "Now"]), max_size=6)
@@ -26,8 +26,8 @@ def _transcript(*words: str) -> WindowTranscript:
     return WindowTranscript(timed, "en", 0.9)
 
 
-def _pieces(*words: str) -> list[Piece]:
-    return [Piece(f" {text}", (at,)) for at, text in enumerate(words)]
+def _pieces(*words: str) -> list[TokenizedWord]:
+    return [TokenizedWord(f" {text}", (at,)) for at, text in enumerate(words)]
 
 
 def _text(heard: WindowTranscript) -> str:
@@ -174,7 +174,7 @@ def test_a_first_word_is_shown_while_nobody_knows_yet_whether_it_is_whole() -> N
         async def transcribe_partial(
             self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
         ) -> Any:
-            return Hypothesis((Piece(f" w{next(hypotheses)}", (0,)),), "en", 0.9)
+            return Hypothesis((TokenizedWord(f" w{next(hypotheses)}", (0,)),), "en", 0.9)
 
     shown = [event for event in _played(said, Doubting(said.words)) if isinstance(event, Partial)]
     assert shown[0].text not in ("w0", "w1"), "it is held back at first"

@@ -150,28 +150,28 @@ def test_a_window_goes_on_from_what_was_decided(engine: WhisperEngine) -> None:
     samples = _audio("hello_3s.flac")
     (whole,) = engine.transcribe_partial_batch([(samples, GREEDY)])
     assert isinstance(whole, Hypothesis)
-    first, *rest = whole.pieces
+    first, *rest = whole.words
     (tail, other) = engine.transcribe_partial_batch(
         [(samples, replace(GREEDY, prefix=first.tokens)), (samples, GREEDY)]
     )
     assert isinstance(tail, Hypothesis)
-    assert list(tail.pieces) == rest
+    assert list(tail.words) == rest
     assert other == whole
     (heard,) = engine.transcribe_batch([(samples, replace(GREEDY, prefix=first.tokens, word_timestamps=False))])
     assert isinstance(heard, WindowTranscript)
-    assert [word.text for word in heard.words] == [piece.text for piece in whole.pieces]
+    assert [word.text for word in heard.words] == [piece.text for piece in whole.words]
     assert all(0 <= before.start <= before.end <= after.start for before, after in pairwise(heard.words))
 
 
 def test_what_was_decided_stays_even_where_nothing_is_heard(engine: WhisperEngine) -> None:
     (guess,) = engine.transcribe_partial_batch([(_audio("hello_3s.flac"), GREEDY)])
     assert isinstance(guess, Hypothesis)
-    prefix = tuple(token for piece in guess.pieces[:2] for token in piece.tokens)
+    prefix = tuple(token for piece in guess.words[:2] for token in piece.tokens)
     for times in (True, False):
         options = replace(GREEDY, prefix=prefix, word_timestamps=times)
         (heard,) = engine.transcribe_batch([(np.zeros(SAMPLE_RATE, np.int16), options)])
         assert isinstance(heard, WindowTranscript)
-        assert "".join(word.text for word in heard.words).startswith("".join(piece.text for piece in guess.pieces[:2]))
+        assert "".join(word.text for word in heard.words).startswith("".join(piece.text for piece in guess.words[:2]))
 
 
 def test_text_before_a_window_of_any_length_is_taken_with_others_in_a_batch(engine: WhisperEngine) -> None:
@@ -193,7 +193,7 @@ def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> No
     assert isinstance(tail, WindowTranscript)
     assert isinstance(guess, Hypothesis)
     assert [word.text for word in tail.words] == [word.text for word in rest]
-    assert [piece.text for piece in guess.pieces] == [word.text for word in rest]
+    assert [piece.text for piece in guess.words] == [word.text for word in rest]
     assert [word.start for word in tail.words] == pytest.approx([word.start for word in rest], abs=0.05)
 
 
@@ -201,4 +201,4 @@ def test_a_draft_that_loops_on_is_stopped_and_not_shown(engine: WhisperEngine) -
     loop = engine._model.context("the call " * 12)
     (guess,) = engine.transcribe_partial_batch([(_audio("hello_3s.flac"), replace(GREEDY, prefix=loop))])
     assert isinstance(guess, Hypothesis)
-    assert guess.pieces == ()
+    assert guess.words == ()

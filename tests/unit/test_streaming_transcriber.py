@@ -10,7 +10,7 @@ import numpy as np
 from faster_whisper import decode_audio
 
 from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES
-from stt_ai.deployments.transcriber import Job, Kind, TranscriberConfig, TranscriberDeployment
+from stt_ai.deployments.transcriber import DecodeKind, DecodeRequest, TranscriberConfig, TranscriberDeployment
 from stt_ai.errors import InternalError, Unavailable
 from stt_ai.models.catalogue import DOCUMENTED
 from stt_ai.models.fetch import SourceSettings
@@ -38,21 +38,21 @@ class Held(TranscriberDeployment):
     def __init__(self) -> None:
         super().__init__(TranscriberConfig(DOCUMENTED[0], SourceSettings(source="demo"), preload=True))
         for queue in self._schedulers:
-            queue.at_once = 1
+            queue.max_concurrency = 1
         self.free = threading.Event()
         self.files_free = threading.Event()
         for event in (self.free, self.files_free):
             event.set()
-        self.batches: list[list[tuple[Kind, bool]]] = []
+        self.batches: list[list[tuple[DecodeKind, bool]]] = []
         self._begun: asyncio.Queue[None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
-    def _run(self, jobs: Sequence[Job]) -> list[Any]:
-        self.batches.append([(job.kind, job.live) for job in jobs])
+    def _run(self, requests: Sequence[DecodeRequest]) -> list[Any]:
+        self.batches.append([(request.kind, request.live) for request in requests])
         self._loop.call_soon_threadsafe(self._begun.put_nowait, None)
         assert self.free.wait(30)
-        assert jobs[0].live or self.files_free.wait(30)
-        return super()._run(jobs)
+        assert requests[0].live or self.files_free.wait(30)
+        return super()._run(requests)
 
     async def hold(self, samples: Samples) -> "asyncio.Task[Any]":
         """A batch runs and does not end before the model is free."""
@@ -109,10 +109,10 @@ async def test_finals_go_before_guesses() -> None:
         )
         deployment.free.set()
         guess, *heard = await asyncio.gather(*tasks)
-        live = (Kind.TRANSCRIBE, True)
-        assert deployment.batches[1:] == [[live], [live], [(Kind.GUESS, True)]]
+        live = (DecodeKind.FINAL, True)
+        assert deployment.batches[1:] == [[live], [live], [(DecodeKind.PARTIAL, True)]]
         assert isinstance(guess, Hypothesis)
-        assert {_text(one) for one in [*heard, await first]} == {"".join(p.text for p in guess.pieces).strip()}
+        assert {_text(one) for one in [*heard, await first]} == {"".join(p.text for p in guess.words).strip()}
 
 
 async def test_a_live_speaker_waits_for_no_file_and_then_files_go_one_by_one() -> None:
@@ -125,7 +125,7 @@ async def test_a_live_speaker_waits_for_no_file_and_then_files_go_one_by_one() -
         assert not any(file.done() for file in files)
         deployment.files_free.set()
         assert {_text(file) for file in await asyncio.gather(*files)} == {_text(final)}
-        assert [batch for batch in deployment.batches if not batch[0][1]] == [[(Kind.TRANSCRIBE, False)]] * 3
+        assert [batch for batch in deployment.batches if not batch[0][1]] == [[(DecodeKind.FINAL, False)]] * 3
 
 
 async def test_a_final_takes_the_place_of_a_guess_of_its_session() -> None:

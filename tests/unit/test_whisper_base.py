@@ -52,7 +52,7 @@ def test_a_short_window_gives_the_words_in_less_than_30_s(
 ) -> None:
     recording = recordings["lj_LJ001-0020"]
     samples = _samples(recording)
-    assert engine.trials(samples, DecodingOptions(language="en"))[0] < MAX_FRAMES / 3
+    assert engine.lengths_to_try(samples, DecodingOptions(language="en"))[0] < MAX_FRAMES / 3
     heard = _heard(engine, samples, "en")
     assert _wrong(recording, heard) <= 0.1
     assert all(before.start <= after.start for before, after in pairwise(heard.words))

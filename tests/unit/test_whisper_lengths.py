@@ -13,7 +13,7 @@ from stt_ai.engines.features import HOP, MAX_FRAMES
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.engines.whisper_lengths import FULL, MEASURED, STEPS, TRAINED, Silence, WindowLengths, lengths_of
 from stt_ai.models.fetch import demo_path
-from stt_ai.speech.cleanup import Guards
+from stt_ai.speech.fallback import FallbackThresholds
 from stt_ai.speech.windows import MAX_SAMPLES
 from stt_ai.types import DecodingOptions, Samples, WindowTranscript
 
@@ -26,7 +26,7 @@ LARGE = 1280
 def test_a_window_is_tried_with_ever_more_silence_and_at_30_s_at_last(
     samples: int, language: str | None, silence: Silence
 ) -> None:
-    first, *later = WindowLengths(STEPS, silence).trials(samples, language)
+    first, *later = WindowLengths(STEPS, silence).lengths_to_try(samples, language)
     enough = samples / HOP + 100 * silence.after(language)
     assert first == MAX_FRAMES or enough <= first <= enough + 201 or first == STEPS[0]
     assert [first, *later] == sorted({first, *later})
@@ -41,7 +41,7 @@ def test_a_language_that_is_not_english_gets_no_less_silence_and_one_that_is_unk
 
 def test_models_that_nobody_measured_and_gpus_get_30_s() -> None:
     assert lengths_of(LARGE, "cpu", False, None) == lengths_of(BASE, "cuda", False, None) == FULL
-    assert lengths_of(LARGE, "cpu", False, 4.0).trials(HOP * 100, "fr") == (500, MAX_FRAMES)
+    assert lengths_of(LARGE, "cpu", False, 4.0).lengths_to_try(HOP * 100, "fr") == (500, MAX_FRAMES)
     assert lengths_of(BASE, "cpu", False, None) == WindowLengths(STEPS, MEASURED[BASE])
     assert lengths_of(BASE, "cpu", True, None) is TRAINED
 
@@ -52,14 +52,14 @@ def speech() -> Samples:
     return (wave * 32767).clip(-32768, 32767).astype(np.int16)
 
 
-def _engine(guards: Guards, silence_s: float | None) -> Iterator[WhisperEngine]:
-    engine = WhisperEngine(demo_path(), device="cpu", cpu_threads=1, silence_s=silence_s, guards=guards)
+def _engine(thresholds: FallbackThresholds, silence_s: float | None) -> Iterator[WhisperEngine]:
+    engine = WhisperEngine(demo_path(), device="cpu", cpu_threads=1, silence_s=silence_s, thresholds=thresholds)
     yield engine
     engine.close()
 
 
-def _transcribe(samples: Samples, silence_s: float | None, **guards: float) -> WindowTranscript:
-    for engine in _engine(Guards(**guards), silence_s):
+def _transcribe(samples: Samples, silence_s: float | None, **thresholds: float) -> WindowTranscript:
+    for engine in _engine(FallbackThresholds(**thresholds), silence_s):
         (heard,) = engine.transcribe_batch([(samples, DecodingOptions("en", temperatures=(0.0,)))])
         assert isinstance(heard, WindowTranscript)
     return heard

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_ai.engines.features import MAX_FRAMES, LogMel
-from stt_ai.engines.whisper_decode import MAX_TOKENS, Encoded, Job, decode, token_limit
+from stt_ai.engines.whisper_decode import MAX_TOKENS, DecodingTask, EncoderOutput, decode, token_limit
 from stt_ai.engines.whisper_words import words_of
-from stt_ai.speech.cleanup import Guards
+from stt_ai.speech.fallback import FallbackThresholds
 from stt_ai.types import SAMPLE_RATE, Samples
 
 END = 50257
@@ -44,10 +44,12 @@ def test_shorter_features_are_the_beginning_of_the_long_ones() -> None:
 def test_rows_are_taken_from_what_one_or_several_calls_encoded() -> None:
     array = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
     whole = ctranslate2.StorageView.from_array(array)
-    assert Encoded([whole]).rows([0, 1, 2, 3]) is whole
-    parts = Encoded([ctranslate2.StorageView.from_array(np.ascontiguousarray(array[n : n + 1])) for n in range(4)])
+    assert EncoderOutput([whole]).rows([0, 1, 2, 3]) is whole
+    parts = EncoderOutput(
+        [ctranslate2.StorageView.from_array(np.ascontiguousarray(array[n : n + 1])) for n in range(4)]
+    )
     assert len(parts) == 4
-    for encoded in (Encoded([whole]), parts):
+    for encoded in (EncoderOutput([whole]), parts):
         assert np.array_equal(np.array(encoded.rows([2, 0])), array[[2, 0]])
         assert np.array_equal(np.array(encoded.rows([0, 1, 2, 3])), array)
 
@@ -89,8 +91,8 @@ class ScriptedModel:
 def _decode(model: ScriptedModel, temperatures: Sequence[float] = (0.0, 0.4, 0.8), seconds: float = 5.0) -> list[Any]:
     rows = sorted(model.script)
     array = np.array(rows, dtype=np.float32).reshape(-1, 1, 1)
-    jobs = [Job(n, [row], "en", seconds, 5, tuple(temperatures)) for n, row in enumerate(rows)]
-    return decode(model, Encoded([ctranslate2.StorageView.from_array(array)]), jobs, Guards())
+    jobs = [DecodingTask(n, [row], "en", seconds, 5, tuple(temperatures)) for n, row in enumerate(rows)]
+    return decode(model, EncoderOutput([ctranslate2.StorageView.from_array(array)]), jobs, FallbackThresholds())
 
 
 GOOD = ([1, 2, 3, 4], -0.2, 0.0)
@@ -113,8 +115,8 @@ def test_a_beam_searches_only_where_the_greedy_text_is_not_sure(
 ) -> None:
     model = ScriptedModel({0: {0.0: GOOD}}, greedy={0: greedy})
     array = np.zeros((1, 1, 1), np.float32)
-    job = Job(0, [0], "en", 5.0, 5, (0.0, 0.4), sure=-0.3)
-    (attempt,) = decode(model, Encoded([ctranslate2.StorageView.from_array(array)]), [job], Guards())
+    job = DecodingTask(0, [0], "en", 5.0, 5, (0.0, 0.4), greedy_threshold=-0.3)
+    (attempt,) = decode(model, EncoderOutput([ctranslate2.StorageView.from_array(array)]), [job], FallbackThresholds())
     assert attempt.tokens == tuple(greedy[0] if kept else GOOD[0])
     assert model.calls == ([] if kept else [(0.0, [0])])
     assert not model.greedy, "it was decoded greedily once"

@@ -8,7 +8,7 @@ from typing import Any
 
 from stt_ai.api.openai.parameters import AudioFormat, AudioParams
 from stt_ai.api.transcription.rendering import PLAIN, settled_times, warnings_of
-from stt_ai.speech.cleanup import compression_ratio
+from stt_ai.speech.fallback import compression_ratio
 from stt_ai.types import Segment, Task, Transcript, WindowNote
 
 Times = Iterator[tuple[float, float]]

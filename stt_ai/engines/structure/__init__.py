@@ -8,9 +8,9 @@ from typing import BinaryIO
 from stt_ai.engines.containers import Container
 from stt_ai.engines.frame_walk import adts_frame, mpeg_frame
 from stt_ai.engines.structure import asf, iso, riff, streams
-from stt_ai.engines.structure.model import Piece, Reader, Structure
+from stt_ai.engines.structure.model import FileSlice, Reader, Structure
 
-__all__ = ["Piece", "Structure", "inspect"]
+__all__ = ["FileSlice", "Structure", "inspect"]
 
 _DEEP = frozenset({"w64", "aiff", "au", "caf", "wv"})
 _READERS: dict[str, Reader] = {
@@ -32,7 +32,7 @@ _READERS: dict[str, Reader] = {
 
 def inspect(file: BinaryIO, size: int, container: Container) -> Structure:
     """Return what the file's container says of it, without decoding."""
-    structure = Structure([Piece(container.start, size)], deep=container.demuxer in _DEEP)
+    structure = Structure([FileSlice(container.start, size)], deep=container.demuxer in _DEEP)
     reader = _READERS.get(container.demuxer)
     if reader is not None:
         reader(file, container.start, size, structure)

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from stt_ai.engines.structure.model import MAX_PIECES, Structure, read_at
+from stt_ai.engines.structure.model import MAX_SLICES, Structure, read_at
 
 _MAX_BOXES = 100_000
 _LOSSY = (b"mp4a", b"Opus", b"ac-3", b"ec-3", b"samr", b"sawb", b".mp3")
@@ -32,19 +32,19 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 def read_movie(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
     """Read into ``structure`` what the boxes of an MP4 or MOV file tell."""
-    pieces = [start]
+    slices = [start]
     movie = False
     for name, body, end in _boxes(file, start, size):
         structure.truncated |= end > size
-        if name == b"ftyp" and movie and len(pieces) < MAX_PIECES:
-            pieces.append(body - 8)
+        if name == b"ftyp" and movie and len(slices) < MAX_SLICES:
+            slices.append(body - 8)
             movie = False
         movie |= name in (b"moov", b"mdat")
         if name == b"moov":
             entry = _first_sound(file, body, min(end, size))
             structure.encrypted |= entry in (b"enca", b"drms")
             structure.deep |= entry not in _LOSSY
-    structure.begin_at(pieces)
+    structure.begin_at(slices)
 
 
 def _first_sound(file: BinaryIO, start: int, end: int) -> bytes:

@@ -5,25 +5,25 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import BinaryIO
 
-MAX_PIECES = 100
+MAX_SLICES = 100
 STREAMED_FROM = 0x7FFFF000
 """Programs that write to a pipe leave the greatest size that they know in the header."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Bytes [start, end) that are a whole file of their own. ``mended``: an Ogg link whose pages are not all right."""
+class FileSlice:
+    """Bytes [start, end) that are a whole file of their own. ``repaired``: an Ogg link with faulty pages."""
 
     start: int
     end: int
-    mended: bool = False
+    repaired: bool = False
 
 
 @dataclass(slots=True)
 class Structure:
     """``claimed_s``: seconds of sound by the header. ``holes``: (seconds of sound before it, seconds missing)."""
 
-    pieces: list[Piece]
+    slices: list[FileSlice]
     claimed_s: float = 0.0
     truncated: bool = False
     damaged: bool = False
@@ -38,7 +38,7 @@ class Structure:
 
     def begin_at(self, starts: list[int]) -> None:
         """Make a piece of each stretch from one of ``starts`` to the next."""
-        self.pieces = [Piece(first, last) for first, last in pairwise([*starts, self.pieces[-1].end])]
+        self.slices = [FileSlice(first, last) for first, last in pairwise([*starts, self.slices[-1].end])]
 
 
 Reader = Callable[[BinaryIO, int, int, Structure], None]

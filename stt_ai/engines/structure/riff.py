@@ -6,7 +6,7 @@ from typing import BinaryIO
 import numpy as np
 
 from stt_ai.engines.packet_walk import avi_chunk, is_unbroken
-from stt_ai.engines.structure.model import MAX_PIECES, STREAMED_FROM, Reader, Structure, read_at
+from stt_ai.engines.structure.model import MAX_SLICES, STREAMED_FROM, Reader, Structure, read_at
 
 _EXTENSIBLE = 0xFFFE
 _MAX_CHUNKS = 64
@@ -27,7 +27,7 @@ def read_chunked(order: str) -> Reader:
         structure.truncated = told and end > size + 1
         if told and end < size:
             _following(file, end, size, header, structure)
-            structure.damaged = len(structure.pieces) == 1 and _is_unknown(file, end, size)
+            structure.damaged = len(structure.slices) == 1 and _is_unknown(file, end, size)
 
     return read
 
@@ -42,18 +42,18 @@ def _is_unknown(file: BinaryIO, start: int, size: int) -> bool:
 
 def _following(file: BinaryIO, end: int, size: int, header: bytes, structure: Structure) -> None:
     """Recordings that were joined byte by byte: each is a piece."""
-    pieces = [structure.pieces[0].start]
+    slices = [structure.slices[0].start]
     if header[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):
         return
-    while end + 12 <= size and len(pieces) < MAX_PIECES:
+    while end + 12 <= size and len(slices) < MAX_SLICES:
         found = read_at(file, end, 12)
         if found[:4] != header[:4] or found[8:12] != header[8:12]:
             break
-        pieces.append(end)
+        slices.append(end)
         order = ">" if header[:4] == b"FORM" else "<"
         end += 8 + struct.unpack_from(f"{order}I", found, 4)[0]
-    if len(pieces) > 1:
-        structure.begin_at(pieces)
+    if len(slices) > 1:
+        structure.begin_at(slices)
         structure.truncated = end > size + 1
 
 
@@ -69,7 +69,7 @@ def read_wav(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
     """Read a WAV file from ``start`` into ``structure``."""
     read_chunked(">" if read_at(file, start, 4) == b"RIFX" else "<")(file, start, size, structure)
     structure.deep = True
-    if len(structure.pieces) > 1:
+    if len(structure.slices) > 1:
         return
     position, layout = start + 12, b""
     for _ in range(_MAX_CHUNKS):

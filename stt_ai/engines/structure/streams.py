@@ -7,13 +7,13 @@ from stt_ai.engines import ogg
 from stt_ai.engines.frame_walk import FrameAt, walk
 from stt_ai.engines.frames import packets
 from stt_ai.engines.packet_walk import is_unbroken, program_packet
-from stt_ai.engines.structure.model import STREAMED_FROM, Piece, Reader, Structure, read_at
+from stt_ai.engines.structure.model import STREAMED_FROM, FileSlice, Reader, Structure, read_at
 
 
 def read_ogg(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
     """Read an Ogg file from ``start`` into ``structure``."""
     links = ogg.links(file, start, size)
-    structure.pieces = [Piece(link.start, link.end, link.damaged) for link in links]
+    structure.slices = [FileSlice(link.start, link.end, link.damaged) for link in links]
     structure.damaged = any(link.damaged for link in links)
     structure.truncated = links[-1].cut
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stt_ai.speech.incremental_text import IncrementalText
 from stt_ai.speech.segments import split
-from stt_ai.speech.text_so_far import TextSoFar
 from stt_ai.types import Transcript, WindowTranscript, Word
 
 texts = st.text(alphabet=" \n\tab.,é", max_size=6)
@@ -16,7 +16,7 @@ def test_the_pieces_joined_are_the_transcripts_text(spoken: list[list[str]], ran
     heard = [WindowTranscript(tuple(Word(t, 0.0, 0.0, 0.9) for t in said), "en", 1.0) for said in spoken]
     order = list(range(len(heard)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    so_far, known, pieces = TextSoFar(), {}, []
+    so_far, known, pieces = IncrementalText(), {}, []
     for index in order:
         known[index] = heard[index]
         if each or len(known) == len(heard):
@@ -28,7 +28,7 @@ def test_the_pieces_joined_are_the_transcripts_text(spoken: list[list[str]], ran
 
 def test_a_window_is_told_when_all_before_it_are_known() -> None:
     a, b, c = (WindowTranscript((Word(text, 0.0, 0.1, 0.9),), "en", 1.0) for text in (" one", " two ", " three"))
-    so_far = TextSoFar()
+    so_far = IncrementalText()
     assert so_far.advance({2: c, 1: b}) == ""
     assert so_far.advance({0: a, 1: b}) == "one two"
     assert so_far.advance({0: a, 1: b, 2: c}) == "  three"

@@ -1,4 +1,4 @@
-"""Word times taken back to where there is sound: aligners give each pause to the word beside it."""
+"""Word times without the pauses that aligners add to the words beside them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,38 +9,38 @@ import numpy.typing as npt
 from stt_ai.types import SAMPLE_RATE, Samples, Word
 
 FRAME = SAMPLE_RATE // 100
-SHORTEST_PAUSE = 0.1
+MIN_PAUSE = 0.1
 """Seconds. Shorter silences are the closures of consonants such as p, t and k."""
-SHORTEST_WORD = 0.05
-LONGEST_WORD = 2.0
-LONGEST_REST = 0.3
+MIN_WORD = 0.05
+MAX_WORD = 2.0
+MAX_EXTENSION = 0.3
 BELOW_SPEECH_DB = 35.0
 ABOVE_NOISE_DB = 6.0
-LEAST_CONTRAST_DB = 20.0
+MIN_CONTRAST_DB = 20.0
 
 
 def trim_pauses(words: Sequence[Word], samples: Samples) -> tuple[Word, ...]:
-    """The words of a window, int16 [samples], without the pauses at their beginnings and ends.
+    """Return the words of a window, int16 [samples], without the pauses at their beginnings and ends.
 
-    A word before a pause that was cut short gets the rest of its sound. Words without any sound keep their times, and
-    where noise hides the pauses nothing moves. No word reaches into the next.
+    A word that ends too early is extended to the end of its sound. Words without any sound keep their times, as do all
+    where noise hides the pauses. No word overlaps the next.
     """
     if not words:
         return ()
     quiet = _quiet(samples)
     trimmed = [_trimmed(word, quiet) for word in words]
     nexts = [word.start for word in trimmed[1:]] + [len(samples) / SAMPLE_RATE]
-    return tuple(_sounded_out(word, quiet, until) for word, until in zip(trimmed, nexts, strict=True))
+    return tuple(_extended(word, quiet, until) for word, until in zip(trimmed, nexts, strict=True))
 
 
 def longest_unspoken(words: Sequence[Word], samples: Samples) -> float:
-    """Return the most seconds of sound in a row that no word of the window covers, or that one word stretches over."""
+    """Return the longest stretch of sound, in seconds, without a word or covered by a single overlong word."""
     spoken = ~_quiet(samples)
     if not len(spoken):
         return 0.0
     rate = SAMPLE_RATE / FRAME
     for word in words:
-        if word.end - word.start <= LONGEST_WORD:
+        if word.end - word.start <= MAX_WORD:
             spoken[int(word.start * rate) : int(np.ceil(word.end * rate))] = False
     edges = np.flatnonzero(np.diff(np.concatenate(([False], spoken, [False]))))
     return float((edges[1::2] - edges[::2]).max(initial=0)) / rate
@@ -55,7 +55,7 @@ def _quiet(samples: Samples) -> npt.NDArray[np.bool_]:
     level = 10 * np.log10(power + 1e-2)
     noise, speech = np.percentile(level, [5, 95])
     threshold = max(speech - BELOW_SPEECH_DB, noise + ABOVE_NOISE_DB)
-    if threshold > speech - LEAST_CONTRAST_DB:
+    if threshold > speech - MIN_CONTRAST_DB:
         return np.zeros(0, dtype=np.bool_)
     return np.asarray(level < threshold)
 
@@ -67,18 +67,18 @@ def _trimmed(word: Word, quiet: npt.NDArray[np.bool_]) -> Word:
     if not len(sounding):
         return word
     start, end = (first + sounding[0]) / rate, (first + sounding[-1] + 1) / rate
-    start = start if start - word.start >= SHORTEST_PAUSE else word.start
-    end = min(end, word.end) if word.end - end >= SHORTEST_PAUSE else word.end
-    if end - start < SHORTEST_WORD:
+    start = start if start - word.start >= MIN_PAUSE else word.start
+    end = min(end, word.end) if word.end - end >= MIN_PAUSE else word.end
+    if end - start < MIN_WORD:
         return word
     return replace(word, start=float(start), end=float(end))
 
 
-def _sounded_out(word: Word, quiet: npt.NDArray[np.bool_], until: float) -> Word:
-    """Up to `LONGEST_REST` seconds more, as far as the sound at its end goes on."""
+def _extended(word: Word, quiet: npt.NDArray[np.bool_], until: float) -> Word:
+    """Extend the word by up to `MAX_EXTENSION` seconds, as far as the sound at its end continues."""
     rate = SAMPLE_RATE / FRAME
     last = int(word.end * rate)
-    rest = quiet[last : int(min(until, word.end + LONGEST_REST) * rate)]
+    rest = quiet[last : int(min(until, word.end + MAX_EXTENSION) * rate)]
     if not len(rest) or rest[0]:
         return word
     sounding = int(np.argmax(rest)) if rest.any() else len(rest)

@@ -1,31 +1,30 @@
-"""The guards let speech through and stop loops and invented text."""
+"""Fallback, loops and hallucinations: speech is kept; loops and made-up text are not."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.cleanup import (
-    Attempt,
-    Guards,
+from stt_ai.speech.fallback import (
+    DecodingResult,
+    FallbackThresholds,
     best,
-    collapse_loops,
     compression_ratio,
-    inside_speech,
     is_doubtful,
-    is_invented,
     is_silence,
     likeliest,
-    tail_loop,
-    without_tail_loop,
 )
-from stt_ai.types import SAMPLE_RATE, SpeechRegion, Word
+from stt_ai.speech.hallucinations import is_hallucination
+from stt_ai.speech.loops import collapse_loops, tail_loop, without_tail_loop
+from stt_ai.types import Word
 
-GUARDS = Guards()
+GUARDS = FallbackThresholds()
 PROSE = "The committee meets on Tuesday in the green room, and everyone who has a question may bring it along."
 
 
-def _attempt(text: str = PROSE, log_probability: float = -0.2, no_speech: float = 0.0, **more: float) -> Attempt:
-    return Attempt(text, tuple(text.encode()), log_probability, no_speech, **more)
+def _decoding_result(
+    text: str = PROSE, log_probability: float = -0.2, no_speech: float = 0.0, **more: float
+) -> DecodingResult:
+    return DecodingResult(text, tuple(text.encode()), log_probability, no_speech, **more)
 
 
 def _words(text: str) -> list[Word]:
@@ -43,24 +42,24 @@ def test_prose_compresses_little_and_a_loop_much() -> None:
 
 
 def test_believed_text_is_not_doubted() -> None:
-    assert not is_doubtful(_attempt(), GUARDS)
+    assert not is_doubtful(_decoding_result(), GUARDS)
 
 
 @pytest.mark.parametrize(
     "attempt",
     [
-        _attempt(log_probability=-1.1),
-        _attempt("and so on " * 30),
-        _attempt("I went there. No! No! No! No! No! No! No! No!"),
+        _decoding_result(log_probability=-1.1),
+        _decoding_result("and so on " * 30),
+        _decoding_result("I went there. No! No! No! No! No! No! No! No!"),
     ],
     ids=["guessed", "repeated throughout", "a loop at the end"],
 )
-def test_guessed_or_repeated_text_is_doubted(attempt: Attempt) -> None:
+def test_guessed_or_repeated_text_is_doubted(attempt: DecodingResult) -> None:
     assert is_doubtful(attempt, GUARDS)
 
 
 def test_a_guess_over_silence_is_silence_and_not_decoded_again() -> None:
-    silent = _attempt("Thank you.", log_probability=-1.4, no_speech=0.9)
+    silent = _decoding_result("Thank you.", log_probability=-1.4, no_speech=0.9)
     assert is_silence(silent, GUARDS)
     assert not is_doubtful(silent, GUARDS)
 
@@ -72,23 +71,23 @@ def test_a_guess_over_silence_is_silence_and_not_decoded_again() -> None:
 def test_the_less_speech_the_model_hears_the_likelier_the_text_has_to_be(
     log_probability: float, no_speech: float, silent: bool
 ) -> None:
-    assert is_silence(_attempt(log_probability=log_probability, no_speech=no_speech), GUARDS) is silent
+    assert is_silence(_decoding_result(log_probability=log_probability, no_speech=no_speech), GUARDS) is silent
 
 
 def test_sure_text_is_kept_although_the_model_heard_silence() -> None:
-    assert not is_silence(_attempt(log_probability=-0.3, no_speech=0.9), GUARDS)
+    assert not is_silence(_decoding_result(log_probability=-0.3, no_speech=0.9), GUARDS)
 
 
 def test_the_believed_attempt_is_kept_though_another_scored_higher() -> None:
-    loop = _attempt("la la la la " * 20, log_probability=-0.01)
-    believed = _attempt(log_probability=-0.8, temperature=0.4)
+    loop = _decoding_result("la la la la " * 20, log_probability=-0.01)
+    believed = _decoding_result(log_probability=-0.8, temperature=0.4)
     assert best([loop, believed], GUARDS) is believed
 
 
 def test_when_none_is_believed_the_likeliest_without_repetition_is_kept() -> None:
-    loop = _attempt("la la la la " * 20, log_probability=-0.01)
-    guessed = _attempt(log_probability=-1.5, temperature=0.2)
-    wilder = _attempt(log_probability=-2.5, temperature=0.4)
+    loop = _decoding_result("la la la la " * 20, log_probability=-0.01)
+    guessed = _decoding_result(log_probability=-1.5, temperature=0.2)
+    wilder = _decoding_result(log_probability=-2.5, temperature=0.4)
     assert best([loop, guessed, wilder], GUARDS) is guessed
     assert best([loop], GUARDS) is loop
 
@@ -131,7 +130,7 @@ def test_what_people_repeat_is_kept(said: str) -> None:
 @pytest.mark.parametrize("said", ["let it be " * 4, "one two three " * 5, "no " * 12, "the green garden " * 7])
 def test_what_is_said_again_and_again_is_kept_where_the_model_ended_by_itself(said: str) -> None:
     assert _text(collapse_loops(_words(said))) == said.strip()
-    assert len(collapse_loops(_words(said), cut=True)) < 4
+    assert len(collapse_loops(_words(said), truncated=True)) < 4
     hurried = [Word(word.text, word.start / 20, word.end / 20, 0.9) for word in _words(said)]
     assert len(collapse_loops(hurried)) < 4, "nobody says twenty words a second"
 
@@ -143,7 +142,8 @@ def test_a_loop_is_left_once_wherever_it_stands() -> None:
 
 def test_a_loop_is_found_whatever_its_case_and_punctuation() -> None:
     assert (
-        _text(collapse_loops(_words("Thank you. thank you, THANK YOU! thank you thank you."), cut=True)) == "Thank you."
+        _text(collapse_loops(_words("Thank you. thank you, THANK YOU! thank you thank you."), truncated=True))
+        == "Thank you."
     )
 
 
@@ -154,12 +154,6 @@ def test_collapsing_keeps_order_and_invents_nothing(texts: list[str]) -> None:
     assert [word.start for word in kept] == sorted({word.start for word in kept})
     assert set(kept) <= set(words)
     assert bool(kept) == bool(words)
-
-
-def test_words_far_from_any_speech_are_dropped() -> None:
-    regions = [SpeechRegion(0, SAMPLE_RATE), SpeechRegion(5 * SAMPLE_RATE, 6 * SAMPLE_RATE)]
-    words = [Word(" in", 0.2, 0.6, 1), Word(" near", 1.2, 1.4, 1), Word(" out", 2.5, 3.0, 1), Word(" in", 5.5, 5.9, 1)]
-    assert [word.text for word in inside_speech(words, regions)] == [" in", " near", " in"]
 
 
 @pytest.mark.parametrize(
@@ -181,10 +175,14 @@ def test_words_far_from_any_speech_are_dropped() -> None:
 def test_a_phrase_is_invented_only_where_there_was_hardly_any_speech_or_the_model_heard_none(
     text: str, seconds: float, no_speech: float, log_probability: float, invented: bool
 ) -> None:
-    assert is_invented(text, seconds, no_speech, log_probability) is invented
+    assert is_hallucination(text, seconds, no_speech, log_probability) is invented
 
 
 def test_the_likeliest_text_is_never_a_loop_where_there_is_another() -> None:
-    loop, guess, prose = _attempt("no way " * 40, -0.01), _attempt(log_probability=-0.6), _attempt(log_probability=-0.4)
+    loop, guess, prose = (
+        _decoding_result("no way " * 40, -0.01),
+        _decoding_result(log_probability=-0.6),
+        _decoding_result(log_probability=-0.4),
+    )
     assert likeliest([loop, guess, prose], GUARDS) == 2
     assert likeliest([loop], GUARDS) == 0

@@ -1,28 +1,28 @@
-"""The account of one upload's decoding, and the warnings that follow from it."""
+"""What was missing, damaged or repaired while one upload was decoded, and the warnings about it."""
 
 from dataclasses import dataclass, field
 
 from stt_ai.types import TranscriptWarning
 
-_SHORTEST_LOSS_S = 0.1
-_SHORTEST_END_S = 0.25
-_MOST_LISTED = 20
-_BELIEVED = 20.0
-"""A header that claims more than so many times what was decoded is not believed to say what is missing."""
+_MIN_LOSS_S = 0.1
+_MIN_END_S = 0.25
+_MAX_LISTED = 20
+_MAX_CLAIM = 20.0
+"""A header that claims more than so many times the decoded audio is not credible."""
 _CHOICE = "The parameter `track` chooses another."
 _ALWAYS_LOSS = frozenset({"mp3", "aac", "flac"})
-"""Where nothing but loss leaves a gap."""
+"""Formats in which every gap is a loss."""
 
 
 @dataclass(slots=True)
-class Account:
-    """What a file claims, what was decoded of it, and what was skipped or mended. Times are seconds of the result."""
+class DecodingReport:
+    """What a file claims to hold, and what was decoded, skipped or repaired. Times are seconds of the result."""
 
     demuxer: str
     claimed_s: float = 0.0
-    """What should have come; 0 where nothing credible says it."""
+    """The length that the file claims; 0 if nothing credible does."""
     decoded_s: float = 0.0
-    """Of sound, without the silence in gaps."""
+    """Seconds of sound, without the silence in gaps."""
     end_s: float = 0.0
     truncated: bool = False
     damaged: bool = False
@@ -32,16 +32,16 @@ class Account:
     quiet: bool = False
     skipped_tracks: int = 0
     tracks: int = 1
-    """Of audio, in the file."""
+    """Audio tracks in the file."""
     channels: int = 1
-    """Of the track, at most."""
+    """Channels of the track, at most."""
     start_s: float = 0.0
     """Where the part that was asked for begins; it ends at ``end_s``."""
     stopped: bool = False
-    """What follows that part was not decoded."""
+    """Whether decoding stopped at the end of that part."""
 
     def warnings(self) -> tuple[TranscriptWarning, ...]:
-        """Return what a reader of the transcript must know, in order."""
+        """Return the warnings for readers of the transcript, in order."""
         found = [*self._missing(), *self._repaired()]
         if self.skipped_tracks:
             count = self.skipped_tracks
@@ -59,19 +59,19 @@ class Account:
         truncated = self.truncated and not self.stopped
         hurt = self.damaged or truncated
         gaps = self.gaps if hurt or self.demuxer in _ALWAYS_LOSS else []
-        heard = [(max(start, self.start_s), min(end, self.end_s)) for start, end in gaps]
-        lost = [(start, end) for start, end in heard if end - start >= _SHORTEST_LOSS_S]
+        selected = [(max(start, self.start_s), min(end, self.end_s)) for start, end in gaps]
+        lost = [(start, end) for start, end in selected if end - start >= _MIN_LOSS_S]
         found = [
             _warning(
                 "audio_missing", f"The file is damaged: {end - start:.1f} s of audio are missing here.", start, end
             )
-            for start, end in lost[:_MOST_LISTED]
+            for start, end in lost[:_MAX_LISTED]
         ]
-        if len(lost) > _MOST_LISTED:
-            text = f"The file is damaged: audio is missing in {len(lost) - _MOST_LISTED} more places."
-            found.append(_warning("audio_missing", text, lost[_MOST_LISTED][0], lost[-1][1]))
+        if len(lost) > _MAX_LISTED:
+            text = f"The file is damaged: audio is missing in {len(lost) - _MAX_LISTED} more places."
+            found.append(_warning("audio_missing", text, lost[_MAX_LISTED][0], lost[-1][1]))
         tail = 0.0 if self.stopped else self.claimed_s - self.end_s
-        if hurt and tail > _SHORTEST_END_S and self.claimed_s <= _BELIEVED * max(self.end_s, 1.0):
+        if hurt and tail > _MIN_END_S and self.claimed_s <= _MAX_CLAIM * max(self.end_s, 1.0):
             text = f"The file breaks off: its last {tail:.1f} s of audio are missing."
             found.append(_warning("audio_missing", text, self.end_s, self.claimed_s))
         elif truncated:

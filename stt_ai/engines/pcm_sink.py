@@ -1,11 +1,11 @@
-"""Leveled samples into chunks, and where in them somebody speaks."""
+"""Stores leveled samples in chunks, and finds the speech in them."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from stt_ai.engines.account import Account
+from stt_ai.engines.decoding_report import DecodingReport
 from stt_ai.engines.ffmpeg import DecoderLimits, too_long
 from stt_ai.engines.levels import Leveler
 from stt_ai.engines.silero import FileSpeech, SpeechDetector, speech_regions
@@ -14,10 +14,10 @@ from stt_ai.errors import BadParameter, DamagedMedia
 from stt_ai.types import SAMPLE_RATE, AudioSelection, DecodedAudio, Pcm, Samples
 
 _BOMB_SECONDS = 300.0
-_LEAST_BYTE_RATE = 16.0
+_MIN_BYTE_RATE = 16.0
 
 
-class Sink:
+class PcmSink:
     """Levels the samples, finds the speech in them, and stores them; refuses what grows too long."""
 
     def __init__(
@@ -40,11 +40,11 @@ class Sink:
 
     @property
     def full(self) -> bool:
-        """All that was asked for is here."""
+        """Return whether all that was selected is stored."""
         return self._last is not None and self._taken >= self._last
 
     def feed(self, block: AnySamples) -> None:
-        """Level and store the samples of the block that are asked for. Raise `AudioTooLong`."""
+        """Level and store the selected samples of the block. Raise `AudioTooLong`."""
         begun = self._taken
         self._taken += len(block)
         self._check_length()
@@ -54,7 +54,7 @@ class Sink:
             self._chunks.add(leveled.samples)
             self._speech.feed(leveled.samples, leveled.faint)
 
-    def finish(self, container: str, account: Account) -> DecodedAudio:
+    def finish(self, container: str, report: DecodingReport) -> DecodedAudio:
         """Return what was stored. Raise `BadParameter` where the recording ends before `start`."""
         for leveled in self._leveler.finish():
             self._chunks.add(leveled.samples)
@@ -65,18 +65,18 @@ class Sink:
             raise BadParameter(
                 f"`start` is {start:g}, where the recording has ended: it is {length:.2f} s long.", "start"
             )
-        account.start_s = self._first / SAMPLE_RATE
-        account.end_s, account.quiet = account.start_s + pcm.duration, self._leveler.quiet
+        report.start_s = self._first / SAMPLE_RATE
+        report.end_s, report.quiet = report.start_s + pcm.duration, self._leveler.quiet
         regions = speech_regions(self._speech.finish(), pcm.samples)
-        return DecodedAudio(pcm, regions, container, account.warnings(), account.start_s)
+        return DecodedAudio(pcm, regions, container, report.warnings(), report.start_s)
 
     def _check_length(self) -> None:
         seconds = self._taken / SAMPLE_RATE
         if seconds > self._limits.max_duration_s:
             raise too_long(self._limits)
-        # Codecs that are told of silence only take a few bytes a second at least, so a file that is smaller was made
-        # to cost more than it weighs. It need not be decoded to the end to know that.
-        if seconds > _BOMB_SECONDS and self._size < seconds * _LEAST_BYTE_RATE:
+        # Even silence takes a few bytes a second in every codec, so a smaller file is a decompression bomb, and need
+        # not be decoded to the end.
+        if seconds > _BOMB_SECONDS and self._size < seconds * _MIN_BYTE_RATE:
             raise DamagedMedia("The file decodes to far more audio than a recording of its size can hold.")
 
 

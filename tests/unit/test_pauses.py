@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stt_ai.speech.quiet import LONGEST_WORD, SHORTEST_PAUSE, longest_unspoken, trim_pauses
+from stt_ai.speech.pauses import MAX_WORD, MIN_PAUSE, longest_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, Samples, Word
 
 NOISE = np.random.default_rng(0).normal(size=5 * SAMPLE_RATE)
@@ -72,7 +72,7 @@ def test_times_stay_in_order_and_words_out_of_each_other(times: list[float], ton
     trimmed = trim_pauses(words, _sound(*pairwise(sorted(tones)), seconds=5.0, noise=noise))
     for before, after in zip(words, trimmed, strict=True):
         assert before.start <= after.start <= after.end
-        assert after.start == before.start or after.start - before.start >= SHORTEST_PAUSE - 1e-9
+        assert after.start == before.start or after.start - before.start >= MIN_PAUSE - 1e-9
         assert after.end <= 5.0
     assert all(a.start <= b.start and a.end <= b.start for a, b in pairwise(trimmed))
 
@@ -88,7 +88,7 @@ def test_sound_without_a_word_is_found_wherever_it_is() -> None:
 
 def test_a_word_does_not_stand_for_more_sound_than_it_can_last() -> None:
     audio = _sound((0.2, 3.8))
-    assert longest_unspoken([Word(" one", 0.2, 0.3 + LONGEST_WORD, 0.9)], audio) == pytest.approx(3.6, abs=0.03)
+    assert longest_unspoken([Word(" one", 0.2, 0.3 + MAX_WORD, 0.9)], audio) == pytest.approx(3.6, abs=0.03)
 
 
 def test_where_noise_hides_the_pauses_nothing_is_unspoken() -> None:
