@@ -16,7 +16,7 @@ def _model(folder: Path, size: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 2), (64, MAX_AT_ONCE)])
+@pytest.mark.parametrize(("cores", "max_concurrency"), [(1, 1), (2, 2), (64, MAX_AT_ONCE)])
 def test_a_small_model_has_a_core_for_each_batch(
     monkeypatch: pytest.MonkeyPatch, cores: int, max_concurrency: int
 ) -> None:
