@@ -83,7 +83,7 @@ class Checkpoint(Protocol):
         ...
 
     async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
-        """Keep what the model named to `windows` wrote of ```window```."""
+        """Keep what the model named to `windows` wrote of ``window``."""
         ...
 
     async def language(self) -> tuple[str, float] | None:

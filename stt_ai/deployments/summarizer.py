@@ -20,7 +20,7 @@ from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
-from stt_ai.pipeline.labels import summarizer_warnings
+from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.settings import SummarizerSettings
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import LoadedModel, Prompt, Summary, SummaryProgress, SummaryStyle

@@ -1,5 +1,5 @@
 """From an upload to its transcript: plain async over the ports, no Ray and no HTTP."""
 
-from stt_ai.pipeline.whole import Pipeline
+from stt_ai.pipeline.transcription import Pipeline
 
 __all__ = ["Pipeline"]

@@ -17,7 +17,7 @@ def split_channels(words: Sequence[Word], duration: float, named: bool) -> tuple
     return tuple(sorted(found, key=lambda segment: (segment.start, segment.channel)))
 
 
-def shifted(segment: Segment, seconds: float) -> Segment:
+def shift(segment: Segment, seconds: float) -> Segment:
     """Return the segment with its times later by ``seconds``."""
     moved = [replace(word, start=word.start + seconds, end=word.end + seconds) for word in segment.words]
     return replace(segment, words=tuple(moved))

@@ -9,7 +9,7 @@ class NoCheckpoint:
     """A `Checkpoint` of a file that nobody takes up again."""
 
     async def load(self, audio: DecodedAudio) -> DecodedAudio:
-        """Return ```audio``` as it is."""
+        """Return ``audio`` as it is."""
         return audio
 
     async def windows(self, model: str, planned: Sequence[Window]) -> Mapping[int, WindowTranscript]:

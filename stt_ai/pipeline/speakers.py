@@ -1,4 +1,4 @@
-"""Who speaks in a file, beside what is said."""
+"""The speakers of a file."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, TranscriptionRe
 
 
 class Speakers:
-    """Who speaks when in one file; asked of the diarizer once, whatever becomes of the samples afterwards."""
+    """The speaker turns of one file. The diarizer finds them once, even if samples are lost later."""
 
     def __init__(
         self, diarizer: Diarizer, request: TranscriptionRequest, checkpoint: Checkpoint = NO_CHECKPOINT
@@ -22,11 +22,12 @@ class Speakers:
         self.model: LoadedModel | None = None  # what identified them, once it has
 
     def asked_for(self, audio: DecodedAudio) -> bool:
-        """Whether the diarizer must hear it."""
+        """Return whether the diarizer has to process the audio."""
         possible = bool(audio.regions) and not audio.channels
         return self._wanted and self._count.most != 1 and possible and self._turns is None
 
     async def find(self, audio: DecodedAudio) -> None:
+        """Find the turns, if they are asked for and not known."""
         if not self.asked_for(audio):
             return
         if (found := await self._checkpoint.turns()) is None:
@@ -36,5 +37,5 @@ class Speakers:
         self.model, self._turns = found
 
     def name(self, words: Sequence[Word]) -> Sequence[Word]:
-        """The words with their speakers, where these are wanted. Where no voices were told apart, it is one."""
+        """Return the words with their speakers, if asked for; all of one speaker if no turns were found."""
         return attribution.attribute(words, self._turns or ()) if self._wanted else words

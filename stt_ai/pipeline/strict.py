@@ -1,4 +1,4 @@
-"""A caller who asks for ``strict`` wants the whole recording transcribed, or nothing and no charge."""
+"""Strict requests: the whole recording is transcribed, or the request fails and costs nothing."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from stt_ai.errors import IncompleteAudio
 from stt_ai.types import TranscriptionRequest, TranscriptWarning
 
 _WORST_FIRST = ("audio_missing", "audio_damaged", "channels_cancelled", "timestamps_repaired")
-"""Codes in the order of what they cost a transcript; all others come after these, in the order they were given."""
+"""Codes in the order of severity; all others come after these, in the order of the warnings."""
 
 
 def refuse_if_strict(request: TranscriptionRequest, warnings: Sequence[TranscriptWarning]) -> None:

@@ -20,7 +20,7 @@ from stt_ai.api.services import ApiConfig, Services
 from stt_ai.billing.database import Database
 from stt_ai.billing.plans import AnonymousPlan
 from stt_ai.errors import ModelLoading, Overloaded, SttError, TooManyRequests
-from stt_ai.pipeline.labels import summarizer_warnings
+from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.ports import Billing, Summarizer
 from stt_ai.types import LoadedModel, Summary, SummaryStyle, TranscriptWarning
 from tests.unit.api_support import PATIENCE, Fixed, FourModels, Recorder, eventually, serving

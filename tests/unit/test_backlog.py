@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stt_ai.api.admission import Grant
 from stt_ai.errors import DamagedMedia, Overloaded
-from stt_ai.pipeline.backlog import AHEAD_S, COMING_S, Backlog
+from stt_ai.pipeline.backlog import AHEAD_S, RESERVED_S, Backlog
 from stt_ai.ports import TranscriptionService
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
 from tests.unit.api_support import HELLO, Failing, Recorder
@@ -151,7 +151,7 @@ def test_who_is_slow_to_send_a_file_takes_nobodys_place() -> None:
         for _ in range(5):
             for _ in range(12):
                 sending.enter_context(server.backlog.reserve())
-            server.pass_time(server.now + COMING_S)
+            server.pass_time(server.now + RESERVED_S)
         assert server.backlog.wait_s == 0
 
 
@@ -214,7 +214,7 @@ def test_whose_file_is_slow_keeps_his_own_place_when_another_begins_first() -> N
     server.arrive(10)
     server.pass_time(5)
     with server.backlog.reserve() as first:
-        server.pass_time(server.now + COMING_S - 1)
+        server.pass_time(server.now + RESERVED_S - 1)
         with server.backlog.reserve() as second:
             with second.begin() as count:
                 count(10)

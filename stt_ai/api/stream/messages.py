@@ -5,7 +5,7 @@ from typing import Any
 
 from stt_ai.api.stream.config import DETECTED, StreamParams
 from stt_ai.api.transcription.rendering import warnings_of
-from stt_ai.pipeline.labels import transcriber_warnings
+from stt_ai.pipeline.model_warnings import transcriber_warnings
 from stt_ai.streaming.events import Event, Final, Partial, SpeechStarted, SpeechStopped, UtteranceEnd
 from stt_ai.types import LoadedModel, Word
 

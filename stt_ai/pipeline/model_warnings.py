@@ -1,6 +1,6 @@
-"""What answers say of the models that served: another one than was asked for, or a demo model.
+"""Warnings about models: another one than was asked for served, or a demo model did.
 
-None of these warnings is about the recording, so none refuses a strict request.
+None of them is about the recording, so none refuses a strict request.
 """
 
 from stt_ai.types import LoadedModel, TranscriptWarning
@@ -11,17 +11,17 @@ _DEMO_SUMMARY = "A demo model wrote this summary. What it makes of real transcri
 
 
 def transcriber_warnings(model: LoadedModel) -> tuple[TranscriptWarning, ...]:
-    """Return what to say of the ``model`` that transcribed."""
+    """Return the warnings about the ``model`` that transcribed."""
     return _warnings(model, ("demo_model", model.reason or _DEMO_TEXT), "model_substituted")
 
 
 def diarizer_warnings(model: LoadedModel) -> tuple[TranscriptWarning, ...]:
-    """Return what to say of the ``model`` that identified the speakers."""
+    """Return the warnings about the ``model`` that identified the speakers."""
     return _warnings(model, ("demo_diarization", _DEMO_SPEAKERS), "diarization_substituted")
 
 
 def summarizer_warnings(model: LoadedModel) -> tuple[TranscriptWarning, ...]:
-    """Return what to say of the ``model`` that wrote a summary."""
+    """Return the warnings about the ``model`` that wrote a summary."""
     return _warnings(model, ("demo_model", model.reason or _DEMO_SUMMARY), "model_substituted")
 
 

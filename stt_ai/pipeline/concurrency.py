@@ -1,4 +1,4 @@
-"""Tasks that end together."""
+"""Concurrent tasks that end together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -10,8 +10,8 @@ R = TypeVar("R")
 
 
 @asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group whose first failure, which cancels the others, is raised as itself, not in a group."""
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Yield a task group. Its first failure cancels the others and is raised itself, not in an exception group."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -19,14 +19,14 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
         raise failures.exceptions[0] from None
 
 
-async def each(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
-    """``function`` of every item, at most ``limit`` at once, results in order. The first failure ends it."""
+async def map_concurrently(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
+    """Return the results of ``function`` in the order of the items, at most ``limit`` at once; a failure ends all."""
     gate = asyncio.Semaphore(limit)
 
     async def one(item: T) -> R:
         async with gate:
             return await function(item)
 
-    async with together() as group:
+    async with task_group() as group:
         tasks = [group.create_task(one(item)) for item in items]
     return [task.result() for task in tasks]

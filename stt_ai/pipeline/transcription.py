@@ -1,4 +1,4 @@
-"""The whole job: decoding, hearing and telling speakers apart beside each other, and again where samples were lost."""
+"""From an upload to its transcript: decode, then transcribe and diarize side by side; again if samples are lost."""
 
 import asyncio
 import logging
@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from stt_ai.errors import AudioLost, ModelUnavailable, ReplicaLost
 from stt_ai.meters import AUDIO, NO_METERS, REALTIME_FACTOR, Meters
-from stt_ai.pipeline.channels import shifted, split_channels
+from stt_ai.pipeline.channels import shift, split_channels
 from stt_ai.pipeline.checkpoints import NO_CHECKPOINT
-from stt_ai.pipeline.hearing import Heard, Hearing
-from stt_ai.pipeline.labels import diarizer_warnings, transcriber_warnings
+from stt_ai.pipeline.concurrency import task_group
+from stt_ai.pipeline.file_transcriber import FileTranscriber, WindowResults
+from stt_ai.pipeline.model_warnings import diarizer_warnings, transcriber_warnings
+from stt_ai.pipeline.progress import ProgressReporter
 from stt_ai.pipeline.speakers import Speakers
 from stt_ai.pipeline.strict import refuse_if_strict
-from stt_ai.pipeline.telling import Told
-from stt_ai.pipeline.together import together
 from stt_ai.ports import Checkpoint, Decoder, Diarizer, OnDuration, OnText, Transcriber
 from stt_ai.speech import segments
 from stt_ai.stages import stage
@@ -34,10 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Transcribes uploads with one decoder, one transcriber a model, and one diarizer, which works beside them.
+    """Transcribes uploads with a decoder, one transcriber for each model, and a diarizer.
 
-    ``windows_in_flight`` bounds how many windows of one file wait at the replicas at once: enough to fill
-    every replica's batches, few enough that a file of hours does not stand before all the others.
+    ``windows_in_flight``: how many windows of one file wait at the replicas at once, enough to fill every batch, and
+    few enough that a file of hours does not delay all others.
     """
 
     def __init__(
@@ -67,30 +67,30 @@ class Pipeline:
         on_text: OnText | None = None,
         checkpoint: Checkpoint = NO_CHECKPOINT,
     ) -> Transcript:
-        """The upload's transcript. Raises the decoder's `BadRequest`s and `Unavailable`; leaves nothing behind.
+        """Return the upload's transcript; leave nothing behind.
 
-        A model that cannot do the task is a `BadParameter`; with ``strict``, a warning about the audio is an
-        `IncompleteAudio`, which comes before ``on_duration`` when the decoder gave it.
+        Raise the decoder's `BadRequest`s, `BadParameter` if the model cannot do the task, `IncompleteAudio` if a strict
+        request gets a warning about its audio, before ``on_duration`` if the decoder gave it, and `Unavailable`.
         """
         transcriber = self._transcribers.get(request.model)
         if transcriber is None:
             raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
         begun = time.perf_counter()
         options = _options_for(request, self._options)
-        heard = Heard()  # outlives the samples: no window is decoded twice
+        results = WindowResults()  # kept when samples are lost: no window is transcribed twice
         speakers = Speakers(self._diarizer, request, checkpoint)
-        told = Told(on_duration, on_text)
+        progress = ProgressReporter(on_duration, on_text)
         for attempt in range(1, self._decode_attempts + 1):
             with stage(self._meters, "decode"):
                 audio = await checkpoint.load(await self._decoder.decode(upload, request.selection))
             refuse_if_strict(request, audio.warnings)
             in_flight, keywords = self._windows_in_flight, request.keywords
-            hearing = Hearing(audio, transcriber, options, in_flight, heard, told, keywords, checkpoint)
+            file = FileTranscriber(audio, transcriber, options, in_flight, results, progress, keywords, checkpoint)
             try:
-                async with together() as group:
-                    group.create_task(told.tell_length(audio.duration))
+                async with task_group() as group:
+                    group.create_task(progress.report_duration(audio.duration))
                     group.create_task(self._diarize(speakers, audio))
-                    spoken = group.create_task(self._hear(hearing, request, told, audio))
+                    spoken = group.create_task(self._transcribe(file, request, progress, audio))
                 code, probability = spoken.result()
                 break
             except AudioLost:
@@ -98,36 +98,36 @@ class Pipeline:
         else:
             raise ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
         with stage(self._meters, "attribute"):
-            # Hours of words take seconds, in which the loop serves others.
-            told_apart = await asyncio.to_thread(_segments, hearing, speakers, request, audio)
-        warnings = (*audio.warnings, *_labels(hearing.model, speakers.model))
+            # The words of hours take seconds, in which the event loop serves others.
+            found = await asyncio.to_thread(_segments, file, speakers, request, audio)
+        warnings = (*audio.warnings, *_labels(file.model, speakers.model))
         refuse_if_strict(request, warnings)
-        model = hearing.model.label
+        model = file.model.label
         self._meters.add(AUDIO, audio.duration, model=model, kind="file")
         if audio.duration:
             self._meters.observe(REALTIME_FACTOR, (time.perf_counter() - begun) / audio.duration, model=model)
         return Transcript(
-            segments=told_apart,
+            segments=found,
             language=code,
             language_probability=probability,
             duration=audio.duration,
             model=model,
-            demo=hearing.model.demo or (speakers.model is not None and speakers.model.demo),
+            demo=file.model.demo or (speakers.model is not None and speakers.model.demo),
             warnings=warnings,
-            windows=tuple(replace(note, start=note.start + audio.start) for note in hearing.notes()),
+            windows=tuple(replace(note, start=note.start + audio.start) for note in file.notes()),
             start=audio.start,
         )
 
-    async def _hear(
-        self, hearing: Hearing, request: TranscriptionRequest, told: Told, audio: DecodedAudio
+    async def _transcribe(
+        self, file: FileTranscriber, request: TranscriptionRequest, progress: ProgressReporter, audio: DecodedAudio
     ) -> tuple[str, float]:
         with stage(self._meters, "transcribe"):
-            found = await hearing.hear_all(request.language)
+            found = await file.transcribe_all(request.language)
         text = ""
         if audio.channels:
-            merged = await asyncio.to_thread(split_channels, hearing.words(), audio.duration, False)
+            merged = await asyncio.to_thread(split_channels, file.words(), audio.duration, False)
             text = "".join(segment.raw_text for segment in merged).strip()
-        await told.tell_all_heard(audio.duration, text)
+        await progress.report_all_transcribed(audio.duration, text)
         return found
 
     async def _diarize(self, speakers: Speakers, audio: DecodedAudio) -> None:
@@ -137,15 +137,15 @@ class Pipeline:
 
 
 def _segments(
-    hearing: Hearing, speakers: Speakers, request: TranscriptionRequest, audio: DecodedAudio
+    file: FileTranscriber, speakers: Speakers, request: TranscriptionRequest, audio: DecodedAudio
 ) -> tuple[Segment, ...]:
-    """Return the segments of all that was heard, timed by the recording."""
-    words = hearing.words()
+    """Return the segments of the file, timed by the recording."""
+    words = file.words()
     if audio.channels:
         found = split_channels(words, audio.duration, named=request.diarize)
     else:
         found = segments.split(speakers.name(words), audio.duration)
-    return tuple(shifted(segment, audio.start) for segment in found) if audio.start else found
+    return tuple(shift(segment, audio.start) for segment in found) if audio.start else found
 
 
 def _labels(transcriber: LoadedModel, diarizer: LoadedModel | None) -> tuple[TranscriptWarning, ...]:
@@ -153,6 +153,6 @@ def _labels(transcriber: LoadedModel, diarizer: LoadedModel | None) -> tuple[Tra
 
 
 def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:
-    """Decoding begins at the temperature that the caller names and rises from there where the text is in doubt."""
+    """Return the options of a request: temperatures rise from the caller's while the text is doubtful."""
     rest = (temperature for temperature in usual.temperatures if temperature > request.temperature)
     return replace(usual, task=request.task, prompt=request.prompt, temperatures=(request.temperature, *rest))
