@@ -378,10 +378,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerCount:
-    """How many voices to expect: at least ``least`` and at most ``most``; 0: no bound."""
+    """How many voices to expect: at least ``minimum`` and at most ``maximum``; 0: no bound."""
 
-    least: int = 1
-    most: int = 0
+    minimum: int = 1
+    maximum: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,8 @@ def build(settings: DiarizerSettings, source: SourceSettings) -> Application:
             name="diarizer",
             max_ongoing_requests=1000,  # it bounds what waits by itself, and a question must not wait behind files
             autoscaling_config=by_audio(
-                least=1,
-                most=settings.max_replicas or (4 if gpu else 1),
+                min_replicas=1,
+                max_replicas=settings.max_replicas or (4 if gpu else 1),
                 target_audio_s=settings.target_audio_s,
                 piece_s=settings.target_audio_s,
                 downscale_delay_s=settings.downscale_delay_s,

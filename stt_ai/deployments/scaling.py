@@ -81,23 +81,23 @@ class AudioPolicy:
 
 def by_audio(
     *,
-    least: int,
-    most: int,
+    min_replicas: int,
+    max_replicas: int,
     target_audio_s: float,
     piece_s: float,
     target_live: float = 1.0,
     downscale_delay_s: float,
     idle_unload_s: float | None = None,
 ) -> dict[str, Any]:
-    """An ``autoscaling_config``: between ``least`` and ``most`` replicas by `AudioPolicy`.
+    """An ``autoscaling_config``: between ``min_replicas`` and ``max_replicas`` replicas by `AudioPolicy`.
 
-    Replicas beyond the first go after ``downscale_delay_s`` in which they were not needed; the last, where ``least``
-    is 0, after ``idle_unload_s`` without any work.
+    Replicas beyond the first go after ``downscale_delay_s`` in which they were not needed; the last, where
+    ``min_replicas`` is 0, after ``idle_unload_s`` without any work.
     """
     return {
-        "min_replicas": least,
-        "initial_replicas": least,
-        "max_replicas": max(least, most),
+        "min_replicas": min_replicas,
+        "initial_replicas": min_replicas,
+        "max_replicas": max(min_replicas, max_replicas),
         "look_back_period_s": METRICS_S,
         "upscale_delay_s": UPSCALE_AFTER_S,
         "downscale_delay_s": downscale_delay_s,

@@ -262,8 +262,8 @@ def build(entry: ModelEntry, settings: TranscriberSettings, models: ModelSetting
             name=f"transcriber-{entry.id}",
             max_ongoing_requests=256,  # they wait in the replica's own queue, where they can be batched
             autoscaling_config=by_audio(
-                least=1 if preload else 0,
-                most=settings.max_replicas or (4 if gpu else 1),
+                min_replicas=1 if preload else 0,
+                max_replicas=settings.max_replicas or (4 if gpu else 1),
                 target_audio_s=settings.target_audio_s or 2 * config.max_batch * MAX_WINDOW_S,
                 piece_s=MAX_WINDOW_S,
                 target_live=settings.target_live,

@@ -76,11 +76,13 @@ def merge_all(embeddings: Matrix, weights: Matrix, chunks: Labels, penalty: floa
     return Merges(leaves, pairs, paid)
 
 
-def cut(merges: Merges, weights: Matrix, threshold: float, min_weight: float, fewest: int, most: int) -> Labels:
+def cut(
+    merges: Merges, weights: Matrix, threshold: float, min_weight: float, min_clusters: int, max_clusters: int
+) -> Labels:
     """The cluster of each item, from 0; -1 for those of clusters that weigh less than ``min_weight``.
 
-    Merges cost at most ``threshold``, unless it takes more of them to be left with ``most`` clusters. Where
-    fewer than ``fewest`` weigh enough, the heaviest ones are taken; where there are not so many, less is merged.
+    Merges cost at most ``threshold``, unless it takes more of them to be left with ``max_clusters`` clusters. Where
+    fewer than ``min_clusters`` weigh enough, the heaviest ones are taken; where there are not so many, less is merged.
     """
 
     def weigh(merged: int) -> Matrix:
@@ -91,11 +93,11 @@ def cut(merges: Merges, weights: Matrix, threshold: float, min_weight: float, fe
 
     total = len(merges.pairs)
     merged = int(np.searchsorted(np.maximum.accumulate([*merges.costs, np.inf]), threshold, side="right"))
-    while merged < total and heavy(weigh(merged)) > most:
+    while merged < total and heavy(weigh(merged)) > max_clusters:
         merged += 1
-    merged = min(merged, max(0, total + 1 - fewest))
+    merged = min(merged, max(0, total + 1 - min_clusters))
     sizes = weigh(merged)
-    kept = np.sort(np.argsort(-sizes, kind="stable")[: max(heavy(sizes), fewest)])
+    kept = np.sort(np.argsort(-sizes, kind="stable")[: max(heavy(sizes), min_clusters)])
     names = np.full(len(sizes), -1)
     names[kept] = np.arange(len(kept))
     return names[merges.labels(merged)]

@@ -83,8 +83,8 @@ class DiarizationEngine:
         with ExitStack() as clustering:
             found = self._pipeline.apply(
                 {"uri": uuid.uuid4().hex, "samples": samples},
-                min_speakers=count.least,
-                max_speakers=count.most or MAX_SPEAKERS,
+                min_speakers=count.minimum,
+                max_speakers=count.maximum or MAX_SPEAKERS,
                 hook=watch,
             )
         turns = found.exclusive_speaker_diarization.itertracks(yield_label=True)

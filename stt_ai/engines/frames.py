@@ -67,8 +67,8 @@ def packets(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _has_syncs(found: bytes, least: int) -> bool:
-    return len(found) >= least and set(found) == {0x47}
+def _has_syncs(found: bytes, min_length: int) -> bool:
+    return len(found) >= min_length and set(found) == {0x47}
 
 
 def _syncs(head: bytes) -> Iterator[int]:

@@ -87,14 +87,14 @@ class CannotLinkClustering(BaseClustering):  # type: ignore[misc]
             clear = usable
         seconds = np.maximum(alone[clear], 0.01) * chunk.step
         vectors = embeddings[clear].astype(np.float64)
-        _, fewest, most = self.set_num_clusters(len(vectors), num_clusters, min_clusters, max_clusters)
-        if fewest < 2 <= most and self._overlaps(active, chunk.step):
-            fewest = 2
-        if most < 2 or len(vectors) < 2:
+        _, min_clusters, max_clusters = self.set_num_clusters(len(vectors), num_clusters, min_clusters, max_clusters)
+        if min_clusters < 2 <= max_clusters and self._overlaps(active, chunk.step):
+            min_clusters = 2
+        if max_clusters < 2 or len(vectors) < 2:
             labels = np.zeros(len(vectors), np.int64)
         else:
             merges = merge_all(vectors, seconds, np.nonzero(clear)[0], self.penalty)
-            labels = cut(merges, seconds, self.threshold, self.min_seconds, fewest, most)
+            labels = cut(merges, seconds, self.threshold, self.min_seconds, min_clusters, max_clusters)
         centroids = _centroids(vectors, seconds, labels)
         scores = np.nan_to_num(embeddings @ centroids.T)
         return _assign(scores, active.any(axis=1)), scores, centroids

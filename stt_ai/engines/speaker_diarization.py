@@ -86,7 +86,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         active, sliding = binary_segmentations.data, binary_segmentations.sliding_window
         chunks, frames, speakers = active.shape
         window = round(sliding.duration * SAMPLE_RATE)
-        least = math.ceil(frames * self._embedding.min_num_samples / window) if exclude_overlap else -1
+        min_frames = math.ceil(frames * self._embedding.min_num_samples / window) if exclude_overlap else -1
         out = np.zeros((chunks, speakers, self._embedding.dimension), np.float32)
         out[..., 0] = 1
         spoken = np.flatnonzero(np.nan_to_num(active).any(axis=(1, 2)))
@@ -94,7 +94,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
 
         def arguments(batch: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
             starts = np.array([round(sliding[int(chunk)].start * SAMPLE_RATE) for chunk in batch])
-            masks = torch.from_numpy(_masks(active[batch], exclude_overlap, least))
+            masks = torch.from_numpy(_masks(active[batch], exclude_overlap, min_frames))
             return _waves(file["samples"], starts, window), masks
 
         for batch, embeddings in zip(batches, self._run(self._embed, map(arguments, batches)), strict=True):
@@ -183,12 +183,12 @@ def _waves(samples: PcmReader, starts: npt.NDArray[np.int64], window: int) -> to
     return torch.from_numpy(np.stack([stretch[start - first : start - first + window] for start in starts])[:, None])
 
 
-def _masks(active: npt.NDArray[Any], exclude_overlap: bool, least: int) -> npt.NDArray[np.float32]:
-    """The weights [chunks, speakers, frames]: without overlap for whoever has more than ``least`` such frames."""
+def _masks(active: npt.NDArray[Any], exclude_overlap: bool, min_frames: int) -> npt.NDArray[np.float32]:
+    """The weights [chunks, speakers, frames]: without overlap for whoever has more than ``min_frames`` such frames."""
     masks = np.nan_to_num(active).astype(np.float32).transpose(0, 2, 1)
     if exclude_overlap:
         clean = masks * (masks.sum(axis=1, keepdims=True) < 2)
-        masks = np.where(clean.sum(axis=2, keepdims=True) > least, clean, masks)
+        masks = np.where(clean.sum(axis=2, keepdims=True) > min_frames, clean, masks)
     return np.ascontiguousarray(masks)
 
 

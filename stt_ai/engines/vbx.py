@@ -2,9 +2,9 @@
 
 VBx takes each embedding for evidence of its own. Those of one file are not: their windows overlap by nine tenths, and a
 voice varies in few ways. So the evidence for splitting a voice grows with the length of the file, while the price of
-one more speaker (Fb) grows with its logarithm: of four voices in two hours it made six. Beyond `MOST` embeddings it is
-given so many of them, evenly spaced, as if the file were that short, which bounds its memory too. All embeddings are
-assigned to the nearest of its clusters, as always.
+one more speaker (Fb) grows with its logarithm: of four voices in two hours it made six. Beyond `MAX_EMBEDDINGS`
+embeddings it is given so many of them, evenly spaced, as if the file were that short, which bounds its memory too. All
+embeddings are assigned to the nearest of its clusters, as always.
 """
 
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 # It prints a warning whenever its last iteration, the one that tells it to stop, was a hair worse than the one before.
 vars(vbx)["print"] = logger.debug
 
-MOST = 4_000
+MAX_EMBEDDINGS = 4_000
 """Some forty minutes of speech. Even if each is a cluster of its own at first, VBx's arrays take 128 MB each."""
 KEPT = 1e-7
 """Clusters with a greater prior are voices to pyannote."""
@@ -36,15 +36,15 @@ def cluster_vbx(
     Fb: float,
     maxIters: int = 20,
     init_smoothing: float = 7.0,
-    most: int = MOST,
+    max_embeddings: int = MAX_EMBEDDINGS,
 ) -> tuple[Matrix, Matrix]:
     """As `pyannote.audio.utils.vbx.cluster_vbx`: responsibilities [N, clusters] and the clusters' priors.
 
     ``ahc_init`` [N] are cluster numbers from 0, ``fea`` [N, D] the embeddings in the space of the PLDA whose variances
-    are ``Phi`` [D]. The same as pyannote's up to ``most`` embeddings. Beyond, clusters that it emptied are left out,
-    and so are the embeddings that it was not given: their responsibilities are 0.
+    are ``Phi`` [D]. The same as pyannote's up to ``max_embeddings`` embeddings. Beyond, clusters that it emptied are
+    left out, and so are the embeddings that it was not given: their responsibilities are 0.
     """
-    chosen = np.linspace(0, len(fea) - 1, min(most, len(fea))).round().astype(np.int64)
+    chosen = np.linspace(0, len(fea) - 1, min(max_embeddings, len(fea))).round().astype(np.int64)
     _, start = np.unique(ahc_init[chosen], return_inverse=True)
     found: Any = vbx.cluster_vbx(
         start, fea[chosen], Phi, Fa=Fa, Fb=Fb, maxIters=maxIters, init_smoothing=init_smoothing

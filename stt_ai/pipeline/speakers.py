@@ -24,7 +24,7 @@ class Speakers:
     def asked_for(self, audio: DecodedAudio) -> bool:
         """Return whether the diarizer has to process the audio."""
         possible = bool(audio.regions) and not audio.channels
-        return self._wanted and self._count.most != 1 and possible and self._turns is None
+        return self._wanted and self._count.maximum != 1 and possible and self._turns is None
 
     async def find(self, audio: DecodedAudio) -> None:
         """Find the turns, if they are asked for and not known."""

@@ -49,8 +49,8 @@ class FixedCost(TranscriberDeployment):
         return results
 
 
-def as_many_as_allowed(*, least: int, most: int, **others: Any) -> dict[str, Any]:
-    return by_audio(least=most if least else 0, most=most, **others)
+def as_many_as_allowed(*, min_replicas: int, max_replicas: int, **others: Any) -> dict[str, Any]:
+    return by_audio(min_replicas=max_replicas if min_replicas else 0, max_replicas=max_replicas, **others)
 
 
 def build(settings: Settings) -> Any:

@@ -22,10 +22,17 @@ def voices(count: int, items: int, noise: float, apart: float = 1.0, seed: int =
 
 
 def clustered(
-    vectors: Matrix, chunks: Matrix, fewest: int = 1, most: int = 50, seconds: float = 1.0, penalty: float = PENALTY
+    vectors: Matrix,
+    chunks: Matrix,
+    min_clusters: int = 1,
+    max_clusters: int = 50,
+    seconds: float = 1.0,
+    penalty: float = PENALTY,
 ) -> npt.NDArray[np.int64]:
     weights = np.full(len(vectors), seconds)
-    return cut(merge_all(vectors, weights, chunks, penalty), weights, THRESHOLD, MIN_SECONDS, fewest, most)
+    return cut(
+        merge_all(vectors, weights, chunks, penalty), weights, THRESHOLD, MIN_SECONDS, min_clusters, max_clusters
+    )
 
 
 def same_partition(labels: Matrix, whose: Matrix) -> bool:
@@ -53,10 +60,10 @@ def test_order_makes_no_difference() -> None:
     assert same_partition(clustered(vectors[order], chunks[order]), clustered(vectors, chunks)[order])
 
 
-@pytest.mark.parametrize(("fewest", "most", "found"), [(1, 2, 2), (4, 4, 4), (3, 50, 3), (6, 9, 6), (1, 1, 1)])
-def test_bounds_are_kept(fewest: int, most: int, found: int) -> None:
+@pytest.mark.parametrize(("min_clusters", "max_clusters", "found"), [(1, 2, 2), (4, 4, 4), (3, 50, 3), (6, 9, 6), (1, 1, 1)])
+def test_bounds_are_kept(min_clusters: int, max_clusters: int, found: int) -> None:
     vectors, _ = voices(3, 20, 0.5)
-    labels = clustered(vectors, np.arange(60), fewest, most)
+    labels = clustered(vectors, np.arange(60), min_clusters, max_clusters)
     assert sorted(set(labels) - {-1}) == list(range(found))
 
 
@@ -64,12 +71,12 @@ def test_who_hardly_speaks_is_nobody_unless_asked_for() -> None:
     vectors, whose = voices(2, 10, 0.3)
     vectors = np.concatenate([vectors[whose == 0], vectors[whose == 1][:1]])
     assert clustered(vectors, np.arange(11)).tolist() == [0] * 10 + [-1]
-    assert clustered(vectors, np.arange(11), fewest=2).tolist() == [0] * 10 + [1]
+    assert clustered(vectors, np.arange(11), min_clusters=2).tolist() == [0] * 10 + [1]
 
 
 def test_as_many_as_there_are_is_the_most_that_can_be_found() -> None:
     vectors, _ = voices(1, 3, 0.5)
-    assert sorted(clustered(vectors, np.arange(3), fewest=3, seconds=0.1)) == [0, 1, 2]
+    assert sorted(clustered(vectors, np.arange(3), min_clusters=3, seconds=0.1)) == [0, 1, 2]
 
 
 def test_costs_are_those_of_average_linkage_by_weight() -> None:

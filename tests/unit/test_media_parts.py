@@ -185,7 +185,7 @@ def test_a_page_that_fails_its_checksum_is_mended() -> None:
     data[len(data) // 2] ^= 1
     (link,) = ogg.links(io.BytesIO(data), 0, len(data))
     assert link.damaged and not link.cut
-    copy = b"".join(ogg.mended(io.BytesIO(data), link))
+    copy = b"".join(ogg.repaired(io.BytesIO(data), link))
     assert len(copy) == len(data)
     assert all(page.intact for page, _ in ogg.pages(io.BytesIO(copy), 0, len(copy)))
 

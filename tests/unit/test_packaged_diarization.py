@@ -71,7 +71,7 @@ def test_turns_are_in_order_and_within_files_of_any_length(
     edges = [edge for turn in turns for edge in (turn.start, turn.end)]
     assert edges == sorted(edges)
     assert all(0 <= edge <= seconds for edge in edges)
-    if count is not None and count.most == 1:
+    if count is not None and count.maximum == 1:
         assert len({turn.speaker for turn in turns}) <= 1
     if seconds > 30:
         assert turns

@@ -84,10 +84,10 @@ class Clock:
 class Deployment:
     """A deployment as Serve's controller sees it; replicas come as soon as they are wanted, and report each tick."""
 
-    def __init__(self, clock: Clock, least: int, most: int) -> None:
+    def __init__(self, clock: Clock, min_replicas: int, max_replicas: int) -> None:
         options = by_audio(
-            least=least,
-            most=most,
+            min_replicas=min_replicas,
+            max_replicas=max_replicas,
             target_audio_s=TARGET,
             piece_s=PIECE,
             target_live=0.6,
@@ -104,7 +104,7 @@ class Deployment:
             target_capacity=None,
             target_capacity_direction=None,
         )
-        self.target = self._state.register(info, least)  # type: ignore[arg-type]
+        self.target = self._state.register(info, min_replicas)  # type: ignore[arg-type]
         self._series: dict[ReplicaID, dict[str, list[TimeStampedValue]]] = {}
         self.decisions: list[int] = []
 
@@ -167,14 +167,14 @@ bounds = st.tuples(st.integers(0, 2), st.integers(2, 5))
 def test_whatever_the_load_bounds_are_kept_and_nothing_flaps(
     clock: Clock, load: list[tuple[int, float]], bounds: tuple[int, int]
 ) -> None:
-    least, most = bounds
-    deployment = Deployment(clock, least, most)
+    min_replicas, max_replicas = bounds
+    deployment = Deployment(clock, min_replicas, max_replicas)
     asked, before = [], deployment.target
     for ticks, audio_s in load:
         for _ in range(ticks):
             asked.append(audio_s)
             after = deployment.tick(audio_s, queued=0 if deployment.target else int(audio_s > 0))
-            assert least <= after <= most
+            assert min_replicas <= after <= max_replicas
             decided = deployment.decisions
             if after < before:
                 quiet = round((UNLOAD if after == 0 else DOWN) / TICK)
@@ -249,7 +249,9 @@ def test_what_one_said_before_the_others_came_is_not_counted_beside_what_they_sa
 
 
 def test_serves_controller_needs_nothing_of_this_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = by_audio(least=0, most=4, target_audio_s=TARGET, piece_s=PIECE, downscale_delay_s=1, idle_unload_s=2)
+    options = by_audio(
+        min_replicas=0, max_replicas=4, target_audio_s=TARGET, piece_s=PIECE, downscale_delay_s=1, idle_unload_s=2
+    )
     dumped = AutoscalingConfig(**options).policy.get_serialized_policy_def()
     for name in [name for name in sys.modules if name.split(".")[0] == "stt_ai"]:
         monkeypatch.setitem(sys.modules, name, None)
@@ -266,9 +268,9 @@ def scaling(**args: Any) -> dict[str, AutoscalingConfig]:
 def test_what_is_kept_has_a_replica_from_the_start_and_the_rare_models_none() -> None:
     found = scaling(models={"preload": ["small"]}, transcriber={"idle_unload_s": 77})
     kept = {"transcriber-large-v3-turbo": 1, "transcriber-small": 1, "transcriber-medium": 0, "transcriber-large-v3": 0}
-    for name, least in kept.items():
+    for name, min_replicas in kept.items():
         config = found[name]
-        assert (config.min_replicas, config.initial_replicas, config.max_replicas) == (least, least, 1)
+        assert (config.min_replicas, config.initial_replicas, config.max_replicas) == (min_replicas, min_replicas, 1)
         assert config.downscale_to_zero_delay_s == 77
         assert config.policy.get_policy().__name__ == "AudioPolicy"
     assert found["diarizer"].min_replicas == 1

@@ -39,7 +39,7 @@ def test_where_there_are_more_the_voices_are_the_same(people: int) -> None:
     features, who = voices(900, people)
     start = splintered(who, 40)
     whole, _ = cluster_vbx(start, features, PHI, **SETTINGS)
-    bounded, priors = cluster_vbx(start, features, PHI, **SETTINGS, most=300)
+    bounded, priors = cluster_vbx(start, features, PHI, **SETTINGS, max_embeddings=300)
     assert bounded.shape == (900, people) and priors.shape == (people,)
     given = np.flatnonzero(bounded.any(axis=1))
     assert len(given) == 300 and np.diff(given).max() <= 4
@@ -53,13 +53,13 @@ def test_a_long_file_has_no_more_voices_than_a_short_one() -> None:
     features, who = voices(12_000, 3)
     start = 2 * who + np.random.default_rng(1).integers(0, 2, len(who))
 
-    def found(length: int, most: int) -> int:
-        _, priors = cluster_vbx(start[:length], features[:length], PHI, Fa=0.07, Fb=8.0, most=most)
+    def found(length: int, max_embeddings: int) -> int:
+        _, priors = cluster_vbx(start[:length], features[:length], PHI, Fa=0.07, Fb=8.0, max_embeddings=max_embeddings)
         return int((priors > KEPT).sum())
 
-    assert found(1_000, most=1_000) == 3
-    assert found(12_000, most=12_000) > 3
-    assert found(12_000, most=1_000) == 3
+    assert found(1_000, max_embeddings=1_000) == 3
+    assert found(12_000, max_embeddings=12_000) > 3
+    assert found(12_000, max_embeddings=1_000) == 3
 
 
 def together(found: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

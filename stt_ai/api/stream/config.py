@@ -115,9 +115,9 @@ def _boolean(given: Mapping[str, Any], name: str, default: bool) -> bool:
 
 
 def _whole(given: Mapping[str, Any], name: str, bounds: tuple[int, int], more: str = "") -> int:
-    value, (least, most) = given[name], bounds
-    if not _is_number(value) or value != int(value) or not least <= value <= most:
-        message = f"`{name}` is {_shown(value)}; it must be a whole number from {least} to {most}{more}."
+    value, (minimum, maximum) = given[name], bounds
+    if not _is_number(value) or value != int(value) or not minimum <= value <= maximum:
+        message = f"`{name}` is {_shown(value)}; it must be a whole number from {minimum} to {maximum}{more}."
         raise BadParameter(message, name)
     return int(value)
 

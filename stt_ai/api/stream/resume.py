@@ -47,11 +47,11 @@ class StreamStart:
 
 
 class ResumeStore:
-    """Forgets each after ``kept_s`` seconds, and the oldest when there are more than ``most``."""
+    """Forgets each after ``kept_s`` seconds, and the oldest when there are more than ``max_kept``."""
 
-    def __init__(self, kept_s: float, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, kept_s: float, max_kept: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept_s = kept_s
-        self._most = most
+        self._max_kept = max_kept
         self._clock = clock
         self._resumable: OrderedDict[str, tuple[float, ResumePoint]] = OrderedDict()
 
@@ -59,9 +59,9 @@ class ResumeStore:
         self._forget()
         return len(self._resumable)
 
-    def keep(self, session_id: str, cut: ResumePoint) -> None:
+    def keep(self, session_id: str, resume_point: ResumePoint) -> None:
         """Remember where the session was cut off."""
-        self._resumable[session_id] = (self._clock() + self._kept_s, cut)
+        self._resumable[session_id] = (self._clock() + self._kept_s, resume_point)
         self._resumable.move_to_end(session_id)
         self._forget()
 
@@ -69,28 +69,30 @@ class ResumeStore:
         """Where the stream that is asked for begins; what was remembered of it is taken."""
         self._forget()
         offset = round(asked.offset * SAMPLE_RATE)
-        _, cut = self._resumable.pop(asked.session_id or "", (0.0, None))
+        _, resume_point = self._resumable.pop(asked.session_id or "", (0.0, None))
         last = -1 if asked.last_segment_id is None else asked.last_segment_id
-        if cut is None:
+        if resume_point is None:
             return StreamStart(offset, segment_id=last + 1)
-        position = max(offset, cut.position)
+        position = max(offset, resume_point.position)
         return StreamStart(
             position=position,
             skipped=position - offset,
-            segment_id=max(cut.next_segment_id, last + 1),
-            language=cut.language,
-            repeated=tuple(_missed(cut, asked)),
+            segment_id=max(resume_point.next_segment_id, last + 1),
+            language=resume_point.language,
+            repeated=tuple(_missed(resume_point, asked)),
             resumed=True,
         )
 
     def _forget(self) -> None:
         now = self._clock()
-        while self._resumable and (len(self._resumable) > self._most or next(iter(self._resumable.values()))[0] <= now):
+        while self._resumable and (
+            len(self._resumable) > self._max_kept or next(iter(self._resumable.values()))[0] <= now
+        ):
             self._resumable.popitem(last=False)
 
 
-def _missed(cut: ResumePoint, asked: StreamParams) -> Iterator[Final]:
-    for final in cut.finals:
+def _missed(resume_point: ResumePoint, asked: StreamParams) -> Iterator[Final]:
+    for final in resume_point.finals:
         if asked.last_segment_id is not None:
             missed = final.segment_id > asked.last_segment_id
         else:

@@ -35,14 +35,14 @@ class SummaryParams:
 async def read_params(request: Request, incoming: IncomingRequest, config: ApiConfig) -> SummaryParams:
     """Raises `BadRequest`s, and `ClientDisconnect`. Keys that it does not know are ignored."""
     limit = config.max_summary_characters
-    most = limit * BYTES_A_CHARACTER + _REST
-    if incoming.content_length is not None and incoming.content_length > most:
+    max_bytes = limit * BYTES_A_CHARACTER + _REST
+    if incoming.content_length is not None and incoming.content_length > max_bytes:
         raise _too_long(limit)
     data = bytearray()
     pieces = timely_body(request, config.upload_idle_timeout, config.min_upload_rate)
     async for piece in decoded(pieces, request.headers.get("content-encoding")):
         data += piece
-        if len(data) > most:
+        if len(data) > max_bytes:
             raise _too_long(limit)
     try:
         body = json.loads(bytes(data))

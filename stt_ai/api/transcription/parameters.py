@@ -49,7 +49,7 @@ class TranscribeParams(TranscriptionParams):
 def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> TranscribeParams:
     """Raises `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
-    exactly, least, most = _speaker_numbers(given)
+    exactly, minimum, maximum = _speaker_numbers(given)
     task = _task(given.get("task", Task.TRANSCRIBE))
     model = _model(given.get("model"), catalogue, default_model, task)
     request = TranscriptionRequest(
@@ -57,8 +57,8 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         language=known_language(given.get("language", "auto"), catalogue, model),
         diarize=boolean("diarize", given.get("diarize", "true")),
         speakers=exactly,
-        min_speakers=least,
-        max_speakers=most,
+        min_speakers=minimum,
+        max_speakers=maximum,
         task=task,
         prompt=prompt(given),
         keywords=keywords(given),
@@ -138,25 +138,25 @@ def boolean(name: str, value: str) -> bool:
 def _speaker_numbers(given: Mapping[str, str]) -> tuple[int, int, int]:
     """`speakers`, `min_speakers` and `max_speakers`; 0 where the caller leaves it open."""
     exactly = _number("speakers", given.get("speakers", "0"), 0)
-    least = _number("min_speakers", given["min_speakers"], 1) if "min_speakers" in given else 0
-    most = _number("max_speakers", given["max_speakers"], 1) if "max_speakers" in given else 0
-    if exactly and (least or most):
-        name = "min_speakers" if least else "max_speakers"
+    minimum = _number("min_speakers", given["min_speakers"], 1) if "min_speakers" in given else 0
+    maximum = _number("max_speakers", given["max_speakers"], 1) if "max_speakers" in given else 0
+    if exactly and (minimum or maximum):
+        name = "min_speakers" if minimum else "max_speakers"
         raise BadParameter(f"`{name}` says something only when `speakers` is 0 or left out; send one of them.", name)
-    if most and least > most:
+    if maximum and minimum > maximum:
         raise BadParameter(
-            f"`min_speakers` is {least} and `max_speakers` {most}; the first must not be larger.", "min_speakers"
+            f"`min_speakers` is {minimum} and `max_speakers` {maximum}; the first must not be larger.", "min_speakers"
         )
-    return exactly, least, most
+    return exactly, minimum, maximum
 
 
-def _number(name: str, value: str, least: int) -> int:
+def _number(name: str, value: str, minimum: int) -> int:
     # int() alone would also take "1_0", "+1" and digits of other scripts.
-    if value.isascii() and value.isdigit() and len(value) <= 4 and least <= int(value) <= MAX_SPEAKERS:
+    if value.isascii() and value.isdigit() and len(value) <= 4 and minimum <= int(value) <= MAX_SPEAKERS:
         return int(value)
-    meaning = " (find out)" if least == 0 else ""
+    meaning = " (find out)" if minimum == 0 else ""
     raise BadParameter(
-        f"`{name}` is {quoted(value)}; it must be a whole number from {least}{meaning} to {MAX_SPEAKERS}.", name
+        f"`{name}` is {quoted(value)}; it must be a whole number from {minimum}{meaning} to {MAX_SPEAKERS}.", name
     )
 
 
