@@ -60,7 +60,9 @@ def test_order_makes_no_difference() -> None:
     assert same_partition(clustered(vectors[order], chunks[order]), clustered(vectors, chunks)[order])
 
 
-@pytest.mark.parametrize(("min_clusters", "max_clusters", "found"), [(1, 2, 2), (4, 4, 4), (3, 50, 3), (6, 9, 6), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("min_clusters", "max_clusters", "found"), [(1, 2, 2), (4, 4, 4), (3, 50, 3), (6, 9, 6), (1, 1, 1)]
+)
 def test_bounds_are_kept(min_clusters: int, max_clusters: int, found: int) -> None:
     vectors, _ = voices(3, 20, 0.5)
     labels = clustered(vectors, np.arange(60), min_clusters, max_clusters)
