@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from stt_ai.environment import NODE, completed
-from tests.days import seconds_to_midnight
-from tests.faults import Faults, rows, table
-from tests.long import ASKED_FOR
-from tests.service import Service, running
-from tests.watching import ENVIRONMENT
+from tests.support.fault_report import Faults, rows, table
+from tests.support.long_tests import ASKED_FOR
+from tests.support.observability import ENVIRONMENT
+from tests.support.service import Service, running
+from tests.support.utc_days import seconds_to_midnight
 
 DATA = Path(__file__).parent / "data"
 
@@ -29,7 +29,7 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")
 
-LONGEST_TEST_S = 180
+MAX_TEST_S = 180
 """Of those that use `within_a_day`."""
 
 
@@ -62,7 +62,7 @@ def faults(request: pytest.FixtureRequest) -> Faults:
 def within_a_day() -> None:
     """For tests of what is counted by the day or month: they do not begin shortly before its end."""
     left = seconds_to_midnight()
-    if left < LONGEST_TEST_S:
+    if left < MAX_TEST_S:
         time.sleep(left + 1)
 
 

@@ -21,7 +21,7 @@ from stt_ai.billing.database import Database
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.messages import NewJob
 from stt_ai.jobs.service import JobService
-from tests.unit.billing_support import Books, new_database
+from tests.support.billing import Books, new_database
 
 SECONDS = 5.0
 CREDITS = 1

@@ -23,8 +23,8 @@ import numpy as np
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
 from stt_ai.errors import BadRequest, SttError
 from stt_ai.types import DecodedAudio, Samples, Upload
+from tests.support.media_files import FFMPEGS
 from tests.unit.media.speech import run, spoken, write
-from tests.unit.media_support import FFMPEGS
 
 KINDS = ("mp3", "wav", "flac", "ogg", "m4a", "aac", "opus", "wma", "mp4", "webm", "mkv", "avi", "mov", "wmv", "mpg")
 LOST_S = 0.3

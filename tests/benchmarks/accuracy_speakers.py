@@ -14,7 +14,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Result
 from tests.benchmarks.speaker_turns import Conversation
 from tests.benchmarks.talk import Turn
-from tests.packaged import packaged_speakers
+from tests.support.packaged_models import packaged_speakers
 
 PHONE_CALL = 10.0
 OTHERS = 27.0

@@ -10,9 +10,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.benchmarks.bench import Bench, Setting
 from tests.benchmarks.both_doors import OPEN
 from tests.benchmarks.report import Result
-from tests.service import Service, wait_until
-from tests.speech import DATA
-from tests.watching import Collector, collecting
+from tests.support.observability import Collector, collecting
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 CLIP = DATA / "five_seconds.flac"
 WHOLE = "POST /v1/transcribe"

@@ -13,9 +13,9 @@ import httpx
 from tests.benchmarks.both_doors import BOTH
 from tests.benchmarks.peer import Peer
 from tests.benchmarks.report import Result
-from tests.service import Service
-from tests.speech import DATA, word_error_rate
-from tests.watching import ENVIRONMENT
+from tests.support.observability import ENVIRONMENT
+from tests.support.service import Service
+from tests.support.word_errors import DATA, word_error_rate
 
 SETTLE_S = 0.3
 """Between two runs: OpenMP's threads go on spinning for 0.2 s after their work, and would slow what comes next."""

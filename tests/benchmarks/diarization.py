@@ -13,8 +13,8 @@ from tests.benchmarks.bench import Bench, Caller
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result
 from tests.benchmarks.talk import CONVERSATIONS, Turn, conversations, write_talk
-from tests.service import ROOT
-from tests.speech import speaker_word_error_rate, words_of
+from tests.support.service import ROOT
+from tests.support.word_errors import speaker_word_error_rate, words_of
 
 BESIDE_PYANNOTE = (5, 30, 120)
 LONGEST = 240

@@ -19,8 +19,8 @@ from tests.benchmarks.bench import Arguments, Bench
 from tests.benchmarks.load_samples import Sampler, totals
 from tests.benchmarks.load_traffic import Callers, File, Outcome, Phase, any_clip, any_file, arrive
 from tests.benchmarks.report import Result, Series
-from tests.service import Service
-from tests.speech import DATA
+from tests.support.service import Service
+from tests.support.word_errors import DATA
 
 FLOOD, FLOOD_S = 1.25, 40.0
 """Times the rate at which one short file after another is done: more than the service can do. Not many times more: the

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.service import Service
+from tests.support.service import Service
 
 
 @dataclass(frozen=True, slots=True)

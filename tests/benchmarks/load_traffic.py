@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from stt_ai.types import SAMPLE_RATE, Samples
 from tests.benchmarks.stream_figures import Figures, Told
 from tests.benchmarks.stream_talk import Sentence, talk
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 SENTENCES = 3
 """Of one stream: about twelve seconds."""

@@ -6,7 +6,7 @@ from typing import Any
 from stt_ai.engines.cores import share
 from tests.benchmarks.bench import Bench, Call, Caller
 from tests.benchmarks.report import Result
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 FILE = "ten_minutes.opus"
 PATH = DATA / FILE

@@ -8,7 +8,7 @@ from typing import Any
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 
 def run(bench: Bench, result: Result) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.benchmarks.bench import Bench, Call, Caller, Setting
 from tests.benchmarks.report import Result, Series
-from tests.service import Service
-from tests.speech import DATA
+from tests.support.service import Service
+from tests.support.word_errors import DATA
 
 COUNT = 16
 AUDIO_S = 10.0 * COUNT

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 
 def environment() -> dict[str, str]:

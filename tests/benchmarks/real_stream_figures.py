@@ -6,7 +6,7 @@ from itertools import pairwise
 from tests.benchmarks.recordings import word_errors
 from tests.benchmarks.stream_figures import Told
 from tests.benchmarks.stream_talk import Sentence
-from tests.speech import matched_words, normalized
+from tests.support.word_errors import matched_words, normalized
 
 LAST_WORDS = 3
 """Of a sentence: the final that has the last of them that was understood ends it."""

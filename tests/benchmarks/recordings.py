@@ -14,7 +14,7 @@ from transformers.models.whisper.english_normalizer import BasicTextNormalizer, 
 
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.types import SAMPLE_RATE, Samples, Upload
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 FOLDER = ROOT.parent / "shared" / "speech"
 """Where they are looked for."""

@@ -9,7 +9,7 @@ from typing import Any
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.stream_figures import Told
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 
 def replay(bench: Bench, **setting: Any) -> list[Told]:

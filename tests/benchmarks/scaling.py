@@ -20,8 +20,8 @@ import imageio_ffmpeg
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.fixed_cost import COST_S, entry
 from tests.benchmarks.report import Result
-from tests.service import Service, wait_until
-from tests.speech import DATA
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 TEN_MINUTES = DATA / "ten_minutes.opus"
 HOUR, QUICK = 6, 1

@@ -15,7 +15,7 @@ from stt_ai.types import SAMPLE_RATE, Upload
 from tests.benchmarks.bench import Bench, Caller, Setting
 from tests.benchmarks.both_doors import OPEN
 from tests.benchmarks.report import Result, Series
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 PATH = DATA / "five_seconds.flac"
 MOST_MS = 60

@@ -20,7 +20,7 @@ from tests.benchmarks.load_samples import Sample, Sampler
 from tests.benchmarks.load_traffic import Callers, Outcome, Phase, arrive
 from tests.benchmarks.report import Result
 from tests.benchmarks.soak_traffic import Soak
-from tests.service import Service
+from tests.support.service import Service
 
 SHARE = 0.6
 ODD_SHARE = 0.5

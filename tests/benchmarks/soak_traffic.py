@@ -16,7 +16,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.benchmarks.load_traffic import CLIPS, SENTENCES, Callers, File, Outcome, retry_after
 from tests.benchmarks.stream_talk import talk
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 FORMATS = {
     "a.mp3": [],

@@ -9,8 +9,8 @@ import psutil
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.report import Result
-from tests.service import Service
-from tests.speech import DATA
+from tests.support.service import Service
+from tests.support.word_errors import DATA
 
 MOST_S = 40
 FILE = DATA / "five_seconds.flac"

@@ -12,7 +12,7 @@ from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result, Series
 from tests.benchmarks.stream_figures import Figures
 from tests.benchmarks.stream_talk import talk
-from tests.speech import word_error_rate
+from tests.support.word_errors import word_error_rate
 
 SESSION, PEER = "session", "LocalAgreement-2"
 SERVICE = "the service"

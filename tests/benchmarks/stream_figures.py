@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.benchmarks.stream_talk import Sentence
-from tests.speech import matched_words, normalized
+from tests.support.word_errors import matched_words, normalized
 
 Told = list[tuple[float, str, bool]]
 

@@ -8,7 +8,7 @@ import numpy as np
 from faster_whisper import decode_audio
 
 from stt_ai.types import SAMPLE_RATE, Samples
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 PAUSE_S = 1.2
 NOISE = 3.0

@@ -18,9 +18,9 @@ from stt_ai.types import SummaryStyle
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
 from tests.benchmarks.report import Result
-from tests.packaged import packaged
 from tests.recipes.summaries.evaluate import Figures, held_out, judge, total
-from tests.service import ROOT, Service, wait_until
+from tests.support.packaged_models import packaged
+from tests.support.service import ROOT, Service, wait_until
 
 STYLES = list(SummaryStyle)
 

@@ -11,7 +11,7 @@ import numpy as np
 from faster_whisper import decode_audio
 
 from stt_ai.types import SAMPLE_RATE, Samples
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 CONVERSATIONS = DATA / "conversations"
 VOICES = 4

@@ -8,7 +8,7 @@ from typing import Any
 from tests.benchmarks.bench import Bench, Setting
 from tests.benchmarks.report import Result
 from tests.integration.test_uploads import big_wav
-from tests.service import Service, watched
+from tests.support.service import Service, watched
 
 MB = 1_000_000
 MOST_GROWTH_MIB = 300

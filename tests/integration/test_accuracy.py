@@ -8,9 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.long import ASKED_FOR
-from tests.service import Service
-from tests.speech import DATA, matched_words, spoken_files, word_error_rate, words_of
+from tests.support.long_tests import ASKED_FOR
+from tests.support.service import Service
+from tests.support.word_errors import DATA, matched_words, spoken_files, word_error_rate, words_of
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName, day_of
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import EntryKind
-from tests.days import seconds_to_midnight
-from tests.faults import Fault, Faults
 from tests.integration.test_faults import busy, ten_minutes
-from tests.long import long
-from tests.service import GENEROUS, Service, wait_until
-from tests.speech import DATA
+from tests.support.fault_report import Fault, Faults
+from tests.support.long_tests import long
+from tests.support.service import GENEROUS, Service, wait_until
+from tests.support.utc_days import seconds_to_midnight
+from tests.support.word_errors import DATA
 
 __all__ = ["ten_minutes"]
 

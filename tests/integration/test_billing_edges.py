@@ -14,9 +14,9 @@ from sqlmodel import select
 from stt_ai.billing import accounts
 from stt_ai.billing.tables import Lease, LeaseState
 from tests.integration.test_billing import Call, books, credits, refused, transcribe, usage
-from tests.long import long
-from tests.service import GENEROUS, Service, wait_until
-from tests.speech import DATA
+from tests.support.long_tests import long
+from tests.support.service import GENEROUS, Service, wait_until
+from tests.support.word_errors import DATA
 
 MEETING = DATA / "meeting_en.flac"
 

@@ -12,14 +12,14 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
-from tests import browser
-from tests.service import Service, wait_until
-from tests.speech import DATA, word_error_rate
+from tests.support import chromium
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA, word_error_rate
 
 SPOKEN = "ten_seconds_01.flac"
 SAMPLE = (DATA / "documentation/browser.js").read_text()
 
-pytestmark = browser.needed
+pytestmark = chromium.needed
 
 # What the page's visitor does, and what the test sees of it.
 AROUND = """
@@ -64,7 +64,7 @@ def test_the_documented_page_writes_down_what_its_microphone_hears(
 
 def look_at(page: str, microphone: Path, profile: Path) -> str:
     """What the page has written to its console when its connection is closed."""
-    log = browser.log_of(profile)
-    with browser.launched(profile, page, microphone=microphone) as running:
+    log = chromium.log_of(profile)
+    with chromium.launched(profile, page, microphone=microphone) as running:
         wait_until(lambda: running.poll() is not None or "Closed:" in log.read_text("utf-8", "replace"), 120)
     return log.read_text("utf-8", "replace")

@@ -11,10 +11,10 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from tests import browser, node
-from tests.page import Page, opened
-from tests.service import Service, wait_until
-from tests.speech import DATA, word_error_rate
+from tests.support import chromium, nodejs
+from tests.support.browser_page import Page, opened
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA, word_error_rate
 
 TALK = DATA / "conversations" / "en_2_voices_00.opus"
 SPOKEN = "ten_seconds_01.flac"
@@ -27,7 +27,7 @@ WORDS = "[...document.querySelectorAll('#words p span')]"
 KEPT = "[sessionStorage, localStorage].map((storage) => storage.getItem('stt-ai-key'))"
 TIME = re.compile(r"(\d+):(\d+):(\d+),(\d+)")
 
-pytestmark = [browser.needed, node.needed]
+pytestmark = [chromium.needed, nodejs.needed]
 
 
 @pytest.fixture(scope="module")

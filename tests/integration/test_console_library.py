@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests import browser, node
 from tests.integration.test_console import downloads, page, saved, sign_in, tab, transcribe, usable
-from tests.page import Page
-from tests.service import Service
-from tests.speech import DATA
+from tests.support import chromium, nodejs
+from tests.support.browser_page import Page
+from tests.support.service import Service
+from tests.support.word_errors import DATA
 
 __all__ = ["downloads", "page", "tab"]
 
 TALKS = [DATA / "conversations" / name for name in ("en_2_voices_00.opus", "en_2_voices_04.opus")]
 WORDS = "[...document.querySelectorAll('#words p span')]"
 
-pytestmark = [browser.needed, node.needed]
+pytestmark = [chromium.needed, nodejs.needed]
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,10 @@ import pytest
 import webvtt
 from scipy.optimize import linear_sum_assignment
 
-from tests.faults import Faults
 from tests.integration.test_faults import Call, busy, plain
-from tests.service import Service, wait_until
-from tests.speech import DATA, matched_words, words_of
+from tests.support.fault_report import Faults
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA, matched_words, words_of
 
 CONVERSATIONS = DATA / "conversations"
 # What the demo model that ships reaches, and a little room. The aims are 0.90 and 0.97: see its model card.

@@ -11,10 +11,10 @@ import imageio_ffmpeg
 import pytest
 
 from stt_ai.api.console.examples import BASE, EXAMPLES, KEY, LANGUAGES
-from tests import browser, node
-from tests.page import Page, opened
-from tests.service import ROOT, Service
-from tests.speech import DATA
+from tests.support import chromium, nodejs
+from tests.support.browser_page import Page, opened
+from tests.support.service import ROOT, Service
+from tests.support.word_errors import DATA
 
 CURL = shutil.which("curl")
 CASES = [(name, language) for name, examples in EXAMPLES.items() for language in examples]
@@ -27,10 +27,10 @@ def folder(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("meeting.mp3", "meeting.wav"):
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", DATA / "hello_3s.flac", "-ar", "16000"]
         subprocess.run([*command, folder / name], check=True)
-    if node.INSTALLED:
+    if nodejs.INSTALLED:
         (folder / "node_modules").mkdir()
         (folder / "node_modules/stt-ai").symlink_to(ROOT / "stt_ai/console/sdk")
-        (folder / "node_modules/openai").symlink_to(node.MODULES / "openai")
+        (folder / "node_modules/openai").symlink_to(nodejs.MODULES / "openai")
     service.load_summarizer()
     return folder
 
@@ -46,7 +46,7 @@ def key(service: Service) -> str:
 
 @pytest.mark.parametrize(("name", "language"), CASES)
 def test_an_example_runs_as_printed(service: Service, folder: Path, key: str, name: str, language: str) -> None:
-    if (language == "curl" and CURL is None) or (language == "JavaScript" and not node.INSTALLED):
+    if (language == "curl" and CURL is None) or (language == "JavaScript" and not nodejs.INSTALLED):
         pytest.skip(f"{language} is not here: its examples were NOT tried")
     if name in ("create_translation", "metrics"):
         pytest.skip("demo models do not translate, and operators set the token: the other examples show the form")
@@ -56,7 +56,7 @@ def test_an_example_runs_as_printed(service: Service, folder: Path, key: str, na
     script = folder / f"{name}.{suffix}"
     script.write_text(text)
     if language == "JavaScript":
-        output = node.run(script, cwd=folder).stdout
+        output = nodejs.run(script, cwd=folder).stdout
     else:
         command = ["sh", "-e", script] if language == "curl" else [sys.executable, script]
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -76,8 +76,8 @@ def page(service: Service, tmp_path: Path) -> Iterator[Page]:
         assert not page.problems
 
 
-@browser.needed
-@node.needed
+@chromium.needed
+@nodejs.needed
 def test_the_reference_keeps_nobody_out_and_fits_a_phone(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     for scheme in ("light", "dark"):
@@ -87,8 +87,8 @@ def test_the_reference_keeps_nobody_out_and_fits_a_phone(page: Page) -> None:
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
 
 
-@browser.needed
-@node.needed
+@chromium.needed
+@nodejs.needed
 def test_it_is_searched_its_examples_are_chosen_once_and_its_forms_send_the_key(page: Page, service: Service) -> None:
     page.write("#filter", "action_items")
     page.wait("document.querySelector('#filtered').textContent === '1 found'")

@@ -16,9 +16,9 @@ import imageio_ffmpeg
 import pysubs2
 import pytest
 
-from tests import node
-from tests.service import ROOT, Service
-from tests.speech import DATA, word_error_rate
+from tests.support import nodejs
+from tests.support.service import ROOT, Service
+from tests.support.word_errors import DATA, word_error_rate
 
 SAMPLES = DATA / "documentation"
 SPOKEN = "ten_seconds_01.flac"
@@ -89,23 +89,25 @@ def test_python(folder: Path, said: str) -> None:
     assert re.search(r"^- \S", output, re.MULTILINE), "the summary's points"
 
 
-@node.needed
+@nodejs.needed
 def test_node(folder: Path, said: str) -> None:
     """With node-fetch as `fetch`: what Node has built in takes the package's form for the words [object FormData]."""
-    preload = f"--require={json.dumps(str(node.FOLDER / 'node-fetch.cjs'))}"
-    output = node.run(folder / "node.js", env={"NODE_OPTIONS": preload}, cwd=folder).stdout
+    preload = f"--require={json.dumps(str(nodejs.FOLDER / 'node-fetch.cjs'))}"
+    output = nodejs.run(folder / "node.js", env={"NODE_OPTIONS": preload}, cwd=folder).stdout
     assert output.startswith("Duration: 10.0s\n")
     told(output, r"^\[\d+\.\ds\] Speaker 1: (.*)$", said)
 
 
-@node.needed
+@nodejs.needed
 def test_node_with_its_own_fetch_is_told_what_to_do(folder: Path) -> None:
     form = folder / "form.cjs"
     form.write_text(
         "const own = fetch; globalThis.fetch = async (...given) => {"
         "  const answer = await own(...given); console.log(answer.status, await answer.text()); process.exit(); };"
     )
-    output = node.run(folder / "node.js", env={"NODE_OPTIONS": f"--require={json.dumps(str(form))}"}, cwd=folder).stdout
+    output = nodejs.run(
+        folder / "node.js", env={"NODE_OPTIONS": f"--require={json.dumps(str(form))}"}, cwd=folder
+    ).stdout
     status, _, body = output.partition(" ")
     assert (status, json.loads(body)["code"]) == ("400", "malformed_body")
     assert "node-fetch" in json.loads(body)["error"]
@@ -122,11 +124,11 @@ def test_readme_runs_in_order_as_printed(service: Service, tmp_path: Path) -> No
     environment = {**os.environ, "STT_AI_BASE_URL": service.url, "PYTHONPATH": str(ROOT)}
     environment.pop("STT_AI_API_KEY", None)
     for number, (language, block) in enumerate(blocks):
-        if language == "js" and not node.INSTALLED:
+        if language == "js" and not nodejs.INSTALLED:
             continue
         script = tmp_path / f"{number}.{'mjs' if language == 'js' else 'py'}"
         script.write_text(block.replace("http://127.0.0.1:8000", service.url))
-        command = [node.NODE if language == "js" else sys.executable, script]
+        command = [nodejs.NODE if language == "js" else sys.executable, script]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180, check=False
         )

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from stt_ai.environment import AUTHENTICATION, SINGLE_NODE, values
-from tests.long import long
-from tests.service import Service
+from tests.support.long_tests import long
+from tests.support.service import Service
 from tests.unit.test_haproxy import BROKEN, Proxy, read
 
 TOKEN = secrets.token_hex(32)

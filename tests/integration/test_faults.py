@@ -11,9 +11,9 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from tests.faults import Faults
-from tests.service import Service, wait_until
-from tests.speech import DATA
+from tests.support.fault_report import Faults
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 CLEAR = ("ten_seconds_01.flac", "ten_seconds_03.flac", "ten_seconds_10.flac")
 

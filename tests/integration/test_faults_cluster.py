@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 
-from tests.faults import Faults
 from tests.integration.test_faults import ten_minutes, undisturbed
 from tests.integration.test_stream import CLEAR
-from tests.integration.under_way import MODEL, Talking, Transcribing, Work, answers, charged
-from tests.long import long
-from tests.second_node import SecondNode
-from tests.service import Service, wait_until
-from tests.speech import DATA
+from tests.support.concurrent_clients import MODEL, Talking, Transcribing, Work, answers, charged
+from tests.support.fault_report import Faults
+from tests.support.long_tests import long
+from tests.support.second_ray_node import SecondNode
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 __all__ = ["ten_minutes", "undisturbed"]
 

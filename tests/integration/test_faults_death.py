@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults import Faults
 from tests.integration.test_faults import ten_minutes, undisturbed
-from tests.integration.under_way import MODEL, Talking, Transcribing, Work, answers, charged, recovered
-from tests.long import long
-from tests.service import Service, kill, program, wait_until
+from tests.support.concurrent_clients import MODEL, Talking, Transcribing, Work, answers, charged, recovered
+from tests.support.fault_report import Faults
+from tests.support.long_tests import long
+from tests.support.service import Service, kill, program, wait_until
 
 __all__ = ["ten_minutes", "undisturbed"]
 

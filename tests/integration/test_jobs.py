@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service import Service, wait_until
-from tests.speech import DATA
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 MEETING = DATA / "meeting_en.flac"
 

@@ -11,7 +11,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
-from tests.service import ROOT, Service
+from tests.support.service import ROOT, Service
 
 NOTEBOOKS = ROOT / "notebooks"
 

@@ -16,9 +16,9 @@ import pytest
 import webvtt
 from openai import OpenAI
 
-from tests import node
-from tests.service import Service
-from tests.speech import DATA, spoken_files, word_error_rate
+from tests.support import nodejs
+from tests.support.service import Service
+from tests.support.word_errors import DATA, spoken_files, word_error_rate
 
 HELLO, MEETING, TEN_MINUTES = DATA / "hello_3s.flac", DATA / "meeting_en.flac", DATA / "ten_minutes.opus"
 SAID = "Hello Emma and welcome from London."
@@ -195,9 +195,9 @@ def test_what_cannot_be_translated_here_is_said_so(client: OpenAI) -> None:
         client.audio.translations.create(file=file, model="large-v3-turbo")
 
 
-@node.needed
+@nodejs.needed
 def test_the_client_for_node(service: Service) -> None:
-    got = json.loads(node.run("openai.mjs", service.url, HELLO, env={"KEY": service.new_key()}).stdout)
+    got = json.loads(nodejs.run("openai.mjs", service.url, HELLO, env={"KEY": service.new_key()}).stdout)
     assert got["models"][0] == "large-v3-turbo"
     assert got["json"]["text"] == got["verbose_json"]["text"] == got["diarized_json"]["text"] == SAID
     assert got["text"] == f"{SAID}\n"

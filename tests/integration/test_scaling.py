@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from tests.benchmarks.fixed_cost import entry
-from tests.long import long
-from tests.service import Service, wait_until
-from tests.speech import DATA
+from tests.support.long_tests import long
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 MOST = 3
 FILES = 4

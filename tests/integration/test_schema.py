@@ -13,8 +13,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.long import ASKED_FOR
-from tests.service import Service
+from tests.support.long_tests import ASKED_FOR
+from tests.support.service import Service
 
 CHECKS = [
     not_a_server_error,

@@ -13,9 +13,9 @@ import pytest
 
 from stt_ai import AsyncClient, Client, Ended, Final, Summary
 from tests.integration.test_stream import CLEAR, audio, spoken
-from tests.service import ROOT, Service
-from tests.speech import DATA, word_error_rate
-from tests.unit.sdk_support import wire
+from tests.support.scripted_server import wire
+from tests.support.service import ROOT, Service
+from tests.support.word_errors import DATA, word_error_rate
 
 STT_AI = Path(sys.executable).with_name("stt-ai")
 FILES = [DATA / "hello_3s.flac", DATA / "five_seconds.flac", DATA / "ten_seconds_01.flac"]

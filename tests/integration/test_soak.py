@@ -6,8 +6,8 @@ import httpx
 
 from tests.benchmarks.load_samples import Process, Sampler
 from tests.benchmarks.soak import soak
-from tests.long import long
-from tests.service import Service, wait_until
+from tests.support.long_tests import long
+from tests.support.service import Service, wait_until
 
 SPARE = 10
 """Files and threads that pools may have taken since."""

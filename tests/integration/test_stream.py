@@ -17,10 +17,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.faults import Faults
-from tests.service import Service, program, resident, wait_until
-from tests.speech import DATA, word_error_rate
-from tests.unit.stream_support import Client, texts
+from tests.support.fault_report import Faults
+from tests.support.service import Service, program, resident, wait_until
+from tests.support.stream_client import Client, texts
+from tests.support.word_errors import DATA, word_error_rate
 
 CLEAR = ("ten_seconds_01.flac", "ten_seconds_03.flac", "ten_seconds_10.flac")
 RATE = 16_000

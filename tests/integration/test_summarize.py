@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from stt_ai.types import SummaryStyle
-from tests.faults import Faults
 from tests.recipes.summaries.corpus import Meeting, MeetingMaker, Size
 from tests.recipes.summaries.evaluate import Figures, judge, sentences
-from tests.service import Service, wait_until
+from tests.support.fault_report import Faults
+from tests.support.service import Service, wait_until
 
 STYLES = list(SummaryStyle)
 

@@ -4,9 +4,9 @@ import secrets
 
 import httpx
 
-from tests.service import Service, wait_until
-from tests.speech import DATA
-from tests.watching import collecting
+from tests.support.observability import collecting
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 
 def transcribe(service: Service, key: str, headers: dict[str, str]) -> httpx.Response:

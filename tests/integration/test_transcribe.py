@@ -14,9 +14,9 @@ import pytest
 import requests
 import webvtt
 
-from tests.long import ASKED_FOR
-from tests.service import Service
-from tests.speech import DATA, matched_words, spoken_files, word_error_rate, words_of
+from tests.support.long_tests import ASKED_FOR
+from tests.support.service import Service
+from tests.support.word_errors import DATA, matched_words, spoken_files, word_error_rate, words_of
 
 MEETING = DATA / "meeting_en.flac"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service import Service, wait_until, watched
+from tests.support.service import Service, wait_until, watched
 
 MB = 1024 * 1024
 

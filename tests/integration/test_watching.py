@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.service import Service, wait_until
-from tests.speech import DATA
-from tests.watching import Figures, figures, settled, total
+from tests.support.observability import Figures, figures, settled, total
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA
 
 FILES = [DATA / f"ten_seconds_{n:02}.flac" for n in range(1, 9)]
 MODEL = "demo-whisper"

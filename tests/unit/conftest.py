@@ -8,8 +8,8 @@ import pytest
 
 from stt_ai.billing.database import Database
 from stt_ai.models import package_store
-from tests.unit.billing_support import DATABASES, Books, new_database
-from tests.unit.index_support import LoopbackIndex
+from tests.support.billing import DATABASES, Books, new_database
+from tests.support.package_index import LoopbackIndex
 
 
 @pytest.fixture(params=DATABASES)

@@ -11,8 +11,8 @@ from stt_ai.api.transcription.answer_headers import MAX_CHARACTERS, answer_heade
 from stt_ai.sdk import TranscriptWarning as Read
 from stt_ai.sdk.warning_header import read_warnings
 from stt_ai.types import TranscriptWarning
-from tests import node
-from tests.unit.api_support import unhurried
+from tests.support import nodejs
+from tests.support.api import unhurried
 
 CODES = st.sampled_from(["audio_missing", "audio_damaged", "quiet", "model_substituted", "x2"])
 HUNDREDTHS = st.none() | st.integers(0, 10_000_000).map(lambda n: n / 100)
@@ -30,7 +30,7 @@ def test_what_is_written_is_read(warnings: list[TranscriptWarning]) -> None:
     assert read_warnings(warning_header(warnings)) == told(warnings)
 
 
-@node.needed
+@nodejs.needed
 def test_the_javascript_client_reads_the_same() -> None:
     made: list[list[TranscriptWarning]] = [
         [],
@@ -42,7 +42,7 @@ def test_the_javascript_client_reads_the_same() -> None:
         [TranscriptWarning("audio_damaged", "Cut off.", 0.0), TranscriptWarning("audio_damaged", ", ; =", None, 2.5)],
     ]
     headers = [warning_header(warnings) for warnings in made]
-    found = json.loads(node.run("warning_header.mjs", json.dumps([*headers, None])).stdout)
+    found = json.loads(nodejs.run("warning_header.mjs", json.dumps([*headers, None])).stdout)
     rows = [
         [{k: v for k, v in vars_of(one).items() if v is not None} for one in read_warnings(header)]
         for header in headers

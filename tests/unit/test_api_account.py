@@ -7,7 +7,7 @@ import httpx
 import jsonschema
 import pytest
 
-from tests.unit.edge_support import Edge, books, edge, lasting, refused
+from tests.support.billed_api import Edge, books, edge, lasting, refused
 
 __all__ = ["books", "edge"]
 

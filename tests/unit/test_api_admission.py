@@ -12,7 +12,7 @@ from stt_ai.accounts import WorkKind
 from stt_ai.api.admission import Grant, IncomingRequest, ProcessAdmission
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
-from tests.unit.api_support import Failing, Fixed, FourModels, Recorder
+from tests.support.api import Failing, Fixed, FourModels, Recorder
 
 ARRIVAL = IncomingRequest("/v1/transcribe", {}, "192.0.2.1", 10)
 

@@ -19,9 +19,9 @@ from stt_ai.api.http.uploads import TemporaryUpload
 from stt_ai.billing import ledger
 from stt_ai.billing.client import BillingClient
 from stt_ai.errors import DamagedMedia, LeaseExpired, ReplicaLost, StillRunning, SttError
-from tests.unit.api_support import PATIENCE, Failing, Patient
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import FILE, HOME, Edge, Held, books, edge, lasting, limits, refused
+from tests.support.api import PATIENCE, Failing, Patient
+from tests.support.billed_api import FILE, HOME, Edge, Held, books, edge, lasting, limits, refused
+from tests.support.billing import Books
 
 __all__ = ["books", "edge"]
 

@@ -22,7 +22,7 @@ from stt_ai.api.transcription.spelling import SYNONYMS, intended
 from stt_ai.errors import BadParameter, MalformedBody
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.languages import ALIASES, LANGUAGES, language_code
-from tests.unit.api_support import PATIENCE, Recorder, make_app, serving, unhurried
+from tests.support.api import PATIENCE, Recorder, make_app, serving, unhurried
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 FILE = {"file": ("a.mp3", b"\x00sound")}

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from stt_ai import errors
 from stt_ai.api.http.errors import STATUS, error_response, status_of
 from stt_ai.api.schemas import ErrorBody
-from tests.unit.api_support import Failing, make_app
+from tests.support.api import Failing, make_app
 
 FILE = {"file": ("a.mp3", b"sound", "audio/mpeg")}
 

@@ -5,7 +5,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from stt_ai.types import GpuInfo, LoadedModel, PartHealth, ServiceHealth
-from tests.unit.api_support import Fixed, make_app
+from tests.support.api import Fixed, make_app
 
 
 def health(directory: Path, probe: object, **settings: object) -> dict[str, object]:

@@ -19,10 +19,10 @@ from stt_ai.jobs.service import JobService
 from stt_ai.jobs.store import FolderStore
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.sources.resumable import ResumableUploads
-from tests.unit.api_support import Fixed, FourModels, Recorder
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import books, refused
-from tests.unit.sources_support import client
+from tests.support.api import Fixed, FourModels, Recorder
+from tests.support.billed_api import books, refused
+from tests.support.billing import Books
+from tests.support.tls_server import client
 
 __all__ = ["books"]
 

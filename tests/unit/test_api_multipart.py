@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stt_ai.api.http.multipart import FormReader, boundary_of
 from stt_ai.errors import BadParameter, BadRequest
-from tests.unit.api_support import form, unhurried
+from tests.support.api import form, unhurried
 
 BOUNDARY = "XyZ"
 # Content that looks like the boundary, or like a piece of it, is what a streaming parser may trip over.

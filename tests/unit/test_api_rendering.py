@@ -10,7 +10,7 @@ from stt_ai.api.schemas import TranscriptBody
 from stt_ai.api.transcription.rendering import settled_times, transcript_body
 from stt_ai.billing.pricing import credits_for
 from stt_ai.types import SAMPLE_RATE, Segment, Transcript, Word
-from tests.unit.api_support import TALK, segment, unhurried
+from tests.support.api import TALK, segment, unhurried
 
 SECONDS = st.floats(-5, 500, allow_nan=False)
 

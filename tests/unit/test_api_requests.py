@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from stt_ai.api.http.logs import configure_logging
 from stt_ai.api.http.proxy import middlewares
 from stt_ai.errors import Overloaded
-from tests.unit.api_support import HELLO, Failing, Recorder, make_app
+from tests.support.api import HELLO, Failing, Recorder, make_app
 
 FILE = {"file": ("secret name.mp3", b"sound", "audio/mpeg")}
 ENDS = ["/health", "/v1/models", "/v1/languages", "/docs", "/openapi.json"]

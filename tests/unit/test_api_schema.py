@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from stt_ai.api.console.examples import LANGUAGES
 from stt_ai.errors import UnsupportedMedia
 from stt_ai.types import TranscriptWarning
-from tests.unit.api_support import HELLO, MODELS, TALK, Failing, Fixed, Recorder, make_app
+from tests.support.api import HELLO, MODELS, TALK, Failing, Fixed, Recorder, make_app
 
 
 @pytest.fixture

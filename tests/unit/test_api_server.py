@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from tests.unit.api_support import PATIENCE, Patient, Recorder, eventually, form, make_app, serving
+from tests.support.api import PATIENCE, Patient, Recorder, eventually, form, make_app, serving
 
 ROOT = Path(__file__).parents[2]
 CURL = shutil.which("curl")
@@ -195,7 +195,7 @@ def test_memory_stays_bounded_however_large_the_file(tmp_path: Path) -> None:
     big = tmp_path / "big.wav"
     with big.open("wb") as file:
         file.truncate(300_000_000)
-    command = [sys.executable, "-m", "tests.unit.api_support", str(tmp_path / "uploads")]
+    command = [sys.executable, "-m", "tests.support.api", str(tmp_path / "uploads")]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdin
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1/transcribe"

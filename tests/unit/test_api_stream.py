@@ -21,9 +21,19 @@ from stt_ai.api.stream.config import StreamParams
 from stt_ai.api.stream.run import MAX_IGNORED
 from stt_ai.errors import InternalError, ModelLoading, SttError, Unavailable
 from stt_ai.types import LoadedModel
-from tests.unit.api_support import PATIENCE, eventually
-from tests.unit.stream_support import SECOND, Client, Sessions, connected, connection_of, live_app, said, serving, texts
-from tests.unit.streaming_support import in_virtual_time, now
+from tests.support.api import PATIENCE, eventually
+from tests.support.scripted_recognizer import in_virtual_time, now
+from tests.support.stream_client import (
+    SECOND,
+    Client,
+    Sessions,
+    connected,
+    connection_of,
+    live_app,
+    said,
+    serving,
+    texts,
+)
 
 
 @pytest.fixture(scope="module")

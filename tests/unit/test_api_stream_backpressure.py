@@ -18,8 +18,8 @@ from stt_ai.api.http.backpressure import CountReads, HoldBack
 from stt_ai.api.stream import backpressure as stream_backpressure
 from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 from stt_ai.streaming.events import Final
-from tests.unit.api_support import PATIENCE, eventually
-from tests.unit.stream_support import Sessions, connected, live_app, said, serving, texts
+from tests.support.api import PATIENCE, eventually
+from tests.support.stream_client import Sessions, connected, live_app, said, serving, texts
 
 
 class LikeServe:

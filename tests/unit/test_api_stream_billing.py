@@ -12,10 +12,10 @@ from stt_ai.api.stream import meter as stream_meter
 from stt_ai.billing import keys
 from stt_ai.billing.client import BillingClient
 from stt_ai.errors import Unavailable
-from tests.unit.api_support import PATIENCE, eventually
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import books
-from tests.unit.stream_support import Sessions, connected, connection_of, live_app, refusal, said, serving, texts
+from tests.support.api import PATIENCE, eventually
+from tests.support.billed_api import books
+from tests.support.billing import Books
+from tests.support.stream_client import Sessions, connected, connection_of, live_app, refusal, said, serving, texts
 
 __all__ = ["books"]
 

@@ -8,7 +8,7 @@ from stt_ai.api.stream.resume import ResumePoint, ResumeStore
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Final
 from stt_ai.types import SAMPLE_RATE
-from tests.unit.billing_support import Clock
+from tests.support.billing import Clock
 
 
 def final(number: int, start: float, end: float) -> Final:

@@ -23,8 +23,8 @@ from stt_ai.errors import ModelLoading, Overloaded, SttError, TooManyRequests
 from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.ports import Billing, Summarizer
 from stt_ai.types import LoadedModel, Summary, SummaryStyle, TranscriptWarning
-from tests.unit.api_support import PATIENCE, Fixed, FourModels, Recorder, eventually, serving
-from tests.unit.billing_support import Books, new_database
+from tests.support.api import PATIENCE, Fixed, FourModels, Recorder, eventually, serving
+from tests.support.billing import Books, new_database
 
 TEXT = "Emma will send the report on Monday."
 HOME = "192.0.2.1"

@@ -11,7 +11,7 @@ from stt_ai.api.schemas import ErrorBody, TranscriptBody
 from stt_ai.errors import UnsupportedMedia
 from stt_ai.sdk.warning_header import read_warnings
 from stt_ai.types import SpeakerCount, TranscriptionRequest, TranscriptWarning
-from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, Recorder, form, make_app
+from tests.support.api import HELLO, LANGUAGES, MODELS, TALK, Failing, Recorder, form, make_app
 
 SOUND = ("file", "meeting.mp3", b"\x00sound\r\n" * 1000)
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from stt_ai.api.http.uploads import BLOCK, TemporaryUpload, sweep_stale
 from stt_ai.errors import StorageFull
-from tests.unit.api_support import Recorder, eventually, form, make_app
+from tests.support.api import Recorder, eventually, form, make_app
 
 
 def names(directory: Path) -> set[str]:

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.sources.fetching import Fetcher
-from tests.unit.api_support import Fixed, FourModels, Recorder, make_app
-from tests.unit.sources_support import Server, client, giving, response, serving
+from tests.support.api import Fixed, FourModels, Recorder, make_app
+from tests.support.tls_server import Server, client, giving, response, serving
 
 SOUND = bytes(range(256)) * 400
 

@@ -29,9 +29,9 @@ from stt_ai.types import (
     WindowTranscript,
     Word,
 )
-from tests.unit.api_support import MODELS, Recorder, form, make_app
-from tests.unit.media_support import FFMPEG, PATIENT
-from tests.unit.test_pipeline import Voices
+from tests.support.api import MODELS, Recorder, form, make_app
+from tests.support.media_files import FFMPEG, PATIENT
+from tests.unit.test_pipeline import ScriptedDiarizer
 
 DATA = Path(__file__).parents[1] / "data"
 HELLO = DATA / "hello_3s.flac"
@@ -165,7 +165,7 @@ async def read(decoder: TwoChannels, **asked: object) -> tuple[Transcript, list[
     async def on_text(piece: str, until: float) -> None:
         told.append((piece, until))
 
-    voices = Voices((0, 10, "A"))
+    voices = ScriptedDiarizer((0, 10, "A"))
     request = TranscriptionRequest("m", selection=AudioSelection(separate=True), **asked)  # type: ignore[arg-type]
     upload = Upload(Path("call.wav"), 1)
     transcript = await Pipeline(decoder, {"m": ChannelReader()}, voices).transcribe(upload, request, None, on_text)

@@ -13,7 +13,7 @@ from stt_ai.errors import DamagedMedia, Overloaded
 from stt_ai.pipeline.backlog import AHEAD_S, RESERVED_S, Backlog
 from stt_ai.ports import TranscriptionService
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
-from tests.unit.api_support import HELLO, Failing, Recorder
+from tests.support.api import HELLO, Failing, Recorder
 
 
 class Server:

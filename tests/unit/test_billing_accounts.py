@@ -8,7 +8,7 @@ from sqlmodel import select
 from stt_ai.accounts import Allowance, PlanName, WorkKind
 from stt_ai.billing.tables import Caller
 from stt_ai.errors import BadParameter, NotFound, PaymentRequired, TooManyRequests, Unauthorized
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 
 
 async def test_sign_up_makes_a_free_account_whose_key_works(books: Books) -> None:

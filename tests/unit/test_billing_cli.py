@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from stt_ai.cli.main import main
 from stt_ai.errors import SttError, Unauthorized
-from tests.unit.billing_support import Books, new_database
+from tests.support.billing import Books, new_database
 
 
 def call(url: str, *arguments: str) -> Result:

@@ -13,8 +13,8 @@ from stt_ai.accounts import PlanName, StoredResponse
 from stt_ai.billing.database import Database
 from stt_ai.billing.messages import packed
 from stt_ai.errors import PaymentRequired, StillRunning, TooManyRequests
-from tests.long import long
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
+from tests.support.long_tests import long
 
 
 async def test_200_concurrent_requests_with_credits_for_50_are_served_50_times(books: Books) -> None:
@@ -47,7 +47,7 @@ SPENDER = """
 import sys
 from stt_ai.billing.database import Database
 from stt_ai.errors import PaymentRequired, TooManyRequests
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 books, served = Books(Database(sys.argv[1]), paid={"max_concurrency": 5}), 0
 for _ in range(40):
     try:

@@ -23,7 +23,7 @@ from stt_ai.billing.database import Database
 from stt_ai.environment import database_url
 from stt_ai.errors import InternalError, Unavailable
 from stt_ai.jobs.tables import Job
-from tests.unit.billing_support import Books, new_database
+from tests.support.billing import Books, new_database
 
 
 def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
@@ -62,7 +62,7 @@ CHARGE_AND_DIE = """
 import os, sys
 from stt_ai.billing.database import Database
 from stt_ai.environment import database_url
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 books = Books(Database(sys.argv[1]))
 books.serve(sys.argv[2], seconds=61)
 with books.database.transaction() as session:
@@ -87,7 +87,7 @@ from pathlib import Path
 from stt_ai.billing.database import Database
 from stt_ai.environment import database_url
 from stt_ai.errors import Unavailable
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 database = Database(f"sqlite:///{sys.argv[1]}/billing.db")
 database.migrate()
 books = Books(database)

@@ -16,8 +16,8 @@ from stt_ai.deployments import billing
 from stt_ai.deployments.billing import EXPIRY_EVERY, PING_EVERY_S, BillingDeployment
 from stt_ai.errors import LeaseExpired, Unavailable
 from stt_ai.jobs.config import JobsConfig
-from tests.service import kill
-from tests.unit.billing_support import NOON, Books, new_server, patiently
+from tests.support.billing import NOON, Books, new_server, patiently
+from tests.support.service import kill
 
 LEASE_S = 120.0
 LOOK_S = LEASE_S / EXPIRY_EVERY

@@ -7,7 +7,7 @@ from stt_ai.accounts import StoredResponse
 from stt_ai.billing.messages import packed, unpacked
 from stt_ai.billing.tables import Claim
 from stt_ai.errors import BadParameter, LeaseExpired, StillRunning
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 
 ANSWER = StoredResponse(200, (("content-type", "application/json"), ("x-more", "ü")), b'{"text": "hello"}' * 1000)
 KEPT = packed(ANSWER)

@@ -20,7 +20,7 @@ from sqlmodel import Session
 from stt_ai.accounts import WorkKind
 from stt_ai.billing.database import Database
 from stt_ai.errors import LeaseExpired, PaymentRequired, TooManyRequests
-from tests.unit.billing_support import DATABASES, NOON, Books, new_database
+from tests.support.billing import DATABASES, NOON, Books, new_database
 
 AT_ONCE = 3
 FREE_MINUTES = 12

@@ -8,7 +8,7 @@ from stt_ai.accounts import StoredResponse
 from stt_ai.billing.service import DAY_S, PRUNE_EVERY_S
 from stt_ai.billing.tables import Balance, Caller, Claim, Lease, LedgerEntry
 from stt_ai.errors import TooManyRequests
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 
 TABLES = (Caller, Lease, LedgerEntry, Balance, Claim)
 

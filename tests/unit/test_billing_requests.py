@@ -8,7 +8,7 @@ from stt_ai.accounts import Allowance, PlanName, WorkKind
 from stt_ai.billing.keys import new_key
 from stt_ai.billing.messages import Asking
 from stt_ai.errors import LeaseExpired, PaymentRequired, TooManyRequests, Unauthorized
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 
 UNTIL_MIDNIGHT = 12 * 3600  # from the clock's noon
 UNTIL_DECEMBER = 8 * 86_400 + UNTIL_MIDNIGHT

@@ -15,7 +15,7 @@ from stt_ai.billing import keys
 from stt_ai.billing.database import Database
 from stt_ai.billing.tables import StreamToken
 from stt_ai.errors import LeaseExpired, PaymentRequired, TooManyRequests, Unauthorized
-from tests.unit.billing_support import Books, new_database
+from tests.support.billing import Books, new_database
 
 STREAM = WorkKind.STREAM
 

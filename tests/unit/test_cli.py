@@ -17,10 +17,10 @@ from stt_ai.cli.service import failure_row, reason
 from stt_ai.errors import BadParameter, IncompleteAudio, ModelUnavailable
 from stt_ai.sdk import errors
 from stt_ai.types import TranscriptWarning
-from tests.unit.api_support import MODELS, TALK, Recorder, make_app, serving
-from tests.unit.index_support import LoopbackIndex
-from tests.unit.sdk_support import Script, answer, failure, scripted
-from tests.unit.stream_support import SECOND, Sessions, live_app, said
+from tests.support.api import MODELS, TALK, Recorder, make_app, serving
+from tests.support.package_index import LoopbackIndex
+from tests.support.scripted_server import Script, answer, failure, scripted
+from tests.support.stream_client import SECOND, Sessions, live_app, said
 
 __all__ = ["scripted"]
 

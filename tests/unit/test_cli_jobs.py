@@ -6,9 +6,9 @@ from click.testing import CliRunner, Result
 
 from stt_ai import Client
 from stt_ai.cli.main import main
-from tests.unit.api_support import TALK
-from tests.unit.edge_support import books
-from tests.unit.jobs_support import JobsHouse, jobs_house
+from tests.support.api import TALK
+from tests.support.billed_api import books
+from tests.support.jobs_api import JobsHouse, jobs_house
 
 __all__ = ["books", "jobs_house"]
 

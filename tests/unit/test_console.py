@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from stt_ai.api.console.routes import FOLDER, MEDIA_TYPES, console_routes, load
-from tests.unit.api_support import make_app
+from tests.support.api import make_app
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
-from tests import node
-from tests.unit.api_support import TALK
+from tests.support import nodejs
+from tests.support.api import TALK
 
-pytestmark = node.needed
+pytestmark = nodejs.needed
 
 # Sentence and clause ends, what SubRip and WebVTT read as markup, scripts without blanks, marks that combine, a word
 # longer than a line, characters of two UTF-16 units, control characters.
@@ -76,7 +76,7 @@ def saved(transcripts: list[Transcript]) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         bodies = Path(folder) / "bodies.jsonl"
         bodies.write_text("\n".join(json.dumps(transcript_body(each, "r")) for each in transcripts))
-        found: list[dict[str, Any]] = json.loads(node.run("console_formats.mjs", bodies).stdout)
+        found: list[dict[str, Any]] = json.loads(nodejs.run("console_formats.mjs", bodies).stdout)
     return found
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from stt_ai.types import GpuInfo, LoadedModel, PartHealth, ServiceHealth, TranscriptWarning
-from tests import browser, node
-from tests.page import Page, opened
-from tests.speech import DATA
-from tests.unit.api_support import TALK, Fixed, Recorder, make_app, serving
+from tests.support import chromium, nodejs
+from tests.support.api import TALK, Fixed, Recorder, make_app, serving
+from tests.support.browser_page import Page, opened
+from tests.support.word_errors import DATA
 
-pytestmark = [browser.needed, node.needed]
+pytestmark = [chromium.needed, nodejs.needed]
 
 BASE = LoadedModel("whisper-base", origin="packages", reason="There is no hub: whisper-base serves in its place.")
 VOICES = LoadedModel("demo-diarization", True, origin="demo")

@@ -13,7 +13,7 @@ from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import find_ffmpeg
 from stt_ai.errors import NoAudioTrack, SttError, Unavailable
 from stt_ai.types import DecodedAudio, Upload
-from tests.unit.media_support import (
+from tests.support.media_files import (
     AUDIO,
     FFMPEG,
     FFMPEGS,

@@ -18,9 +18,9 @@ from stt_ai.errors import (
     UnsupportedMedia,
 )
 from stt_ai.types import DecodedAudio, Upload
-from tests.unit import hostile_support as hostile
-from tests.unit.media_support import FFMPEG, FFMPEGS, all_media, children
-from tests.unit.trap_support import Trap
+from tests.support import hostile_files as hostile
+from tests.support.access_trap import Trap
+from tests.support.media_files import FFMPEG, FFMPEGS, all_media, children
 
 Answer = DecodedAudio | SttError
 Try = Callable[[dict[str, bytes]], dict[str, Answer]]

@@ -12,8 +12,8 @@ import pytest
 from stt_ai.engines.decoding import DecoderLimits, FileDecoder
 from stt_ai.errors import AudioTooLong, Unavailable
 from stt_ai.types import Samples, Upload
-from tests.unit.hostile_support import silent_flac
-from tests.unit.media_support import PATIENT, all_media, children, sound
+from tests.support.hostile_files import silent_flac
+from tests.support.media_files import PATIENT, all_media, children, sound
 
 
 def upload(name: str) -> Upload:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tests import mutations
-from tests.unit.media_support import children
+from tests.support.media_files import children
 
 FILES = 208
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from stt_ai.engines.sandbox import SandboxedProcess, SandboxLimits
-from tests.unit.media_support import children
+from tests.support.media_files import children
 
 ROOT = Path(__file__).parents[2]
 ROOMY = SandboxLimits(memory_bytes=1 << 30, cpu_seconds=20)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.silero import FRAME, Probabilities, SpeechDetector, VadOptions, speech_regions
 from stt_ai.types import SAMPLE_RATE, DecodedAudio, Samples, Upload
-from tests.unit.media_support import PATIENT
+from tests.support.media_files import PATIENT
 
 DATA = Path(__file__).parents[1] / "data"
 DETECTOR = SpeechDetector()

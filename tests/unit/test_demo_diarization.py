@@ -11,7 +11,7 @@ from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.models.fetch import demo_path
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples
-from tests.long import long
+from tests.support.long_tests import long
 
 DATA = Path(__file__).parents[1] / "data"
 SOME = 7  # of the test conversations; the service is given all of them, in its own tests

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel, decode_audio
 
-from tests.long import ASKED_FOR, long
 from tests.recipes.whisper.evaluate import (
     LONGEST_WINDOW_S,
     Figures,
@@ -19,6 +18,7 @@ from tests.recipes.whisper.evaluate import (
     spoken_words,
     word_errors,
 )
+from tests.support.long_tests import ASKED_FOR, long
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

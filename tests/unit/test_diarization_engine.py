@@ -21,7 +21,7 @@ from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, ModelUnavailable, Unavailable
 from stt_ai.models.fetch import demo_path
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeakerCount, SpeakerTurn
-from tests.long import long
+from tests.support.long_tests import long
 
 DATA = Path(__file__).parents[1] / "data" / "conversations"
 FILES = ("en_2_voices_00.opus", "en_3_voices_01.opus", "es_2_voices_02.opus")

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from tests.faults import COLUMNS, Faults, rows, table
+from tests.support.fault_report import COLUMNS, Faults, rows, table
 
 
 def test_what_a_test_tells_stands_in_the_table() -> None:

@@ -22,7 +22,7 @@ from stt_ai.models import fetch, progress, resume, snapshot, speech_models
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import ResolvedModel, SourceSettings, demo_path
 from stt_ai.models.speech_models import DEMO_LABEL
-from tests.unit.hub_support import COMMIT, LoopbackHub, write_model
+from tests.support.model_hub import COMMIT, LoopbackHub, write_model
 
 REPO = "someone/faster-whisper-small"
 ENTRY = ModelEntry(id="small", name="Small", repo=REPO, mel_bins=80, packaged=None)
@@ -391,7 +391,7 @@ def test_content_other_than_announced_is_not_kept(
     hub: LoopbackHub, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     announced = hub.repos[REPO]["model.bin"]
-    monkeypatch.setattr("tests.unit.hub_support._sha256", lambda content: hashlib.sha256(b"else").hexdigest())
+    monkeypatch.setattr("tests.support.model_hub._sha256", lambda content: hashlib.sha256(b"else").hexdigest())
     with pytest.raises(ModelUnavailable, match="does not have the content that the hub announced"):
         resolve(ENTRY, "hub", cache_dir=cache, endpoint=hub.endpoint)
     assert [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size == len(announced)] == []

@@ -15,7 +15,7 @@ from stt_ai.models import snapshot
 from stt_ai.models.diarization import DEMO_LABEL, PACKAGED_LABEL, PipelineName, resolve
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
 from stt_ai.models.packaged import PACKAGED
-from tests.unit.hub_support import LoopbackHub
+from tests.support.model_hub import LoopbackHub
 
 TOKEN = "hf_aSecretThatMustNotBeLogged"
 COMMUNITY, OLDER = "pyannote/speaker-diarization-community-1", "pyannote/speaker-diarization-3.1"

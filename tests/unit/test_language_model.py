@@ -26,7 +26,7 @@ from stt_ai.speech.prompts import language_of, prompt
 from stt_ai.speech.summaries import Asking, summarize
 from stt_ai.types import Prompt, SummaryStyle
 from tests.recipes.summaries.corpus import MeetingMaker, Size
-from tests.unit.hub_support import LoopbackHub
+from tests.support.model_hub import LoopbackHub
 
 REPOSITORY = "Qwen/Qwen2.5-1.5B-Instruct"
 SAID = "Hello Laura. Emma decided to review the budget in March. Oscar will send the report on Monday."

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stt_ai.api.http.lingering_close import IDLE_S, SHORT_BYTES, LingeringClose
-from tests.unit.streaming_support import in_virtual_time, now
+from tests.support.scripted_recognizer import in_virtual_time, now
 
 Message = dict[str, Any]
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from stt_ai.engines import live_audio
 from stt_ai.errors import UnsupportedEncoding
 from stt_ai.types import SAMPLE_RATE, Samples
-from tests.speech import DATA
-from tests.unit.media_support import children
+from tests.support.media_files import children
+from tests.support.word_errors import DATA
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 HELLO = DATA / "hello_3s.flac"

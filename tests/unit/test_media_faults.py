@@ -8,8 +8,8 @@ import pytest
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.errors import BadRequest, UnsupportedMedia
 from stt_ai.types import DecodedAudio, Upload
+from tests.support.media_files import FFMPEGS, PATIENT, RATE
 from tests.unit.media.faults import BOTH, EARLY, FAULTS, HELLO, MEETING, Fault, Part, sound_of
-from tests.unit.media_support import FFMPEGS, PATIENT, RATE
 
 ROWS = [(fault, kind) for fault in FAULTS for kind in fault.containers]
 PROGRAMS = FFMPEGS

@@ -16,7 +16,7 @@ from stt_ai.engines.levels import Leveler
 from stt_ai.engines.mixing import Mixer
 from stt_ai.engines.packet_walk import is_unbroken, program_packet
 from stt_ai.engines.timeline import AnySamples, Timeline
-from tests.unit.media_support import RATE, all_media
+from tests.support.media_files import RATE, all_media
 
 HOUR = 3600.0
 

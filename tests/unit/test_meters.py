@@ -39,21 +39,21 @@ from stt_ai.speech.endpointing import FRAME
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, TranscriptionRequest
-from tests.unit.api_support import PATIENCE, Failing, Fixed, FourModels, Recorder, eventually, serving
-from tests.unit.billing_support import Books, new_database
-from tests.unit.meters_support import Remembered
-from tests.unit.stream_support import Sessions, connected
-from tests.unit.streaming_support import Listening, in_virtual_time, now, play, talk
-from tests.unit.streaming_support import Voices as Speech
-from tests.unit.test_pipeline import UPLOAD, CannedDecoder, SpeakingClock, Voices
+from tests.support.api import PATIENCE, Failing, Fixed, FourModels, Recorder, eventually, serving
+from tests.support.billing import Books, new_database
+from tests.support.scripted_recognizer import ScriptedRecognizer, in_virtual_time, now, play, talk
+from tests.support.scripted_recognizer import ScriptedVoices as Speech
+from tests.support.stream_client import Sessions, connected
+from tests.support.telemetry import RecordedMeters
+from tests.unit.test_pipeline import UPLOAD, CannedDecoder, ScriptedDiarizer, SpeakingClock
 
 
 @pytest.fixture
-def meters() -> Remembered:
-    return Remembered()
+def meters() -> RecordedMeters:
+    return RecordedMeters()
 
 
-def app(folder: Path, meters: Remembered, transcription: object = None, sessions: Sessions | None = None) -> object:
+def app(folder: Path, meters: RecordedMeters, transcription: object = None, sessions: Sessions | None = None) -> object:
     live = LiveServices(sessions.open, live_audio.decode) if sessions else None
     parts = (transcription or Recorder(), FourModels(), Fixed(), ApiConfig(folder, "large-v3-turbo"))
     return create_app(Services(*parts, live=live, meters=meters))  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_names_follow_the_fields_custom() -> None:
 # The API
 
 
-def test_requests_are_counted_by_route_and_not_by_path(meters: Remembered, tmp_path: Path) -> None:
+def test_requests_are_counted_by_route_and_not_by_path(meters: RecordedMeters, tmp_path: Path) -> None:
     client = TestClient(app(tmp_path, meters))  # type: ignore[arg-type]
     client.get("/v1/models/small")
     client.get("/v1/models/none-such")
@@ -91,7 +91,7 @@ def test_requests_are_counted_by_route_and_not_by_path(meters: Remembered, tmp_p
     assert len(meters.of(REQUEST_SECONDS)) == len(meters.of(REQUESTS)) == 4
 
 
-def test_an_upload_is_a_stage_and_a_refusal_has_its_cause(meters: Remembered, tmp_path: Path) -> None:
+def test_an_upload_is_a_stage_and_a_refusal_has_its_cause(meters: RecordedMeters, tmp_path: Path) -> None:
     client = TestClient(app(tmp_path, meters, Failing(UnsupportedMedia("This is not audio."))))  # type: ignore[arg-type]
     assert client.post("/v1/transcribe", files={"file": b"sound"}).status_code == 400
     assert client.post("/v1/transcribe", files={"file": b""}).status_code == 400
@@ -100,7 +100,7 @@ def test_an_upload_is_a_stage_and_a_refusal_has_its_cause(meters: Remembered, tm
     assert meters.of(REFUSALS, route="/v1/transcribe", code="empty_file") == [1]
 
 
-def test_streams_are_counted_while_they_are_open(meters: Remembered, tmp_path: Path) -> None:
+def test_streams_are_counted_while_they_are_open(meters: RecordedMeters, tmp_path: Path) -> None:
     with serving(app(tmp_path, meters, sessions=Sessions())) as port:  # type: ignore[arg-type]
         with connected(port) as one, connected(port) as other:
             one.ready()
@@ -115,8 +115,8 @@ def test_streams_are_counted_while_they_are_open(meters: Remembered, tmp_path: P
 # Files and streams
 
 
-async def test_a_files_audio_and_stages_are_counted_once(meters: Remembered) -> None:
-    parts = (CannedDecoder(40, [(0, 20), (21, 38)]), {"clock": SpeakingClock()}, Voices((0, 20, "A")))
+async def test_a_files_audio_and_stages_are_counted_once(meters: RecordedMeters) -> None:
+    parts = (CannedDecoder(40, [(0, 20), (21, 38)]), {"clock": SpeakingClock()}, ScriptedDiarizer((0, 20, "A")))
     pipeline = Pipeline(*parts, meters=meters)
     await pipeline.transcribe(UPLOAD, TranscriptionRequest("clock"))
     assert meters.of(AUDIO, model="clock", kind="file") == [40]
@@ -129,8 +129,8 @@ async def test_a_files_audio_and_stages_are_counted_once(meters: Remembered) -> 
     }
 
 
-async def test_what_is_not_done_is_not_counted(meters: Remembered) -> None:
-    parts = (CannedDecoder(40, [(0, 20)]), {"clock": SpeakingClock()}, Voices((0, 20, "A")))
+async def test_what_is_not_done_is_not_counted(meters: RecordedMeters) -> None:
+    parts = (CannedDecoder(40, [(0, 20)]), {"clock": SpeakingClock()}, ScriptedDiarizer((0, 20, "A")))
     pipeline = Pipeline(*parts, meters=meters)
 
     async def refuse(seconds: float) -> None:
@@ -145,12 +145,12 @@ async def test_what_is_not_done_is_not_counted(meters: Remembered) -> None:
 
 @pytest.mark.parametrize("slow", [0.0, 2.0])
 @pytest.mark.parametrize("begin", [0, 10 * FRAME])
-def test_the_lag_of_live_texts_is_from_the_end_of_their_audio(slow: float, begin: int, meters: Remembered) -> None:
+def test_the_lag_of_live_texts_is_from_the_end_of_their_audio(slow: float, begin: int, meters: RecordedMeters) -> None:
     spoken = talk([(20, 60), (30, 60)])
 
     async def main() -> None:
         voices = Speech(spoken.probabilities, begin // FRAME)
-        model = Listening(spoken.words, latency=lambda: slow)
+        model = ScriptedRecognizer(spoken.words, latency=lambda: slow)
         session = LiveSession(LiveConfig("gold"), model, voices, clock=now, meters=meters, start_at_sample=begin)
         await play(session, spoken.samples[begin:], [1600])
 
@@ -166,13 +166,13 @@ def test_the_lag_of_live_texts_is_from_the_end_of_their_audio(slow: float, begin
 
 
 @pytest.fixture
-def books(meters: Remembered, tmp_path: Path) -> Books:
+def books(meters: RecordedMeters, tmp_path: Path) -> Books:
     database = Database(new_database("sqlite", tmp_path), meters=meters)
     database.migrate()
     return Books(database)
 
 
-def test_credits_are_counted_as_the_books_have_them(meters: Remembered, books: Books) -> None:
+def test_credits_are_counted_as_the_books_have_them(meters: RecordedMeters, books: Books) -> None:
     key = books.account(credits=10)
     first, second, third = (books.admit(key).lease for _ in range(3))
     for ask in (
@@ -192,7 +192,7 @@ def test_credits_are_counted_as_the_books_have_them(meters: Remembered, books: B
     assert counted == {"grant": 10, "reserve": 3 + 2, "settle": 3, "release": 2, "expire": 0}
 
 
-def test_what_is_rolled_back_is_not_counted(meters: Remembered, books: Books) -> None:
+def test_what_is_rolled_back_is_not_counted(meters: RecordedMeters, books: Books) -> None:
     key = books.account(credits=10)
     lease = books.admit(key).lease
     books.service.reserve(lease, 60.0)
@@ -208,7 +208,7 @@ def test_what_is_rolled_back_is_not_counted(meters: Remembered, books: Books) ->
 # Deployments
 
 
-def test_batches_are_counted_also_when_they_fail(meters: Remembered) -> None:
+def test_batches_are_counted_also_when_they_fail(meters: RecordedMeters) -> None:
     def run(items: list[float]) -> list[float]:
         return [1 / item for item in items]
 
@@ -222,7 +222,7 @@ def test_batches_are_counted_also_when_they_fail(meters: Remembered) -> None:
     assert len(meters.of(BUSY_SECONDS)) == 2
 
 
-def test_time_in_which_batches_run_beside_each_other_is_counted_once(meters: Remembered) -> None:
+def test_time_in_which_batches_run_beside_each_other_is_counted_once(meters: RecordedMeters) -> None:
     def run(items: list[int]) -> list[int]:
         (count,) = items
         return counted([count - 1]) if count else [sum(range(100_000))]

@@ -28,7 +28,7 @@ from stt_ai.errors import (
     UnsupportedMedia,
 )
 from stt_ai.types import ModelInfo, Segment, Task, Transcript, TranscriptionRequest, TranscriptWarning, WindowNote, Word
-from tests.unit.api_support import HELLO, LANGUAGES, MODELS, TALK, Failing, FourModels, Recorder, form, make_app
+from tests.support.api import HELLO, LANGUAGES, MODELS, TALK, Failing, FourModels, Recorder, form, make_app
 
 SOUND = ("file", "meeting.mp3", b"\x00sound\r\n" * 1000)
 TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/transcriptions", "/v1/audio/translations"

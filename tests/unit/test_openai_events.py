@@ -14,10 +14,10 @@ from stt_ai.errors import Overloaded, PaymentRequired, ReplicaLost
 from stt_ai.pipeline import Pipeline
 from stt_ai.ports import OnDuration, OnText
 from stt_ai.types import Transcript, TranscriptionRequest, TranscriptWarning, Upload
-from tests.unit.api_support import HELLO, PATIENCE, TALK, Failing, Patient, Recorder, eventually, serving
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import FILE, Edge, books, edge
-from tests.unit.test_pipeline import SpeakingClock, Voices, spoken
+from tests.support.api import HELLO, PATIENCE, TALK, Failing, Patient, Recorder, eventually, serving
+from tests.support.billed_api import FILE, Edge, books, edge
+from tests.support.billing import Books
+from tests.unit.test_pipeline import ScriptedDiarizer, SpeakingClock, spoken
 
 __all__ = ["books", "edge"]
 
@@ -67,7 +67,7 @@ async def test_the_last_event_has_the_warnings(edge: Edge) -> None:
 async def test_a_strict_stream_is_refused_with_its_status_and_costs_nothing(edge: Edge) -> None:
     decoder = spoken(windows=1)
     decoder.audio = replace(decoder.audio, warnings=(TranscriptWarning("audio_missing", "A part is missing."),))
-    edge.transcription = Pipeline(decoder, {"large-v3-turbo": SpeakingClock()}, Voices())
+    edge.transcription = Pipeline(decoder, {"large-v3-turbo": SpeakingClock()}, ScriptedDiarizer())
     key = edge.books.account(credits=5)
     refused = [await ask(edge, key, strict="true"), await edge.transcribe(key, strict="true")]
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(400, "audio_missing")] * 2

@@ -11,9 +11,9 @@ from stt_ai.api.services import ApiConfig, Services
 from stt_ai.api.stream.limits import StreamLimits
 from stt_ai.api.stream.services import LiveServices
 from stt_ai.engines import live_audio
-from tests.unit.api_support import Fixed, FourModels, Recorder
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import books  # noqa: F401
+from tests.support.api import Fixed, FourModels, Recorder
+from tests.support.billed_api import books  # noqa: F401
+from tests.support.billing import Books
 from tests.unit.test_api_summarize import Scribe
 
 EARLIER = json.loads(Path(__file__).with_name("openapi.json").read_text())

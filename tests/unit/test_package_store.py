@@ -19,13 +19,13 @@ import pytest
 from stt_ai.models import manifest, package_index, package_store, unpacking
 from stt_ai.models.package_store import PackageStore, PackagesUnavailable, default_root
 from stt_ai.models.packaged import PACKAGED, PackagedModel
-from tests.unit.index_support import LoopbackIndex, in_packages, noise
+from tests.support.package_index import LoopbackIndex, in_packages, noise
 
 pytestmark = pytest.mark.usefixtures("only_the_loopback")
 
 ROOT = Path(__file__).parents[2]
 FILES = {"model.bin": noise(300_000), "sub/config.json": b'{"a": 1}'}
-CONVERSIONS = "tests.unit.index_support"
+CONVERSIONS = "tests.support.package_index"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from stt_ai.models.convert_speakers import convert
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeakerCount, SpeakerTurn
 from tests.benchmarks.diarization import error_rate
 from tests.benchmarks.speaker_turns import Conversation, sample_of_pyannote
-from tests.packaged import packaged_speakers
+from tests.support.packaged_models import packaged_speakers
 
 LSTM = {
     "hidden_size": 8,

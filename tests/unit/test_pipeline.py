@@ -94,7 +94,7 @@ class SpeakingClock:
         return WindowTranscript(words, code, probability, languages=((code, probability),))
 
 
-class Voices:
+class ScriptedDiarizer:
     """Hears ``turns`` (start, end, voice) in every file; ``fails`` are raised first, one a call."""
 
     def __init__(
@@ -138,7 +138,7 @@ async def turns_of_the_loop() -> None:
 
 async def test_words_come_in_order_at_their_place_in_the_file() -> None:
     clock = SpeakingClock()
-    transcript = await Pipeline(spoken(windows=40), {"m": clock}, Voices()).transcribe(
+    transcript = await Pipeline(spoken(windows=40), {"m": clock}, ScriptedDiarizer()).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
     assert transcript.text == " ".join(f"w{i}." for i in range(40))
@@ -160,7 +160,7 @@ async def test_the_words_of_a_file_are_gone_through_beside_the_loop() -> None:
             heard = await super().transcribe(pcm, window, options)
             return replace(heard, words=Watched(heard.words))
 
-    pipeline = Pipeline(spoken(windows=3), {"m": Watching()}, Voices((0.0, 90.0, "A")))
+    pipeline = Pipeline(spoken(windows=3), {"m": Watching()}, ScriptedDiarizer((0.0, 90.0, "A")))
     transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
     assert transcript.text == "w0. w1. w2."
     assert threads and threading.get_ident() not in threads
@@ -175,7 +175,7 @@ async def test_the_length_is_told_once_and_before_there_is_a_transcript() -> Non
         await allowed.wait()
         told.append(seconds)
 
-    pipeline = Pipeline(spoken(windows=2), {"m": clock}, Voices())
+    pipeline = Pipeline(spoken(windows=2), {"m": clock}, ScriptedDiarizer())
     work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), on_duration))
     await turns_of_the_loop()
     assert not work.done()
@@ -190,7 +190,7 @@ async def test_who_cannot_pay_for_the_length_gets_no_more_work() -> None:
     async def refuse(seconds: float) -> None:
         raise PaymentRequired("No credits remaining. Upgrade your plan.")
 
-    pipeline = Pipeline(spoken(windows=40), {"m": clock}, Voices(), windows_in_flight=8)
+    pipeline = Pipeline(spoken(windows=40), {"m": clock}, ScriptedDiarizer(), windows_in_flight=8)
     with pytest.raises(PaymentRequired):
         await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
     begun = clock.heard.total()
@@ -200,14 +200,18 @@ async def test_who_cannot_pay_for_the_length_gets_no_more_work() -> None:
 
 async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
     clock = SpeakingClock([("es", 0.97), ("fr", 0.9)])
-    transcript = await Pipeline(spoken(windows=3), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(spoken(windows=3), {"m": clock}, ScriptedDiarizer()).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
     assert (transcript.language, transcript.language_probability) == ("es", 0.97)
     assert clock.heard == {(0, None): 1, (1, "es"): 1, (2, "es"): 1}
 
 
 async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_others() -> None:
     clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
-    transcript = await Pipeline(spoken(windows=3), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(spoken(windows=3), {"m": clock}, ScriptedDiarizer()).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
     assert transcript.language == "es"
     assert clock.heard == {(0, None): 1, (1, None): 1, (2, None): 1, (0, "es"): 1}
 
@@ -215,13 +219,13 @@ async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_oth
 async def test_a_language_that_the_caller_names_is_not_questioned() -> None:
     clock = SpeakingClock([("en", 0.99)])
     request = TranscriptionRequest("m", language="fr")
-    transcript = await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, request)
+    transcript = await Pipeline(spoken(windows=2), {"m": clock}, ScriptedDiarizer()).transcribe(UPLOAD, request)
     assert (transcript.language, transcript.language_probability) == ("fr", 1.0)
     assert set(clock.heard) == {(0, "fr"), (1, "fr")}
 
 
 async def test_a_silent_file_has_no_text_and_no_segments() -> None:
-    transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}, Voices()).transcribe(
+    transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}, ScriptedDiarizer()).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
     assert (transcript.text, transcript.segments, transcript.duration) == ("", (), 60.0)
@@ -238,7 +242,7 @@ async def test_lost_samples_are_decoded_again_and_no_window_is_heard_twice() -> 
         return await clock.transcribe(pcm, window, options)
 
     lossy.transcribe = lose_after_three  # type: ignore[method-assign]
-    pipeline = Pipeline(decoder, {"m": lossy}, Voices(), windows_in_flight=1)
+    pipeline = Pipeline(decoder, {"m": lossy}, ScriptedDiarizer(), windows_in_flight=1)
     transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
     assert transcript.text == " ".join(f"w{i}." for i in range(6))
     assert decoder.calls == 2
@@ -249,13 +253,15 @@ async def test_samples_that_are_lost_again_and_again_end_in_a_clear_error() -> N
     clock = SpeakingClock(fails=[AudioLost("gone")] * 9)
     decoder = spoken(windows=1)
     with pytest.raises(ReplicaLost):
-        await Pipeline(decoder, {"m": clock}, Voices(), decode_attempts=3).transcribe(UPLOAD, TranscriptionRequest("m"))
+        await Pipeline(decoder, {"m": clock}, ScriptedDiarizer(), decode_attempts=3).transcribe(
+            UPLOAD, TranscriptionRequest("m")
+        )
     assert decoder.calls == 3
 
 
 async def test_only_so_many_windows_of_a_file_wait_at_the_replicas() -> None:
     clock = SpeakingClock()
-    await Pipeline(spoken(windows=50), {"m": clock}, Voices(), windows_in_flight=4).transcribe(
+    await Pipeline(spoken(windows=50), {"m": clock}, ScriptedDiarizer(), windows_in_flight=4).transcribe(
         UPLOAD, TranscriptionRequest("m", language="en")
     )
     assert clock.most_active == 4
@@ -265,7 +271,7 @@ async def test_the_first_failure_ends_the_others_and_is_told_as_itself() -> None
     clock = SpeakingClock(fails=[Overloaded("full", 7)])
     clock.gate = asyncio.Event()
     with pytest.raises(Overloaded, match="full"):
-        await Pipeline(spoken(windows=8), {"m": clock}, Voices()).transcribe(
+        await Pipeline(spoken(windows=8), {"m": clock}, ScriptedDiarizer()).transcribe(
             UPLOAD, TranscriptionRequest("m", language="en")
         )
     assert clock.active == 0
@@ -276,7 +282,9 @@ async def test_a_caller_who_leaves_takes_the_work_along() -> None:
     clock = SpeakingClock()
     clock.gate = asyncio.Event()
     work = asyncio.create_task(
-        Pipeline(spoken(windows=8), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
+        Pipeline(spoken(windows=8), {"m": clock}, ScriptedDiarizer()).transcribe(
+            UPLOAD, TranscriptionRequest("m", language="en")
+        )
     )
     await turns_of_the_loop()
     assert clock.active == 8
@@ -288,14 +296,14 @@ async def test_a_caller_who_leaves_takes_the_work_along() -> None:
 
 async def test_a_model_that_is_not_served_is_said_so() -> None:
     with pytest.raises(ModelUnavailable, match="large"):
-        await Pipeline(spoken(windows=1), {}, Voices()).transcribe(UPLOAD, TranscriptionRequest("large"))
+        await Pipeline(spoken(windows=1), {}, ScriptedDiarizer()).transcribe(UPLOAD, TranscriptionRequest("large"))
 
 
 # Who speaks
 
 
 async def test_each_window_goes_to_the_voice_that_holds_it_named_by_first_speech() -> None:
-    voices = Voices((0.0, 29.0, "B"), (29.0, 59.0, "A"), (59.0, 90.0, "B"))
+    voices = ScriptedDiarizer((0.0, 29.0, "B"), (29.0, 59.0, "A"), (59.0, 90.0, "B"))
     transcript = await Pipeline(spoken(windows=3), {"m": SpeakingClock()}, voices).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
@@ -305,7 +313,7 @@ async def test_each_window_goes_to_the_voice_that_holds_it_named_by_first_speech
 
 
 async def test_without_diarization_nobody_is_asked_and_nobody_named() -> None:
-    voices = Voices((0.0, 90.0, "A"))
+    voices = ScriptedDiarizer((0.0, 90.0, "A"))
     transcript = await Pipeline(spoken(windows=3), {"m": SpeakingClock()}, voices).transcribe(
         UPLOAD, TranscriptionRequest("m", diarize=False)
     )
@@ -316,7 +324,7 @@ async def test_without_diarization_nobody_is_asked_and_nobody_named() -> None:
 
 @pytest.mark.parametrize("asked", [{"speakers": 1}, {"max_speakers": 1}])
 async def test_one_voice_needs_no_model(asked: dict[str, int]) -> None:
-    voices = Voices()
+    voices = ScriptedDiarizer()
     transcript = await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, voices).transcribe(
         UPLOAD, TranscriptionRequest("m", **asked)
     )
@@ -325,7 +333,7 @@ async def test_one_voice_needs_no_model(asked: dict[str, int]) -> None:
 
 
 async def test_no_speech_has_no_speakers_and_asks_nobody() -> None:
-    voices = Voices()
+    voices = ScriptedDiarizer()
     transcript = await Pipeline(CannedDecoder(60, []), {"m": SpeakingClock()}, voices).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
@@ -334,7 +342,7 @@ async def test_no_speech_has_no_speakers_and_asks_nobody() -> None:
 
 
 async def test_words_of_which_no_voice_was_found_are_all_one_speakers() -> None:
-    transcript = await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, Voices()).transcribe(
+    transcript = await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, ScriptedDiarizer()).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
     assert transcript.speakers == ("Speaker 1",)
@@ -349,7 +357,7 @@ async def test_words_of_which_no_voice_was_found_are_all_one_speakers() -> None:
     ],
 )
 async def test_the_diarizer_is_told_how_many_voices_to_expect(asked: dict[str, int], expected: SpeakerCount) -> None:
-    voices = Voices((0.0, 60.0, "A"))
+    voices = ScriptedDiarizer((0.0, 60.0, "A"))
     await Pipeline(spoken(windows=2), {"m": SpeakingClock()}, voices).transcribe(
         UPLOAD, TranscriptionRequest("m", **asked)
     )
@@ -357,7 +365,7 @@ async def test_the_diarizer_is_told_how_many_voices_to_expect(asked: dict[str, i
 
 
 async def test_an_overloaded_diarizer_ends_the_request_and_the_transcription_beside_it() -> None:
-    clock, voices = SpeakingClock(), Voices(fails=[Overloaded("full", 7)])
+    clock, voices = SpeakingClock(), ScriptedDiarizer(fails=[Overloaded("full", 7)])
     clock.gate, voices.gate = asyncio.Event(), asyncio.Event()
     work = asyncio.create_task(
         Pipeline(spoken(windows=4), {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m", language="en"))
@@ -371,7 +379,7 @@ async def test_an_overloaded_diarizer_ends_the_request_and_the_transcription_bes
 
 
 async def test_a_transcription_that_fails_ends_the_diarization_beside_it() -> None:
-    clock, voices = SpeakingClock(fails=[Overloaded("full", 7)]), Voices()
+    clock, voices = SpeakingClock(fails=[Overloaded("full", 7)]), ScriptedDiarizer()
     voices.gate = asyncio.Event()
     with pytest.raises(Overloaded):
         await Pipeline(spoken(windows=1), {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m"))
@@ -379,7 +387,7 @@ async def test_a_transcription_that_fails_ends_the_diarization_beside_it() -> No
 
 
 async def test_samples_lost_to_the_diarizer_are_decoded_again_and_what_was_heard_is_kept() -> None:
-    clock, voices = SpeakingClock(), Voices((0.0, 90.0, "A"), fails=[AudioLost("gone")])
+    clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 90.0, "A"), fails=[AudioLost("gone")])
     decoder = spoken(windows=3)
     voices.gate = asyncio.Event()
     work = asyncio.create_task(Pipeline(decoder, {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m")))
@@ -392,7 +400,7 @@ async def test_samples_lost_to_the_diarizer_are_decoded_again_and_what_was_heard
 
 
 async def test_voices_that_were_told_apart_are_kept_when_the_samples_are_lost_afterwards() -> None:
-    clock, voices = SpeakingClock(fails=[AudioLost("gone")]), Voices((0.0, 90.0, "A"))
+    clock, voices = SpeakingClock(fails=[AudioLost("gone")]), ScriptedDiarizer((0.0, 90.0, "A"))
     decoder = spoken(windows=1)
     lose = clock.transcribe
 
@@ -408,7 +416,7 @@ async def test_voices_that_were_told_apart_are_kept_when_the_samples_are_lost_af
 
 @pytest.mark.parametrize(("diarize", "demo"), [(True, True), (False, False)])
 async def test_a_demo_diarizer_makes_the_answer_a_demos(diarize: bool, demo: bool) -> None:
-    clock, voices = SpeakingClock(), Voices((0.0, 30.0, "A"), demo=True)
+    clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 30.0, "A"), demo=True)
 
     async def describe() -> LoadedModel:
         return LoadedModel("real")
@@ -455,7 +463,7 @@ BASE = LoadedModel("whisper-base", origin="packages", reason=REASON)
 async def test_the_answer_says_which_model_served_in_place_of_another(
     model: LoadedModel, said: list[tuple[str, str]]
 ) -> None:
-    transcript = await Pipeline(spoken(windows=1), {"m": Served(model)}, Voices((0.0, 30.0, "A"))).transcribe(
+    transcript = await Pipeline(spoken(windows=1), {"m": Served(model)}, ScriptedDiarizer((0.0, 30.0, "A"))).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
     assert [(warning.code, warning.message) for warning in transcript.warnings] == said
@@ -475,7 +483,7 @@ async def test_the_answer_says_which_model_served_in_place_of_another(
 async def test_who_named_the_speakers_is_said_where_they_are_named(
     demo: bool, reason: str, diarize: bool, codes: list[str]
 ) -> None:
-    voices = Voices((0.0, 30.0, "A"), demo=demo, reason=reason)
+    voices = ScriptedDiarizer((0.0, 30.0, "A"), demo=demo, reason=reason)
     transcript = await Pipeline(spoken(windows=1), {"m": Served(LoadedModel("m"))}, voices).transcribe(
         UPLOAD, TranscriptionRequest("m", diarize=diarize)
     )
@@ -485,7 +493,9 @@ async def test_who_named_the_speakers_is_said_where_they_are_named(
 async def test_what_the_decoder_warns_of_comes_first() -> None:
     decoder = spoken(windows=1)
     decoder.audio = replace(decoder.audio, warnings=(QUIET, MISSING))
-    transcript = await Pipeline(decoder, {"m": Served(BASE)}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(decoder, {"m": Served(BASE)}, ScriptedDiarizer()).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
     assert transcript.warnings[:2] == (QUIET, MISSING)
     assert [warning.code for warning in transcript.warnings[2:]] == ["model_substituted"]
 
@@ -498,7 +508,7 @@ async def test_a_strict_request_is_refused_for_the_worst_warning_before_anything
         lengths.append(seconds)
 
     with pytest.raises(IncompleteAudio, match="A part of the audio is missing") as refusal:
-        await Pipeline(decoder, {"m": clock}, Voices()).transcribe(
+        await Pipeline(decoder, {"m": clock}, ScriptedDiarizer()).transcribe(
             UPLOAD, TranscriptionRequest("m", strict=True), on_duration
         )
     assert refusal.value.code == "audio_missing"
@@ -507,7 +517,7 @@ async def test_a_strict_request_is_refused_for_the_worst_warning_before_anything
 
 
 async def test_a_strict_request_is_not_refused_for_the_service() -> None:
-    transcript = await Pipeline(spoken(windows=1), {"m": Served(BASE)}, Voices()).transcribe(
+    transcript = await Pipeline(spoken(windows=1), {"m": Served(BASE)}, ScriptedDiarizer()).transcribe(
         UPLOAD, TranscriptionRequest("m", strict=True)
     )
     assert [warning.code for warning in transcript.warnings] == ["model_substituted"]
@@ -529,7 +539,7 @@ async def test_task_prompt_and_temperature_are_asked_of_every_window() -> None:
 
     clock.transcribe, clock.describe = remember, describe  # type: ignore[method-assign]
     request = TranscriptionRequest("m", task=Task.TRANSLATE, prompt="Emma", temperature=0.4)
-    await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, request)
+    await Pipeline(spoken(windows=2), {"m": clock}, ScriptedDiarizer()).transcribe(UPLOAD, request)
     wanted = DecodingOptions(task=Task.TRANSLATE, prompt="Emma", temperatures=(0.4, 0.6, 0.8, 1.0))
     assert asked == [wanted, replace(wanted, language="en")]
 
@@ -544,7 +554,7 @@ async def test_a_usual_request_decodes_as_the_operator_set_it() -> None:
 
     clock.transcribe = remember  # type: ignore[method-assign]
     usual = DecodingOptions(beam_size=2)
-    await Pipeline(spoken(windows=1), {"m": clock}, Voices(), options=usual).transcribe(
+    await Pipeline(spoken(windows=1), {"m": clock}, ScriptedDiarizer(), options=usual).transcribe(
         UPLOAD, TranscriptionRequest("m")
     )
     assert asked == [usual]
@@ -553,7 +563,7 @@ async def test_a_usual_request_decodes_as_the_operator_set_it() -> None:
 async def test_a_model_that_cannot_translate_is_not_made_to() -> None:
     clock, request = SpeakingClock(), TranscriptionRequest("m", task=Task.TRANSLATE)
     with pytest.raises(BadParameter, match="clock here, which was not trained to translate") as refusal:
-        await Pipeline(spoken(windows=1), {"m": clock}, Voices()).transcribe(UPLOAD, request)
+        await Pipeline(spoken(windows=1), {"m": clock}, ScriptedDiarizer()).transcribe(UPLOAD, request)
     assert (refusal.value.parameter, clock.heard.total()) == ("model", 0)
 
 
@@ -574,7 +584,7 @@ async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
         first_told.set()
 
     clock.transcribe = last_first  # type: ignore[method-assign]
-    pipeline = Pipeline(spoken(windows=5), {"m": clock}, Voices())
+    pipeline = Pipeline(spoken(windows=5), {"m": clock}, ScriptedDiarizer())
     work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m", language="en"), None, on_text))
     await first_told.wait()
     await turns_of_the_loop()
@@ -597,7 +607,7 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
         assert allowed.is_set()
         told.append(piece)
 
-    pipeline = Pipeline(spoken(windows=3), {"m": clock}, Voices())
+    pipeline = Pipeline(spoken(windows=3), {"m": clock}, ScriptedDiarizer())
     work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), on_duration, on_text))
     await turns_of_the_loop()
     assert told == []
@@ -608,7 +618,7 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
 @pytest.mark.parametrize("slowly", [False, True])
 async def test_text_is_told_once_when_samples_are_lost(slowly: bool) -> None:
     """Also the piece that is being told at that moment, to somebody who takes it slowly."""
-    clock, voices = SpeakingClock(), Voices((0.0, 90.0, "A"), fails=[AudioLost("gone")])
+    clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 90.0, "A"), fails=[AudioLost("gone")])
     told: list[str] = []
     decoder = spoken(windows=3)
     voices.gate, taken = asyncio.Event(), asyncio.Event()
@@ -636,5 +646,7 @@ async def test_notes_of_each_window_come_with_the_transcript() -> None:
         return WindowTranscript((Word(" hm", 0.1, 0.5, 0.9),), "en", 0.9, 0.1 * window.index, 0.2 * window.index)
 
     clock.transcribe = doubtful  # type: ignore[method-assign]
-    transcript = await Pipeline(spoken(windows=2), {"m": clock}, Voices()).transcribe(UPLOAD, TranscriptionRequest("m"))
+    transcript = await Pipeline(spoken(windows=2), {"m": clock}, ScriptedDiarizer()).transcribe(
+        UPLOAD, TranscriptionRequest("m")
+    )
     assert transcript.windows == (WindowNote(0.0, 0.0, 0.0), WindowNote(30.0, 0.1, 0.2))

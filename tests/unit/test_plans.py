@@ -7,8 +7,8 @@ import pytest
 from stt_ai.accounts import WorkKind
 from stt_ai.errors import PaymentRequired, TooManyRequests
 from stt_ai.settings import Settings
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import Edge, books, edge, limits
+from tests.support.billed_api import Edge, books, edge, limits
+from tests.support.billing import Books
 
 __all__ = ["books", "edge"]
 

@@ -14,7 +14,7 @@ from stt_ai.api.services import ApiConfig, Services
 from stt_ai.deployments.exposition import joined
 from stt_ai.errors import Unavailable
 from stt_ai.types import GpuInfo, PartHealth, ServiceHealth
-from tests.unit.api_support import Fixed, FourModels, Recorder, make_app
+from tests.support.api import Fixed, FourModels, Recorder, make_app
 from tests.unit.test_api_health import Stuck
 
 TOKEN = "a-token-of-the-operators"

@@ -16,9 +16,9 @@ import pytest
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.sources.resumable import ResumableUploads
-from tests.unit.api_support import Fixed, FourModels, Recorder, eventually, serving
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import books, refused
+from tests.support.api import Fixed, FourModels, Recorder, eventually, serving
+from tests.support.billed_api import books, refused
+from tests.support.billing import Books
 
 __all__ = ["books"]
 

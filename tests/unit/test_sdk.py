@@ -24,10 +24,10 @@ from stt_ai.sdk.reading import read
 from stt_ai.sdk.results import Transcription
 from stt_ai.sdk.retries import LONGEST_WAIT_S, Attempts
 from stt_ai.types import TranscriptWarning
-from tests.unit.api_support import LANGUAGES, MODELS, TALK, Recorder, make_app, serving
-from tests.unit.billing_support import Books
-from tests.unit.edge_support import Edge, books, edge
-from tests.unit.sdk_support import CUT, Script, answer, failure, scripted
+from tests.support.api import LANGUAGES, MODELS, TALK, Recorder, make_app, serving
+from tests.support.billed_api import Edge, books, edge
+from tests.support.billing import Books
+from tests.support.scripted_server import CUT, Script, answer, failure, scripted
 
 __all__ = ["books", "edge", "scripted"]
 

@@ -10,11 +10,11 @@ import pytest
 from stt_ai import AsyncClient, Client
 from stt_ai.sdk import Job, JobEnded, JobError, errors
 from stt_ai.sdk.job_calls import MAX_PAUSE_S, MIN_PAUSE_S, Polling
-from tests.unit.api_support import TALK
-from tests.unit.edge_support import books
-from tests.unit.jobs_support import JobsHouse, jobs_house
-from tests.unit.sdk_support import CUT, Script, answer, failure, scripted
-from tests.unit.sources_support import Server, giving, response, serving
+from tests.support.api import TALK
+from tests.support.billed_api import books
+from tests.support.jobs_api import JobsHouse, jobs_house
+from tests.support.scripted_server import CUT, Script, answer, failure, scripted
+from tests.support.tls_server import Server, giving, response, serving
 
 __all__ = ["books", "jobs_house", "scripted"]
 

@@ -20,9 +20,9 @@ from stt_ai import AsyncClient, Client, Ended, Final, Microphone, MicrophoneUnav
 from stt_ai.errors import Overloaded, SttError, Unauthorized
 from stt_ai.sdk import errors, sources
 from stt_ai.sdk.live import KEPT_S, Cut, Talk
-from tests.unit.api_support import PATIENCE, eventually, serving
-from tests.unit.sdk_support import wire
-from tests.unit.stream_support import SECOND, Sessions, live_app, said
+from tests.support.api import PATIENCE, eventually, serving
+from tests.support.scripted_server import wire
+from tests.support.stream_client import SECOND, Sessions, live_app, said
 
 RETRIES = 4
 

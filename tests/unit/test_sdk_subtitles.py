@@ -17,7 +17,7 @@ from stt_ai.sdk.reading import read
 from stt_ai.sdk.rendering import written
 from stt_ai.sdk.results import Transcription
 from stt_ai.types import Segment, Transcript, Word
-from tests.unit.api_support import HELLO, TALK, Recorder, make_app
+from tests.support.api import HELLO, TALK, Recorder, make_app
 
 SENTENCE = "It was the best of times, it was the worst of times, and it was the age of wisdom for all of us."
 

@@ -18,7 +18,7 @@ from stt_ai.errors import (
 from stt_ai.sources.addresses import AddressPolicy, is_public
 from stt_ai.sources.client import CheckedClient
 from stt_ai.sources.fetching import Fetcher
-from tests.unit.sources_support import Exchange, Server, client, giving, response, serving
+from tests.support.tls_server import Exchange, Server, client, giving, response, serving
 
 SOUND = bytes(range(256)) * 400
 SPECIAL = (

@@ -17,10 +17,10 @@ from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Event, Final, Partial, SpeechStarted, SpeechStopped, UtteranceEnd
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, WindowTranscript, Word
-from tests.unit.streaming_support import (
-    Listening,
+from tests.support.scripted_recognizer import (
+    ScriptedRecognizer,
+    ScriptedVoices,
     Talk,
-    Voices,
     finals,
     in_virtual_time,
     live,
@@ -60,7 +60,7 @@ def _play(session: Callable[[], LiveSession], talk: Talk, chunks: list[int], **h
 @few
 @given(talks, seeds, st.floats(0, 2.5), st.floats(0, 0.5), chunkings)
 def test_what_was_told_is_never_taken_back(said: Talk, seed: int, slow: float, doubt: float, chunks: list[int]) -> None:
-    model = Listening(said.words, doubt=doubt, latency=_latency(seed, slow), window_s=9.0)
+    model = ScriptedRecognizer(said.words, doubt=doubt, latency=_latency(seed, slow), window_s=9.0)
     decided = ""
     for event in _play(lambda: live(said, model), said, chunks):
         if isinstance(event, Partial):
@@ -78,10 +78,10 @@ def test_what_was_told_is_never_taken_back(said: Talk, seed: int, slow: float, d
 def test_every_word_is_told_once_whatever_the_chunks_and_however_slow_the_model(
     said: Talk, chunks: list[int], seed: int, slow: float, paced: bool
 ) -> None:
-    model = Listening(said.words, latency=_latency(seed, slow), window_s=9.0)
+    model = ScriptedRecognizer(said.words, latency=_latency(seed, slow), window_s=9.0)
     events = _play(lambda: live(said, model), said, chunks, paced=paced)
     assert told(events) == said.text
-    ready = Listening(said.words, window_s=9.0)
+    ready = ScriptedRecognizer(said.words, window_s=9.0)
     assert _finals(events) == _finals(_play(lambda: live(said, ready), said, [1600]))
 
 
@@ -91,7 +91,7 @@ def test_the_finals_are_the_same_however_the_samples_are_cut(said: Talk, chunks:
     config = LiveConfig("gold", interim_results=False)
 
     def session() -> LiveSession:
-        return live(said, Listening(said.words, doubt=doubt, window_s=9.0), config)
+        return live(said, ScriptedRecognizer(said.words, doubt=doubt, window_s=9.0), config)
 
     assert _finals(_play(session, said, chunks)) == _finals(_play(session, said, [len(said.samples)], paced=False))
 
@@ -106,7 +106,7 @@ def test_samples_may_come_one_by_one() -> None:
 def test_times_run_forwards_and_lie_in_what_was_received(
     said: Talk, chunks: list[int], seed: int, finalized: list[int]
 ) -> None:
-    model = Listening(said.words, latency=_latency(seed, 1.0), window_s=9.0)
+    model = ScriptedRecognizer(said.words, latency=_latency(seed, 1.0), window_s=9.0)
     calls = iter(range(10**6))
 
     async def finalize(session: LiveSession) -> None:
@@ -144,7 +144,7 @@ def test_a_session_that_was_cut_off_goes_on_without_loss_or_repetition(said: Tal
     samples = said.samples
 
     async def main() -> str:
-        first = live(said, Listening(said.words, latency=_latency(seed, 1.0), window_s=9.0))
+        first = live(said, ScriptedRecognizer(said.words, latency=_latency(seed, 1.0), window_s=9.0))
         heard: list[Event] = []
         events = first.events()
         for at in range(0, min(pieces * 1600, len(samples)), 1600):
@@ -172,12 +172,15 @@ def test_silence_gives_no_text_and_the_events_end(seconds: float) -> None:
 
 def test_a_stream_without_a_sample_ends_too() -> None:
     assert _play(lambda: live(HELLO), Talk((), ()), [1]) == []
-    assert _play(lambda: LiveSession(LiveConfig("gold"), Listening([]), Voices([])), Talk((), ()), [1]) == []
+    assert (
+        _play(lambda: LiveSession(LiveConfig("gold"), ScriptedRecognizer([]), ScriptedVoices([])), Talk((), ()), [1])
+        == []
+    )
 
 
 def test_noise_in_which_the_model_hears_nothing_gives_no_text() -> None:
     noise = talk([(20, 60), (30, 60)])
-    assert _play(lambda: live(noise, Listening([])), noise, [1600]) == []
+    assert _play(lambda: live(noise, ScriptedRecognizer([])), noise, [1600]) == []
 
 
 def test_partials_grow_with_the_speech_and_the_final_follows_the_pause() -> None:
@@ -216,7 +219,9 @@ def test_finalize_is_answered_in_order_also_when_there_is_nothing_to_end() -> No
     said = talk([(20, 100)])
 
     async def main() -> list[Event]:
-        session = live(said, Listening(said.words, latency=lambda: 1.0), LiveConfig("gold", interim_results=False))
+        session = live(
+            said, ScriptedRecognizer(said.words, latency=lambda: 1.0), LiveConfig("gold", interim_results=False)
+        )
         await session.start()
         await session.finalize()
         await session.feed(said.samples[: 70 * FRAME + 100])
@@ -242,7 +247,7 @@ def test_the_language_is_found_once_and_kept() -> None:
     said = talk([(5, 80), (30, 80)])
     asked: list[str | None] = []
 
-    class Noting(Listening):
+    class Noting(ScriptedRecognizer):
         async def transcribe_final(self, samples: Any, options: Any, *, key: str) -> Any:
             asked.append(options.language)
             return await super().transcribe_final(samples, options, key=key)
@@ -256,9 +261,9 @@ def test_hours_of_speech_take_no_more_memory_than_minutes() -> None:
     """Ten hours of a talk, the same half minute again and again."""
     piece = talk([(25, 300), (25, 100), (400, 80)])
     laps = round(10 * 3600 * SAMPLE_RATE / len(piece.samples))
-    voices = Voices(np.tile(piece.probabilities, laps).tolist())
+    voices = ScriptedVoices(np.tile(piece.probabilities, laps).tolist())
 
-    class Deaf(Listening):
+    class Deaf(ScriptedRecognizer):
         async def transcribe_final(self, samples: Any, options: Any, *, key: str) -> WindowTranscript:
             return WindowTranscript((Word(" hm", 0.0, 0.1, 0.9),), "en", 0.9)
 

@@ -16,7 +16,17 @@ from stt_ai.streaming.events import Event, Partial
 from stt_ai.streaming.language import SessionLanguage
 from stt_ai.streaming.session_decoder import with_committed
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Samples, TokenizedWord, WindowTranscript, Word
-from tests.unit.streaming_support import Listening, Talk, finals, in_virtual_time, live, now, play, talk, told
+from tests.support.scripted_recognizer import (
+    ScriptedRecognizer,
+    Talk,
+    finals,
+    in_virtual_time,
+    live,
+    now,
+    play,
+    talk,
+    told,
+)
 
 texts = st.lists(st.sampled_from(["We", "can", "go", "now,", "Now"]), max_size=6)
 
@@ -102,7 +112,7 @@ def test_context_is_for_short_utterances_that_follow_closely() -> None:
     assert not context.suits(4 * SAMPLE_RATE, 14 * SAMPLE_RATE)
 
 
-class Noting(Listening):
+class Noting(ScriptedRecognizer):
     """``asked``: (kind, when, seconds of samples, context)."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -118,7 +128,7 @@ class Noting(Listening):
         return await super().transcribe_final(samples, options, key=key)
 
 
-def _played(said: Talk, model: Listening, **session: Any) -> list[Event]:
+def _played(said: Talk, model: ScriptedRecognizer, **session: Any) -> list[Event]:
     async def main() -> list[Event]:
         return await play(live(said, model, **session), said.samples, [FRAME])
 
@@ -136,15 +146,15 @@ def test_what_was_said_just_before_is_given_to_the_model_and_told_once() -> None
 
 def test_words_are_timed_alike_with_and_without_what_was_said_before() -> None:
     said = talk([(10, 60), (30, 60)])
-    with_it = finals(_played(said, Listening(said.words)))
-    without = finals(_played(said, Listening(said.words, window_s=9.0)))
+    with_it = finals(_played(said, ScriptedRecognizer(said.words)))
+    without = finals(_played(said, ScriptedRecognizer(said.words, window_s=9.0)))
     for one, other in zip(with_it, without, strict=True):
         assert [word.text for word in one.words] == [word.text for word in other.words]
         assert [word.start for word in one.words] == pytest.approx([word.start for word in other.words])
 
 
 def test_a_model_that_takes_all_for_said_before_is_asked_without_it() -> None:
-    class Finished(Listening):
+    class Finished(ScriptedRecognizer):
         async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
             if options.context:
                 return WindowTranscript((), "en", 0.9)
@@ -170,7 +180,7 @@ def test_a_first_word_is_shown_while_nobody_knows_yet_whether_it_is_whole() -> N
     said = talk([(10, 70)], word_frames=70)
     hypotheses = iter(range(1000))
 
-    class Doubting(Listening):
+    class Doubting(ScriptedRecognizer):
         async def transcribe_partial(
             self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
         ) -> Any:
@@ -182,7 +192,7 @@ def test_a_first_word_is_shown_while_nobody_knows_yet_whether_it_is_whole() -> N
 
 def test_partials_come_at_least_every_second_on_a_model_that_takes_half_of_one() -> None:
     said = talk([(10, 400)], word_frames=6)
-    model = Listening(said.words, latency=lambda: 0.5)
+    model = ScriptedRecognizer(said.words, latency=lambda: 0.5)
     times: list[float] = []
 
     async def main() -> None:

@@ -23,9 +23,9 @@ from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LoadedModel, Samples, Upload, WindowTranscript
-from tests.speech import DATA, matched_words, word_error_rate
-from tests.unit.media_support import PATIENT
-from tests.unit.streaming_support import finals, in_virtual_time, now, partials, play, told
+from tests.support.media_files import PATIENT
+from tests.support.scripted_recognizer import finals, in_virtual_time, now, partials, play, told
+from tests.support.word_errors import DATA, matched_words, word_error_rate
 
 MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
 GREEDY = DecodingOptions(language="en", beam_size=1, temperatures=(0.0,))

@@ -16,9 +16,8 @@ from stt_ai.streaming.events import Event
 from stt_ai.streaming.latency import LatencyTracker
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, LoadedModel
-from tests.unit.meters_support import Remembered
-from tests.unit.streaming_support import (
-    Listening,
+from tests.support.scripted_recognizer import (
+    ScriptedRecognizer,
     Talk,
     finals,
     in_virtual_time,
@@ -30,6 +29,7 @@ from tests.unit.streaming_support import (
     talks,
     told,
 )
+from tests.support.telemetry import RecordedMeters
 
 TALK = talk([(10, 200), (30, 120), (30, 60)])
 MINUTE = talk([(5, 1800)])
@@ -64,7 +64,7 @@ def _sometimes(probability: float, seed: int) -> Callable[[str], bool]:
 def test_a_model_that_is_busy_now_and_then_costs_time_and_no_text(
     said: Talk, probability: float, seed: int, slow: float
 ) -> None:
-    model = Listening(said.words, trouble=_sometimes(probability, seed), latency=lambda: slow, window_s=9.0)
+    model = ScriptedRecognizer(said.words, trouble=_sometimes(probability, seed), latency=lambda: slow, window_s=9.0)
     assert told(_play(lambda: live(said, model), said)) == said.text
 
 
@@ -72,7 +72,7 @@ def test_a_model_that_stays_busy_ends_the_session_with_what_it_said() -> None:
     def busy(kind: str) -> bool:
         raise BUSY
 
-    model = Listening(TALK.words, trouble=busy)
+    model = ScriptedRecognizer(TALK.words, trouble=busy)
     with pytest.raises(Overloaded):
         _play(lambda: live(TALK, model))
     tried = [at for kind, at in model.calls if kind == "hear"]
@@ -80,7 +80,7 @@ def test_a_model_that_stays_busy_ends_the_session_with_what_it_said() -> None:
 
 
 def test_a_model_that_fails_once_is_asked_again_and_one_that_fails_twice_ends_the_session() -> None:
-    def failing(times: int) -> Listening:
+    def failing(times: int) -> ScriptedRecognizer:
         left = [times]
 
         def trouble(kind: str) -> bool:
@@ -89,7 +89,7 @@ def test_a_model_that_fails_once_is_asked_again_and_one_that_fails_twice_ends_th
                 raise InternalError("The speech model failed on this audio.")
             return False
 
-        return Listening(TALK.words, trouble=trouble)
+        return ScriptedRecognizer(TALK.words, trouble=trouble)
 
     assert told(_play(lambda: live(TALK, failing(1)))) == TALK.text
     with pytest.raises(InternalError, match="failed on this audio"):
@@ -101,11 +101,11 @@ def test_a_fault_of_our_own_ends_the_session_in_one_sentence() -> None:
         raise KeyError(kind)
 
     with pytest.raises(InternalError, match="this stream"):
-        _play(lambda: live(TALK, Listening(TALK.words, trouble=broken)))
+        _play(lambda: live(TALK, ScriptedRecognizer(TALK.words, trouble=broken)))
 
 
 def test_a_model_that_cannot_be_had_says_so_at_the_start() -> None:
-    class Absent(Listening):
+    class Absent(ScriptedRecognizer):
         async def describe(self) -> LoadedModel:
             raise ModelLoading("The model is being loaded.")
 
@@ -125,7 +125,7 @@ def test_what_failed_is_told_to_whoever_feeds_and_stops() -> None:
         raise Unavailable("Out of order.", 0.1)
 
     async def main() -> None:
-        session = live(TALK, Listening(TALK.words, trouble=busy), limits=LiveLimits(final_retry_s=0))
+        session = live(TALK, ScriptedRecognizer(TALK.words, trouble=busy), limits=LiveLimits(final_retry_s=0))
         with pytest.raises(Unavailable):
             await session.feed(TALK.samples)
         for call in (session.feed(TALK.samples), session.finalize(), session.stop(), anext(session.events())):
@@ -137,7 +137,7 @@ def test_what_failed_is_told_to_whoever_feeds_and_stops() -> None:
 
 
 def test_under_load_partials_become_rare_and_finals_stay() -> None:
-    quick, slow = (Listening(MINUTE.words, latency=lambda s=s: s, window_s=9.0) for s in (0.0, 1.0))
+    quick, slow = (ScriptedRecognizer(MINUTE.words, latency=lambda s=s: s, window_s=9.0) for s in (0.0, 1.0))
     assert told(_play(lambda: live(MINUTE, quick), MINUTE)) == MINUTE.text
     assert told(_play(lambda: live(MINUTE, slow), MINUTE)) == MINUTE.text
     guesses = [sum(kind == "guess" for kind, _ in model.calls) for model in (quick, slow)]
@@ -147,7 +147,7 @@ def test_under_load_partials_become_rare_and_finals_stay() -> None:
 
 
 def test_guesses_that_are_dropped_are_asked_for_ever_more_rarely() -> None:
-    dropping = Listening(MINUTE.words, trouble=lambda kind: kind == "guess", window_s=9.0)
+    dropping = ScriptedRecognizer(MINUTE.words, trouble=lambda kind: kind == "guess", window_s=9.0)
     events = _play(lambda: live(MINUTE, dropping), MINUTE)
     assert told(events) == MINUTE.text
     assert sum(kind == "guess" for kind, _ in dropping.calls) <= 8 + len(MINUTE.samples) / SAMPLE_RATE / 5
@@ -157,7 +157,7 @@ def test_a_stream_that_comes_too_fast_waits_for_its_finals_and_has_no_partials_w
     limits = LiveLimits(max_pending_audio_s=20)
 
     async def main() -> tuple[list[Event], float]:
-        slow = Listening(MINUTE.words, latency=lambda: 4.0, window_s=9.0)
+        slow = ScriptedRecognizer(MINUTE.words, latency=lambda: 4.0, window_s=9.0)
         session = live(MINUTE, slow, limits=limits)
         reader = asyncio.create_task(_all(session))
         most = 0
@@ -185,7 +185,9 @@ def test_a_flood_of_finalize_waits_for_the_text_before_it_and_is_answered() -> N
     flood = 1000
 
     async def main() -> list[Event]:
-        session = live(TALK, Listening(TALK.words, latency=lambda: 100.0), LiveConfig("gold", interim_results=False))
+        session = live(
+            TALK, ScriptedRecognizer(TALK.words, latency=lambda: 100.0), LiveConfig("gold", interim_results=False)
+        )
         reader = asyncio.create_task(_all(session))
         await session.feed(TALK.samples[: 100 * FRAME])
         for _ in range(flood):
@@ -201,7 +203,7 @@ def test_a_flood_of_finalize_waits_for_the_text_before_it_and_is_answered() -> N
 
 
 def test_when_samples_came_is_known_in_bounded_memory_however_small_their_pieces() -> None:
-    came, meters = 0.0, Remembered()
+    came, meters = 0.0, RecordedMeters()
     latency = LatencyTracker(meters, lambda: came, 0)
     for position in range(1, 10 * SAMPLE_RATE + 1):
         came = position / SAMPLE_RATE
@@ -251,7 +253,7 @@ def test_a_session_left_at_any_moment_leaves_nothing(turns: int, cancelled: bool
     """After so many turns of the event loop it is closed, or all who use it are cancelled at once."""
 
     async def main() -> None:
-        session = live(TALK, Listening(TALK.words, latency=lambda: slow))
+        session = live(TALK, ScriptedRecognizer(TALK.words, latency=lambda: slow))
         using = asyncio.create_task(_use(session))
         for _ in range(turns):
             await asyncio.sleep(0 if turns % 2 else 0.011)
@@ -285,7 +287,7 @@ async def _use(session: LiveSession) -> None:
 
 def test_a_stop_that_waits_ends_when_the_session_is_closed() -> None:
     async def main() -> None:
-        session = live(TALK, Listening(TALK.words, latency=lambda: 100.0))
+        session = live(TALK, ScriptedRecognizer(TALK.words, latency=lambda: 100.0))
         await session.feed(TALK.samples)
         stopping = asyncio.create_task(session.stop())
         await asyncio.sleep(1)
@@ -301,7 +303,7 @@ def test_a_speculation_that_was_in_vain_is_cancelled() -> None:
     said = talk([(0, 60), (9, 60)])
     ended: list[str] = []
 
-    class Slow(Listening):
+    class Slow(ScriptedRecognizer):
         async def transcribe_final(self, samples, options, *, key):  # type: ignore[no-untyped-def]
             try:
                 await asyncio.sleep(1.0)
@@ -319,7 +321,7 @@ def test_a_final_is_there_when_the_silence_has_become_long_enough() -> None:
     said = talk([(10, 60), (40, 0)])
 
     async def main() -> float:
-        session = live(said, Listening(said.words, latency=lambda: 0.25))
+        session = live(said, ScriptedRecognizer(said.words, latency=lambda: 0.25))
         waiting = asyncio.create_task(_first_final(session))
         await _pace(session, said)
         return await waiting

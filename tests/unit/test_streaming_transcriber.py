@@ -24,7 +24,7 @@ from stt_ai.types import (
     Window,
     WindowTranscript,
 )
-from tests.speech import DATA
+from tests.support.word_errors import DATA
 
 ENGLISH = DecodingOptions("en", beam_size=1, temperatures=(0.0,))
 

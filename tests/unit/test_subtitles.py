@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
 from stt_ai.types import Segment, Transcript, Word
-from tests.unit.api_support import TALK, segment, unhurried
+from tests.support.api import TALK, segment, unhurried
 
 # Words as models write them, and what breaks naive cutters: markup, arrows, no blanks, no end, no shape.
 WORDS = (

@@ -17,9 +17,9 @@ from stt_ai.deployments.tracing import current_span, linked_batches, trace_conte
 from stt_ai.errors import DamagedMedia, LeaseExpired, NoAudioTrack, PaymentRequired
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.stages import span
-from tests.unit.api_support import Failing, eventually, make_app
-from tests.unit.billing_support import new_database
-from tests.unit.meters_support import named, spans_in_memory
+from tests.support.api import Failing, eventually, make_app
+from tests.support.billing import new_database
+from tests.support.telemetry import named, spans_in_memory
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"

@@ -10,8 +10,8 @@ import pytest
 from stt_ai.errors import ReplicaLost
 from stt_ai.sdk import errors
 from stt_ai.types import TranscriptWarning
-from tests.unit.api_support import TALK, Failing, Recorder, make_app, serving
-from tests.unit.edge_support import Edge, books, edge
+from tests.support.api import TALK, Failing, Recorder, make_app, serving
+from tests.support.billed_api import Edge, books, edge
 from tests.unit.test_sdk import Called, kind
 
 __all__ = ["books", "edge", "kind"]

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stt_ai.models.weights import BadModelFiles, inspect
-from tests.unit.hub_support import model_bin, write_model
+from tests.support.model_hub import model_bin, write_model
 
 GOOD = model_bin(mel_bins=80)
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -11,7 +11,7 @@ from stt_ai.engines.features import MAX_FRAMES
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.types import DecodingOptions, Samples, WindowTranscript
 from tests.benchmarks.recordings import FOLDER, Recording, transcribed, word_errors
-from tests.packaged import packaged
+from tests.support.packaged_models import packaged
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not at hand")
 

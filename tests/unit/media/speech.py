@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tests.unit.media_support import FFMPEG, RATE
+from tests.support.media_files import FFMPEG, RATE
 
 DATA = Path(__file__).parents[2] / "data"
 Sound = npt.NDArray[np.float32]

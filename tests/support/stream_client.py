@@ -22,7 +22,7 @@ from stt_ai.errors import SttError
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.types import SAMPLE_RATE, LoadedModel, Samples, Word
-from tests.unit.api_support import PATIENCE, Fixed, FourModels, Recorder, serving
+from tests.support.api import PATIENCE, Fixed, FourModels, Recorder, serving
 
 UTTERANCE_S = 3
 SECOND = b"\x01\x00" * SAMPLE_RATE

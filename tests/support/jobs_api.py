@@ -20,9 +20,9 @@ from stt_ai.jobs.service import JobService
 from stt_ai.jobs.store import FolderStore
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.types import Transcript
-from tests.unit.api_support import TALK, Fixed, FourModels, Recorder, serving
-from tests.unit.billing_support import Books
-from tests.unit.sources_support import client
+from tests.support.api import TALK, Fixed, FourModels, Recorder, serving
+from tests.support.billing import Books
+from tests.support.tls_server import client
 
 
 class Resumable(Recorder):

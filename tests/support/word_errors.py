@@ -10,7 +10,7 @@ import jiwer
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def normalized(text: str) -> str:

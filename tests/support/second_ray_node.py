@@ -4,7 +4,7 @@ import subprocess
 
 import psutil
 
-from tests.service import PORTS, Service, free_port, kill, program
+from tests.support.service import PORTS, Service, free_port, kill, program
 
 
 class SecondNode:

@@ -117,13 +117,13 @@ talks = st.builds(
 
 
 @dataclass
-class Voices:
+class ScriptedVoices:
     """The detector: each stream gives the talk's probabilities one after another."""
 
     probabilities: Sequence[float]
     begin: int = 0
 
-    def stream(self) -> "Voices":
+    def stream(self) -> "ScriptedVoices":
         self._waiting = 0
         self._frame = self.begin
         return self
@@ -136,7 +136,7 @@ class Voices:
         return found + [0.01] * (whole - len(found))
 
 
-class Listening:
+class ScriptedRecognizer:
     """The model: hears each word whose middle lies in what it is given, and knows by the samples where that is.
 
     ``doubt``: the probability that it takes a word for another, by the word and by where the samples end. ``latency``:
@@ -247,14 +247,14 @@ async def play(
 
 def live(
     talk: Talk,
-    model: Listening | None = None,
+    model: ScriptedRecognizer | None = None,
     config: LiveConfig | None = None,
     limits: LiveLimits | None = None,
     **begin: int,
 ) -> LiveSession:
     """A session by the loop's clock. ``begin``: where it goes on, on a frame."""
-    voices = Voices(talk.probabilities, begin.get("start_at_sample", 0) // FRAME)
-    model = model or Listening(talk.words)
+    voices = ScriptedVoices(talk.probabilities, begin.get("start_at_sample", 0) // FRAME)
+    model = model or ScriptedRecognizer(talk.words)
     return LiveSession(config or LiveConfig("gold"), model, voices, limits=limits, clock=now, **begin)
 
 

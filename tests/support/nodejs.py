@@ -15,7 +15,7 @@ try:
 except ImportError:
     NODE = Path("node, of the test extra")
 
-FOLDER = Path(__file__).with_suffix("")
+FOLDER = Path(__file__).parents[1] / "node"
 MODULES = FOLDER / "node_modules"
 INSTALLED = NODE.is_file() and (MODULES / ".package-lock.json").is_file()
 

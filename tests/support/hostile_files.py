@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from tests.unit.media_support import all_media
+from tests.support.media_files import all_media
 
 DOCUMENTED = ("mp3", "wav", "flac", "ogg", "m4a", "aac", "opus", "wma")
 DOCUMENTED += ("mp4", "webm", "mkv", "avi", "mov", "wmv", "mpg", "mpeg")

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-from tests import browser, node
-from tests.service import wait_until
+from tests.support import chromium, nodejs
+from tests.support.service import wait_until
 
 DOMAINS = ("Page", "Runtime", "Log", "DOM")
-AXE = node.MODULES / "axe-core" / "axe.min.js"
+AXE = nodejs.MODULES / "axe-core" / "axe.min.js"
 
 
 class Page:
@@ -128,7 +128,7 @@ class Page:
 def opened(profile: Path, downloads: Path, microphone: Path | None = None) -> Iterator[Page]:
     """An empty page of a browser of its own."""
     port = profile / "DevToolsActivePort"
-    with browser.launched(profile, "--remote-debugging-port=0", "about:blank", microphone=microphone) as running:
+    with chromium.launched(profile, "--remote-debugging-port=0", "about:blank", microphone=microphone) as running:
         wait_until(lambda: running.poll() is not None or (port.is_file() and "\n" in port.read_text()))
         number = re.match(r"\d+", port.read_text())
         assert number

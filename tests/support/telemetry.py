@@ -13,7 +13,7 @@ from stt_ai import stages
 from stt_ai.meters import ALL, Counter, Gauge, Histogram, Meter
 
 
-class Remembered:
+class RecordedMeters:
     """Every value that was told, by meter and labels. As strict as Ray about labels, and stricter about values."""
 
     def __init__(self) -> None:

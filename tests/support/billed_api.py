@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.billing.database import Database
-from tests.unit.api_support import HELLO, Fixed, FourModels, Recorder
-from tests.unit.billing_support import Books, new_database
+from tests.support.api import HELLO, Fixed, FourModels, Recorder
+from tests.support.billing import Books, new_database
 
 FILE = {"file": ("hello.flac", b"sound" * 100)}
 HOME = "192.0.2.1"

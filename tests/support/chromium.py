@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import node
+from tests.support import nodejs
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome-headless-shell")
 FOUND = os.environ.get("STT_AI_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
 HERE = (platform.system(), platform.machine())  # npm's is made for one kind of machine
-UNPACKED = node.MODULES / ".chromium"
+UNPACKED = nodejs.MODULES / ".chromium"
 
 needed = pytest.mark.skipif(
-    not (FOUND or (node.INSTALLED and HERE == ("Linux", "x86_64"))),
+    not (FOUND or (nodejs.INSTALLED and HERE == ("Linux", "x86_64"))),
     reason="no Chromium on the PATH or of npm: this was NOT tried in a browser",
 )
 
@@ -60,10 +60,10 @@ def chromium() -> tuple[str, dict[str, str]]:
     if FOUND:
         return FOUND, dict(os.environ)
     if not UNPACKED.is_dir():
-        with tempfile.TemporaryDirectory(dir=node.MODULES) as folder:
+        with tempfile.TemporaryDirectory(dir=nodejs.MODULES) as folder:
             whole = Path(folder) / "chromium"
             whole.mkdir()
-            node.run("unpack-chromium.mjs", env={"TMPDIR": str(whole)})
+            nodejs.run("unpack-chromium.mjs", env={"TMPDIR": str(whole)})
             with suppress(OSError):  # another process was first
                 whole.rename(UNPACKED)
     libraries = os.pathsep.join(filter(None, [str(UNPACKED / "al2023/lib"), os.environ.get("LD_LIBRARY_PATH")]))

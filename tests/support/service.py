@@ -25,7 +25,7 @@ from stt_ai.billing.plans import BillingConfig
 from stt_ai.billing.service import BillingService
 from stt_ai.environment import NODE, completed
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "serve_config.yaml"
 
 

@@ -18,7 +18,7 @@ RATE = 16_000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 FFMPEGS = sorted({FFMPEG, shutil.which("ffmpeg") or FFMPEG})
 """Those that the decoder is tried with: the shipped one, and the machine's own where there is one."""
-STORED = Path(__file__).parent / "media" / "stored"
+STORED = Path(__file__).parents[1] / "unit" / "media" / "stored"
 PATIENT = DecoderLimits(probe_timeout_s=60)
 """For tests of other things than time: on a busy machine even the start of a process may take long."""
 

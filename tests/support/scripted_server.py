@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.unit.api_support import serving
+from tests.support.api import serving
 
 CUT = "cut"
 """Instead of an answer: the connection breaks."""

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.service import Service, free_port, wait_until
+from tests.support.service import Service, free_port, wait_until
 
 TOKEN = "a-token-of-the-operators"
 COLLECTOR_PORT = free_port()

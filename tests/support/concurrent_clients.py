@@ -16,8 +16,8 @@ from stt_ai.billing.operators import Operators
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.billing.service import BillingService
 from tests.integration.test_stream import CLEAR, account, audio, spoken
-from tests.service import Service, wait_until
-from tests.speech import DATA, word_error_rate
+from tests.support.service import Service, wait_until
+from tests.support.word_errors import DATA, word_error_rate
 
 MODEL = "transcriber-large-v3-turbo"
 PATIENCE = 20
