@@ -1,6 +1,6 @@
 """What subtitles must know of scripts: how wide a character is, and where a line may break without a blank.
 
-The console has the same rules in `console/scripts.js`.
+The console has the same rules in `console/sdk/scripts.js`.
 """
 
 import unicodedata

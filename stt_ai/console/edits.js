@@ -1,6 +1,6 @@
 // Corrections of a JSON answer, in place: its words, its segments and its text always say the same.
 
-import { spelled } from "./words.js";
+import { spelled } from "./sdk/spelling.js";
 
 /** Puts `text` in the place of the word at [segment, word]; several words share its time, no text removes it. */
 export function correctWord(body, [segment, word], text) {

@@ -1,7 +1,7 @@
 // Buttons that save or copy a transcript, and how they write it.
 
 import { copy, download, h } from "./dom.js";
-import { toJson, toSrt, toTsv, toTxt, toVtt } from "./subtitles.js";
+import { toSrt, toTsv, toTxt, toVtt } from "./sdk/subtitles.js";
 
 const FORMATS = {
   txt: ["Text", "text/plain", toTxt],
@@ -10,6 +10,7 @@ const FORMATS = {
   tsv: ["TSV", "text/tab-separated-values", toTsv],
   json: ["JSON", "application/json", toJson],
 };
+const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
 const WIDTHS = { 42: "42 (usual)", 37: "37 (broadcast)", 32: "32 (narrow)", 60: "60 (wide)" };
 
 /** The buttons for a JSON answer, as it is when they are pressed. `name`: of the file that it is of. */
@@ -28,7 +29,7 @@ export function exportButtons(body, name, options = () => ({})) {
 export function exportCard(body, name) {
   const named = h("input", { type: "checkbox", checked: true, name: "speakers" });
   const width = h("select", { name: "width" }, ...Object.entries(WIDTHS).map(([value, text]) => h("option", { value, selected: value === "42" }, text)));
-  const options = () => ({ speakers: named.checked, width: Number(width.value) });
+  const options = () => ({ speakers: named.checked, lineWidth: Number(width.value) });
   return [
     h("div", { class: "exports" }, ...exportButtons(body, name, options)),
     body.speakers.length && h("label", { class: "check" }, named, "Speaker names"),

@@ -2,7 +2,7 @@
 
 import { clock, h, icon } from "./dom.js";
 import { Timeline } from "./timeline.js";
-import { toVtt } from "./subtitles.js";
+import { toVtt } from "./sdk/subtitles.js";
 
 const RATES = [0.5, 0.75, 1, 1.25, 1.5, 2];
 const BACK = 5; // seconds

@@ -2,7 +2,7 @@
 
 import { clock, h } from "./dom.js";
 import { voice } from "./transcript.js";
-import { spelled } from "./words.js";
+import { spelled } from "./sdk/spelling.js";
 
 export class Timeline {
   constructor(body, seek) {

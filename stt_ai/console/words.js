@@ -1,25 +1,9 @@
-// A JSON answer as the model wrote it: words with the blanks before them, and turns that read well.
+// A transcript as paragraphs that read well.
+
+import { spelled } from "./sdk/spelling.js";
 
 const LONG = 600; // characters of a paragraph, after which a new one begins
 const PAUSE = 3; // seconds
-
-/** Segments of {speaker, words}; a word's `text` begins with the blank before it, `at` is its [segment, word] in the body. */
-export function spelled(body) {
-  let place = 0;
-  return body.segments.map((segment, number) => {
-    const at = Math.max(place, body.text.indexOf(segment.text, place));
-    const before = body.text.slice(place, at);
-    place = at + segment.text.length;
-    let reached = 0;
-    const words = segment.words.map((word, index) => {
-      const found = segment.text.indexOf(word.word, reached);
-      const blank = found < 0 ? " " : segment.text.slice(reached, found);
-      reached = found < 0 ? reached : found + word.word.length;
-      return { ...word, text: (index ? blank : before) + word.word, at: [number, index] };
-    });
-    return { speaker: segment.speaker, words };
-  });
-}
 
 /** Paragraphs {speaker, words, continued}: one voice each, none too long. */
 export function turns(body) {

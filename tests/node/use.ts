@@ -1,5 +1,5 @@
 // What people write with the client: it must pass the types, and what is wrong must not.
-import { Client, Microphone, PaymentRequired, RateLimited, type StreamEvent, type Transcript } from "stt-ai";
+import { Client, JobEnded, Microphone, toSrt, toTsv, PaymentRequired, RateLimited, type StreamEvent, type Transcript } from "stt-ai";
 
 const client = new Client({ apiKey: null, baseUrl: new URL("http://127.0.0.1:8000") });
 
@@ -14,6 +14,29 @@ export async function files(chosen: File): Promise<Transcript> {
   client.transcribe(7);
   await client.transcribe(chosen, { strict: true, onWarnings: ([first]) => console.log(first?.code, first?.start) });
   return client.transcribe(chosen, { onProgress: (sent, total) => console.log(sent / (total ?? 1)) });
+}
+
+export async function jobs(chosen: File): Promise<string> {
+  const job = await client.jobs.create(chosen, { language: "en", keywords: ["Ada"], retentionHours: 24 });
+  await client.jobs.create({ url: "https://example.com/a.mp3", headers: { "X-Token": "t" } }, { keepAudio: true });
+  await client.jobs.create({ uploadId: "u1" });
+  await client.transcribe({ url: new URL("https://example.com/a.mp3") });
+  // @ts-expect-error: only jobs take headers
+  await client.transcribe({ url: "https://example.com/a.mp3", headers: {} });
+  // @ts-expect-error: a result has its form later
+  await client.jobs.create(chosen, { responseFormat: "srt" });
+  try {
+    const done = await client.jobs.wait(job, { timeout: 60, onChange: ({ progress }) => console.log(progress?.fraction) });
+    console.log(done.usage?.credits, (await client.jobs.result(done, { responseFormat: "vtt" })).length);
+  } catch (error) {
+    if (error instanceof JobEnded) await client.jobs.delete(job);
+  }
+  const [first] = (await client.jobs.list({ status: "succeeded", limit: 1 })).jobs;
+  await client.jobs.renameSpeakers(first ?? job.id, { "Speaker 1": "Ada" });
+  const transcript = await client.jobs.result(await client.jobs.cancel(job));
+  // @ts-expect-error: rows have no lines
+  toTsv(transcript, { lines: 1 });
+  return toSrt(transcript, { speakers: false, lineWidth: 60, wordsPerCue: 4 });
 }
 
 export async function summaries(text: string, signal: AbortSignal): Promise<string> {

@@ -12,11 +12,15 @@ from websockets.sync.server import ServerConnection, serve
 
 from stt_ai import __version__
 from tests.support import nodejs
-from tests.support.billed_api import books
+from tests.support import tls_server
+from tests.support.api import TALK
 from tests.support.billing import Books
+from tests.support.billed_api import books
+from tests.support.jobs_api import JobsHouse, jobs_house
+from tests.support.tls_server import giving, response
 from tests.support.stream_client import Sessions, live_app, serving
 
-__all__ = ["books"]
+__all__ = ["books", "jobs_house"]
 
 SDK = Path(__file__).parents[2] / "stt_ai/console/sdk"
 
@@ -40,6 +44,24 @@ def test_live_streams_are_whole_over_cuts(books: Books, digests: str, tmp_path: 
         ports = {"SERVICE": service, "FORGETFUL": forgetful, "REFUSING": refusing}
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         assert "fail 0" in nodejs.run("live.test.mjs", env={**urls, "DIGESTS": digests}).stdout
+
+
+def test_jobs_are_queued_and_cancelled(jobs_house: JobsHouse) -> None:
+    assert "fail 0" in nodejs.run("jobs-queued.test.mjs", env=_caller(jobs_house)).stdout
+
+
+def test_jobs_are_worked_on(jobs_house: JobsHouse) -> None:
+    recordings = tls_server.serving(giving(response(b"sound")))
+    with recordings as source, tls_server.serving(giving(response(b"", 404))) as refusing, jobs_house.working():
+        given = {"SOURCE": source.url(), "REFUSING": refusing.url(), "TEXT": TALK.text}
+        assert "fail 0" in nodejs.run("jobs.test.mjs", env=_caller(jobs_house) | given).stdout
+    assert source.exchanges[0].headers["x-token"] == "t"
+    asked = [(request.language, request.keywords) for request in jobs_house.transcription.requests]
+    assert ("en", ("Ada",)) in asked
+
+
+def _caller(house: JobsHouse) -> dict[str, str]:
+    return {"STT_AI_BASE_URL": house.url, "STT_AI_API_KEY": house.books.account(credits=9)}
 
 
 @pytest.fixture

@@ -29,6 +29,9 @@ export class ConnectionFailed extends SttAiError {
   }
 }
 
+/** A job that was waited for ended without a transcript: it was cancelled, or has expired. */
+export class JobEnded extends SttAiError {}
+
 /** A live stream ended before it was stopped. `closeCode` is the WebSocket's. */
 export class StreamClosed extends SttAiError {
   constructor(message, { closeCode = null, ...details } = {}) {
@@ -72,14 +75,18 @@ const BY_CODE = Object.fromEntries(
     [AuthenticationFailed, "unauthorized"],
     [PaymentRequired, "no_credits"],
     [RateLimited, "rate_limited"],
+    [TooLarge, "file_too_large source_too_large audio_too_long"],
     [Unavailable, "unavailable overloaded storage_full model_loading model_unavailable replica_lost lease_expired"],
     [ServerError, "internal_error"],
   ].flatMap(([Kind, codes]) => codes.split(" ").map((code) => [code, Kind])),
 );
 
-/** The error that the last message of a stream tells, or an event of a summary. */
-export function errorOfMessage(message, closeCode = null) {
-  const Kind = BY_CODE[message.code] ?? StreamClosed;
+/** The error that a job failed with. */
+export const errorOfJob = (message) => errorOfMessage(message, null, BadRequest);
+
+/** The error that the last message of a stream tells, or an event of a summary. `Other`: where its code is not known. */
+export function errorOfMessage(message, closeCode = null, Other = StreamClosed) {
+  const Kind = BY_CODE[message.code] ?? Other;
   const error = new Kind(message.error, {
     code: message.code,
     requestId: message.request_id ?? null,

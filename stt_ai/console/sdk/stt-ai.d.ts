@@ -3,6 +3,8 @@
 export type Bytes = ArrayBuffer | ArrayBufferView;
 /** A path (Node only), File, Blob, bytes, or a stream of bytes. Streams are sent once: a failure is not repeated. */
 export type FileSource = string | URL | Blob | Bytes | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+/** A recording that the service fetches from its address, or that was sent to `POST /v1/uploads`. */
+export type RemoteSource = { url: string | URL } | { uploadId: string };
 export type ResponseFormat = "json" | "txt" | "srt" | "vtt";
 
 export interface CallOptions {
@@ -18,7 +20,8 @@ export interface ClientOptions {
   maxRetries?: number;
 }
 
-export interface TranscribeOptions extends CallOptions {
+/** What may be asked of a transcript. What is left out is the service's choice. */
+export interface TranscriptOptions {
   model?: string;
   /** A code of `languages()`, or `auto`. */
   language?: string;
@@ -28,7 +31,6 @@ export interface TranscribeOptions extends CallOptions {
   speakers?: number;
   minSpeakers?: number;
   maxSpeakers?: number;
-  responseFormat?: ResponseFormat;
   /** `translate`: into English, by models that can. */
   task?: "transcribe" | "translate";
   /** Text that the model takes for what was said before. */
@@ -48,18 +50,26 @@ export interface TranscribeOptions extends CallOptions {
   wordsPerCue?: number;
   /** Refuse a recording with a warning about its audio, as a `BadRequest` with the warning's code that costs nothing. */
   strict?: boolean;
-  /** Called once, before the transcript is returned, when there are any: text, SRT and VTT have no other place. */
-  onWarnings?: (warnings: TranscriptWarning[]) => void;
+}
+
+/** How a recording is sent. */
+export interface SendOptions extends CallOptions {
   /** For sources that have no name. */
   filename?: string;
   /** In bytes; `total` null: not known. All sent is not yet all heard. */
   onProgress?: (sent: number, total: number | null) => void;
+  /** The same key and request again get the same answer, and are charged once. Default: a fresh one. */
+  idempotencyKey?: string;
+}
+
+export interface TranscribeOptions extends TranscriptOptions, SendOptions {
+  responseFormat?: ResponseFormat;
+  /** Called once, before the transcript is returned, when there are any: text, SRT and VTT have no other place. */
+  onWarnings?: (warnings: TranscriptWarning[]) => void;
   /** The text as it is transcribed: the next piece, and all of it so far. Leaving early is charged up to here. */
   onText?: (piece: string, textSoFar: string) => void;
   /** Seconds of audio that are transcribed, and in all. When they are equal, only speakers are left to identify. */
   onTranscribed?: (done: number, total: number) => void;
-  /** The same key and request again get the same answer, and are charged once. Default: a fresh one. */
-  idempotencyKey?: string;
 }
 
 export interface Word {
@@ -110,6 +120,110 @@ export interface TranscriptWarning {
   /** Seconds: the part of the recording that it concerns; all of it where they are left out. */
   start?: number;
   end?: number;
+}
+
+export interface SubtitleOptions {
+  /** Whether speakers are named. Default true. */
+  speakers?: boolean;
+  /** Cells of a line of SRT and VTT, 30 to 200, where wide characters take two. Default 42. */
+  lineWidth?: number;
+  /** Lines of a cue at most, 1 to 10. Default 2. */
+  lines?: number;
+  /** Words of a cue at most. Default: as many as fit. */
+  wordsPerCue?: number;
+}
+
+/** A finished transcript as subtitles and text, without another request. */
+export function toSrt(transcript: Transcript, options?: SubtitleOptions): string;
+export function toVtt(transcript: Transcript, options?: SubtitleOptions): string;
+/** A paragraph for each speaker turn. */
+export function toTxt(transcript: Transcript, options?: Pick<SubtitleOptions, "speakers">): string;
+/** A row for each segment: milliseconds of its start and end, speaker, text. */
+export function toTsv(transcript: Transcript, options?: Pick<SubtitleOptions, "speakers">): string;
+
+export type JobStatus = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
+
+/** Times are those of ISO 8601. */
+export interface Job {
+  id: string;
+  status: JobStatus;
+  /** The file's name. */
+  title: string;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  /** When its audio and text are erased. */
+  expires_at: string;
+  /** How often work on it has begun. */
+  attempt: number;
+  /** Seconds of audio; null: not known yet. */
+  duration: number | null;
+  model: string | null;
+  /** While it runs: of the speech, how much has been transcribed (0 to 1), and the seconds left; null: not known yet. */
+  progress: { stage: string; fraction: number; seconds_left: number | null } | null;
+  /** What was charged when it succeeded. */
+  usage: { seconds: number; credits: number } | null;
+  /** Why it failed, or what its last attempt failed for. */
+  error: { error: string; code: string; request_id: string } | null;
+  /** Names given to speakers, such as `{"Speaker 1": "Ada"}`. */
+  speakers: Record<string, string>;
+}
+
+/** Newest first. `next_cursor` asks for the jobs before these; null: there are none. */
+export interface JobPage {
+  jobs: Job[];
+  next_cursor: string | null;
+}
+
+/** `headers` are sent to the host of `url` alone. */
+export type JobSource = FileSource | { url: string | URL; headers?: Record<string, string> } | { uploadId: string };
+
+export interface JobOptions extends TranscriptOptions, SendOptions {
+  /** Audio and text are erased so long after the end. */
+  retentionHours?: number;
+  /** The recording stays as long as the text. */
+  keepAudio?: boolean;
+}
+
+export interface JobListOptions extends CallOptions {
+  status?: JobStatus;
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  limit?: number;
+}
+
+export interface JobWaitOptions extends CallOptions {
+  /** Seconds until a DOMException named TimeoutError; the job goes on. Default: none. */
+  timeout?: number;
+  /** Called with the job at each look. */
+  onChange?: (job: Job) => void;
+}
+
+export interface JobResultOptions extends CallOptions {
+  responseFormat?: ResponseFormat;
+  onWarnings?: (warnings: TranscriptWarning[]) => void;
+}
+
+/** Recordings that are transcribed without holding a connection open. A job may be given as itself or by its id. */
+export interface Jobs {
+  /** Queues a recording and returns its job at once. */
+  create(source: JobSource, options?: JobOptions): Promise<Job>;
+  get(job: Job | string, options?: CallOptions): Promise<Job>;
+  list(options?: JobListOptions): Promise<JobPage>;
+  /**
+   * The job when it has succeeded. Throws the job's own error when it failed, and `JobEnded` when it was cancelled or
+   * has expired.
+   */
+  wait(job: Job | string, options?: JobWaitOptions): Promise<Job>;
+  /** The transcript of a job that has succeeded, in any form, any number of times until it expires. */
+  result(job: Job | string, options?: JobResultOptions & { responseFormat?: "json" }): Promise<Transcript>;
+  result(job: Job | string, options: JobResultOptions & { responseFormat: "txt" | "srt" | "vtt" }): Promise<string>;
+  /** Ends a job at no charge. */
+  cancel(job: Job | string, options?: CallOptions): Promise<Job>;
+  /** Erases a job's audio and text now; one that runs is cancelled. */
+  delete(job: Job | string, options?: CallOptions): Promise<void>;
+  /** What every form of the result calls its speakers; an empty name restores the original. */
+  renameSpeakers(job: Job | string, speakers: Record<string, string>, options?: CallOptions): Promise<Job>;
 }
 
 export type SummaryStyle = "brief" | "detailed" | "action_items" | "bullet_points";
@@ -324,8 +438,15 @@ export class Client {
     create(name?: string, options?: CallOptions): Promise<NewKey>;
     revoke(id: string, options?: CallOptions): Promise<Key>;
   };
-  transcribe(source: FileSource, options?: TranscribeOptions & { responseFormat?: "json" }): Promise<Transcript>;
-  transcribe(source: FileSource, options: TranscribeOptions & { responseFormat: "txt" | "srt" | "vtt" }): Promise<string>;
+  readonly jobs: Jobs;
+  transcribe(
+    source: FileSource | RemoteSource,
+    options?: TranscribeOptions & { responseFormat?: "json" },
+  ): Promise<Transcript>;
+  transcribe(
+    source: FileSource | RemoteSource,
+    options: TranscribeOptions & { responseFormat: "txt" | "srt" | "vtt" },
+  ): Promise<string>;
   summarize(text: string, options?: SummarizeOptions & { stream?: false }): Promise<Summary>;
   summarize(text: string, options: SummarizeOptions & { stream: true }): AsyncGenerator<SummaryEvent, void, void>;
   /** A microphone, a file (WAV, raw or Opus; in pages whatever they can play), or pieces of raw audio as they come. */
@@ -369,6 +490,8 @@ export class RateLimited extends SttAiError {}
 export class Unavailable extends SttAiError {}
 export class ServerError extends SttAiError {}
 export class ConnectionFailed extends SttAiError {}
+/** A job that was waited for was cancelled, or has expired. */
+export class JobEnded extends SttAiError {}
 export class StreamClosed extends SttAiError {
   readonly closeCode: number | null;
 }

@@ -1,5 +1,7 @@
 // The client of an stt_ai service, for pages and for Node from 20 on. Its types stand in stt-ai.d.ts.
 import { ConnectionFailed, errorOfMessage } from "./errors.js";
+import { fieldsOf } from "./fields.js";
+import { Jobs, remoteOf } from "./jobs.js";
 import { LiveStream } from "./live.js";
 import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
 import { TranscriptEvents } from "./transcript-events.js";
@@ -8,6 +10,7 @@ import { warningsOf } from "./warnings.js";
 
 export * from "./errors.js";
 export { Microphone } from "./microphone.js";
+export { toSrt, toTsv, toTxt, toVtt } from "./subtitles.js";
 
 const here = new URL(import.meta.url);
 const environment = globalThis.process?.env ?? {};
@@ -29,36 +32,27 @@ export class Client {
       revoke: (id, options) =>
         this.#json(`/v1/account/keys/${encodeURIComponent(id)}`, { ...options, method: "DELETE" }),
     };
+    this.jobs = new Jobs({
+      json: (path, options) => this.#json(path, options),
+      send: (path, options) => this.#send(path, options),
+      form: (path, source, fields, options) => this.#form(path, source, fields, options),
+      transcript,
+    });
   }
 
   async transcribe(source, options = {}) {
-    const { onProgress, onText, onTranscribed, onWarnings, signal, idempotencyKey = randomName() } = options;
-    const file = await openedFile(source, options.filename);
-    const headers = this.#headers({ "Idempotency-Key": idempotencyKey });
-    const stream = Boolean(onText || onTranscribed);
-    const told = stream ? new TranscriptEvents(options) : null;
-    const onBody = told && ((piece) => told.read(piece));
-    const body = { headers, fields: fieldsOf({ ...options, stream: stream || undefined }), file, onProgress, onBody, signal };
-    const send = async () => {
-      told?.begin();
-      const answer = await uploaded(this.baseUrl + "/v1/transcribe", body);
-      return told && answer.status < 400 ? told.end(answer) : answer;
-    };
-    const answer = await repeated(send, { again: file.again ? this.maxRetries : 0, signal });
-    this.#noteAllowance(answer);
-    const text = await answer.text();
-    const result = (options.responseFormat ?? "json") === "json" ? JSON.parse(text) : text;
-    const warnings = answer.warnings ?? result.warnings ?? warningsOf(answer.header("x-stt-warnings"));
-    if (warnings.length) onWarnings?.(warnings);
-    return result;
+    const { onText, onTranscribed, responseFormat } = options;
+    const stream = onText || onTranscribed ? "true" : undefined;
+    const events = stream ? new TranscriptEvents(options) : null;
+    const fields = { ...fieldsOf(options), ...(responseFormat && { response_format: responseFormat }), ...(stream && { stream }) };
+    return transcript(await this.#form("/v1/transcribe", source, fields, options, events), options);
   }
 
   /** A promise of the summary; with `stream`, an async iterable of its pieces and then the summary. */
-  summarize(text, { style, stream = false, signal, idempotencyKey } = {}) {
+  summarize(text, { style, stream = false, signal, idempotencyKey = randomName() } = {}) {
     const body = { text, style, stream };
     if (stream) return this.#told(body, signal);
-    const headers = { "Idempotency-Key": idempotencyKey ?? randomName() };
-    return this.#post("/v1/summarize", body, { signal, headers, repeat: true, by: patient });
+    return this.#post("/v1/summarize", body, { signal, idempotencyKey, by: patient });
   }
 
   async *#told(body, signal) {
@@ -118,6 +112,24 @@ export class Client {
     return this.#json(`/v1/account/usage?${query}`, options);
   }
 
+  /** Sends a recording and `fields` as a form, again where that does no harm. */
+  async #form(path, source, fields, { filename, idempotencyKey = randomName(), onProgress, signal }, events = null) {
+    const remote = remoteOf(source);
+    if (remote?.headers) throw new TypeError("Only jobs take `headers` for a `url`.");
+    const file = remote ? null : await openedFile(source, filename);
+    const headers = this.#headers({ "Idempotency-Key": idempotencyKey });
+    const onBody = events && ((piece) => events.read(piece));
+    const body = { headers, fields: { ...fields, ...remote }, file, onProgress, onBody, signal };
+    const send = async () => {
+      events?.begin();
+      const answer = await uploaded(this.baseUrl + path, body);
+      return events && answer.status < 400 ? events.end(answer) : answer;
+    };
+    const answer = await repeated(send, { again: file?.again === false ? 0 : this.maxRetries, signal });
+    this.#noteAllowance(answer);
+    return answer;
+  }
+
   #headers(more = {}) {
     return this.apiKey ? { Authorization: `Bearer ${this.apiKey}`, ...more } : { ...more };
   }
@@ -136,11 +148,13 @@ export class Client {
     }
   }
 
-  /** `repeat`: it does no harm to carry it out twice. Only reading does none by itself. `by`: what sends it. */
-  async #send(path, { method = "GET", json, headers, signal, repeat = method !== "POST", by = fetched } = {}) {
+  /** `repeat`: it does no harm to carry it out twice; with an `idempotencyKey` it never does. `by`: what sends it. */
+  async #send(path, { method = "GET", json, idempotencyKey, signal, by = fetched, ...options } = {}) {
+    const { repeat = method !== "POST" || idempotencyKey !== undefined } = options;
     const body = json === undefined ? undefined : JSON.stringify(json);
     const type = body === undefined ? {} : { "Content-Type": "application/json" };
-    const request = { method, headers: this.#headers({ ...type, ...headers }), body, signal };
+    const key = idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey };
+    const request = { method, headers: this.#headers({ ...type, ...key }), body, signal };
     const attempt = () => by(this.baseUrl + path, request);
     const answer = await repeated(attempt, { again: this.maxRetries, signal, onlyRefused: !repeat });
     this.#noteAllowance(answer);
@@ -156,19 +170,11 @@ export class Client {
   }
 }
 
-function fieldsOf(options) {
-  const { model, language, diarize, speakers, minSpeakers, maxSpeakers, responseFormat, strict, stream } = options;
-  const { task, prompt, keywords, channels, start, end, track, lineWidth, lines, wordsPerCue } = options;
-  if (typeof keywords === "string") throw new TypeError("`keywords` is an array of names and terms.");
-  const given = { model, language, diarize, speakers, strict, stream, task, prompt, channels, start, end, track };
-  const renamed = {
-    line_width: lineWidth, lines, words_per_cue: wordsPerCue,
-    min_speakers: minSpeakers, max_speakers: maxSpeakers, response_format: responseFormat,
-    "keywords[]": keywords?.length ? keywords.join(",") : undefined,
-  };
-  return Object.fromEntries(
-    Object.entries({ ...given, ...renamed })
-      .filter(([, value]) => value != null)
-      .map(([name, value]) => [name, String(value)]),
-  );
+/** What an answer has: an object, or text where the format is another one. */
+async function transcript(answer, { responseFormat = "json", onWarnings }) {
+  const text = await answer.text();
+  const result = responseFormat === "json" ? JSON.parse(text) : text;
+  const warnings = answer.warnings ?? result.warnings ?? warningsOf(answer.header("x-stt-warnings"));
+  if (warnings.length) onWarnings?.(warnings);
+  return result;
 }

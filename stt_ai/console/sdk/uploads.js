@@ -40,7 +40,7 @@ async function collected(source) {
 }
 
 /**
- * Sends `fields` and then `file` as a form. `onProgress(sent, total)` in bytes of the form; total null: not known.
+ * Sends `fields` and then `file`, if there is one, as a form. `onProgress(sent, total)` in bytes of the form; total null: not known.
  * `onBody(text)` is told the answer's body piece by piece.
  */
 export async function uploaded(url, { headers, fields, file, onProgress, onBody, signal }) {
@@ -59,7 +59,7 @@ export async function patient(url, { headers, body, signal }) {
 function form(fields, file) {
   const data = new FormData();
   for (const [name, value] of Object.entries(fields)) data.append(name, value);
-  data.append("file", file.blob(), file.name);
+  if (file) data.append("file", file.blob(), file.name);
   return data;
 }
 
@@ -99,17 +99,17 @@ function multipart(fields, file) {
   const quoted = (name) => name.replace(/\r\n|[\r\n]/g, "%0D%0A").replaceAll('"', "%22");
   const part = (rest) => `--${boundary}\r\nContent-Disposition: form-data; ${rest}`;
   const before = Object.entries(fields).map(([name, value]) => part(`name="${quoted(name)}"\r\n\r\n${value}\r\n`));
-  before.push(
-    part(`name="file"; filename="${quoted(file.name)}"\r\nContent-Type: application/octet-stream\r\n\r\n`),
-  );
-  const [head, tail] = [before.join(""), `\r\n--${boundary}--\r\n`].map((text) => new TextEncoder().encode(text));
-  const total = file.size === null ? null : head.length + file.size + tail.length;
+  if (file) before.push(part(`name="file"; filename="${quoted(file.name)}"\r\nContent-Type: application/octet-stream\r\n\r\n`));
+  const end = `${file ? "\r\n" : ""}--${boundary}--\r\n`;
+  const [head, tail] = [before.join(""), end].map((text) => new TextEncoder().encode(text));
+  const size = file ? file.size : 0;
+  const total = size === null ? null : head.length + size + tail.length;
   return {
     headers: { "Content-Type": `multipart/form-data; boundary=${boundary}` },
     total,
     async *pieces() {
       yield head;
-      yield* file.pieces();
+      if (file) yield* file.pieces();
       yield tail;
     },
   };

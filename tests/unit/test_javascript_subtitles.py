@@ -1,4 +1,4 @@
-"""What the console saves is what the service would have answered in that format."""
+"""What the JavaScript client writes, for the console too, is what the Python client writes with the same options."""
 
 import json
 import tempfile
@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_ai.api.transcription.rendering import transcript_body
-from stt_ai.captions.subtitles import to_srt, to_txt, to_vtt
+from stt_ai.captions import subtitles
+from stt_ai.sdk.reading import read
+from stt_ai.sdk.results import Transcription
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 from tests.support import nodejs
 from tests.support.api import TALK
@@ -72,33 +74,57 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     return Transcript(tuple(segments), "en", 0.9, duration, "small", warnings=warnings)
 
 
-def saved(transcripts: list[Transcript]) -> list[dict[str, str]]:
+FORMATS = ("txt", "srt", "vtt", "tsv")
+JAVASCRIPT = {"speakers": "speakers", "line_width": "lineWidth", "lines": "lines", "words_per_cue": "wordsPerCue"}
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "speakers": st.booleans(),
+        "line_width": st.sampled_from([30, 42, 60]),
+        "lines": st.integers(1, 4),
+        "words_per_cue": st.none() | st.integers(1, 9),
+    },
+)
+Case = tuple[Transcript, dict[str, Any]]
+
+
+def written_in_node(cases: list[Case]) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
-        bodies = Path(folder) / "bodies.jsonl"
-        bodies.write_text("\n".join(json.dumps(transcript_body(each, "r")) for each in transcripts))
-        found: list[dict[str, Any]] = json.loads(nodejs.run("console_formats.mjs", bodies).stdout)
+        file = Path(folder) / "cases.jsonl"
+        file.write_text("\n".join(json.dumps(_spelled(*case)) for case in cases))
+        found: list[dict[str, str]] = json.loads(nodejs.run("subtitles.mjs", file).stdout)
     return found
 
 
-def answered(transcript: Transcript) -> dict[str, str]:
-    return {"txt": to_txt(transcript), "srt": to_srt(transcript), "vtt": to_vtt(transcript)}
+def _spelled(transcript: Transcript, options: dict[str, Any]) -> dict[str, Any]:
+    named = {JAVASCRIPT[name]: value for name, value in options.items()}
+    return {"transcript": transcript_body(transcript, "r"), "options": named}
+
+
+def written_in_python(transcript: Transcript, options: dict[str, Any]) -> dict[str, str]:
+    answer = read(Transcription, transcript_body(transcript, "r"))
+    speakers = {name: value for name, value in options.items() if name == "speakers"}
+    taken = {"srt": options, "vtt": options, "txt": speakers, "tsv": speakers}
+    return {form: getattr(answer, f"to_{form}")(**taken[form]) for form in FORMATS}
 
 
 @settings(max_examples=25)
-@given(st.lists(transcripts(), min_size=1, max_size=10))
-def test_the_formats_are_the_services_own(made: list[Transcript]) -> None:
-    assert saved(made) == [answered(each) for each in made]
+@given(st.lists(st.tuples(transcripts(), OPTIONS), min_size=1, max_size=10))
+def test_both_clients_write_the_same(cases: list[Case]) -> None:
+    assert written_in_node(cases) == [written_in_python(*case) for case in cases]
 
 
-def test_voices_are_named_and_markup_is_escaped() -> None:
-    (formats,) = saved([TALK])
-    assert "<v Speaker 2>Thank you &amp; &lt;all&gt;." in formats["vtt"]
-    assert "Speaker 2: Thank you & ‹all›." in formats["srt"]
-    assert formats["txt"] == "Speaker 1: Hello, welcome.\n\nSpeaker 2: Thank you & <all>.\n"
+def test_without_options_it_is_what_the_service_answers() -> None:
+    expected = {form: getattr(subtitles, f"to_{form}")(TALK) for form in FORMATS}
+    assert written_in_node([(TALK, {})]) == [expected]
+    assert "<v Speaker 2>Thank you &amp; &lt;all&gt;." in expected["vtt"]
+    assert "Speaker 2: Thank you & ‹all›." in expected["srt"]
+    assert expected["txt"] == "Speaker 1: Hello, welcome.\n\nSpeaker 2: Thank you & <all>.\n"
 
 
 def test_half_milliseconds_are_rounded_to_the_same_side() -> None:
     word = Word("x" * 112, 0.0, 0.71, 0.9)
     made = Transcript((Segment((word,), None),), "en", 0.9, 1.0, "small")
-    assert saved([made]) == [answered(made)]
-    assert "--> 00:00:00,532\n" in answered(made)["srt"]
+    (ours,) = written_in_node([(made, {})])
+    assert ours == written_in_python(made, {})
+    assert "--> 00:00:00,532\n" in ours["srt"]

@@ -3,7 +3,6 @@
 import { readingSeconds } from "./pacing.js";
 import { cells, combines, mayBreak } from "./scripts.js";
 
-export const LINE_WIDTH = 42;
 const MAX_SECONDS = 7;
 const MIN_MS = 200;
 const FRAME_MS = 40;
@@ -39,11 +38,11 @@ export function tokensOf(words, width) {
   return joined.flatMap((token) => splitLong(token, width));
 }
 
-/** Tokens cue by cue, of lines of `limit` cells; `prefix` cells are taken on each first line. */
-export function group(tokens, prefix, limit = LINE_WIDTH) {
+/** Tokens cue by cue; `prefix` cells are taken on each first line. `options`: {lineWidth, lines, wordsPerCue}. */
+export function group(tokens, prefix, options) {
   const groups = [];
   for (let first = 0; first < tokens.length; ) {
-    let count = capacity(tokens, first, prefix, limit);
+    let count = capacity(tokens, first, prefix, options);
     if (first + count < tokens.length) count = bestCut(tokens, first, count);
     groups.push(tokens.slice(first, first + count));
     first += count;
@@ -51,9 +50,9 @@ export function group(tokens, prefix, limit = LINE_WIDTH) {
   return groups;
 }
 
-export function toCue(tokens, speaker, prefix, limit = LINE_WIDTH) {
+export function toCue(tokens, speaker, prefix, { lineWidth }) {
   const end = Math.max(...tokens.map((token) => token.end));
-  return { lines: layout(tokens, prefix, limit), start: ms(tokens[0].start), end: ms(end), speaker };
+  return { lines: layout(tokens, prefix, lineWidth), start: ms(tokens[0].start), end: ms(end), speaker };
 }
 
 /** Times that never overlap or run backwards, none longer than the limit or, if avoidable, too short to be read. */
@@ -73,6 +72,7 @@ function minMs(cue) {
   return Math.max(MIN_MS, ms(readingSeconds(cue.lines.reduce((sum, line) => sum + cells([...line]), 0))));
 }
 
+// One line if they fit, else two of about the same length, or more that are as full as they can be.
 function layout(tokens, prefix, limit) {
   if (prefix + width(tokens) <= limit) return [spell(tokens)];
   let [best, least] = [0, Infinity];
@@ -81,7 +81,10 @@ function layout(tokens, prefix, limit) {
     const unevenness = Math.abs(first - second) - (ends(tokens[cut - 1], SENTENCE_END) || ends(tokens[cut - 1], CLAUSE_END) ? 8 : 0);
     if (first <= limit && second <= limit && unevenness < least) [best, least] = [cut, unevenness];
   }
-  return [spell(tokens.slice(0, best)), spell(tokens.slice(best))];
+  if (best) return [spell(tokens.slice(0, best)), spell(tokens.slice(best))];
+  let full = tokens.length - 1;
+  while (full > 1 && prefix + width(tokens.slice(0, full)) > limit) full--;
+  return [spell(tokens.slice(0, full)), ...layout(tokens.slice(full), 0, limit)];
 }
 
 function pieces(word) {
@@ -132,15 +135,18 @@ function cutOf(characters, width) {
   return most;
 }
 
-function capacity(tokens, first, prefix, limit) {
-  let [used, line] = [prefix, 1];
+// How many tokens from `first` on fit one cue: at least one.
+function capacity(tokens, first, prefix, { lineWidth, lines, wordsPerCue }) {
+  let [used, line, words] = [prefix, 1, 0];
   for (let index = first; index < tokens.length; index++) {
     const token = tokens[index];
     let needed = cells(token.characters) + (token.spaced && index > first ? 1 : 0);
-    if (used + needed > limit) [used, line, needed] = [0, line + 1, cells(token.characters)];
+    if (token.spaced || index === first) words++;
+    if (used + needed > lineWidth) [used, line, needed] = [0, line + 1, cells(token.characters)];
     const tooLong = token.end - tokens[first].start > MAX_SECONDS;
     const pause = index > first && token.start - tokens[index - 1].end >= PAUSE_SECONDS;
-    if (index > first && (line > 2 || tooLong || pause)) return index - first;
+    const full = line > lines || words > wordsPerCue;
+    if (index > first && (full || tooLong || pause)) return index - first;
     used += needed;
   }
   return tokens.length - first;
@@ -172,8 +178,8 @@ function width(tokens) {
 
 const spell = (tokens) => tokens.map((token) => (token.spaced ? " " : "") + token.characters.join("")).join("").trim();
 
-// Halves to the even side, as Python rounds.
-function ms(seconds) {
+/** Milliseconds; halves go to the even side, as Python rounds. */
+export function ms(seconds) {
   const exact = seconds * 1000;
   const below = Math.floor(exact);
   return exact - below > 0.5 || (exact - below === 0.5 && below % 2) ? below + 1 : below;

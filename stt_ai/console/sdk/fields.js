@@ -1,0 +1,18 @@
+// The parameters of a transcription as the service spells them.
+
+/** The fields of the form; what is left out is the service's choice. */
+export function fieldsOf(options) {
+  const { model, language, diarize, speakers, minSpeakers, maxSpeakers, strict } = options;
+  const { task, prompt, keywords, channels, start, end, track, lineWidth, lines, wordsPerCue } = options;
+  if (typeof keywords === "string") throw new TypeError("`keywords` is an array of names and terms.");
+  const given = { model, language, diarize, speakers, strict, task, prompt, channels, start, end, track };
+  const renamed = {
+    line_width: lineWidth, lines, words_per_cue: wordsPerCue, min_speakers: minSpeakers, max_speakers: maxSpeakers,
+    "keywords[]": keywords?.length ? keywords.join(",") : undefined,
+  };
+  return spelled({ ...given, ...renamed });
+}
+
+/** Without what is null or undefined, and all else as text. */
+export const spelled = (fields) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null).map(([name, value]) => [name, String(value)]));

@@ -1,0 +1,91 @@
+// Recordings that are transcribed without holding a connection open: `client.jobs`.
+import { JobEnded, errorOfJob } from "./errors.js";
+import { fieldsOf, spelled } from "./fields.js";
+import { randomName, sleep } from "./requests.js";
+
+const [MIN_PAUSE, MAX_PAUSE, GROWTH] = [0.5, 10, 1.5]; // seconds between two looks at a job
+
+export class Jobs {
+  #requests;
+
+  /** `requests`: the client's own `{json, send, form, transcript}`. */
+  constructor(requests) {
+    this.#requests = requests;
+  }
+
+  /** Queues a recording: a file as for `transcribe`, `{url, headers}` or `{uploadId}`. */
+  async create(source, options = {}) {
+    const { retentionHours, keepAudio, signal, idempotencyKey = randomName() } = options;
+    const fields = fieldsOf(options);
+    const remote = remoteOf(source);
+    if (remote) {
+      const json = { source: remote, options: fields, retention_hours: retentionHours, keep_audio: keepAudio };
+      return this.#requests.json("/v1/jobs", { signal, idempotencyKey, method: "POST", json });
+    }
+    const kept = { retention_hours: retentionHours, keep_audio: keepAudio };
+    const answer = await this.#requests.form("/v1/jobs", source, { ...fields, ...spelled(kept) }, { ...options, idempotencyKey });
+    return JSON.parse(await answer.text());
+  }
+
+  get(job, options) {
+    return this.#requests.json(pathOf(job), options);
+  }
+
+  /** A page of jobs, newest first. */
+  list({ status, cursor, limit, ...options } = {}) {
+    return this.#requests.json(`/v1/jobs?${new URLSearchParams(spelled({ status, cursor, limit }))}`, options);
+  }
+
+  /** The job when it has succeeded. It is asked about less and less often, every ten seconds in the end. */
+  async wait(job, { timeout = Infinity, onChange, signal } = {}) {
+    const end = performance.now() + timeout * 1000;
+    for (let pause = MIN_PAUSE; ; pause = Math.min(MAX_PAUSE, pause * GROWTH)) {
+      const found = await this.get(job, { signal });
+      onChange?.(found);
+      if (hasSucceeded(found)) return found;
+      const left = (end - performance.now()) / 1000;
+      if (left <= 0) {
+        throw new DOMException(`The job ${found.id} is ${found.status} after ${timeout} seconds.`, "TimeoutError");
+      }
+      await sleep(Math.min(pause, left), signal);
+    }
+  }
+
+  /** The transcript of a job that has succeeded, in any form, any number of times until it expires. */
+  async result(job, { responseFormat = "json", onWarnings, signal } = {}) {
+    const answer = await this.#requests.send(`${pathOf(job)}/result?response_format=${responseFormat}`, { signal });
+    return this.#requests.transcript(answer, { responseFormat, onWarnings });
+  }
+
+  cancel(job, options) {
+    return this.#requests.json(`${pathOf(job)}/cancel`, { ...options, method: "POST", repeat: true });
+  }
+
+  async delete(job, options) {
+    await this.#requests.send(pathOf(job), { ...options, method: "DELETE" });
+  }
+
+  renameSpeakers(job, speakers, options) {
+    const json = { speakers };
+    return this.#requests.json(`${pathOf(job)}/speakers`, { ...options, method: "PATCH", json });
+  }
+}
+
+/** What the service is to fetch or has already, as it spells it; null: `source` is a file that is sent. */
+export function remoteOf(source) {
+  if (source === null || typeof source !== "object" || Object.getPrototypeOf(source) !== Object.prototype) return null;
+  const { url, headers, uploadId } = source;
+  if ((url === undefined) === (uploadId === undefined)) throw new TypeError("Name either a `url` or an `uploadId`.");
+  if (uploadId !== undefined) return { upload_id: uploadId };
+  return { url: String(url), ...(headers && { headers }) };
+}
+
+function hasSucceeded({ id, status, error }) {
+  if (status === "failed") throw errorOfJob(error ?? { error: `The job ${id} failed.`, code: "job_failed" });
+  if (status === "cancelled" || status === "expired") {
+    throw new JobEnded(`The job ${id} ended without a transcript: ${status}.`, { code: `job_${status}` });
+  }
+  return status === "succeeded";
+}
+
+const pathOf = (job) => `/v1/jobs/${encodeURIComponent(typeof job === "string" ? job : job.id)}`;
