@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from stt_ai.sdk import Job
+
 AUDIO_BAR = "{desc}: {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt} s of audio, {remaining} left {postfix}"
 
 
@@ -44,7 +46,7 @@ class FileProgress:
         self._transcribing = False
 
     def sent(self, sent: int, total: int | None) -> None:
-        """Show that ```sent``` of ```total``` bytes are sent; fewer than before are another attempt."""
+        """Show that ``sent`` of ``total`` bytes are sent; fewer than before are another attempt."""
         if self._transcribing or sent < self._bar.n:  # another attempt
             self._replace(unit="B", unit_scale=True)
             self._transcribing = False
@@ -54,13 +56,24 @@ class FileProgress:
             self._bar.set_postfix_str("waiting for the service")
 
     def transcribed(self, done: float, total: float) -> None:
-        """Show that ```done``` of ```total``` seconds of audio are transcribed."""
+        """Show that ``done`` of ``total`` seconds of audio are transcribed."""
         if not self._transcribing:
             self._replace(total=round(total), unit=" s", bar_format=AUDIO_BAR)
             self._transcribing = True
         self._bar.update(round(done) - self._bar.n)
         if done >= total:
             self._bar.set_postfix_str("identifying speakers")
+
+    def followed(self, job: Job) -> None:
+        """Show how far a job is."""
+        if job.progress is not None and job.duration:
+            self.transcribed(job.progress.fraction * job.duration, job.duration)
+        else:
+            self._bar.set_postfix_str(job.progress.stage if job.progress else job.status)
+
+    def say(self, line: str) -> None:
+        """A line on standard error, not through the bar."""
+        tqdm.write(line, file=sys.stderr)
 
     @property
     def watcher(self) -> Callable[[float, float], None] | None:

@@ -1,18 +1,17 @@
 """`stt-ai jobs`: recordings that the service transcribes without a connection held open."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import click
 
 from stt_ai.cli.exits import EXIT_CODES
-from stt_ai.cli.outputs import warning_line
+from stt_ai.cli.outputs import FORMS, Form, default_form, rendered, warning_line
 from stt_ai.cli.printing import as_json, table
 from stt_ai.cli.service import Service, asks_service
 from stt_ai.sdk import Job
-from stt_ai.sdk.calls import Format
 from stt_ai.sdk.job_results import JobStatus
 
 EXAMPLES = """\
@@ -71,18 +70,24 @@ def wait_for_job(service: Service, job_id: str, timeout: float | None) -> None:
 
 @jobs.command("result")
 @WITH_JOB
-@click.option("-f", "--format", "form", type=click.Choice(get_args(Format)), default="txt", show_default=True)
+@click.option("-f", "--format", "form", type=click.Choice(FORMS), help="Default: what -o ends in, else txt.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A file for the text.")
+@click.option("--line-width", type=int, help="Characters of a subtitle's line. Default: 42.")
+@click.option("--lines", type=int, help="Lines of a subtitle, at most. Default: 2.")
+@click.option("--words-per-cue", type=int, help="Words of a subtitle, at most.")
 @asks_service
-def job_result(service: Service, job_id: str, form: Format) -> None:
+def job_result(service: Service, job_id: str, form: Form | None, out: Path | None, **subtitles: Any) -> None:
     """The transcript of a job that has succeeded; with --json as JSON."""
+    form = form or default_form(out, service.json)
     with service.client() as client:
-        if service.json or form == "json":
-            click.echo(json.dumps(client.jobs.result(job_id).raw, ensure_ascii=False, indent=2))
-            return
-        text = client.jobs.result(job_id, form)
-    for warning in text.warnings:
+        made = client.jobs.result(job_id)
+    text = rendered(made, form, {name: value for name, value in subtitles.items() if value is not None})
+    for warning in made.warnings:
         click.echo(warning_line(warning), err=True)
-    click.echo(text.rstrip("\n"))
+    if out is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        out.write_text(text, encoding="utf-8")
 
 
 @jobs.command("cancel")

@@ -4,22 +4,24 @@ import asyncio
 import json
 import threading
 import warnings
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from stt_ai.api.transcription.parameters import parse_parameters
 from stt_ai.api.transcription.rendering import PLAIN, transcript_body
 from stt_ai.captions.shapes import SubtitleOptions
+from stt_ai.captions.subtitles import to_tsv
 from stt_ai.cli.bars import FileProgress
 from stt_ai.cli.engines import LocalDecoder, LocalDiarizer, LocalTranscriber
-from stt_ai.cli.outputs import Transcribed
+from stt_ai.cli.inputs import Address, Recording
+from stt_ai.cli.outputs import Form, Transcribed
 from stt_ai.engines.decoding import FileDecoder
 from stt_ai.engines.ffmpeg import DecoderLimits, find_ffmpeg
 from stt_ai.environment import ffmpeg_choice
-from stt_ai.errors import EmptyFile
+from stt_ai.errors import BadParameter, EmptyFile
 from stt_ai.pipeline import Pipeline
 from stt_ai.sdk import TranscriptWarning
-from stt_ai.sdk.calls import Format, spelled_form
+from stt_ai.sdk.calls import spelled_form
 from stt_ai.settings import Settings
 from stt_ai.types import DecodingOptions, Transcript, Upload
 
@@ -42,15 +44,19 @@ class Local:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
+    def transcribe(
+        self, recording: Recording, form: Form, asked: Mapping[str, Any], progress: FileProgress
+    ) -> Transcribed:
         """The text in the format. Raises `SttError` or `OSError`."""
-        size = path.stat().st_size
+        if isinstance(recording, Address):
+            raise BadParameter("Without a service nothing is fetched: save the recording first.", "url")
+        path, size = recording, recording.stat().st_size
         if not path.is_file():
             raise IsADirectoryError(f"{path} is not a file")
         if not size:
             raise EmptyFile("The file is empty.")
         progress.sent(size, size)
-        fields = spelled_form(asked) | {"response_format": form}
+        fields = spelled_form(asked) | {"response_format": "json" if form == "tsv" else form}
         wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)
         length = 0.0
 
@@ -67,6 +73,10 @@ class Local:
         transcript = asyncio.run_coroutine_threadsafe(work, self._loop).result()
         warnings = [TranscriptWarning(one.code, one.message, one.start, one.end) for one in transcript.warnings]
         return Transcribed(_spelt(transcript, form, wanted.subtitles), warnings)
+
+    def unfinished(self) -> Sequence[str]:
+        """As `Remote.unfinished`."""
+        return ()
 
     async def _close(self) -> None:
         for transcriber in self._transcribers.values():
@@ -87,7 +97,9 @@ class Local:
         return self._pipeline
 
 
-def _spelt(transcript: Transcript, form: Format, subtitles: SubtitleOptions) -> str:
+def _spelt(transcript: Transcript, form: Form, subtitles: SubtitleOptions) -> str:
+    if form == "tsv":
+        return to_tsv(transcript, subtitles)
     if form in PLAIN:
         return PLAIN[form][1](transcript, subtitles)
     body = transcript_body(transcript, "")

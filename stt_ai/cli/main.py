@@ -25,7 +25,7 @@ EXAMPLES = """\
 \b
 Examples:
   stt-ai transcribe meeting.mp3
-  stt-ai transcribe *.mp4 --format srt --out subtitles --jobs 4
+  stt-ai transcribe *.mp4 --format srt --out subtitles --parallel 4
   stt-ai transcribe interview.wav --local
   stt-ai stream --microphone --language en
   stt-ai transcribe meeting.mp3 | stt-ai summarize - --style action_items

@@ -1,16 +1,20 @@
 """Where transcripts go, and what is told of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import click
 
 from stt_ai.cli.bars import Bars
+from stt_ai.cli.inputs import Recording
 from stt_ai.cli.service import failure_row, reason
-from stt_ai.sdk import TranscriptWarning
+from stt_ai.sdk import Transcription, TranscriptWarning
+
+Form = Literal["txt", "json", "srt", "vtt", "tsv"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +29,34 @@ class Transcribed:
 class Outcome:
     """``text``: the transcript in the format that was asked for."""
 
-    path: Path
+    recording: Recording
     text: str = ""
     failure: Exception | None = None
     warnings: Sequence[TranscriptWarning] = ()
 
 
-def targets_of(files: Sequence[Path], out: Path | None, form: str) -> dict[Path, Path]:
+def default_form(out: Path | None, as_json: bool) -> Form:
+    """Return the format that the name of the one text says, else json for programs and text for people."""
+    suffix = out.suffix[1:] if out is not None and not out.is_dir() else ""
+    return next((form for form in FORMS if form == suffix), "json" if as_json else "txt")
+
+
+def rendered(made: Transcription, form: Form, subtitles: Mapping[str, Any]) -> str:
+    """Return a transcript in the form; ``subtitles``: `SubtitleParams`."""
+    match form:
+        case "json":
+            return json.dumps(made.raw, ensure_ascii=False, indent=2)
+        case "srt":
+            return made.to_srt(**subtitles)
+        case "vtt":
+            return made.to_vtt(**subtitles)
+        case "tsv":
+            return made.to_tsv()
+        case "txt":
+            return made.to_txt()
+
+
+def targets_of(files: Sequence[Recording], out: Path | None, form: str) -> dict[Recording, Path]:
     """Where each file's text goes: two files never to the same place."""
     if out is None:
         return {}
@@ -43,7 +68,7 @@ def targets_of(files: Sequence[Path], out: Path | None, form: str) -> dict[Path,
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"--out: {error}") from None
-    targets: dict[Path, Path] = {}
+    targets: dict[Recording, Path] = {}
     taken: set[Path] = set()
     stems = [path.stem for path in files]
     for path in dict.fromkeys(files):
@@ -72,13 +97,13 @@ def tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: 
         bars.say(json.dumps(_row(outcome, target, form), ensure_ascii=False))
         return
     for warning in outcome.warnings:
-        bars.say(warning_line(warning, str(outcome.path) if many else ""), error=True)
+        bars.say(warning_line(warning, str(outcome.recording) if many else ""), error=True)
     if outcome.failure is not None:
-        bars.say(f"stt-ai: {outcome.path}: {reason(outcome.failure)}", error=True)
+        bars.say(f"stt-ai: {outcome.recording}: {reason(outcome.failure)}", error=True)
     elif target is not None:
-        bars.say(f"{outcome.path} -> {target}", error=True)
+        bars.say(f"{outcome.recording} -> {target}", error=True)
     else:
-        head = f"==> {outcome.path} <==\n" if many else ""
+        head = f"==> {outcome.recording} <==\n" if many else ""
         bars.say(head + outcome.text.rstrip("\n"))
 
 
@@ -101,7 +126,7 @@ def _clock(seconds: float) -> str:
 
 
 def _row(outcome: Outcome, target: Path | None, form: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"file": str(outcome.path), "ok": outcome.failure is None}
+    row: dict[str, Any] = {"file": str(outcome.recording), "ok": outcome.failure is None}
     if outcome.warnings:
         row["warnings"] = [warning_row(warning) for warning in outcome.warnings]
     if outcome.failure is not None:

@@ -1,9 +1,8 @@
 """`stt-ai transcribe`."""
 
-import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -14,21 +13,22 @@ import click
 
 from stt_ai.cli.bars import Bars, FileProgress
 from stt_ai.cli.exits import EXIT_CODES, exit_code_of_all, server_parts
-from stt_ai.cli.inputs import STDIN, expanded, opened, watched
-from stt_ai.cli.outputs import Outcome, Transcribed, targets_of, tell, written
+from stt_ai.cli.inputs import STDIN, Address, Recording, expanded, watched
+from stt_ai.cli.outputs import FORMS, Form, Outcome, Transcribed, default_form, targets_of, tell, written
+from stt_ai.cli.remote import Queued, Remote
 from stt_ai.cli.service import Service, asks_service
 from stt_ai.errors import SttError
-from stt_ai.sdk import Client, SttAiError
-from stt_ai.sdk.calls import Format
+from stt_ai.sdk import SttAiError
 
-FORMATS: tuple[Format, ...] = ("txt", "json", "srt", "vtt")
 EXAMPLES = """\
 \b
 Examples:
   stt-ai transcribe meeting.mp3
-  stt-ai transcribe talks -f srt -o subtitles --jobs 4 --skip-existing
+  stt-ai transcribe talks -f srt -o subtitles --parallel 4 --skip-existing
   stt-ai transcribe interview.m4a -o interview.json
   stt-ai transcribe inbox -o texts --watch
+  stt-ai transcribe congress.mp4 --job -o congress.srt
+  stt-ai transcribe --url https://example.com/talk.mp3
   ffmpeg -i talk.mkv -f wav - | stt-ai transcribe -
   stt-ai transcribe call.wav --speakers 2 --format json
   stt-ai transcribe phone.wav --channels separate --keyword "Ada Lovelace"
@@ -39,35 +39,21 @@ Examples:
 class Worker(Protocol):
     """Who transcribes: a service, or this machine."""
 
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
-        """Return one file's transcript in the form asked for."""
+    def transcribe(
+        self, recording: Recording, form: Form, asked: Mapping[str, Any], progress: FileProgress
+    ) -> Transcribed:
+        """Return one recording's transcript in the form asked for."""
+        ...
+
+    def unfinished(self) -> Sequence[str]:
+        """Return what to say of the work that goes on when this program is interrupted."""
         ...
 
 
-class Remote:
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def __enter__(self) -> "Remote":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-
-    def transcribe(self, path: Path, form: Format, asked: dict[str, Any], progress: FileProgress) -> Transcribed:
-        """As `Worker.transcribe`."""
-        if form != "json":
-            text = self._client.transcribe(
-                opened(path), response_format=form, progress=progress.sent, on_progress=progress.watcher, **asked
-            )
-            return Transcribed(text, text.warnings)
-        made = self._client.transcribe(opened(path), progress=progress.sent, on_progress=progress.watcher, **asked)
-        return Transcribed(json.dumps(made.raw, ensure_ascii=False, indent=2), made.warnings)
-
-
 @click.command(epilog=f"{EXAMPLES}\n{EXIT_CODES}")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-f", "--format", "form", type=click.Choice(FORMATS), help="Default: what -o ends in, else txt.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--url", "urls", multiple=True, metavar="URL", help="A recording that the service fetches.")
+@click.option("-f", "--format", "form", type=click.Choice(FORMS), help="Default: what -o ends in, else txt.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="A folder; or, for one recording, a file.")
 @click.option("--skip-existing", is_flag=True, help="Leave out recordings whose text is in the folder already.")
 @click.option("--watch", is_flag=True, help="Go on with what comes into the folders, until Ctrl-C.")
@@ -88,35 +74,42 @@ class Remote:
 @click.option("--lines", type=int, help="Lines of a subtitle, at most. Default: 2.")
 @click.option("--words-per-cue", type=int, help="Words of a subtitle, at most.")
 @click.option("--strict", is_flag=True, default=None, help="Fail where a part of the audio is missing or damaged.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Files at once.")
+@click.option(
+    "--job", "as_jobs", is_flag=True, help="As a job, which goes on when the connection or this program ends."
+)
+@click.option("--parallel", "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Files at once.")
 @click.option("--local", is_flag=True, help="On this machine, without a service.")
 @asks_service
 def transcribe(
     service: Service,
     files: Sequence[Path],
-    form: Format | None,
+    urls: Sequence[str],
+    form: Form | None,
     out: Path | None,
     skip_existing: bool,
     watch: bool,
-    jobs: int,
+    as_jobs: bool,
+    parallel: int,
     local: bool,
     **asked: Any,
 ) -> None:
-    """Transcribe audio and video: files, folders of them, or - for standard input.
+    """Transcribe audio and video: files, folders of them, - for standard input, or what lies at a --url.
 
     Texts are printed, or written with -o, and warnings on standard error. With --json there is one line of JSON for
     each recording, with its transcript as JSON unless -f says otherwise.
     """
     folders = [path for path in files if path.is_dir()]
-    wanted = Wanted(form or default_form(out, service.json), out, skip_existing, jobs, asked)
+    wanted = Wanted(form or default_form(out, service.json), out, skip_existing, parallel, asked)
     if watch and not (folders and out):
         raise click.UsageError("--watch needs a folder to watch, and with -o one for the texts.")
-    if STDIN in files and local:
-        raise click.UsageError("--local takes files: save what comes from standard input first.")
-    found = expanded(files)
+    if local and (STDIN in files or urls or as_jobs):
+        raise click.UsageError("--local takes files alone: save the recording first, and leave out --job.")
+    if not files and not urls:
+        raise click.UsageError("Name a recording, a folder, - for standard input, or a --url.")
+    found: list[Recording] = [*expanded(files), *map(Address, urls)]
     if not found and not watch:
         raise click.UsageError("There is no recording in the folder.")
-    with _worker(service, local) as worker:
+    with _worker(service, local, as_jobs) as worker:
         code = _transcribe_all(service, worker, found, wanted)
         if watch:
             _go_on(service, worker, folders, found, wanted)
@@ -124,16 +117,16 @@ def transcribe(
         sys.exit(code)
 
 
-def _transcribe_all(service: Service, worker: Worker, files: Sequence[Path], wanted: "Wanted") -> int:
+def _transcribe_all(service: Service, worker: Worker, files: Sequence[Recording], wanted: "Wanted") -> int:
     """Return the exit code."""
     targets = targets_of(files, wanted.out, wanted.form)
     if wanted.skip_existing:
-        files = [path for path in files if path not in targets or not targets[path].exists()]
+        files = [one for one in files if one not in targets or not targets[one].exists()]
     failures = []
     bars = Bars(len(files))
     try:
-        for outcome in _outcomes(worker, files, wanted.form, wanted.asked, wanted.jobs, bars):
-            target = targets.get(outcome.path)
+        for outcome in _outcomes(worker, files, wanted.form, wanted.asked, wanted.parallel, bars):
+            target = targets.get(outcome.recording)
             failure = outcome.failure or written(outcome, target)
             if failure is not None:
                 failures.append(failure)
@@ -143,11 +136,13 @@ def _transcribe_all(service: Service, worker: Worker, files: Sequence[Path], wan
     return exit_code_of_all(failures, len(files))
 
 
-def _go_on(service: Service, worker: Worker, folders: Sequence[Path], done: Sequence[Path], wanted: "Wanted") -> None:
+def _go_on(
+    service: Service, worker: Worker, folders: Sequence[Path], done: Sequence[Recording], wanted: "Wanted"
+) -> None:
     """Until Ctrl-C. A text that is there already is never written over."""
     click.echo(f"stt-ai: watching {', '.join(map(str, folders))}; Ctrl-C ends it", err=True)
     try:
-        for path in watched(folders, set(done)):
+        for path in watched(folders, {one for one in done if isinstance(one, Path)}):
             _transcribe_all(service, worker, [path], replace(wanted, skip_existing=True))
     except KeyboardInterrupt:
         click.echo("stt-ai: no longer watching", err=True)
@@ -157,22 +152,16 @@ def _go_on(service: Service, worker: Worker, folders: Sequence[Path], done: Sequ
 class Wanted:
     """What is made of each recording, and where it goes."""
 
-    form: Format
+    form: Form
     out: Path | None
     skip_existing: bool
-    jobs: int
+    parallel: int
     asked: dict[str, Any]
 
 
-def default_form(out: Path | None, as_json: bool) -> Format:
-    """Return the format that the name of the one text says, else json for programs and text for people."""
-    suffix = out.suffix[1:] if out is not None and not out.is_dir() else ""
-    return next((form for form in FORMATS if form == suffix), "json" if as_json else "txt")
-
-
-def _worker(service: Service, local: bool) -> AbstractContextManager[Worker]:
+def _worker(service: Service, local: bool, as_jobs: bool) -> AbstractContextManager[Worker]:
     if not local:
-        return Remote(service.client())
+        return (Queued if as_jobs else Remote)(service.client())
     with server_parts():
         from stt_ai.cli.local import Local
 
@@ -180,23 +169,24 @@ def _worker(service: Service, local: bool) -> AbstractContextManager[Worker]:
 
 
 def _outcomes(
-    worker: Worker, files: Sequence[Path], form: Format, asked: dict[str, Any], jobs: int, bars: Bars
+    worker: Worker, files: Sequence[Recording], form: Form, asked: Mapping[str, Any], parallel: int, bars: Bars
 ) -> Iterator[Outcome]:
     """In the order of the files."""
 
-    def one(path: Path) -> Outcome:
-        with bars.file(path.name) as progress:
+    def one(recording: Recording) -> Outcome:
+        with bars.file(recording.name) as progress:
             try:
-                made = worker.transcribe(path, form, asked, progress)
-                return Outcome(path, made.text, warnings=made.warnings)
+                made = worker.transcribe(recording, form, asked, progress)
+                return Outcome(recording, made.text, warnings=made.warnings)
             except (SttAiError, SttError, OSError) as error:
-                return Outcome(path, failure=error)
+                return Outcome(recording, failure=error)
 
-    pool = ThreadPoolExecutor(jobs)
+    pool = ThreadPoolExecutor(parallel)
     try:
         yield from pool.map(one, files)
     except KeyboardInterrupt:
-        click.echo("stt-ai: interrupted", err=True)
+        for line in ("interrupted", *worker.unfinished()):
+            click.echo(f"stt-ai: {line}", err=True)
         sys.stdout.flush()
         os._exit(130)  # threads that wait for an answer end in no other way
     finally:

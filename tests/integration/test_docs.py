@@ -10,7 +10,9 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from stt_ai.api.console.examples import BASE, EXAMPLES, KEY, LANGUAGES
+from stt_ai import Client
+from stt_ai.api.console.example_languages import BASE, KEY, LANGUAGES
+from stt_ai.api.console.examples import EXAMPLES
 from tests.support import chromium, nodejs
 from tests.support.browser_page import Page, opened
 from tests.support.service import ROOT, Service
@@ -52,6 +54,8 @@ def test_an_example_runs_as_printed(service: Service, folder: Path, key: str, na
         pytest.skip("demo models do not translate, and operators set the token: the other examples show the form")
     made = httpx.post(f"{service.url}/v1/account/keys", headers={"Authorization": f"Bearer {key}"}, timeout=60).json()
     text = EXAMPLES[name][language].replace(BASE, service.url).replace(KEY, key).replace("KEY_ID", made["id"])
+    if "JOB_ID" in text:
+        text = text.replace("JOB_ID", job_of(service, key, running=name == "cancel_job"))
     suffix = {"js": "mjs"}.get(LANGUAGES[language], LANGUAGES[language])
     script = folder / f"{name}.{suffix}"
     script.write_text(text)
@@ -66,6 +70,14 @@ def test_an_example_runs_as_printed(service: Service, folder: Path, key: str, na
         assert done.returncode == 0, done.stderr
         output = done.stdout
     assert output.strip() and '"error"' not in output
+
+
+def job_of(service: Service, key: str, running: bool) -> str:
+    """Return the id of a new job: one that has succeeded, or one that runs for long."""
+    with Client(key, service.url) as client:
+        if running:
+            return client.jobs.create(DATA / "ten_minutes.opus", diarize=False).id
+        return client.jobs.wait(client.jobs.create(DATA / "hello_3s.flac"), timeout=120).id
 
 
 @pytest.fixture

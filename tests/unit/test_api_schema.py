@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from stt_ai.api.console.examples import LANGUAGES
+from stt_ai.api.console.example_languages import LANGUAGES
 from stt_ai.errors import UnsupportedMedia
 from stt_ai.types import TranscriptWarning
 from tests.support.api import HELLO, MODELS, TALK, Failing, Fixed, Recorder, make_app

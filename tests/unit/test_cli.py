@@ -1,6 +1,7 @@
 """The callers' commands as they are called, against servers on a real socket."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -49,11 +50,11 @@ def test_a_file_is_printed(scripted: Script, files: list[Path]) -> None:
     assert b'name="model"' not in server.asked[0].body, "what is not said is left to the service"
 
 
-@pytest.mark.parametrize("form", ["txt", "srt", "vtt", "json"])
+@pytest.mark.parametrize("form", ["txt", "srt", "vtt", "tsv", "json"])
 def test_many_files_are_written_to_a_folder_each_to_its_own(form: str, files: list[Path], tmp_path: Path) -> None:
     service = Recorder(TALK)
     with serving(make_app(tmp_path / "uploads", service)) as port:
-        arguments = ["--format", form, "--out", str(tmp_path / "out"), "--jobs", "3"]
+        arguments = ["--format", form, "--out", str(tmp_path / "out"), "--parallel", "3"]
         done = call(f"http://127.0.0.1:{port}", "transcribe", *map(str, files), *arguments)
     assert (done.exit_code, done.stdout) == (0, "")
     names = {f"talk.mp3.{form}", f"talk.mp3-2.{form}", f"call.mp3.{form}", f"call.wav.{form}"}
@@ -146,7 +147,10 @@ def test_of_a_failure_with_more_to_it_the_sentence_alone_is_told() -> None:
     [
         ["transcribe"],
         ["transcribe", "a.mp3", "--format", "pdf"],
+        ["transcribe", "a.mp3", "--parallel", "0"],
         ["transcribe", "a.mp3", "--jobs", "0"],
+        ["transcribe", "a.mp3", "--job", "--local"],
+        ["transcribe", "--url", "https://example.com/a.mp3", "--local"],
         ["stream"],
         ["stream", "--microphone", "pyproject.toml"],
         ["stream", "none.wav"],
@@ -157,6 +161,21 @@ def test_of_a_failure_with_more_to_it_the_sentence_alone_is_told() -> None:
 )
 def test_wrong_usage(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_given_what_completes(shell: str) -> None:
+    assert f"_STT_AI_COMPLETE={shell}_complete" in completion(f"{shell}_source")
+
+
+def test_options_are_completed() -> None:
+    offered = completion("bash_complete", COMP_WORDS="stt-ai transcribe -f ", COMP_CWORD="3")
+    assert [line.partition(",")[2] for line in offered.splitlines()] == ["txt", "json", "srt", "vtt", "tsv"]
+
+
+def completion(asked: str, **words: str) -> str:
+    command, environment = Path(sys.executable).with_name("stt-ai"), os.environ | {"_STT_AI_COMPLETE": asked, **words}
+    return subprocess.run([command], env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def test_an_address_that_is_none_is_wrong_usage(files: list[Path]) -> None:

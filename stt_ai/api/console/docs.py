@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from stt_ai.api.console import docs_forms, docs_tables
 from stt_ai.api.console.docs_text import prose
-from stt_ai.api.console.examples import BASE
+from stt_ai.api.console.example_languages import BASE
 from stt_ai.api.console.routes import HEADERS
 
 _HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
