@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from stt_ai.sdk import *  # noqa: F403
 
 __version__ = "0.1.0"
+_FUNCTIONS = ("verify_webhook",)
 
 
 def __getattr__(name: str) -> Any:
-    if not name.startswith("_") and name[:1].isupper():
+    if name in _FUNCTIONS or (not name.startswith("_") and name[:1].isupper()):
         from stt_ai import sdk
 
         if name in sdk.__all__:

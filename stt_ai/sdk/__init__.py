@@ -49,6 +49,7 @@ from stt_ai.sdk.results import (
     Word,
 )
 from stt_ai.sdk.stream import Stream
+from stt_ai.sdk.webhooks import InvalidWebhook, verify_webhook
 
 __all__ = [
     "Account",
@@ -64,6 +65,7 @@ __all__ = [
     "Event",
     "Final",
     "Health",
+    "InvalidWebhook",
     "Job",
     "JobEnded",
     "JobError",
@@ -99,4 +101,5 @@ __all__ = [
     "Usage",
     "UtteranceEnd",
     "Word",
+    "verify_webhook",
 ]

@@ -1,5 +1,5 @@
 // What people write with the client: it must pass the types, and what is wrong must not.
-import { Client, JobEnded, Microphone, toSrt, toTsv, PaymentRequired, RateLimited, type StreamEvent, type Transcript } from "stt-ai";
+import { Client, JobEnded, Microphone, toSrt, toTsv, verifyWebhook, PaymentRequired, RateLimited, type StreamEvent, type Transcript } from "stt-ai";
 
 const client = new Client({ apiKey: null, baseUrl: new URL("http://127.0.0.1:8000") });
 
@@ -37,6 +37,11 @@ export async function jobs(chosen: File): Promise<string> {
   // @ts-expect-error: rows have no lines
   toTsv(transcript, { lines: 1 });
   return toSrt(transcript, { speakers: false, lineWidth: 60, wordsPerCue: 4 });
+}
+
+export async function webhook(request: Request): Promise<unknown> {
+  const { type } = await verifyWebhook(request.headers, await request.text(), "whsec_AAAA", { tolerance: 60 });
+  return type;
 }
 
 export async function summaries(text: string, signal: AbortSignal): Promise<string> {

@@ -11,14 +11,13 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from stt_ai import __version__
-from tests.support import nodejs
-from tests.support import tls_server
+from tests.support import nodejs, tls_server
 from tests.support.api import TALK
-from tests.support.billing import Books
 from tests.support.billed_api import books
+from tests.support.billing import Books
 from tests.support.jobs_api import JobsHouse, jobs_house
-from tests.support.tls_server import giving, response
 from tests.support.stream_client import Sessions, live_app, serving
+from tests.support.tls_server import giving, response
 
 __all__ = ["books", "jobs_house"]
 

@@ -226,6 +226,20 @@ export interface Jobs {
   renameSpeakers(job: Job | string, speakers: Record<string, string>, options?: CallOptions): Promise<Job>;
 }
 
+/** A webhook that is not the service's, was changed on its way, or is too old: answer 400 and do nothing. */
+export class InvalidWebhook extends Error {}
+
+/**
+ * The event in a webhook's `body`, exactly as it came, if it was signed with `secret` (`whsec_…`) at most `tolerance`
+ * seconds ago (default 300). Throws `InvalidWebhook`.
+ */
+export function verifyWebhook(
+  headers: Headers | Record<string, string | string[] | undefined>,
+  body: string | Bytes,
+  secret: string,
+  options?: { tolerance?: number },
+): Promise<Record<string, unknown>>;
+
 export type SummaryStyle = "brief" | "detailed" | "action_items" | "bullet_points";
 
 export interface SummarizeOptions extends CallOptions {

@@ -10,6 +10,7 @@ import { warningsOf } from "./warnings.js";
 
 export * from "./errors.js";
 export { Microphone } from "./microphone.js";
+export { InvalidWebhook, verifyWebhook } from "./webhooks.js";
 export { toSrt, toTsv, toTxt, toVtt } from "./subtitles.js";
 
 const here = new URL(import.meta.url);
