@@ -8,7 +8,9 @@ Secrets, and where things are kept, come from the environment too. Who builds a 
 here, once, and hands them on as values.
 """
 
+import base64
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -22,6 +24,9 @@ HAPROXY_ENABLED = "RAY_SERVE_ENABLE_HA_PROXY"
 HAPROXY_BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 MIDDLEWARES = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
 FORWARDED = "FORWARDED_ALLOW_IPS"
+STORE_KEYS = "STT_AI_STORE_KEYS"
+
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,37 @@ def peer_header(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreKey:
+    """A key that what is stored is encrypted with. ``id``: at most 16 letters, digits, `-` and `_`."""
+
+    id: str
+    secret: bytes = field(repr=False)
+    """32 random bytes."""
+
+    @classmethod
+    def parse(cls, text: str) -> "StoreKey":
+        """Return the key that is written as `id:` and its 32 bytes in base64. Raise `ValueError`."""
+        name, _, encoded = text.strip().partition(":")
+        if not _KEY_ID.fullmatch(name):
+            raise ValueError(f"{STORE_KEYS} has a key without an id of 1 to 16 letters, digits, - and _ before a colon")
+        try:
+            secret = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            secret = b""
+        if len(secret) != 32:
+            raise ValueError(f"{STORE_KEYS}: the key {name} must be 32 bytes in base64: openssl rand -base64 32")
+        return cls(name, secret)
+
+    @classmethod
+    def parse_all(cls, text: str) -> "tuple[StoreKey, ...]":
+        """Return the keys that stand in ``text``, separated by commas. Raise `ValueError`."""
+        found = tuple(cls.parse(one) for one in text.split(",") if one.strip())
+        if len({key.id for key in found}) < len(found):
+            raise ValueError(f"{STORE_KEYS} has two keys of one id")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     """What must not stand in `serve_config.yaml`, for Serve writes that to its log. Empty: not set."""
 
@@ -195,13 +231,18 @@ class Secrets:
     metrics_token: str = field(default="", repr=False)
     """What `/metrics` asks for. Not set: nothing."""
 
+    store_keys: tuple[StoreKey, ...] = ()
+    """Recordings, checkpoints, results and uploads are encrypted with the first, and read with all. None: they are not
+    encrypted."""
+
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> "Secrets":
-        """Return those that are set in ``environ``."""
+        """Return those that are set in ``environ``. Raise `ValueError` for keys that are none."""
         return cls(
             database_url=environ.get("STT_AI_DATABASE_URL", ""),
             address_secret=environ.get("STT_AI_SECRET", ""),
             metrics_token=environ.get("STT_AI_METRICS_TOKEN", ""),
+            store_keys=StoreKey.parse_all(environ.get(STORE_KEYS, "")),
         )
 
 

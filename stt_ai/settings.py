@@ -21,6 +21,8 @@ from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import DEFAULT_REPOSITORY
 from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 
+BUCKETS = ("s3", "gs", "az")
+"""What URLs of a store begin with: S3 and what speaks as it does, Google Cloud Storage, Azure Blob Storage."""
 Base = TypeVar("Base", bound=BaseModel)
 
 
@@ -41,6 +43,13 @@ def _without_password(url: str | None) -> str | None:
             "Ray Serve writes these arguments to its log"
         )
     return url
+
+
+def _location(text: str | None) -> str | None:
+    scheme, found, _ = (text or "").partition("://")
+    if found and scheme not in BUCKETS:
+        raise ValueError(f"it must be a folder, or a URL that begins with {', '.join(f'{one}://' for one in BUCKETS)}")
+    return text
 
 
 class _Settings(BaseModel):
@@ -237,6 +246,7 @@ RENAMED: Mapping[str, str] = MappingProxyType(
         "stream.step_s": "partial_interval_s",
         "stream.undecided_s": "max_pending_audio_s",
         "stream.longest_lag_s": "max_lag_s",
+        "jobs.store_dir": "store",
         "billing.anonymous.at_once": "max_concurrency",
         "billing.free.at_once": "max_concurrency",
         "billing.paid.at_once": "max_concurrency",
@@ -248,9 +258,10 @@ RENAMED: Mapping[str, str] = MappingProxyType(
 class JobsSettings(JobsConfig):
     """Recordings that are transcribed without holding a connection open. All replicas must reach the store."""
 
-    store_dir: Path | None = Field(
+    store: Annotated[str | None, AfterValidator(_location)] = Field(
         None,
-        description="Where recordings and results are kept. None: in the user's data folder (~/.local/share/stt_ai).",
+        description="Where uploads, recordings and results are kept: a folder, or s3://bucket/prefix, "
+        "gs://bucket/prefix or az://account/container/prefix. None: in the user's data folder (~/.local/share/stt_ai).",
     )
     max_running: int = Field(8, ge=1, description="Jobs of all accounts that one replica works on at once.")
     poll_s: float = Field(1, gt=0, description="How long an empty queue is left alone.")

@@ -5,19 +5,20 @@ import tempfile
 from pathlib import Path
 
 from stt_ai import environment
-from stt_ai.jobs.store import FolderStore, Store
 from stt_ai.pipeline.backlog import Backlog
 from stt_ai.settings import IngressSettings, JobsSettings, UploadSettings, UrlSettings
 from stt_ai.sources.addresses import AddressPolicy
 from stt_ai.sources.client import CheckedClient
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.sources.resumable import ResumableUploads
+from stt_ai.storage.opening import open_store
+from stt_ai.storage.store import Store
 from stt_ai.types import MAX_WINDOW_S
 
 
 def make_store(settings: JobsSettings) -> Store:
-    """Return where the recordings and results of jobs are kept."""
-    return FolderStore(settings.store_dir or environment.store_folder())
+    """Return where uploads, and the recordings and results of jobs, are kept. Raise `ValueError`."""
+    return open_store(settings.store or str(environment.store_folder()), environment.Secrets.read().store_keys)
 
 
 def uploads_dir(settings: IngressSettings) -> Path:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stt_ai.jobs import stored
 from stt_ai.jobs.messages import Progress, Stage
-from stt_ai.jobs.store import Store
+from stt_ai.storage.store import Store
 from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, Window, WindowTranscript
 
 
@@ -32,7 +32,7 @@ class StoredCheckpoint:
     async def windows(self, model: str, planned: Sequence[Window]) -> Mapping[int, WindowTranscript]:
         """As `Checkpoint.windows`; they are the first of the progress."""
         self._model = model
-        kept = set(await self._store.names(self._job))
+        kept = {stored_object.name for stored_object in await self._store.objects(self._job)}
         known = [window for window in planned if stored.window_name(model, window) in kept]
         bodies = await asyncio.gather(*(self._get(stored.window_name(model, window)) for window in known))
         done = {w.index: stored.WINDOW.validate_json(body) for w, body in zip(known, bodies, strict=True) if body}
@@ -66,9 +66,9 @@ class StoredCheckpoint:
 
     async def clear(self) -> None:
         """Remove all of it: the result stands."""
-        for name in await self._store.names(self._job):
-            if name.startswith(stored.WINDOWS) or name in (stored.REGIONS, stored.LANGUAGE, stored.TURNS):
-                await self._store.delete(stored.key(self._job, name))
+        for name in (stored.REGIONS, stored.LANGUAGE, stored.TURNS):
+            await self._store.delete(stored.key(self._job, name))
+        await self._store.delete_group(stored.key(self._job, stored.WINDOWS))
 
     async def _get(self, name: str) -> bytes | None:
         return await self._store.get(stored.key(self._job, name))

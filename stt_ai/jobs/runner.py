@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -23,9 +22,10 @@ from stt_ai.jobs import stored
 from stt_ai.jobs.checkpoint import StoredCheckpoint
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.messages import ClaimedJob, Progress, Stage
-from stt_ai.jobs.store import Store
 from stt_ai.ports import Checkpoint, OnDuration, OnText
 from stt_ai.sources.fetching import Fetcher
+from stt_ai.storage.store import Store
+from stt_ai.storage.workspace import sweep_stale, working_folder
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,9 @@ class Runner:
             renewing.cancel()
 
     async def sweep(self) -> int:
-        """Erase what is over, and what a crash left of jobs that are gone; return of how many jobs."""
+        """Erase what is over, and what a crash left, here and of jobs that are gone; return of how many jobs."""
+        await asyncio.to_thread(sweep_stale, self._folder)
+        await self._store.sweep()
         over = set(await self._jobs.overdue())
         over |= await self._orphans()
         for job_id in sorted(over):
@@ -166,9 +168,8 @@ class Runner:
     @contextlib.asynccontextmanager
     async def _recording(self, job: ClaimedJob) -> AsyncIterator[Upload]:
         """Yield the recording as a file of this machine."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix="job-") as folder:
-            path = Path(folder) / "audio"
+        with working_folder(self._folder) as folder:
+            path = folder / "audio"
             source = json.loads(job.source)
             if not await self._store.get_file(stored.key(job.id, stored.AUDIO), path):
                 await self._fetch(job, source, path)

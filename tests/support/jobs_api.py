@@ -17,8 +17,8 @@ from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.runner import Runner
 from stt_ai.jobs.service import JobService
-from stt_ai.jobs.store import FolderStore
 from stt_ai.sources.fetching import Fetcher
+from stt_ai.storage.folder import FolderStore
 from stt_ai.types import Transcript
 from tests.support.api import TALK, Fixed, FourModels, Recorder, serving
 from tests.support.billing import Books

@@ -88,7 +88,7 @@ class Service:
         settings["models"] = {**settings["models"], "source": "demo", "load_wait_s": 300}
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS, "sign_ups_per_day": 1000}
-        settings["jobs"] = {"store_dir": str(folder / "jobs")}
+        settings["jobs"] = {"store": str(folder / "jobs")}
         for section, values in (args or {}).items():
             settings[section] = {**settings.get(section, {}), **values}
         self.description = config
@@ -160,6 +160,15 @@ class Service:
         kill(everything)
         subprocess.run(["rm", "-rf", self._ray], check=False)
 
+    def kill_all(self) -> None:
+        """As when the machine loses its power: every process is killed. `start` begins anew on the same folder."""
+        assert self._process is not None
+        while living := {*self.processes(), *self._strays()} | self._main():
+            kill(living)
+        self._process.wait()
+        subprocess.run(["rm", "-rf", self._ray], check=False)
+        self.__dict__.pop("dashboard", None)  # the next one has another address
+
     def load_summarizer(self) -> None:
         """Returns when it is in memory: that begins with the first request."""
         url, body = f"{self.url}/v1/summarize", {"text": "Emma will send it."}
@@ -213,6 +222,10 @@ class Service:
         """The node of each running replica, by its process."""
         found = self.deployed().get(deployment, {"replicas": []})
         return {one["pid"]: one["node_id"] for one in found["replicas"] if one["state"] == "RUNNING"}
+
+    def _main(self) -> set[psutil.Process]:
+        assert self._process is not None
+        return set() if self._process.poll() is not None else {psutil.Process(self._process.pid)}
 
     def _strays(self) -> list[psutil.Process]:
         """Those that lost their parents."""

@@ -16,9 +16,9 @@ from stt_ai.jobs import stored
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.service import JobService
-from stt_ai.jobs.store import FolderStore
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.sources.resumable import ResumableUploads
+from stt_ai.storage.folder import FolderStore
 from tests.support.api import Fixed, FourModels, Recorder
 from tests.support.billed_api import books, refused
 from tests.support.billing import Books

@@ -70,7 +70,10 @@ def test_ffmpeg_inherits_no_secret() -> None:
 
 
 def test_secrets_do_not_show_in_a_log() -> None:
-    read = Secrets.read({"STT_AI_SECRET": "hidden", "STT_AI_DATABASE_URL": "hidden", "STT_AI_METRICS_TOKEN": "hidden"})
+    variables = dict.fromkeys(("STT_AI_SECRET", "STT_AI_DATABASE_URL", "STT_AI_METRICS_TOKEN"), "hidden")
+    key = "aGlkZGVu" + "A" * 34 + "8="  # of "hidden"
+    read = Secrets.read(variables | {"STT_AI_STORE_KEYS": f"first:{key}"})
+    assert [one.id for one in read.store_keys] == ["first"]
     assert (read.address_secret, read.database_url, read.metrics_token) == ("hidden",) * 3
     assert "hidden" not in repr(read)
 

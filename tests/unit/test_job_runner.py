@@ -17,9 +17,10 @@ from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.messages import JobStatus, NewJob
 from stt_ai.jobs.runner import Runner
 from stt_ai.jobs.service import JobService
-from stt_ai.jobs.store import FolderStore
 from stt_ai.jobs.tables import Job
 from stt_ai.pipeline import Pipeline
+from stt_ai.storage.folder import FolderStore
+from stt_ai.storage.store import Store
 from stt_ai.types import AudioSelection, DecodingOptions, Pcm, TranscriptionRequest, Window, WindowTranscript
 from tests.support.billing import Books
 from tests.unit.test_pipeline import CannedDecoder, ScriptedDiarizer, SpeakingClock, spoken
@@ -62,10 +63,10 @@ class Fetching:
 class Workshop:
     """One account's queue, its store, and workers that come and go."""
 
-    def __init__(self, books: Books, folder: Path, **config: float) -> None:
+    def __init__(self, books: Books, folder: Path, store: Store | None = None, **config: float) -> None:
         self.books, self.folder = books, folder
         self.service = JobService(books.service, JobsConfig(**config))
-        self.store = FolderStore(folder / "store")
+        self.store = store or FolderStore(folder / "store")
         self.key = books.account(credits=100)
         self.fetching = Fetching()
 
@@ -108,6 +109,10 @@ class Workshop:
 
     async def sweep(self) -> int:
         return await self.runner(SpeakingClock(), spoken(windows=1)).sweep()
+
+    async def kept(self, job_id: str) -> tuple[str, ...]:
+        """What the store has of a job."""
+        return tuple(found.name for found in await self.store.objects(job_id))
 
     def status(self, job_id: str) -> JobStatus:
         return self.service.get(self.key, job_id).status
@@ -161,8 +166,8 @@ async def test_a_finished_job_leaves_its_result_alone_and_the_recording_where_th
     plain, kept = await workshop.queue(), await workshop.queue(keep_audio=True)
     for _ in range(2):
         await workshop.work(SpeakingClock(), spoken(windows=2))
-    assert await workshop.store.names(plain) == (stored.RESULT,)
-    assert await workshop.store.names(kept) == (stored.AUDIO, stored.RESULT)
+    assert await workshop.kept(plain) == (stored.RESULT,)
+    assert await workshop.kept(kept) == (stored.AUDIO, stored.RESULT)
 
 
 async def test_a_source_is_forgotten_once_it_was_fetched(workshop: Workshop) -> None:
@@ -185,10 +190,10 @@ async def test_a_cancelled_job_leaves_nothing(workshop: Workshop) -> None:
         workshop.service.cancel(workshop.key, job)
         assert workshop.source(job) == "{}"
     await workshop.sweep()
-    assert await workshop.store.names(begun)  # a worker that has not heard of it may still write
+    assert await workshop.kept(begun)  # a worker that has not heard of it may still write
     workshop.books.clock.turn(31)
     await workshop.sweep()
-    assert await workshop.store.names(begun) == ()
+    assert await workshop.kept(begun) == ()
     assert workshop.status(begun) is JobStatus.CANCELLED
     assert workshop.service.ended() == ()
 
@@ -204,7 +209,7 @@ async def test_a_job_that_is_given_up_leaves_nothing(books: Books, tmp_path: Pat
     await workshop.sweep()
     for job in (tried, killing):
         assert workshop.status(job) is JobStatus.FAILED
-        assert await workshop.store.names(job) == ()
+        assert await workshop.kept(job) == ()
 
 
 async def test_a_refused_recording_is_erased_at_once(workshop: Workshop) -> None:
@@ -215,7 +220,7 @@ async def test_a_refused_recording_is_erased_at_once(workshop: Workshop) -> None
     job = await workshop.queue()
     await workshop.work(SpeakingClock(), Refusing())
     assert workshop.status(job) is JobStatus.FAILED
-    assert await workshop.store.names(job) == ()
+    assert await workshop.kept(job) == ()
 
 
 async def test_what_a_worker_died_before_erasing_is_swept(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +232,7 @@ async def test_what_a_worker_died_before_erasing_is_swept(workshop: Workshop, mo
         patch.setattr(workshop.store, "delete", dies)
         await workshop.work(SpeakingClock(), spoken(windows=2))
     assert workshop.status(job) is JobStatus.SUCCEEDED
-    assert stored.AUDIO in await workshop.store.names(job)
+    assert stored.AUDIO in await workshop.kept(job)
     workshop.books.clock.turn(31)
     await workshop.sweep()
-    assert await workshop.store.names(job) == (stored.RESULT,)
+    assert await workshop.kept(job) == (stored.RESULT,)

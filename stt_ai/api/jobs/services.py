@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stt_ai.jobs.client import JobsClient
-from stt_ai.jobs.store import Store
+from stt_ai.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
