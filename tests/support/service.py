@@ -160,9 +160,14 @@ class Service:
         kill(everything)
         subprocess.run(["rm", "-rf", self._ray], check=False)
 
-    def kill_all(self) -> None:
-        """As when the machine loses its power: every process is killed. `start` begins anew on the same folder."""
+    def kill_all(self, known: Iterable[psutil.Process] = ()) -> None:
+        """As when the machine loses its power: every process is killed, those that are ``known`` before one looks for
+        others. `start` begins anew on the same folder.
+        """
         assert self._process is not None
+        for process in known:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         while living := {*self.processes(), *self._strays()} | self._main():
             kill(living)
         self._process.wait()

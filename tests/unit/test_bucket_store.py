@@ -15,7 +15,7 @@ from stt_ai.jobs.messages import JobStatus
 from stt_ai.storage import bucket
 from stt_ai.storage.opening import open_store
 from stt_ai.storage.store import Store
-from tests.unit.billing_support import Books
+from tests.support.billing import Books
 from tests.unit.test_job_runner import Workshop
 from tests.unit.test_pipeline import SpeakingClock, spoken
 
