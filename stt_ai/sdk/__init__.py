@@ -24,6 +24,7 @@ from stt_ai.sdk.errors import (
     SttAiError,
     TooLarge,
     Unavailable,
+    UploadInterrupted,
 )
 from stt_ai.sdk.events import (
     Ended,
@@ -98,6 +99,7 @@ __all__ = [
     "TranscriptWarning",
     "Transcription",
     "Unavailable",
+    "UploadInterrupted",
     "Usage",
     "UtteranceEnd",
     "Word",

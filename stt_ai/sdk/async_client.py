@@ -11,6 +11,7 @@ from stt_ai.sdk import calls
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
 from stt_ai.sdk.async_jobs import AsyncJobs
 from stt_ai.sdk.async_stream import AsyncStream
+from stt_ai.sdk.async_uploading import AsyncUploads
 from stt_ai.sdk.calls import Asked, Call, Format, Style
 from stt_ai.sdk.client import MAX_RETRIES
 from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
@@ -21,7 +22,7 @@ from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, 
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import AsyncAudio
 from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
-from stt_ai.sdk.uploads import File, Progress, upload_or_url
+from stt_ai.sdk.uploads import File, Progress, upload_of
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ class AsyncClient:
     ) -> None:
         self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
         self._http = httpx.AsyncClient(**self._configuration.http_arguments)
-        self.jobs = AsyncJobs(self._do)
+        self.uploads = AsyncUploads(self._do, max_retries)
+        self.jobs = AsyncJobs(self._do, self.uploads, self._configuration.api_key is not None)
 
     @property
     def base_url(self) -> str:
@@ -50,6 +52,7 @@ class AsyncClient:
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         response_format: Literal["json"] = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -63,6 +66,7 @@ class AsyncClient:
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         response_format: Literal["txt", "srt", "vtt"],
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -75,6 +79,7 @@ class AsyncClient:
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         response_format: Format = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -83,9 +88,11 @@ class AsyncClient:
         **asked: Unpack[Asked],
     ) -> Transcription | TranscriptText:
         """As `Client.transcribe`. The file is read in the event loop's thread."""
-        with upload_or_url(file, url, progress) as upload:
+        with upload_of(file, url, upload_id, progress) as upload:
             return await self._do(
-                calls.transcribe(upload, url, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
+                calls.transcribe(
+                    upload, url, upload_id, response_format, asked, idempotency_key, Watcher(on_text, on_progress)
+                )
             )
 
     @overload

@@ -1,49 +1,63 @@
 """`AsyncClient.jobs`. `stt_ai.sdk.jobs` is the same for programs that wait."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from typing import Literal, Protocol, TypeVar, Unpack, overload
+from collections.abc import Mapping
+from typing import Literal, Unpack, overload
 
 from stt_ai.sdk import job_calls
-from stt_ai.sdk.calls import Asked, Call, Format
+from stt_ai.sdk.async_uploading import AsyncUploads
+from stt_ai.sdk.calls import Asked, AsyncDo, Call, Format
+from stt_ai.sdk.errors import NotFound
 from stt_ai.sdk.job_calls import Polling, id_of
 from stt_ai.sdk.job_results import Job, JobPage, JobStatus
 from stt_ai.sdk.jobs import OnJob
 from stt_ai.sdk.results import Transcription, TranscriptText
-from stt_ai.sdk.uploads import File, Progress, upload_or_url
-
-T = TypeVar("T")
-
-
-class AsyncDo(Protocol):
-    """Makes a call, again where it may be, and returns its result."""
-
-    def __call__(self, call: Call[T], /) -> Awaitable[T]: ...
+from stt_ai.sdk.resumable import sent_in_pieces
+from stt_ai.sdk.uploads import File, Progress, Upload, upload_of
 
 
 class AsyncJobs:
     """As `stt_ai.sdk.jobs.Jobs`, for one event loop."""
 
-    def __init__(self, do: AsyncDo) -> None:
+    def __init__(self, do: AsyncDo, uploads: AsyncUploads, has_key: bool) -> None:
         self._do = do
+        self._uploads = uploads
+        self._has_key = has_key
 
     async def create(
         self,
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         url_headers: Mapping[str, str] | None = None,
         retention_hours: float | None = None,
         keep_audio: bool = False,
+        resumable: bool | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> Job:
         """As `Jobs.create`. The file is read in the event loop's thread."""
-        with upload_or_url(file, url, progress) as upload:
-            return await self._do(
-                job_calls.create(upload, url, url_headers, retention_hours, keep_audio, asked, idempotency_key)
-            )
+
+        def call(upload: Upload | None, upload_id: str | None) -> Call[Job]:
+            how = (url_headers, retention_hours, keep_audio, asked, idempotency_key)
+            return job_calls.create(upload, url, upload_id, *how)
+
+        with upload_of(file, url, upload_id, progress) as upload:
+            whole = call(upload, upload_id)  # what is wrong with it is said before anything is sent
+            if upload is None or not sent_in_pieces(upload, resumable, self._has_key):
+                return await self._do(whole)
+            try:
+                sent = await self._uploads.transfer(upload)
+            except NotFound:
+                if resumable:
+                    raise
+                return await self._do(whole)  # a service that takes no pieces
+            try:
+                return await self._do(call(None, sent))
+            finally:
+                await self._uploads.delete(sent)
 
     async def get(self, job: Job | str) -> Job:
         """Return how far a job is, or how it ended."""

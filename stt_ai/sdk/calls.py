@@ -2,9 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypedDict, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -60,7 +60,7 @@ class Call(Generic[T]):
     """``idempotency_key``: with it the same may be sent again, whatever became of it the first time.
 
     ``repeatable``: it may be, too, because what it does twice is as what it does once. ``url``: a recording that the
-    service fetches, a field of the form in place of ``file``.
+    service fetches, and ``upload_id``: one that was sent before, are fields of the form in place of ``file``.
     """
 
     method: str
@@ -71,6 +71,9 @@ class Call(Generic[T]):
     form: Mapping[str, str] | None = None
     file: Upload | None = None
     url: str | None = None
+    upload_id: str | None = None
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
     repeatable: bool = False
     watcher: Watcher = field(default_factory=Watcher)
@@ -84,10 +87,16 @@ class Call(Generic[T]):
             arguments["json"] = self.json
         if self.file is not None:
             arguments |= {"data": self.form, "files": {"file": (self.file.name, self.file.begin())}}
-        if self.url is not None:
-            arguments |= {"data": self.form, "files": {"url": (None, self.url)}}
+        for name, value in (("url", self.url), ("upload_id", self.upload_id)):
+            if value is not None:
+                arguments |= {"data": self.form, "files": {name: (None, value)}}
+        if self.content is not None:
+            arguments["content"] = self.content
+        headers = dict(self.headers)
         if self.idempotency_key is not None:
-            arguments["headers"] = {"Idempotency-Key": self.idempotency_key}
+            headers["Idempotency-Key"] = self.idempotency_key
+        if headers:
+            arguments["headers"] = headers
         return arguments
 
     def may_repeat(self, failure: SttAiError) -> bool:
@@ -127,9 +136,22 @@ class Call(Generic[T]):
             raise ServerError(message, status=response.status_code) from error
 
 
+class Do(Protocol):
+    """Makes a call, again where it may be, and returns its result."""
+
+    def __call__(self, call: Call[T], /) -> T: ...
+
+
+class AsyncDo(Protocol):
+    """As `Do`, for asyncio."""
+
+    def __call__(self, call: Call[T], /) -> Awaitable[T]: ...
+
+
 def transcribe(
     file: Upload | None,
     url: str | None,
+    upload_id: str | None,
     response_format: Format,
     asked: Mapping[str, Any],
     key: str | None,
@@ -148,6 +170,7 @@ def transcribe(
         form=form,
         file=file,
         url=url,
+        upload_id=upload_id,
         idempotency_key=key or new_key(),
         watcher=watcher,
     )

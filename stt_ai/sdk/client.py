@@ -20,7 +20,8 @@ from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.sources import Audio
 from stt_ai.sdk.stream import Stream
 from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
-from stt_ai.sdk.uploads import File, Progress, upload_or_url
+from stt_ai.sdk.uploading import Uploads
+from stt_ai.sdk.uploads import File, Progress, upload_of
 
 T = TypeVar("T")
 MAX_RETRIES = 4
@@ -43,7 +44,8 @@ class Client:
     ) -> None:
         self._configuration = Configuration.of(api_key, base_url, timeout, max_retries)
         self._http = httpx.Client(**self._configuration.http_arguments)
-        self.jobs = Jobs(self._do)
+        self.uploads = Uploads(self._do, max_retries)
+        self.jobs = Jobs(self._do, self.uploads, self._configuration.api_key is not None)
 
     @property
     def base_url(self) -> str:
@@ -55,6 +57,7 @@ class Client:
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         response_format: Literal["json"] = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -68,6 +71,7 @@ class Client:
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         response_format: Literal["txt", "srt", "vtt"],
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -80,6 +84,7 @@ class Client:
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         response_format: Format = "json",
         progress: Progress | None = None,
         on_text: OnText | None = None,
@@ -90,14 +95,17 @@ class Client:
         """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
 
         ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.
-        ``url`` in its place: the address of the recording, which the service fetches.
+        ``url`` in its place: the address of the recording, which the service fetches. ``upload_id``: of a file that
+        `uploads` sent.
         ``progress`` is told (bytes sent, bytes in all). ``on_text`` is told the text piece by piece while the file is
         transcribed, and ``on_progress`` (seconds of audio transcribed, seconds in all); with them a call that is left
         early is charged for the audio whose text was told. ``idempotency_key``: of your own, to ask for the same answer
         again later; else each call has one. `Asked` lists the other parameters.
         """
-        with upload_or_url(file, url, progress) as upload:
-            call = calls.transcribe(upload, url, response_format, asked, idempotency_key, Watcher(on_text, on_progress))
+        with upload_of(file, url, upload_id, progress) as upload:
+            call = calls.transcribe(
+                upload, url, upload_id, response_format, asked, idempotency_key, Watcher(on_text, on_progress)
+            )
             return self._do(call)
 
     @overload

@@ -11,6 +11,7 @@
     ├── Unavailable            503  may succeed after `retry_after` seconds
     ├── ServerError            500  a fault of the service's; its operators find it by the request id
     ├── ConnectionFailed            no answer came
+    │   └── UploadInterrupted       the same for a file that is sent in pieces; `upload_id` goes on
     ├── JobEnded                    a job that was waited for was cancelled, or has expired
     └── StreamClosed                a live stream ended before its end; `close_code`
 
@@ -82,6 +83,15 @@ class ServerError(SttAiError):
 
 class ConnectionFailed(SttAiError):
     """The service was not reached, or the connection broke before the answer."""
+
+
+class UploadInterrupted(ConnectionFailed):
+    """A file that is sent in pieces did not arrive whole. ``upload_id``: with it only the rest is sent."""
+
+    def __init__(self, message: str, upload_id: str) -> None:
+        super().__init__(message)
+        self.args = (message, upload_id)
+        self.upload_id = upload_id
 
 
 class JobEnded(SttAiError):

@@ -18,6 +18,7 @@ MIN_PAUSE_S, MAX_PAUSE_S, GROWTH = 0.5, 10.0, 1.5
 def create(
     file: Upload | None,
     url: str | None,
+    upload_id: str | None,
     url_headers: Mapping[str, str] | None,
     retention_hours: float | None,
     keep_audio: bool,
@@ -27,14 +28,14 @@ def create(
     """Raise `TypeError` for what is no parameter: the service would not look at it."""
     calls.check_names(asked, Asked)
     key, options = key or calls.new_key(), calls.spelled_form(asked)
+    if url_headers and url is None:
+        raise TypeError("`url_headers` goes with `url`")
     if file is not None:
-        if url_headers:
-            raise TypeError("`url_headers` goes with `url`")
         more = {"keep_audio": keep_audio or None, "retention_hours": retention_hours}
         form = options | calls.spelled_form(more)
         return Call("POST", "/v1/jobs", calls.one(Job), form=form, file=file, idempotency_key=key)
     body = {
-        "source": {"url": url, "headers": dict(url_headers or {})},
+        "source": {"upload_id": upload_id} if url is None else {"url": url, "headers": dict(url_headers or {})},
         "options": options,
         "retention_hours": retention_hours,
         "keep_audio": keep_audio,

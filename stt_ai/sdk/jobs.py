@@ -2,53 +2,70 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol, TypeVar, Unpack, overload
+from typing import Literal, Unpack, overload
 
 from stt_ai.sdk import job_calls
-from stt_ai.sdk.calls import Asked, Call, Format
+from stt_ai.sdk.calls import Asked, Call, Do, Format
+from stt_ai.sdk.errors import NotFound
 from stt_ai.sdk.job_calls import Polling, id_of
 from stt_ai.sdk.job_results import Job, JobPage, JobStatus
 from stt_ai.sdk.results import Transcription, TranscriptText
-from stt_ai.sdk.uploads import File, Progress, upload_or_url
+from stt_ai.sdk.resumable import sent_in_pieces
+from stt_ai.sdk.uploading import Uploads
+from stt_ai.sdk.uploads import File, Progress, Upload, upload_of
 
-T = TypeVar("T")
 OnJob = Callable[[Job], None]
-
-
-class Do(Protocol):
-    """Makes a call, again where it may be, and returns its result."""
-
-    def __call__(self, call: Call[T], /) -> T: ...
 
 
 class Jobs:
     """The jobs of the client's account. A job may be given as a `Job` or by its id."""
 
-    def __init__(self, do: Do) -> None:
+    def __init__(self, do: Do, uploads: Uploads, has_key: bool) -> None:
         self._do = do
+        self._uploads = uploads
+        self._has_key = has_key
 
     def create(
         self,
         file: File | None = None,
         *,
         url: str | None = None,
+        upload_id: str | None = None,
         url_headers: Mapping[str, str] | None = None,
         retention_hours: float | None = None,
         keep_audio: bool = False,
+        resumable: bool | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
         **asked: Unpack[Asked],
     ) -> Job:
         """Queue ``file``, or the recording at ``url``, which the service fetches; return the job at once.
 
-        ``url_headers`` are sent to the host of ``url`` alone. ``retention_hours``: audio and text are erased so long
-        after the end. ``keep_audio``: the recording stays as long as the text. ``progress``, ``idempotency_key`` and
-        `Asked` are as in `Client.transcribe`.
+        ``upload_id``: of a file that `Client.uploads` sent. ``url_headers`` are sent to the host of ``url`` alone.
+        ``retention_hours``: audio and text are erased so long after the end. ``keep_audio``: the recording stays as
+        long as the text. ``resumable``: whether the file is sent in pieces, going on after a break; None: those of
+        100 MB and more, where there is a key. ``progress``, ``idempotency_key`` and `Asked` are as in
+        `Client.transcribe`.
         """
-        with upload_or_url(file, url, progress) as upload:
-            return self._do(
-                job_calls.create(upload, url, url_headers, retention_hours, keep_audio, asked, idempotency_key)
-            )
+
+        def call(upload: Upload | None, upload_id: str | None) -> Call[Job]:
+            how = (url_headers, retention_hours, keep_audio, asked, idempotency_key)
+            return job_calls.create(upload, url, upload_id, *how)
+
+        with upload_of(file, url, upload_id, progress) as upload:
+            whole = call(upload, upload_id)  # what is wrong with it is said before anything is sent
+            if upload is None or not sent_in_pieces(upload, resumable, self._has_key):
+                return self._do(whole)
+            try:
+                sent = self._uploads.transfer(upload)
+            except NotFound:
+                if resumable:
+                    raise
+                return self._do(whole)  # a service that takes no pieces
+            try:
+                return self._do(call(None, sent))
+            finally:
+                self._uploads.delete(sent)
 
     def get(self, job: Job | str) -> Job:
         """Return how far a job is, or how it ended."""

@@ -54,6 +54,16 @@ class Upload:
             self._progress(self._sent, self.size)
         return piece
 
+    def piece(self, offset: int, size: int) -> bytes:
+        """Return ``size`` bytes from ``offset`` on, fewer at the end. Only a file that can seek has pieces."""
+        self._source.seek((self._begin or 0) + offset)
+        return bytes(self._source.read(size))
+
+    def report(self, sent: int) -> None:
+        """Tell how many bytes the service has."""
+        if self._progress:
+            self._progress(sent, self.size)
+
     def close(self) -> None:
         """Close the file where it was opened here."""
         if self._own:
@@ -82,12 +92,12 @@ class Upload:
         return max(0, end - self._begin)
 
 
-def upload_or_url(
-    file: File | None, url: str | None, progress: Progress | None
+def upload_of(
+    file: File | None, url: str | None, upload_id: str | None, progress: Progress | None
 ) -> "AbstractContextManager[Upload | None]":
-    """Return what is sent, None where the service fetches ``url``. Raise `TypeError` unless one of them is given."""
-    if (file is None) == (url is None):
-        raise TypeError("give either a file, which is a path, bytes or a binary file object, or `url`")
+    """Return what is sent, None where the service has or fetches it. Raise `TypeError` unless one of them is given."""
+    if [file, url, upload_id].count(None) != 2:
+        raise TypeError("give either a file, which is a path, bytes or a binary file object, or `url`, or `upload_id`")
     return nullcontext() if file is None else Upload(file, progress)
 
 

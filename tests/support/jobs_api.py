@@ -18,6 +18,7 @@ from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.runner import Runner
 from stt_ai.jobs.service import JobService
 from stt_ai.sources.fetching import Fetcher
+from stt_ai.sources.resumable import ResumableUploads
 from stt_ai.storage.folder import FolderStore
 from stt_ai.types import Transcript
 from tests.support.api import TALK, Fixed, FourModels, Recorder, serving
@@ -40,6 +41,7 @@ class JobsHouse:
     books: Books
     runner_of: Any
     transcription: Resumable
+    uploads: ResumableUploads
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
@@ -76,6 +78,8 @@ def jobs_house(books: Books, tmp_path: Path) -> Iterator[JobsHouse]:
 
     config = ApiConfig(tmp_path / "uploads", "large-v3-turbo")
     parts = (transcription, FourModels(), Fixed(), config)
-    services = Services(*parts, billing=books.client, jobs=JobServices(jobs, store, 720), fetcher=fetcher)
+    uploads = ResumableUploads(tmp_path / "resumable", min_free_bytes=0)
+    served = {"jobs": JobServices(jobs, store, 720), "fetcher": fetcher, "uploads": uploads}
+    services = Services(*parts, billing=books.client, **served)
     with serving(create_app(services)) as port:
-        yield JobsHouse(f"http://127.0.0.1:{port}", books, runner_of, transcription)
+        yield JobsHouse(f"http://127.0.0.1:{port}", books, runner_of, transcription, uploads)

@@ -26,8 +26,8 @@ QUEUED = {"id": "job_1", "status": "queued", "created_at": NOON.isoformat()}
 class Called:
     """Both clients, called in the same way; dotted names are of `client.jobs`."""
 
-    def __init__(self, kind: str, url: str, key: str | None) -> None:
-        self._kind, self._arguments = kind, {"base_url": url, "api_key": key}
+    def __init__(self, kind: str, url: str, key: str | None, **more: Any) -> None:
+        self._kind, self._arguments = kind, {"base_url": url, "api_key": key, **more}
 
     def __call__(self, name: str, *arguments: Any, **named: Any) -> Any:
         def bound(client: Any) -> Any:
