@@ -269,7 +269,7 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class LanguageGuess:
+class LanguageDetection:
     """Probabilities over languages for some audio, most likely first, and how much audio that was."""
 
     probabilities: tuple[tuple[str, float], ...]

@@ -8,10 +8,10 @@ from stt_ai.api.schemas import ErrorBody, SummaryBody, TranscriptBody
 from stt_ai.api.transcription.parameters import ResponseFormat
 from stt_ai.api.transcription.selection import (
     KEYWORDS,
-    LONGEST_PROMPT,
     MAX_KEYWORD,
     MAX_KEYWORDS,
     MAX_KEYWORDS_LENGTH,
+    MAX_PROMPT,
     MAX_TRACK,
 )
 from stt_ai.api.transcription.subtitle_parameters import RANGES
@@ -159,7 +159,7 @@ _PART_FIELDS: dict[str, Any] = {
     },
     "prompt": {
         "type": "string",
-        "maxLength": LONGEST_PROMPT,
+        "maxLength": MAX_PROMPT,
         "description": "Text that the model takes for what was said before: it follows its style and spelling.",
     },
     KEYWORDS: {

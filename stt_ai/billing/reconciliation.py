@@ -33,11 +33,11 @@ def _balances(session: Session) -> Iterator[str]:
         )
     }
     for row in session.execute(select(Balance)).scalars():
-        said = (row.granted, row.amount, row.held)
+        recorded = (row.granted, row.amount, row.held)
         proved = sums.pop((row.caller_id, row.meter, row.period), (0, 0, 0))
         where = f"{row.caller_id}, {row.meter} {row.period}".rstrip()
-        if said != proved:
-            yield f"{where}: the balance says granted, amount, held = {said}, the entries {proved}."
+        if recorded != proved:
+            yield f"{where}: the balance says granted, amount, held = {recorded}, the entries {proved}."
         if row.meter is MeterName.CREDITS and row.amount - row.held < 0:
             yield f"{where}: {row.amount - row.held} credits are left."
         if row.held < 0:

@@ -21,13 +21,13 @@ Engine = TypeVar("Engine")
 class ModelLoader(Generic[Engine]):
     """Loads it once, and after a failure again when somebody wants it, at most every half minute.
 
-    ``load`` runs in a thread of its own and may raise `ModelUnavailable`. ``told``: what callers hear then, instead of
-    what stands in the log, which names folders and addresses of the inside.
+    ``load`` runs in a thread of its own and may raise `ModelUnavailable`. ``message``: what callers hear then, instead
+    of what stands in the log, which names folders and addresses of the inside.
     """
 
-    def __init__(self, load: Callable[[], tuple[Engine, LoadedModel]], told: str) -> None:
+    def __init__(self, load: Callable[[], tuple[Engine, LoadedModel]], message: str) -> None:
         self._load = load
-        self._told = told
+        self._message = message
         self._lock = asyncio.Lock()
         self._failed_at = 0.0
         self.engine: Engine | None = None
@@ -54,7 +54,7 @@ class ModelLoader(Generic[Engine]):
                 if self.engine is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
                     await asyncio.to_thread(self.try_now)
         if self.engine is None:
-            raise ModelUnavailable(self._told, 60)
+            raise ModelUnavailable(self._message, 60)
         return self.engine
 
     async def describe(self) -> LoadedModel:

@@ -44,7 +44,7 @@ LOST = (
 )
 ATTEMPTS = 4
 BLOCK = 64 * 1024 * 1024
-DESCRIBED_S = 30.0
+REFRESH_S = 30.0
 
 
 def map_error(exc: BaseException) -> SttError:
@@ -122,7 +122,7 @@ def put_file(path: Path) -> list["ray.ObjectRef[bytes]"]:
 
 
 class Description:
-    """What a deployment has in memory, asked of a replica at most every `DESCRIBED_S`: every request needs it.
+    """What a deployment has in memory, asked of a replica at most every `REFRESH_S`: every request needs it.
 
     ``wait_s``: how long to wait for a replica that is being started; then it is `ModelLoading` with ``loading``.
     ``known``: the last answer. ``failed``: the last one was that its model cannot be loaded.
@@ -134,21 +134,21 @@ class Description:
         self._handle = handle
         self._wait_s = wait_s
         self._loading = loading
-        self._asked_at = 0.0
+        self._refreshed_at = 0.0
 
     async def get(self) -> LoadedModel:
-        """Return what serves the part, asked again after `DESCRIBED_S`. Raise `ModelLoading` or `ModelUnavailable`."""
-        if self.known is None or time.monotonic() - self._asked_at > DESCRIBED_S:
+        """Return what serves the part, asked again after `REFRESH_S`. Raise `ModelLoading` or `ModelUnavailable`."""
+        if self.known is None or time.monotonic() - self._refreshed_at > REFRESH_S:
             try:
-                self.known = await self._ask()
+                self.known = await self._fetch()
             except ModelUnavailable:
                 self.failed = True
                 raise
             self.failed = False
-            self._asked_at = time.monotonic()
+            self._refreshed_at = time.monotonic()
         return self.known
 
-    async def _ask(self) -> LoadedModel:
+    async def _fetch(self) -> LoadedModel:
         try:
             async with asyncio.timeout(self._wait_s):
                 described: LoadedModel = await call(lambda: self._handle.describe.remote())
@@ -174,7 +174,7 @@ class RemoteTranscriber:
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         """As `stt_ai.ports.Transcriber.transcribe`; only the audio that the window needs is sent."""
-        part = _only_needed(pcm, window)
+        part = _without_unneeded(pcm, window)
         result: WindowTranscript = await call(
             lambda: self._handle.transcribe.remote(part, window, options, **trace_context())
         )
@@ -184,20 +184,20 @@ class RemoteTranscriber:
         self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
     ) -> Hypothesis | None:
         """As `stt_ai.ports.LiveRecognizer.transcribe_partial`."""
-        heard: Hypothesis | None = await call(
+        result: Hypothesis | None = await call(
             lambda: self._handle.transcribe_partial.remote(samples, options, key, within_s)
         )
-        return heard
+        return result
 
     async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         """As `stt_ai.ports.LiveRecognizer.transcribe_final`."""
-        heard: WindowTranscript = await call(
+        result: WindowTranscript = await call(
             lambda: self._handle.transcribe_final.remote(samples, options, key, **trace_context())
         )
-        return heard
+        return result
 
 
-def _only_needed(pcm: Pcm, window: Window) -> Pcm:
+def _without_unneeded(pcm: Pcm, window: Window) -> Pcm:
     """The same PCM without the references that this window does not need: hours have hundreds of them."""
     needed = set(chunks_of(window, pcm))
     return replace(pcm, chunks=tuple(chunk if i in needed else None for i, chunk in enumerate(pcm.chunks)))

@@ -39,10 +39,10 @@ class RemoteSummarizer:
         await self.description.get()
         response = self._streaming.stream.remote(text, style, **trace_context())
         try:
-            async for told in response:
-                if isinstance(told, SttError):
-                    raise told
-                yield told
+            async for piece in response:
+                if isinstance(piece, SttError):
+                    raise piece
+                yield piece
         except SttError:
             raise
         except Exception as error:

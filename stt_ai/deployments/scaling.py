@@ -63,10 +63,10 @@ class AudioPolicy:
 
         With none, Serve starts one by itself when the first request comes.
         """
-        said = context.raw_metrics or {}
-        if context.current_num_replicas == 0 or AUDIO_S not in said:
+        reports = context.raw_metrics or {}
+        if context.current_num_replicas == 0 or AUDIO_S not in reports:
             return float(context.target_num_replicas), {}
-        audio_s, pieces, live, busy = (total(said.get(name, {}).values()) for name in (AUDIO_S, PIECES, LIVE, BUSY))
+        audio_s, pieces, live, busy = (total(reports.get(name, {}).values()) for name in (AUDIO_S, PIECES, LIVE, BUSY))
         queued = max(0.0, context.total_queued_requests or 0.0)
         wanted = replicas_for(
             audio_s + queued * self._piece_s,

@@ -31,16 +31,16 @@ class LogMel:
 
     def __call__(self, samples: Samples, frames: int = MAX_FRAMES) -> Features:
         """int16 [samples] -> float32 [n_mels, frames]: cut to ``frames`` of 10 ms, or silence after the audio."""
-        heard = min(frames, -(-len(samples) // HOP) + 2)
-        wave = np.zeros(heard * HOP + N_FFT, dtype=np.float32)
-        audio = samples[: heard * HOP + N_FFT // 2].astype(np.float32) / 32768.0
+        covered = min(frames, -(-len(samples) // HOP) + 2)
+        wave = np.zeros(covered * HOP + N_FFT, dtype=np.float32)
+        audio = samples[: covered * HOP + N_FFT // 2].astype(np.float32) / 32768.0
         wave[N_FFT // 2 : N_FFT // 2 + len(audio)] = audio
         wave[: N_FFT // 2] = wave[N_FFT : N_FFT // 2 : -1]  # mirrored at the start, as a centred transform is
-        overlapping = np.lib.stride_tricks.sliding_window_view(wave, N_FFT)[: heard * HOP : HOP]
+        overlapping = np.lib.stride_tricks.sliding_window_view(wave, N_FFT)[: covered * HOP : HOP]
         spectrum = np.fft.rfft(overlapping * self._window, axis=-1)
         power = np.square(spectrum.real, dtype=np.float32) + np.square(spectrum.imag, dtype=np.float32)
         mel = np.log10(np.maximum(power @ self._filters, 1e-10))
         floor = max(float(mel.max()) - 8.0, -10.0)
         out = np.full((self.n_mels, frames), (floor + 4.0) / 4.0, dtype=np.float32)
-        out[:, :heard] = (np.maximum(mel, floor).T + 4.0) / 4.0
+        out[:, :covered] = (np.maximum(mel, floor).T + 4.0) / 4.0
         return out

@@ -38,7 +38,7 @@ _PROBE_BYTES = 16 << 20
 """Containers without an index tell of a track only where it begins, which may be after much video."""
 _LOWEST_RATE = 4000
 _MAX_CHANNELS = 64
-_LEAST_CLAIM_RATE = 500.0
+_MIN_CLAIM_RATE = 500.0
 """Bytes a second. A header that claims more time than this for the file's size is not believed."""
 _MARKED = (
     # Prints every ten seconds, and where stamps do not follow from those before: the seconds passed on, and the stamp.
@@ -177,7 +177,7 @@ class Decoding:
 
     def _check_header(self) -> None:
         log, limits = self.log, self._limits
-        believed = self._source.size >= log.duration * _LEAST_CLAIM_RATE and not log.has_video
+        believed = self._source.size >= log.duration * _MIN_CLAIM_RATE and not log.has_video
         if (
             log.duration - (log.start or 0.0) > limits.max_duration_s
             and believed

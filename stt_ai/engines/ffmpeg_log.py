@@ -8,7 +8,7 @@ from stt_ai.errors import DamagedMedia, NoAudioTrack, SttError, UnsupportedMedia
 from stt_ai.types import SAMPLE_RATE
 
 MAX_MARKS = 200_000
-_LONGEST_UNMARKED = 10.5
+_MAX_UNMARKED = 10.5
 _LINE_BYTES = 500
 _DURATION = re.compile(rb"\[info\]   Duration: (?:(\d+):(\d\d):(\d\d\.\d\d)|N/A)(?:, start: (-?\d+\.\d+))?")
 _STREAM = re.compile(rb"\[info\]   Stream #0:\d+[^:]*(?:\([^)]*\))?: (Audio|Video): (\w+)")
@@ -139,7 +139,7 @@ class FfmpegLog:
             return
         seconds, self._seconds = self._seconds, None
         if not seconds and self._latest is not None:
-            passed = min(max(number - self._latest.time, 0.0), _LONGEST_UNMARKED)
+            passed = min(max(number - self._latest.time, 0.0), _MAX_UNMARKED)
             self._base = self._latest.position + round(passed * SAMPLE_RATE)
         self._latest = Mark(self._base + round(seconds * SAMPLE_RATE), number)
         if len(self.marks) < MAX_MARKS:

@@ -62,8 +62,8 @@ async def decode(pieces: AsyncIterator[bytes], ffmpeg: str = "") -> AsyncGenerat
     if not head:
         return
     process = await _start(head, ffmpeg)
-    heard = Heard()
-    writing = asyncio.create_task(_write(process, head, pieces, heard))
+    decoded = DecodedCount()
+    writing = asyncio.create_task(_write(process, head, pieces, decoded))
     try:
         half = b""
         assert process.stdout is not None
@@ -71,11 +71,11 @@ async def decode(pieces: AsyncIterator[bytes], ffmpeg: str = "") -> AsyncGenerat
             data = half + block
             whole = len(data) // 2 * 2
             half = data[whole:]
-            heard.samples += whole // 2
+            decoded.samples += whole // 2
             yield np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
         if writing.done():
             await writing
-        if not writing.done() or (not heard.samples and await process.wait()):  # it gave up by itself
+        if not writing.done() or (not decoded.samples and await process.wait()):  # it gave up by itself
             raise UnsupportedEncoding(_NOT_OPUS)
     finally:
         writing.cancel()
@@ -84,7 +84,7 @@ async def decode(pieces: AsyncIterator[bytes], ffmpeg: str = "") -> AsyncGenerat
 
 
 @dataclass(slots=True)
-class Heard:
+class DecodedCount:
     samples: int = 0
 
 
@@ -107,7 +107,7 @@ async def _start(head: bytes, ffmpeg: str) -> Process:
             raise Unavailable("The service cannot decode this audio at the moment. Send raw samples.") from error
 
 
-async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes], heard: Heard) -> None:
+async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes], decoded: DecodedCount) -> None:
     """Waits with the caller's bytes until ffmpeg has read those before; closing its input lets it finish."""
     assert process.stdin is not None
     try:
@@ -118,7 +118,7 @@ async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes], he
             process.stdin.write(piece)
             await process.stdin.drain()
             written += len(piece)
-            if written > _LEAD_BYTES + _BYTES_A_SECOND * heard.samples / SAMPLE_RATE:
+            if written > _LEAD_BYTES + _BYTES_A_SECOND * decoded.samples / SAMPLE_RATE:
                 raise UnsupportedEncoding(_NOT_OPUS)
     except (BrokenPipeError, ConnectionResetError):
         await asyncio.Event().wait()  # the reader sees the end and says why

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 _READ = 1 << 20
 _MAX_PACKETS = 1_000_000
-_LONGEST_HEADER = 16
+_MAX_HEADER = 16
 
 Step = Callable[[bytes, int], int]
 """(bytes, position) -> length of the packet there, or 0 where none is."""
@@ -17,10 +17,10 @@ def is_unbroken(file: BinaryIO, start: int, end: int, step: Step) -> bool:
     for _ in range(_MAX_PACKETS):
         if position >= end:
             return True
-        if position + _LONGEST_HEADER > base + len(held):
+        if position + _MAX_HEADER > base + len(held):
             file.seek(position)
             held, base = file.read(min(_READ, end - position)), position
-        if len(held) + base - position < _LONGEST_HEADER:
+        if len(held) + base - position < _MAX_HEADER:
             return True
         length = step(held, position - base)
         if not length:

@@ -43,7 +43,7 @@ class VadOptions:
     shortest_file: float = 1.0
     min_silence: float = 0.19
     pad: float = 0.4
-    longest: float = 30.0
+    max_region_s: float = 30.0
 
 
 class _Frames:
@@ -200,7 +200,7 @@ def _model_path() -> Path:
 def speech_regions(
     probabilities: Probabilities, samples: int, options: VadOptions | None = None
 ) -> tuple[SpeechRegion, ...]:
-    """The stretches of speech in audio of ``samples`` samples: sorted, disjoint, none longer than ``longest``.
+    """The stretches of speech in audio of ``samples`` samples: sorted, disjoint, none longer than ``max_region_s``.
 
     Longer ones are cut where the speaker most likely pauses; their parts touch.
     """
@@ -241,11 +241,11 @@ def _padded(runs: list[tuple[int, int]], samples: int, options: VadOptions) -> l
 
 
 def _split(start: int, end: int, cost: Probabilities, options: VadOptions) -> list[SpeechRegion]:
-    """A region in parts of at most ``longest``, cut in the second half of what fits at the last clearest pause."""
-    longest = int(options.longest * SAMPLE_RATE)
+    """A region in parts of at most ``max_region_s``, cut in the second half of what fits at the last clearest pause."""
+    max_samples = int(options.max_region_s * SAMPLE_RATE)
     parts = []
-    while end - start > longest:
-        first, last = -(-(start + longest // 2) // FRAME), (start + longest) // FRAME
+    while end - start > max_samples:
+        first, last = -(-(start + max_samples // 2) // FRAME), (start + max_samples) // FRAME
         choices = cost[first:last]
         cut = (last - 1 - int(np.argmin(choices[::-1]))) * FRAME
         parts.append(SpeechRegion(start, cut))

@@ -40,7 +40,7 @@ class Clock:
 
 
 @dataclass(slots=True)
-class Laid:
+class TimelineReport:
     """What was done to lay the sound out. Times are seconds of the output."""
 
     gaps: list[tuple[float, float]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Timeline:
     """
 
     def __init__(self, origin: float | None, max_gap_s: float, holes: tuple[tuple[float, float], ...] = ()) -> None:
-        self.laid = Laid()
+        self.report = TimelineReport()
         self.samples = 0
         """Given so far, silence included."""
         self._max_gap = max_gap_s
@@ -91,7 +91,7 @@ class Timeline:
             return
         gap = self._gap(clock)
         held = self._held_seconds()
-        if any(held < longest and (gap > far or self.laid.repairs) for longest, far in _LAST_SHREDS):
+        if any(held < longest and (gap > far or self.report.repairs) for longest, far in _LAST_SHREDS):
             yield from self._release_stray()
         else:
             yield from self._confirm()
@@ -156,9 +156,9 @@ class Timeline:
 
     def _note_repair(self) -> None:
         at = self.samples / SAMPLE_RATE
-        self.laid.first_repair = self.laid.first_repair if self.laid.repairs else at
-        self.laid.last_repair = at
-        self.laid.repairs += 1
+        self.report.first_repair = self.report.first_repair if self.report.repairs else at
+        self.report.last_repair = at
+        self.report.repairs += 1
 
     def _held_seconds(self) -> float:
         return sum(map(len, self._held)) / SAMPLE_RATE
@@ -175,8 +175,8 @@ class Timeline:
 
     def _give_silence(self, seconds: float) -> Iterator[AnySamples]:
         start = self.samples / SAMPLE_RATE
-        if len(self.laid.gaps) < _MAX_GAPS:
-            self.laid.gaps.append((start, start + seconds))
+        if len(self.report.gaps) < _MAX_GAPS:
+            self.report.gaps.append((start, start + seconds))
         left = round(seconds * SAMPLE_RATE)
         while left > 0:
             part = np.zeros(min(left, _SILENCE), self._kind)

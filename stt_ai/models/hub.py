@@ -206,8 +206,8 @@ def _translation(repo: HubRepo, error: BaseException) -> HubUnreachable | HubRef
 def _is_a_hubs(error: HfHubHTTPError) -> bool:
     """Whether the hub itself refuses, and not a firewall or portal on the way: those answer with a web page."""
     headers = error.response.headers
-    told = "X-Error-Code" in headers or "X-Error-Message" in headers
-    return told or "json" in headers.get("Content-Type", "") or error.response.status_code == 429
+    explained = "X-Error-Code" in headers or "X-Error-Message" in headers
+    return explained or "json" in headers.get("Content-Type", "") or error.response.status_code == 429
 
 
 def _refusal(repo: HubRepo, error: HfHubHTTPError, status: int) -> str:

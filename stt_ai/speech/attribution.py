@@ -11,7 +11,7 @@ from stt_ai.speech.segments import ends_sentence
 from stt_ai.types import SpeakerTurn, Word
 
 COLLAR = 0.15
-LONGEST_WORD = 1.0
+MAX_WORD_S = 1.0
 PAUSE = 0.35
 # The chance that the next word is another speaker's, given what is between the two words.
 CHANGE_IN_SENTENCE = 0.02
@@ -58,7 +58,7 @@ def _exclusive(turns: Sequence[SpeakerTurn]) -> list[SpeakerTurn]:
 def _evidence(words: Sequence[Word], turns: Sequence[SpeakerTurn], labels: Sequence[str]) -> Matrix:
     """(words, speakers) seconds that each speaker holds of each word, counted twice, and of its surroundings."""
     starts = np.array([word.start for word in words])
-    ends = np.array([max(word.start, min(word.end, word.start + LONGEST_WORD)) for word in words])
+    ends = np.array([max(word.start, min(word.end, word.start + MAX_WORD_S)) for word in words])
     evidence = np.empty((len(words), len(labels)))
     for column, label in enumerate(labels):
         # Seconds that the speaker has spoken until t: rises by 1 a second within the turns, flat between them.

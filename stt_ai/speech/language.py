@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stt_ai.types import LanguageGuess
+from stt_ai.types import LanguageDetection
 
 Languages = tuple[tuple[str, float], ...]
 """(code, probability), the likeliest first."""
@@ -33,18 +33,18 @@ def is_enough(probability: float, seconds: float, windows: int) -> bool:
     return windows <= 1 or (seconds >= ENOUGH_SECONDS and probability >= ENOUGH_PROBABILITY)
 
 
-def combine(guesses: Sequence[LanguageGuess]) -> tuple[str, float]:
+def combine(detections: Sequence[LanguageDetection]) -> tuple[str, float]:
     """(code, probability) from several windows: the mean of their probabilities, weighted by their seconds of audio.
 
     So the language that most of the speech is in wins, and no single short window, however sure, outvotes longer
     ones. Of equally likely languages the first by code is taken: the answer does not depend on the guesses' order.
     """
-    heard = sorted((g for g in guesses if g.probabilities), key=lambda g: (g.seconds, g.probabilities))
-    if not heard:
+    ordered = sorted((g for g in detections if g.probabilities), key=lambda g: (g.seconds, g.probabilities))
+    if not ordered:
         raise ValueError("no guesses to combine")
-    weights = [max(guess.seconds, 1e-3) for guess in heard]
+    weights = [max(detection.seconds, 1e-3) for detection in ordered]
     means: dict[str, float] = {}
-    for guess, weight in zip(heard, weights, strict=True):
-        for code, probability in guess.probabilities:
+    for detection, weight in zip(ordered, weights, strict=True):
+        for code, probability in detection.probabilities:
             means[code] = means.get(code, 0.0) + probability * weight / sum(weights)
     return min(means.items(), key=lambda pair: (-pair[1], pair[0]))

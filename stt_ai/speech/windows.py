@@ -1,6 +1,6 @@
 """Speech regions of a file -> the windows that a model hears, and times back.
 
-A window is cut out of the file as pieces. Pauses up to `KEPT_PAUSE` stay in as real audio, so that words on
+A window is cut out of the file as pieces. Pauses up to `JOINED_PAUSE` stay in as real audio, so that words on
 either side are not glued together; longer ones are left out, so that no model spends time on silence or invents
 text for it.
 """
@@ -14,19 +14,19 @@ import numpy as np
 from stt_ai.types import SAMPLE_RATE, Pcm, Samples, SpeechRegion, Window, Word
 
 MAX_SAMPLES = 30 * SAMPLE_RATE
-KEPT_PAUSE = SAMPLE_RATE // 5
+JOINED_PAUSE = SAMPLE_RATE // 5
 
 
 def pack(
     regions: Iterable[SpeechRegion],
     max_samples: int = MAX_SAMPLES,
-    kept_pause: int = KEPT_PAUSE,
-    longest_pause: int | None = None,
+    joined_pause: int = JOINED_PAUSE,
+    max_pause: int | None = None,
 ) -> tuple[Window, ...]:
     """As few windows of at most ``max_samples`` as neighbours can be joined into, in the order of the file.
 
     ``regions`` are in order and do not overlap. Each of their samples lies in exactly one window. What stands further
-    apart than ``longest_pause`` is not joined: where short windows cost no more than long ones, a model hears a
+    apart than ``max_pause`` is not joined: where short windows cost no more than long ones, a model hears a
     sentence better alone than glued to the next speaker's.
     """
     windows: list[list[SpeechRegion]] = []
@@ -34,8 +34,8 @@ def pack(
     for region in _cut(regions, max_samples):
         pieces = windows[-1] if windows else []
         pause = region.start - pieces[-1].end if pieces else 0
-        joined = bool(pieces) and pause <= kept_pause
-        apart = longest_pause is not None and pause > longest_pause
+        joined = bool(pieces) and pause <= joined_pause
+        apart = max_pause is not None and pause > max_pause
         if apart or used + (pause if joined else 0) + region.end - region.start > max_samples:
             windows.append([region])
             used = region.end - region.start
@@ -67,11 +67,11 @@ def place(words: Sequence[Word], window: Window) -> tuple[Word, ...]:
     piece, floor = 0, 0.0
     for word in words:
         piece = max(piece, _piece_of(word, edges))
-        heard, until = edges[piece]
+        offset_s, until = edges[piece]
         where = window.pieces[piece]
-        shift = where.start / SAMPLE_RATE - heard
-        start = max(min(max(word.start, heard), until) + shift, floor)
-        end = max(min(max(word.end, heard), until) + shift, start)
+        shift = where.start / SAMPLE_RATE - offset_s
+        start = max(min(max(word.start, offset_s), until) + shift, floor)
+        end = max(min(max(word.end, offset_s), until) + shift, start)
         # Sums of seconds may miss the piece's own edges by a rounding.
         first, last = where.start / SAMPLE_RATE, where.end / SAMPLE_RATE
         start, end = min(max(start, first), last), min(max(end, first), last)
@@ -82,11 +82,11 @@ def place(words: Sequence[Word], window: Window) -> tuple[Word, ...]:
 
 def _edges(window: Window) -> list[tuple[float, float]]:
     """[start, end) seconds of each piece by the window's own clock."""
-    edges, heard = [], 0
+    edges, offset_s = [], 0
     for piece in window.pieces:
         length = piece.end - piece.start
-        edges.append((heard / SAMPLE_RATE, (heard + length) / SAMPLE_RATE))
-        heard += length
+        edges.append((offset_s / SAMPLE_RATE, (offset_s + length) / SAMPLE_RATE))
+        offset_s += length
     return edges
 
 

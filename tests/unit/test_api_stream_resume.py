@@ -21,13 +21,13 @@ def asked(session_id: str | None, offset: float = 0.0, last: int | None = None) 
 
 def test_a_cut_is_taken_once() -> None:
     cuts = ResumeStore(60, 10, Clock())
-    cuts.keep("one", ResumePoint(16000, 3, "es", ()))
-    found = cuts.beginning(asked("one"))
+    cuts.save("one", ResumePoint(16000, 3, "es", ()))
+    found = cuts.start_of(asked("one"))
     assert (found.resumed, found.position, found.skipped, found.segment_id, found.language) == (
         *(True, 16000, 16000, 3),
         "es",
     )
-    assert not cuts.beginning(asked("one")).resumed
+    assert not cuts.start_of(asked("one")).resumed
     assert len(cuts) == 0
 
 
@@ -35,12 +35,12 @@ def test_a_cut_is_forgotten_after_its_time_and_the_oldest_when_there_are_too_man
     clock = Clock()
     cuts = ResumeStore(60, 3, clock)
     for number in range(5):
-        cuts.keep(str(number), ResumePoint(0, 0, None, ()))
+        cuts.save(str(number), ResumePoint(0, 0, None, ()))
         clock.turn(10)
     assert len(cuts) == 3
-    assert [cuts.beginning(asked(str(number))).resumed for number in (0, 1, 2)] == [False, False, True]
+    assert [cuts.start_of(asked(str(number))).resumed for number in (0, 1, 2)] == [False, False, True]
     clock.turn(45)  # 65 seconds after the fourth, 55 after the fifth
-    assert [cuts.beginning(asked(str(number))).resumed for number in (3, 4)] == [False, True]
+    assert [cuts.start_of(asked(str(number))).resumed for number in (3, 4)] == [False, True]
 
 
 @given(
@@ -59,8 +59,8 @@ def test_whatever_the_client_missed_is_told_again_and_heard_once(
     has = ends[told - 1] if told else 0.0
     offset = max(0.0, round(has - back / 100, 2)) if by_id else has
     cuts = ResumeStore(60, 10, Clock())
-    cuts.keep("it", ResumePoint(round(ends[-1] * SAMPLE_RATE), len(finals), "en", finals))
-    found = cuts.beginning(asked("it", offset, told - 1 if by_id else None))
+    cuts.save("it", ResumePoint(round(ends[-1] * SAMPLE_RATE), len(finals), "en", finals))
+    found = cuts.start_of(asked("it", offset, told - 1 if by_id else None))
     assert found.repeated == finals[told:]
     assert found.position == round(ends[-1] * SAMPLE_RATE)
     assert round(offset * SAMPLE_RATE) + found.skipped == found.position
@@ -69,7 +69,7 @@ def test_whatever_the_client_missed_is_told_again_and_heard_once(
 
 @given(offset=st.integers(0, 10_000), last=st.one_of(st.none(), st.integers(-1, 99)))
 def test_what_nobody_knows_begins_where_the_client_says(offset: int, last: int | None) -> None:
-    found = ResumeStore(60, 10, Clock()).beginning(asked("gone", offset / 100, last))
+    found = ResumeStore(60, 10, Clock()).start_of(asked("gone", offset / 100, last))
     assert (found.resumed, found.skipped, found.repeated) == (False, 0, ())
     assert found.position == round(offset / 100 * SAMPLE_RATE)
     assert found.segment_id == (0 if last is None else last + 1)

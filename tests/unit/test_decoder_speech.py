@@ -109,14 +109,14 @@ frames = st.lists(
 @settings(deadline=None)
 @given(frames, st.integers(0, FRAME - 1), st.sampled_from([1.0, 5.0, 30.0]))
 def test_regions_are_sorted_disjoint_short_enough_and_inside(
-    runs: list[tuple[float, int]], missing: int, longest: float
+    runs: list[tuple[float, int]], missing: int, max_region_s: float
 ) -> None:
     judged = np.repeat([value for value, _ in runs], [count for _, count in runs]).astype(np.float32)
     samples = max(0, len(judged) * FRAME - missing)
-    regions = speech_regions(judged, samples, VadOptions(longest=longest))
+    regions = speech_regions(judged, samples, VadOptions(max_region_s=max_region_s))
     assert all(0 <= region.start < region.end <= samples for region in regions)
     assert all(left.end <= right.start for left, right in pairwise(regions))
-    assert all(region.duration <= longest for region in regions)
+    assert all(region.duration <= max_region_s for region in regions)
     covered = np.zeros(len(judged) * FRAME, bool)
     for region in regions:
         covered[region.start : region.end] = True

@@ -5,49 +5,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.speech.language import candidates, combine, is_enough
-from stt_ai.types import LanguageGuess
+from stt_ai.types import LanguageDetection
 
 CODES = ["en", "es", "gl", "de"]
 
 
 @st.composite
-def guesses(draw: st.DrawFn) -> LanguageGuess:
+def detections(draw: st.DrawFn) -> LanguageDetection:
     weights = draw(st.lists(st.floats(0.01, 1), min_size=len(CODES), max_size=len(CODES)))
     table = sorted(((c, w / sum(weights)) for c, w in zip(CODES, weights, strict=True)), key=lambda p: -p[1])
-    return LanguageGuess(tuple(table), draw(st.floats(0.1, 30)))
+    return LanguageDetection(tuple(table), draw(st.floats(0.1, 30)))
 
 
-@given(st.lists(guesses(), min_size=1, max_size=5), st.randoms())
-def test_the_order_of_the_guesses_does_not_matter(some: list[LanguageGuess], random: object) -> None:
+@given(st.lists(detections(), min_size=1, max_size=5), st.randoms())
+def test_the_order_of_the_guesses_does_not_matter(some: list[LanguageDetection], random: object) -> None:
     shuffled = list(some)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert combine(shuffled) == combine(some)
 
 
-@given(guesses())
-def test_one_guess_stands_as_it_is(guess: LanguageGuess) -> None:
-    code, probability = combine([guess])
-    assert probability == pytest.approx(guess.probability)
-    assert dict(guess.probabilities)[code] == pytest.approx(guess.probability)
+@given(detections())
+def test_one_guess_stands_as_it_is(detection: LanguageDetection) -> None:
+    code, probability = combine([detection])
+    assert probability == pytest.approx(detection.probability)
+    assert dict(detection.probabilities)[code] == pytest.approx(detection.probability)
 
 
-@given(st.lists(guesses(), min_size=1, max_size=5))
-def test_the_winner_is_the_likeliest_by_seconds(some: list[LanguageGuess]) -> None:
+@given(st.lists(detections(), min_size=1, max_size=5))
+def test_the_winner_is_the_likeliest_by_seconds(some: list[LanguageDetection]) -> None:
     code, probability = combine(some)
-    seconds = sum(guess.seconds for guess in some)
+    seconds = sum(detection.seconds for detection in some)
     means = {c: sum(dict(g.probabilities)[c] * g.seconds for g in some) / seconds for c in CODES}
     assert probability == pytest.approx(max(means.values()))
     assert means[code] == pytest.approx(max(means.values()))
 
 
 def test_a_short_sure_window_does_not_outvote_a_long_one() -> None:
-    short = LanguageGuess((("gl", 0.95), ("es", 0.05)), 2.0)
-    long = LanguageGuess((("es", 0.7), ("gl", 0.3)), 28.0)
+    short = LanguageDetection((("gl", 0.95), ("es", 0.05)), 2.0)
+    long = LanguageDetection((("es", 0.7), ("gl", 0.3)), 28.0)
     assert combine([short, long])[0] == "es"
 
 
 def test_a_tie_goes_to_the_first_code() -> None:
-    assert combine([LanguageGuess((("es", 0.5), ("en", 0.5)), 3.0)]) == ("en", 0.5)
+    assert combine([LanguageDetection((("es", 0.5), ("en", 0.5)), 3.0)]) == ("en", 0.5)
 
 
 def test_nothing_to_combine_is_an_error() -> None:

@@ -38,9 +38,9 @@ def test_whatever_the_stamps_no_sound_is_lost_or_doubled(marks: list[tuple[float
     heard, timeline = laid_out(20, sorted(marks), cut)
     assert np.array_equal(heard[heard > 0], np.arange(1, 20 * RATE + 1))
     assert timeline.samples == len(heard)
-    silence = sum(end - start for start, end in timeline.laid.gaps) * RATE
-    assert abs(len(heard) - 20 * RATE - silence) <= len(timeline.laid.gaps)
-    assert all(left[1] <= right[0] + 1e-4 for left, right in pairwise(timeline.laid.gaps))
+    silence = sum(end - start for start, end in timeline.report.gaps) * RATE
+    assert abs(len(heard) - 20 * RATE - silence) <= len(timeline.report.gaps)
+    assert all(left[1] <= right[0] + 1e-4 for left, right in pairwise(timeline.report.gaps))
 
 
 @given(st.lists(st.floats(0.2, 300), min_size=1, max_size=5))
@@ -52,7 +52,7 @@ def test_gaps_between_stretches_of_sound_are_kept(gaps: list[float]) -> None:
         marks.append((6.0 * number, stamp))
     heard, timeline = laid_out(6.0 * (len(gaps) + 1), marks)
     assert len(heard) == pytest.approx((6.0 * (len(gaps) + 1) + sum(gaps)) * RATE, abs=10)
-    assert not timeline.laid.repairs
+    assert not timeline.report.repairs
 
 
 @pytest.mark.parametrize("cut", [160, 16_000, 1_000_000])
@@ -61,20 +61,20 @@ def test_pauses_between_single_packets_are_kept(cut: int) -> None:
     marks = [(0.0, 0.0), *((1 + 0.02 * number, 1 + 0.42 * number) for number in range(20)), (1.4, 9.4)]
     heard, timeline = laid_out(8.0, marks, cut)
     assert len(heard) == pytest.approx(16.0 * RATE, abs=50)
-    assert not timeline.laid.repairs
+    assert not timeline.report.repairs
 
 
 def test_stray_stamps_do_not_move_what_follows() -> None:
     for stray in (31.0, 0.2, 4.0):
         heard, timeline = laid_out(10.0, [(0.0, 0.0), (1.0, stray), (1.02, 1.02)])
         assert np.array_equal(heard, np.arange(1, 10 * RATE + 1))
-        assert timeline.laid.repairs
+        assert timeline.report.repairs
 
 
 def test_the_last_packet_is_no_evidence_for_a_long_gap() -> None:
     heard, timeline = laid_out(3.0, [(0.0, 0.0), (2.98, 1800.0)])
     assert len(heard) == 3 * RATE
-    assert timeline.laid.repairs == 1
+    assert timeline.report.repairs == 1
 
 
 def test_sound_that_begins_late_is_put_where_it_begins() -> None:

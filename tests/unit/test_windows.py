@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.windows import KEPT_PAUSE, MAX_SAMPLES, chunks_of, gather, pack, place
+from stt_ai.speech.windows import JOINED_PAUSE, MAX_SAMPLES, chunks_of, gather, pack, place
 from stt_ai.types import SAMPLE_RATE, Pcm, SpeechRegion, Window, Word
 
 
@@ -35,9 +35,9 @@ LONGEST_PAUSES = st.none() | st.integers(0, 5 * SAMPLE_RATE)
 
 @given(regions(), LONGEST_PAUSES)
 def test_every_speech_sample_lies_in_exactly_one_window_in_order(
-    found: list[SpeechRegion], longest_pause: int | None
+    found: list[SpeechRegion], max_pause: int | None
 ) -> None:
-    spans = _covered(pack(found, longest_pause=longest_pause))
+    spans = _covered(pack(found, max_pause=max_pause))
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     for region in found:
         inside = sum(max(0, min(end, region.end) - max(start, region.start)) for start, end in spans)
@@ -59,8 +59,8 @@ def test_only_short_pauses_are_heard_beside_speech(found: list[SpeechRegion]) ->
             inside = [r for r in found if r.end > piece.start and r.start < piece.end]
             assert inside[0].start <= piece.start
             assert inside[-1].end >= piece.end
-            assert all(after.start - before.end <= KEPT_PAUSE for before, after in pairwise(inside))
-        assert all(after.start - before.end > KEPT_PAUSE for before, after in pairwise(window.pieces))
+            assert all(after.start - before.end <= JOINED_PAUSE for before, after in pairwise(inside))
+        assert all(after.start - before.end > JOINED_PAUSE for before, after in pairwise(window.pieces))
 
 
 @given(regions(longest=20 * SAMPLE_RATE))
@@ -68,20 +68,20 @@ def test_neighbouring_windows_could_not_have_been_one(found: list[SpeechRegion])
     for before, after in pairwise(pack(found)):
         first = next(r for r in found if r.end > after.pieces[0].start)
         pause = after.pieces[0].start - before.pieces[-1].end
-        heard = before.samples + (first.end - first.start) + (pause if pause <= KEPT_PAUSE else 0)
+        heard = before.samples + (first.end - first.start) + (pause if pause <= JOINED_PAUSE else 0)
         assert heard > MAX_SAMPLES
 
 
 @given(regions(longest=20 * SAMPLE_RATE), st.integers(0, 5 * SAMPLE_RATE))
-def test_what_stands_too_far_apart_is_not_in_one_window(found: list[SpeechRegion], longest_pause: int) -> None:
-    for window in pack(found, longest_pause=longest_pause):
-        assert all(after.start - before.end <= longest_pause for before, after in pairwise(window.pieces))
+def test_what_stands_too_far_apart_is_not_in_one_window(found: list[SpeechRegion], max_pause: int) -> None:
+    for window in pack(found, max_pause=max_pause):
+        assert all(after.start - before.end <= max_pause for before, after in pairwise(window.pieces))
 
 
 @given(regions(longest=20 * SAMPLE_RATE), st.integers(0, 2 * SAMPLE_RATE))
 def test_where_no_pause_is_left_out_a_window_is_one_piece_of_the_file(found: list[SpeechRegion], pause: int) -> None:
     """So a time in the window is a time of the file but for an offset."""
-    windows = pack(found, kept_pause=pause, longest_pause=pause)
+    windows = pack(found, joined_pause=pause, max_pause=pause)
     assert all(len(window.pieces) == 1 for window in windows)
 
 
@@ -138,7 +138,7 @@ def test_the_samples_of_a_window_are_gathered_from_the_chunks_it_names(
     audio = (np.arange(total) % 31013).astype(np.int16)
     chunks = tuple(audio[at : at + chunk_samples] for at in range(0, total, chunk_samples))
     pcm = Pcm(chunks, chunk_samples, total)
-    for window in pack(found, max_samples=12_000, kept_pause=1000):
+    for window in pack(found, max_samples=12_000, joined_pause=1000):
         needed = chunks_of(window, pcm)
         assert sorted(set(needed)) == list(needed)
         heard = gather(window, chunk_samples, {index: chunks[index] for index in needed})

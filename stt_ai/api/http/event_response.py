@@ -14,7 +14,7 @@ from stt_ai.api.http.event_stream import AllSent, EventStream
 from stt_ai.errors import InternalError, SttError
 
 
-async def tell(
+async def event_response(
     events: EventStream, receive: Receive, work: Coroutine[Any, Any, None], after: asyncio.Event | None = None
 ) -> Response:
     """Runs ``work``, which sends events. A failure is raised as long as nothing was sent; then it is the last event.

@@ -14,7 +14,7 @@ QUIET_S = 5.0
 HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
 
 
-def spelt(event: str, data: dict[str, Any]) -> str:
+def format_event(event: str, data: dict[str, Any]) -> str:
     """One event as it is sent."""
     return f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
@@ -48,7 +48,7 @@ class EventStream:
 
     async def send(self, event: str, data: dict[str, Any]) -> None:
         """Send one event; the response begins with the first."""
-        await self._write(spelt(event, data))
+        await self._write(format_event(event, data))
 
     async def fail(self, failure: Response) -> None:
         """The body of the answer that it would have been, as the last event."""

@@ -118,9 +118,9 @@ class Cors:
             await self.app(scope, receive, send_open)
 
 
-def _options(asked: Headers, more: Mapping[str, str]) -> Response:
-    headers = {**more, "Allow": METHODS, "Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": "86400"}
-    if wanted := asked.get("access-control-request-headers"):
+def _options(request_headers: Headers, extra: Mapping[str, str]) -> Response:
+    headers = {**extra, "Allow": METHODS, "Access-Control-Allow-Methods": METHODS, "Access-Control-Max-Age": "86400"}
+    if wanted := request_headers.get("access-control-request-headers"):
         # A wildcard would not cover Authorization.
         headers |= {"Access-Control-Allow-Headers": wanted, "Vary": "Access-Control-Request-Headers"}
     return Response(status_code=204, headers=headers)

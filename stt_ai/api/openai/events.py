@@ -15,7 +15,7 @@ class OpenAiEvents:
 
     def __init__(self, params: AudioParams) -> None:
         self._diarized = params.response_format is AudioFormat.DIARIZED_JSON
-        self.tells_text = not self._diarized  # who speaks is known at the end only
+        self.streams_text = not self._diarized  # who speaks is known at the end only
 
     def begun(self, seconds: float) -> Iterable[Event]:
         """As `Events.begun`: nothing, since OpenAI's streams tell no progress."""
@@ -33,7 +33,7 @@ class OpenAiEvents:
 
     def replay(self, transcript: Transcript) -> Sequence[Event]:
         """The text in one piece."""
-        pieces = [_event(_delta(transcript.text))] if self.tells_text and transcript.text else []
+        pieces = [_event(_delta(transcript.text))] if self.streams_text and transcript.text else []
         return [*pieces, *self.end(transcript)]
 
 

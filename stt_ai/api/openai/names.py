@@ -16,7 +16,7 @@ NAMES = (
 )
 
 
-def chosen_model(asked: str, catalogue: Catalogue, default: str, task: Task) -> str:
+def chosen_model(name: str, catalogue: Catalogue, default: str, task: Task) -> str:
     """The id of the model that is to do the task: one of the catalogue's own, or what OpenAI's name stands for.
 
     These stand for the default model, or to translate for the first one that can, if the default cannot. Raises
@@ -25,17 +25,17 @@ def chosen_model(asked: str, catalogue: Catalogue, default: str, task: Task) -> 
     able = able_models(catalogue, task)
     if not able:
         raise BadParameter("`model`: none of the models on offer here was trained to translate.", "model")
-    if asked in able:
-        return asked
-    if asked in (model.id for model in catalogue.models()):
+    if name in able:
+        return name
+    if name in (model.id for model in catalogue.models()):
         raise BadParameter(
-            f"`model` is {quoted(asked)}, which was not trained to translate; those that were are {', '.join(able)}.",
+            f"`model` is {quoted(name)}, which was not trained to translate; those that were are {', '.join(able)}.",
             "model",
         )
-    if asked in NAMES:
+    if name in NAMES:
         return stands_for(catalogue, default, task)
     accepted = f"{', '.join(able)}, or a name of OpenAI's: {', '.join(NAMES)}"
-    raise BadParameter(f"`model` is {quoted(asked)}; it must be one of {accepted}.", "model")
+    raise BadParameter(f"`model` is {quoted(name)}; it must be one of {accepted}.", "model")
 
 
 def able_models(catalogue: Catalogue, task: Task) -> list[str]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from stt_ai.api.openai.names import DIARIZING, chosen_model
 from stt_ai.api.transcription.parameters import TranscriptionParams, boolean, known_language
-from stt_ai.api.transcription.selection import LONGEST_PROMPT
+from stt_ai.api.transcription.selection import MAX_PROMPT
 from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter
 from stt_ai.ports import Catalogue
@@ -91,7 +91,7 @@ def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: 
 def _prompt(given: Mapping[str, str]) -> str:
     """Keywords are words that may have been said before, as far as the model is concerned. Of much, the end counts."""
     keywords = given.get("keywords[]", "").replace(",", ", ")
-    return f"{keywords} {given.get('prompt', '')}".strip()[-LONGEST_PROMPT:]
+    return f"{keywords} {given.get('prompt', '')}".strip()[-MAX_PROMPT:]
 
 
 def _refuse_chunking(given: Mapping[str, str]) -> None:

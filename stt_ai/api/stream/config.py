@@ -66,8 +66,8 @@ _ACTIONS = {
 
 def action_of(message: Mapping[str, Any]) -> str | None:
     """Return what a message asks for: stop, finalize or keepalive. None: nothing that is known here."""
-    said = message.get("action", message.get("type"))
-    return _ACTIONS.get(said.lower()) if isinstance(said, str) else None
+    action = message.get("action", message.get("type"))
+    return _ACTIONS.get(action.lower()) if isinstance(action, str) else None
 
 
 def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: str, max_offset: float) -> StreamParams:

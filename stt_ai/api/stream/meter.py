@@ -12,9 +12,9 @@ from stt_ai.types import SAMPLE_RATE
 logger = logging.getLogger(__name__)
 
 MINUTE = 60 * SAMPLE_RATE
-AHEAD = 10 * SAMPLE_RATE
+RESERVE_AHEAD = 10 * SAMPLE_RATE
 """So long before it begins a minute is asked for, so that the audio need not wait for the books."""
-AGAIN_S, PATIENCE_S = 5.0, 600.0
+RETRY_INTERVAL_S, MAX_RETRY_S = 5.0, 600.0
 """Books that cannot be reached when a stream ends are asked again so often, and for so long."""
 
 
@@ -24,7 +24,7 @@ class StreamMeter:
     def __init__(self, grant: Grant) -> None:
         self._grant = grant
         self._minutes = 0
-        self._coming: asyncio.Task[None] | None = None
+        self._ahead: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Reserves the first minute. Raises `PaymentRequired` or `TooManyRequests`."""
@@ -36,22 +36,22 @@ class StreamMeter:
         Raises `PaymentRequired`, `TooManyRequests`, or `Unavailable` when the minute that begins cannot be reserved.
         """
         while received >= self._minutes * MINUTE:
-            await self._come()
+            await self._reserve_next()
         left = self._minutes * MINUTE - received
-        if left <= AHEAD and self._coming is None:
-            self._coming = start(self._reserve_ahead())
-            self._coming.add_done_callback(_seen)
+        if left <= RESERVE_AHEAD and self._ahead is None:
+            self._ahead = start(self._reserve_ahead())
+            self._ahead.add_done_callback(_retrieve_exception)
         return left
 
     def end(self, received: int) -> asyncio.Task[None]:
         """Charges what was received, in a task that nobody can cancel. Without any audio nothing is charged."""
         return start(self._settle(received))
 
-    async def _come(self) -> None:
-        coming, self._coming = self._coming, None
-        if coming is not None:
+    async def _reserve_next(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
             try:
-                await asyncio.shield(coming)
+                await asyncio.shield(ahead)
                 return
             except LeaseExpired:
                 raise
@@ -61,7 +61,7 @@ class StreamMeter:
 
     async def _reserve_ahead(self) -> None:
         await self._reserve()
-        self._coming = None  # the next one may be asked for; one that failed is asked about when its minute begins
+        self._ahead = None  # the next one may be asked for; one that failed is asked about when its minute begins
 
     async def _reserve(self) -> None:
         await self._grant.reserve(60.0 * (self._minutes + 1))
@@ -78,27 +78,27 @@ class StreamMeter:
             if isinstance(error, Unavailable) and not isinstance(error, LeaseExpired):
                 start(self._settle_later(received))
             else:
-                _given_up(error)
+                _log_uncharged(error)
 
     async def _settle_later(self, received: int) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + MAX_RETRY_S
         while True:
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(RETRY_INTERVAL_S)
             try:
                 await self._grant.settle(received / SAMPLE_RATE)
                 return
             except SttError as error:
-                may_come = isinstance(error, Unavailable) and not isinstance(error, LeaseExpired)
-                if not may_come or time.monotonic() > deadline:
-                    _given_up(error)
+                may_retry = isinstance(error, Unavailable) and not isinstance(error, LeaseExpired)
+                if not may_retry or time.monotonic() > deadline:
+                    _log_uncharged(error)
                     return
 
 
-def _given_up(error: SttError) -> None:
+def _log_uncharged(error: SttError) -> None:
     logger.warning("a stream could not be charged in full, its lease will see to it: %s", error.code)
 
 
-def _seen(task: asyncio.Task[None]) -> None:
+def _retrieve_exception(task: asyncio.Task[None]) -> None:
     """A refusal matters only when the minute begins, and perhaps it never does."""
     if not task.cancelled():
         task.exception()

@@ -59,18 +59,18 @@ class ResumeStore:
         self._forget()
         return len(self._resumable)
 
-    def keep(self, session_id: str, resume_point: ResumePoint) -> None:
+    def save(self, session_id: str, resume_point: ResumePoint) -> None:
         """Remember where the session was cut off."""
         self._resumable[session_id] = (self._clock() + self._kept_s, resume_point)
         self._resumable.move_to_end(session_id)
         self._forget()
 
-    def beginning(self, asked: StreamParams) -> StreamStart:
+    def start_of(self, params: StreamParams) -> StreamStart:
         """Where the stream that is asked for begins; what was remembered of it is taken."""
         self._forget()
-        offset = round(asked.offset * SAMPLE_RATE)
-        _, resume_point = self._resumable.pop(asked.session_id or "", (0.0, None))
-        last = -1 if asked.last_segment_id is None else asked.last_segment_id
+        offset = round(params.offset * SAMPLE_RATE)
+        _, resume_point = self._resumable.pop(params.session_id or "", (0.0, None))
+        last = -1 if params.last_segment_id is None else params.last_segment_id
         if resume_point is None:
             return StreamStart(offset, segment_id=last + 1)
         position = max(offset, resume_point.position)
@@ -79,7 +79,7 @@ class ResumeStore:
             skipped=position - offset,
             segment_id=max(resume_point.next_segment_id, last + 1),
             language=resume_point.language,
-            repeated=tuple(_missed(resume_point, asked)),
+            repeated=tuple(_missed(resume_point, params)),
             resumed=True,
         )
 
@@ -91,11 +91,11 @@ class ResumeStore:
             self._resumable.popitem(last=False)
 
 
-def _missed(resume_point: ResumePoint, asked: StreamParams) -> Iterator[Final]:
+def _missed(resume_point: ResumePoint, params: StreamParams) -> Iterator[Final]:
     for final in resume_point.finals:
-        if asked.last_segment_id is not None:
-            missed = final.segment_id > asked.last_segment_id
+        if params.last_segment_id is not None:
+            missed = final.segment_id > params.last_segment_id
         else:
-            missed = final.end > asked.offset + _ROUNDED_S
+            missed = final.end > params.offset + _ROUNDED_S
         if missed:
             yield final

@@ -129,7 +129,7 @@ class Streams:
         socket = StreamSocket(websocket, self._limits)
         try:
             async with asyncio.timeout(self._limits.config_timeout_s):
-                asked = await self._asked(socket)
+                params = await self._receive_config(socket)
         except TimeoutError:
             await socket.refuse(ConfigTimeout("The first message, the JSON config, did not come in time."))
         except SttError as error:
@@ -137,9 +137,9 @@ class Streams:
         except ClientLeft:
             pass
         else:
-            await self._go_on(socket, meter, asked)
+            await self._run_stream(socket, meter, params)
 
-    async def _asked(self, socket: StreamSocket) -> StreamParams | None:
+    async def _receive_config(self, socket: StreamSocket) -> StreamParams | None:
         """What the first message asks for; None when it only says stop."""
         while True:
             message = await socket.receive()
@@ -152,30 +152,30 @@ class Streams:
             if action is None:
                 return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
 
-    def _language(self, asked: StreamParams, beginning: StreamStart) -> str | None:
+    def _language(self, params: StreamParams, start: StreamStart) -> str | None:
         """A stream may go on with a model that does not know the language of before."""
-        known = dict(self._catalogue.languages(asked.config.model))
-        return asked.config.language or (beginning.language if beginning.language in known else None)
+        session_id_kept = dict(self._catalogue.languages(params.config.model))
+        return params.config.language or (start.language if start.language in session_id_kept else None)
 
-    async def _go_on(self, socket: StreamSocket, meter: StreamMeter, asked: StreamParams | None) -> None:
-        if asked is None:
+    async def _run_stream(self, socket: StreamSocket, meter: StreamMeter, params: StreamParams | None) -> None:
+        if params is None:
             await socket.finish(last_message(0))
             return
-        beginning = self._resumable.beginning(asked)
+        start = self._resumable.start_of(params)
         # Who knows it gets the texts: so it is ours, and not one that a caller thought of.
-        known = asked.session_id if beginning.resumed else None
-        session_id = known or secrets.token_urlsafe(16)
-        config = replace(asked.config, language=self._language(asked, beginning))
-        session = self._live.open(config, beginning.position, beginning.segment_id)
-        stream = LiveStream(socket, session, meter, self._live.decode, asked, self._limits, beginning)
+        session_id_kept = params.session_id if start.resumed else None
+        session_id = session_id_kept or secrets.token_urlsafe(16)
+        config = replace(params.config, language=self._language(params, start))
+        session = self._live.open(config, start.position, start.segment_id)
+        stream = LiveStream(socket, session, meter, self._live.decode, params, self._limits, start)
         failure: SttError | None = None
         left = stopped = False
         try:
             model = await session.start()
             current_record().model = model.label
-            at = beginning.position / SAMPLE_RATE
-            await socket.send(ready_message(replace(asked, config=config), model, session_id, beginning.resumed, at))
-            for final in beginning.repeated:
+            at = start.position / SAMPLE_RATE
+            await socket.send(ready_message(replace(params, config=config), model, session_id, start.resumed, at))
+            for final in start.repeated:
                 await socket.send(final_message(final))
             await stream.run()
             failure = stream.ending
@@ -190,8 +190,8 @@ class Streams:
         finally:
             # Also when this is cancelled, as the server does when the client has left.
             charging = meter.end(stream.received)
-            if not stopped and (stream.received or beginning.resumed):
-                self._resumable.keep(session_id, stream.resume_point())
+            if not stopped and (stream.received or start.resumed):
+                self._resumable.save(session_id, stream.resume_point())
             await session.aclose()
         await asyncio.wait([charging], timeout=BOOKS_S)
         if stopped:

@@ -36,20 +36,20 @@ class LiveStream:
         session: LiveSession,
         meter: StreamMeter,
         decode: DecodeAudio,
-        asked: StreamParams,
+        params: StreamParams,
         limits: StreamLimits,
-        beginning: StreamStart,
+        start: StreamStart,
     ) -> None:
         self._socket = socket
         self._session = session
         self._meter = meter
         self._decode = decode
-        self._asked = asked
+        self._params = params
         self._limits = limits
-        self._beginning = beginning
-        self._skipped = beginning.skipped
+        self._start = start
+        self._skipped = start.skipped
         # With those that are told again: the client may be cut off from them once more.
-        self._finals = deque(beginning.repeated, maxlen=KEPT_FINALS)
+        self._finals = deque(start.repeated, maxlen=KEPT_FINALS)
         self._ignored = 0
         self.received = 0
         self.ending: SttError | None = None
@@ -59,7 +59,7 @@ class LiveStream:
 
         Raises `ClientLeft`, and what the session failed with.
         """
-        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._tell())]
+        tasks = [asyncio.create_task(self._receive_audio()), asyncio.create_task(self._send_events())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -73,31 +73,31 @@ class LiveStream:
     def resume_point(self) -> ResumePoint:
         """What must be known of it to go on later."""
         last = self._finals[-1] if self._finals else None
-        settled = last.language if last else self._beginning.language
-        language = self._asked.config.language or settled
-        following = max(self._beginning.segment_id, last.segment_id + 1 if last else 0)
+        settled = last.language if last else self._start.language
+        language = self._params.config.language or settled
+        following = max(self._start.segment_id, last.segment_id + 1 if last else 0)
         return ResumePoint(self._session.last_final_end, following, language, tuple(self._finals))
 
-    async def _hear(self) -> None:
+    async def _receive_audio(self) -> None:
         try:
             async with asyncio.timeout(self._limits.max_session_s):
-                await self._listen()
+                await self._feed_session()
         except TimeoutError:
             self.ending = self._too_long()
         except SttError as error:
             self.ending = error
         await self._session.stop()
 
-    async def _listen(self) -> None:
-        asked = self._asked
+    async def _feed_session(self) -> None:
+        params = self._params
         async with (
-            aclosing(self._pieces()) as pieces,
-            aclosing(self._decode(asked.encoding, asked.sample_rate, pieces)) as audio,
+            aclosing(self._audio_chunks()) as chunks,
+            aclosing(self._decode(params.encoding, params.sample_rate, chunks)) as audio,
         ):
             async for samples in audio:
-                await self._take(samples)
+                await self._feed_paid(samples)
 
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+    async def _audio_chunks(self) -> AsyncGenerator[bytes, None]:
         """The caller's audio; ends when the caller stops."""
         while True:
             message = await self._next()
@@ -134,22 +134,22 @@ class LiveStream:
             message = f"Nothing came for {idle:g} seconds. Send audio, or keepalive while there is none."
             raise IdleTimeout(message) from None
 
-    async def _take(self, samples: Samples) -> None:
+    async def _feed_paid(self, samples: Samples) -> None:
         dropped = min(self._skipped, len(samples))
         self._skipped -= dropped
         samples = samples[dropped:]
-        longest = int(self._limits.max_session_s * SAMPLE_RATE)
+        max_samples = int(self._limits.max_session_s * SAMPLE_RATE)
         while len(samples):
-            if self.received >= longest:
+            if self.received >= max_samples:
                 raise self._too_long()
             paid = await self._meter.room(self.received)
-            piece = samples[: min(paid, longest - self.received, SAMPLE_RATE)]
-            samples = samples[len(piece) :]
-            self.received += len(piece)
+            chunk = samples[: min(paid, max_samples - self.received, SAMPLE_RATE)]
+            samples = samples[len(chunk) :]
+            self.received += len(chunk)
             current_record().audio_seconds = round(self.received / SAMPLE_RATE, 2)
-            await self._session.feed(piece)
+            await self._session.feed(chunk)
 
-    async def _tell(self) -> None:
+    async def _send_events(self) -> None:
         async for event in self._session.events():
             if isinstance(event, Final) and event.text:
                 self._finals.append(event)

@@ -15,8 +15,8 @@ from stt_ai.api.admission import Admission, Grant, IncomingRequest
 from stt_ai.api.http.context import current_record
 from stt_ai.api.http.disconnect import run_until_disconnect
 from stt_ai.api.http.errors import failure_response
-from stt_ai.api.http.event_response import tell
-from stt_ai.api.http.event_stream import HEADERS, Deferred, EventStream, spelt
+from stt_ai.api.http.event_response import event_response
+from stt_ai.api.http.event_stream import HEADERS, Deferred, EventStream, format_event
 from stt_ai.api.openapi import summary_request, summary_responses
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import ApiConfig, Services
@@ -84,12 +84,12 @@ async def _answer(summarizer: Summarizer, params: SummaryParams, grant: Grant, r
 async def _tell(summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request, send: Send) -> Response:
     await grant.reserve(0)
     events = EventStream(request.scope, send, grant.headers)
-    told = summarizer.stream(params.text, params.style)
+    pieces = summarizer.stream(params.text, params.style)
 
     async def work() -> None:
         owed = False
         try:
-            async for piece in told:
+            async for piece in pieces:
                 if isinstance(piece, str):
                     await events.send("delta", {"text": piece})
                     owed = True
@@ -105,13 +105,13 @@ async def _tell(summarizer: Summarizer, params: SummaryParams, grant: Grant, req
             raise
 
     try:
-        return await tell(events, request.receive, work())
+        return await event_response(events, request.receive, work())
     finally:
-        await asyncio.shield(_closed(told))
+        await asyncio.shield(_closed(pieces))
 
 
-async def _closed(told: Any) -> None:
-    close = getattr(told, "aclose", None)
+async def _closed(pieces: Any) -> None:
+    close = getattr(pieces, "aclose", None)
     if close is not None:
         await close()
 
@@ -124,8 +124,8 @@ def _fingerprint(params: SummaryParams) -> str:
 
 def _stored(body: dict[str, Any]) -> StoredResponse:
     """What the same request for events gets under the same idempotency key: the text in one piece."""
-    told = spelt("delta", {"text": body["summary"]}) + spelt("summary", body)
-    return StoredResponse(200, tuple(HEADERS.items()), told.encode())
+    pieces = format_event("delta", {"text": body["summary"]}) + format_event("summary", body)
+    return StoredResponse(200, tuple(HEADERS.items()), pieces.encode())
 
 
 def _body(summary: Summary) -> dict[str, Any]:

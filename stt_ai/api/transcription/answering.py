@@ -23,7 +23,7 @@ from stt_ai.api.http.receiving import ReceivedForm, receive_form
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answer_headers import answer_headers
-from stt_ai.api.transcription.events import Events, tell_transcript
+from stt_ai.api.transcription.events import Events, stream_transcript
 from stt_ai.api.transcription.parameters import TranscriptionParams
 from stt_ai.api.uploads.routes import Owners
 from stt_ai.errors import BadParameter, SttError
@@ -69,7 +69,7 @@ async def serve_upload(services: Services, admission: Admission, codec: Codec[P]
                 response = replayed(received.stored)
             elif received.params.stream:
                 events, work = codec.events(received.params), received.params.request
-                response = await tell_transcript(services, request, grant, received.upload, work, send, events)
+                response = await stream_transcript(services, request, grant, received.upload, work, send, events)
             else:
                 response = await answer(services, request, grant, received, codec)
     except SttError as error:

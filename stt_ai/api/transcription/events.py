@@ -13,8 +13,8 @@ from starlette.types import Send
 from stt_ai.accounts import StoredResponse
 from stt_ai.api.admission import Grant
 from stt_ai.api.http.context import current_record, current_request_id
-from stt_ai.api.http.event_response import tell
-from stt_ai.api.http.event_stream import HEADERS, EventStream, spelt
+from stt_ai.api.http.event_response import event_response
+from stt_ai.api.http.event_stream import HEADERS, EventStream, format_event
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.parameters import TranscribeParams
 from stt_ai.api.transcription.rendering import rendered, warnings_of
@@ -28,7 +28,7 @@ Event = tuple[str, dict[str, Any]]
 class Events(Protocol):
     """How a route words its events. Times are seconds of audio."""
 
-    tells_text: bool
+    streams_text: bool
 
     def begun(self, seconds: float) -> Iterable[Event]:
         """The file is audio of ``seconds`` that the caller may have transcribed."""
@@ -50,7 +50,7 @@ class Events(Protocol):
 class TranscriptEvents:
     """`progress`, `delta`, and last `transcript`, which is what the request without `stream` would get."""
 
-    tells_text = True
+    streams_text = True
 
     def __init__(self, params: TranscribeParams) -> None:
         self._params = params
@@ -83,7 +83,7 @@ def _progress(done: float, total: float) -> Event:
     return "progress", {"done": round(min(done, total), 2), "total": round(total, 2)}
 
 
-async def tell_transcript(
+async def stream_transcript(
     services: Services,
     request: Request,
     grant: Grant,
@@ -98,9 +98,9 @@ async def tell_transcript(
     audio up to the last piece that he was told.
     """
     events, allowed = EventStream(request.scope, send, grant.headers), asyncio.Event()
-    heard, duration = 0.0, 0.0
+    transcribed, duration = 0.0, 0.0
 
-    async def told(some: Iterable[Event]) -> None:
+    async def send_all(some: Iterable[Event]) -> None:
         for name, data in some:
             await events.send(name, data)
 
@@ -108,33 +108,33 @@ async def tell_transcript(
         nonlocal duration
         await on_duration(seconds)
         duration = seconds
-        await told(wording.begun(seconds))
+        await send_all(wording.begun(seconds))
         allowed.set()
 
-    async def tell_piece(piece: str, until: float) -> None:
-        nonlocal heard
-        await told(wording.piece(piece, until, duration))
-        heard = until
+    async def send_piece(piece: str, until: float) -> None:
+        nonlocal transcribed
+        await send_all(wording.piece(piece, until, duration))
+        transcribed = until
 
     async def work() -> None:
-        on_text = tell_piece if wording.tells_text else None
+        on_text = send_piece if wording.streams_text else None
         try:
             with grant.work() as on_duration:
                 begin = partial(reserve, on_duration=on_duration)
                 transcript = await services.transcription.transcribe(upload, wanted, begin, on_text)
         except asyncio.CancelledError:
-            if heard:
+            if transcribed:
                 # Nothing is stored: the same request again is heard, and charged, for itself.
-                await grant.settle(heard)
+                await grant.settle(transcribed)
             raise
         current_record().audio_seconds = round(transcript.duration, 2)
         last = await asyncio.to_thread(wording.end, transcript)
         await grant.settle(transcript.duration, await asyncio.to_thread(_stored, wording.replay(transcript)))
-        await told(last)
+        await send_all(last)
 
-    return await tell(events, request.receive, work(), after=allowed)
+    return await event_response(events, request.receive, work(), after=allowed)
 
 
 def _stored(events: Sequence[Event]) -> StoredResponse:
-    body = "".join(spelt(name, data) for name, data in events)
+    body = "".join(format_event(name, data) for name, data in events)
     return StoredResponse(200, tuple(HEADERS.items()), body.encode())

@@ -14,7 +14,7 @@ MAX_KEYWORD = 60
 MAX_KEYWORDS_LENGTH = 800
 """Characters of all: Whisper takes 223 tokens before a window."""
 MAX_TRACK = 99
-LONGEST_PROMPT = 4096
+MAX_PROMPT = 4096
 """Characters: the model takes 223 tokens of it, and each window of the file carries it."""
 _SEPARATE = {"mix": False, "separate": True}
 _SPEAKERS = ("speakers", "min_speakers", "max_speakers")
@@ -51,8 +51,8 @@ def keywords(given: Mapping[str, str]) -> tuple[str, ...]:
 def prompt(given: Mapping[str, str]) -> str:
     """Return the text that is taken for what was said before. Raise `BadParameter` where it is too long."""
     text = given.get("prompt", "")
-    if len(text) > LONGEST_PROMPT:
-        raise BadParameter(f"`prompt` has {len(text)} characters; at most {LONGEST_PROMPT} are taken.", "prompt")
+    if len(text) > MAX_PROMPT:
+        raise BadParameter(f"`prompt` has {len(text)} characters; at most {MAX_PROMPT} are taken.", "prompt")
     return text
 
 

@@ -19,10 +19,10 @@ def read_asf(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
     head = read_at(file, start, 8192)
     at = head.find(_PROPERTIES)
     if 0 <= at <= len(head) - 104:
-        told, flags = struct.unpack_from("<Q", head, at + 40)[0], struct.unpack_from("<I", head, at + 88)[0]
-        structure.truncated = not flags & 1 and told > size - start
-        shortest, longest = struct.unpack_from("<II", head, at + 92)
-        structure.damaged = shortest != longest or not _has_packets(file, start, size, longest)
+        claimed, flags = struct.unpack_from("<Q", head, at + 40)[0], struct.unpack_from("<I", head, at + 88)[0]
+        structure.truncated = not flags & 1 and claimed > size - start
+        min_packet, max_packet = struct.unpack_from("<II", head, at + 92)
+        structure.damaged = min_packet != max_packet or not _has_packets(file, start, size, max_packet)
     structure.encrypted = any(identifier in head for identifier in _ENCRYPTIONS)
 
 

@@ -11,7 +11,7 @@ from stt_ai.engines.structure.model import MAX_SLICES, STREAMED_FROM, Reader, St
 _EXTENSIBLE = 0xFFFE
 _MAX_CHUNKS = 64
 _MOSTLY = 0.99
-_UNTOLD_SIZES = (0, 0xFFFFFFFF)
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 
 
 def read_chunked(order: str) -> Reader:
@@ -22,10 +22,10 @@ def read_chunked(order: str) -> Reader:
         if len(header) < 12:
             return
         length = struct.unpack_from(f"{order}I", header, 4)[0]
-        told = length not in _UNTOLD_SIZES and length < STREAMED_FROM and header[:4] != b"RF64"
+        is_claimed = length not in _UNKNOWN_SIZES and length < STREAMED_FROM and header[:4] != b"RF64"
         end = start + 8 + length + length % 2
-        structure.truncated = told and end > size + 1
-        if told and end < size:
+        structure.truncated = is_claimed and end > size + 1
+        if is_claimed and end < size:
             _following(file, end, size, header, structure)
             structure.damaged = len(structure.slices) == 1 and _is_unknown(file, end, size)
 
