@@ -273,7 +273,7 @@ def test_a_charge_that_cannot_be_made_is_left_to_the_leases_end(books: Books, tm
 def test_a_charge_is_made_when_the_books_are_back(
     books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_meter, "AGAIN_S", 0.05)
+    monkeypatch.setattr(stream_meter, "RETRY_INTERVAL_S", 0.05)
     key, billing = books.account(credits=10), Failing(books, "settle")
     with serving(live_app(tmp_path, Sessions(), billing)) as port:
         with connected(port, key) as client:

