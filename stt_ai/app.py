@@ -20,7 +20,7 @@ from stt_ai.deployments import billing, decoder, diarizer, ingress, jobs, summar
 from stt_ai.deployments.exposition import ClusterExposition
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
-from stt_ai.deployments.parts import make_backlog, make_fetcher, make_store, make_uploads, uploads_dir
+from stt_ai.deployments.parts import address_policy, make_backlog, make_fetcher, make_store, make_uploads, uploads_dir
 from stt_ai.jobs.client import JobsClient
 from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import Settings, StreamSettings
@@ -74,7 +74,9 @@ def make_api(
         summarizer=summarizer,
         fetcher=make_fetcher(settings.urls),
         uploads=make_uploads(settings.uploads, config.uploads_dir, config.min_free_bytes),
-        jobs=JobServices(jobs_client, make_store(settings.jobs), settings.jobs.max_retention_hours),
+        jobs=JobServices(
+            jobs_client, make_store(settings.jobs), settings.jobs.max_retention_hours, address_policy(settings.urls)
+        ),
         meters=process_meters(),
         exposition=ClusterExposition(),
         capacity={WorkKind.TRANSCRIPTION: backlog.reserve, WorkKind.STREAM: live.room},

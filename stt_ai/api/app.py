@@ -20,6 +20,7 @@ from stt_ai.api.http.lingering_close import LingeringClose
 from stt_ai.api.http.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
 from stt_ai.api.http.uploads import sweep_stale
 from stt_ai.api.jobs.routes import job_routes
+from stt_ai.api.jobs.webhooks import describe_messages, webhook_secret_routes
 from stt_ai.api.openai.routes import openai_routes
 from stt_ai.api.openapi import DESCRIPTION
 from stt_ai.api.services import Services
@@ -81,6 +82,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(token_routes(services.billing))
     if services.jobs and services.billing:
         app.include_router(job_routes(services, services.jobs, admission))
+        app.include_router(webhook_secret_routes(services.jobs, config))
+        describe_messages(app.webhooks)
     if services.billing:
         app.include_router(account_routes(services.billing, config))
         app.include_router(plan_routes(config.plans))

@@ -347,8 +347,21 @@ def _bare(field: dict[str, Any]) -> dict[str, Any]:
 
 def json_body(shape: type[BaseModel]) -> dict[str, Any]:
     """`openapi_extra` of a route that reads its JSON body itself, where the body may be left out."""
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": json_schema(shape)}}}}
+
+
+def json_schema(shape: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of ``shape`` with its parts in place: references are sought in the whole document."""
     schema = shape.model_json_schema()
-    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
+    parts = schema.pop("$defs", {})
+
+    def inlined(found: Any) -> Any:
+        if isinstance(found, dict):
+            part = parts.get(str(found.get("$ref", "")).removeprefix("#/$defs/"), {})
+            return {key: inlined(value) for key, value in (part | found).items() if key != "$ref"}
+        return [inlined(item) for item in found] if isinstance(found, list) else found
+
+    return dict(inlined(schema))
 
 
 def choice(description: str, values: list[Any], default: str) -> dict[str, Any]:

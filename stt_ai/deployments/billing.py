@@ -17,6 +17,7 @@ from stt_ai.environment import Secrets
 from stt_ai.errors import InternalError, SttError
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.messages import JOB_OPERATIONS
+from stt_ai.jobs.webhooks.messages import WEBHOOK_OPERATIONS
 from stt_ai.settings import BillingSettings, JobsSettings
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class BillingDeployment:
         from stt_ai.billing.service import BillingService
         from stt_ai.billing.worker import THREADS, BillingWorker
         from stt_ai.jobs.service import JobService
+        from stt_ai.jobs.webhooks.service import WebhookService
 
         export_spans()
         url = database_url or environment.database_url()
@@ -49,7 +51,8 @@ class BillingDeployment:
         secret = Secrets.read().address_secret
         service = BillingService(database, config, could_renew=self._could_renew, address_secret=secret)
         self._worker = BillingWorker(service)
-        self._jobs = JobService(service, jobs)
+        on_jobs = ((JobService(service, jobs), JOB_OPERATIONS), (WebhookService(service), WEBHOOK_OPERATIONS))
+        self._on_jobs: dict[str, Any] = {name: part for part, names in on_jobs for name in names}
         self._every = config.lease_s / EXPIRY_EVERY
         self._grace = config.lease_s
         self._expiring: asyncio.Task[None] | None = None
@@ -64,11 +67,11 @@ class BillingDeployment:
 
     @traced("jobs {}")
     async def perform_on_jobs(self, operation: str, *arguments: Any) -> Any:
-        """As `perform`, one of the operations on jobs."""
+        """As `perform`, one of the operations on jobs or webhooks."""
         try:
-            if operation not in JOB_OPERATIONS:
+            if operation not in self._on_jobs:
                 raise InternalError(f"Jobs have no operation {operation}.")
-            return await self._worker.run_on(self._jobs, operation, *arguments)
+            return await self._worker.run_on(self._on_jobs[operation], operation, *arguments)
         except SttError as refusal:
             return refusal.with_traceback(None)
 

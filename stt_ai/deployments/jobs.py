@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai.deployments.metrics import process_meters
-from stt_ai.deployments.parts import make_fetcher, make_store, uploads_dir
+from stt_ai.deployments.parts import make_deliverer, make_fetcher, make_store, uploads_dir
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteJobs
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
@@ -24,15 +25,22 @@ from stt_ai.types import DecodingOptions
 
 logger = logging.getLogger(__name__)
 
-RunnerFactory = Callable[[JobsClient, Pipeline], Runner]
+
+class Worker(Protocol):
+    """Works for ever, and may be started again where it ended."""
+
+    async def run(self) -> None: ...
+
+
+WorkersFactory = Callable[[JobsClient, Pipeline], Sequence[Worker]]
 
 
 class JobsDeployment:
-    """Runs what ``make_runner`` makes, from the first health check on. Nobody calls it: its work is in the queue."""
+    """Runs what ``make_workers`` makes, from the first health check on. Nobody calls it: its work is in the queue."""
 
     def __init__(
         self,
-        make_runner: RunnerFactory,
+        make_workers: WorkersFactory,
         options: DecodingOptions,
         load_wait_s: float,
         windows_in_flight: int,
@@ -51,23 +59,24 @@ class JobsDeployment:
             windows_in_flight=windows_in_flight,
             meters=process_meters(),
         )
-        self._make_runner = partial(make_runner, RemoteJobs(billing), pipeline)
-        self._running: asyncio.Task[None] | None = None
+        self._workers = make_workers(RemoteJobs(billing), pipeline)
+        self._running: list[asyncio.Task[None] | None] = [None] * len(self._workers)
 
     async def check_health(self) -> None:
-        """Start the runner anew where it has ended. Serve asks every few seconds."""
-        if self._running is None or self._running.done():  # also when it was ended by an error
-            if self._running is not None and not self._running.cancelled() and self._running.exception():
-                logger.error("the runner of jobs ended", exc_info=self._running.exception())
-            self._running = asyncio.create_task(self._make_runner().run())
+        """Start anew what has ended. Serve asks every few seconds."""
+        for index, (worker, task) in enumerate(zip(self._workers, self._running, strict=True)):
+            if task is None or task.done():  # also when it was ended by an error
+                if task is not None and not task.cancelled() and task.exception():
+                    logger.error("%s ended", type(worker).__name__, exc_info=task.exception())
+                self._running[index] = asyncio.create_task(worker.run())
 
 
-def make_runner(settings: Settings, client: JobsClient, pipeline: Pipeline) -> Runner:
-    """Return what works on jobs, made in the replica of that deployment."""
-    chosen = settings.jobs
-    return Runner(
+def make_workers(settings: Settings, client: JobsClient, pipeline: Pipeline) -> tuple[Worker, ...]:
+    """Return what works on jobs and what sends webhooks, made in the replica of that deployment."""
+    chosen, store = settings.jobs, make_store(settings.jobs)
+    runner = Runner(
         client,
-        make_store(chosen),
+        store,
         pipeline,
         uploads_dir(settings.ingress),
         fetcher=make_fetcher(settings.urls),
@@ -75,6 +84,8 @@ def make_runner(settings: Settings, client: JobsClient, pipeline: Pipeline) -> R
         poll_s=chosen.poll_s,
         sweep_every_s=chosen.sweep_every_s,
     )
+    deliverer = make_deliverer(settings.urls, client.webhooks, store)
+    return (runner, deliverer) if deliverer else (runner,)
 
 
 def build(
@@ -97,7 +108,7 @@ def build(
             health_check_timeout_s=30,
         )
         .bind(
-            make_runner=partial(make_runner, settings),
+            make_workers=partial(make_workers, settings),
             options=DecodingOptions(beam_size=settings.transcriber.beam_size),
             load_wait_s=settings.models.load_wait_s,
             windows_in_flight=settings.ingress.windows_in_flight,

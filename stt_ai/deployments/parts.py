@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 
 from stt_ai import environment
+from stt_ai.jobs.webhooks.client import WebhooksClient
+from stt_ai.jobs.webhooks.deliverer import Deliverer
 from stt_ai.pipeline.backlog import Backlog
 from stt_ai.settings import IngressSettings, JobsSettings, UploadSettings, UrlSettings
 from stt_ai.sources.addresses import AddressPolicy
@@ -45,6 +47,16 @@ def checked_client(settings: UrlSettings) -> CheckedClient:
     """Return the only client that connects to addresses of callers."""
     policy = AddressPolicy.of(settings.allowed_networks, settings.allow_http)
     return CheckedClient(policy, settings.connect_timeout_s, settings.idle_timeout_s)
+
+
+def address_policy(settings: UrlSettings) -> AddressPolicy | None:
+    """Return where callers may have webhooks sent, or None where they may give no addresses."""
+    return AddressPolicy.of(settings.allowed_networks, settings.allow_http) if settings.enabled else None
+
+
+def make_deliverer(settings: UrlSettings, client: WebhooksClient, store: Store) -> Deliverer | None:
+    """Return what sends webhooks, or None where callers may give no addresses."""
+    return Deliverer(client, store, checked_client(settings)) if settings.enabled else None
 
 
 def make_backlog(settings: IngressSettings) -> Backlog:

@@ -1,7 +1,8 @@
 """What is done of a job's recording, in the store: the pipeline's `Checkpoint`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from stt_ai.jobs import stored
@@ -13,8 +14,10 @@ from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, Window, WindowT
 class StoredCheckpoint:
     """The checkpoint of one job. ``progress`` is how far the job is at the moment."""
 
-    def __init__(self, store: Store, job_id: str) -> None:
+    def __init__(self, store: Store, job_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.progress = Progress(Stage.DECODING)
+        self._clock = clock
+        self._resumed_at, self._resumed_s = 0.0, 0.0
         self._store = store
         self._job = job_id
         self._model = ""
@@ -37,14 +40,15 @@ class StoredCheckpoint:
         bodies = await asyncio.gather(*(self._get(stored.window_name(model, window)) for window in known))
         done = {w.index: stored.WINDOW.validate_json(body) for w, body in zip(known, bodies, strict=True) if body}
         total = sum(window.duration for window in planned)
-        self.progress = Progress(Stage.TRANSCRIBING, sum(w.duration for w in planned if w.index in done), total)
+        self._resumed_at, self._resumed_s = self._clock(), sum(w.duration for w in planned if w.index in done)
+        self.progress = Progress(Stage.TRANSCRIBING, self._resumed_s, total)
         return done
 
     async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
         """As `Checkpoint.save_window`; the progress goes on by the window's seconds."""
         await self._put(stored.window_name(self._model, window), stored.WINDOW.dump_json(transcript))
         done = min(self.progress.total_s, self.progress.done_s + window.duration)
-        self.progress = replace(self.progress, done_s=done)
+        self.progress = replace(self.progress, done_s=done, seconds_left=self._seconds_left(done))
 
     async def language(self) -> tuple[str, float] | None:
         """As `Checkpoint.language`."""
@@ -69,6 +73,12 @@ class StoredCheckpoint:
         for name in (stored.REGIONS, stored.LANGUAGE, stored.TURNS):
             await self._store.delete(stored.key(self._job, name))
         await self._store.delete_group(stored.key(self._job, stored.WINDOWS))
+
+    def _seconds_left(self, done_s: float) -> float | None:
+        """Estimate by the pace since this attempt's first window: what was done before took no time of it."""
+        new = done_s - self._resumed_s
+        elapsed = self._clock() - self._resumed_at
+        return elapsed * (self.progress.total_s - done_s) / new if new > 0 else None
 
     async def _get(self, name: str) -> bytes | None:
         return await self._store.get(stored.key(self._job, name))

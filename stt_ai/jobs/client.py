@@ -4,12 +4,17 @@ from collections.abc import Iterable, Mapping
 
 from stt_ai.billing.client import Carrier
 from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, Progress
+from stt_ai.jobs.webhooks.client import WebhooksClient
 
 
 class JobsClient:
-    """`JobService`'s operations. Every call may be made again: none counts, charges or makes a thing twice."""
+    """`JobService`'s operations. Every call may be made again: none counts, charges or makes a thing twice.
+
+    ``webhooks``: those on the messages that tell of jobs' ends, over the same carrier.
+    """
 
     def __init__(self, carry: Carrier) -> None:
+        self.webhooks = WebhooksClient(carry)
         self._carry = carry
 
     async def create(self, lease: str, new: NewJob) -> JobView:

@@ -17,4 +17,9 @@ class JobsConfig(BaseModel):
     expired_kept_hours: float = Field(24, ge=0, description="For so long it is said that an erased job has expired.")
     lease_s: float = Field(30, gt=0, description="A job whose worker died is taken up again after this.")
     max_failures: int = Field(5, ge=1, description="A job that fails so often without progress in between is given up.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Where callers reach the service, for links in webhooks. Empty: links are paths.",
+    )
     backoff_s: float = Field(5, gt=0, description="Before the second attempt; doubled before each further one.")

@@ -5,15 +5,27 @@ import json
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
+from stt_ai.billing import accounts
 from stt_ai.billing.cursors import cursor_of, position_of
+from stt_ai.errors import NotFound
 from stt_ai.jobs.messages import JobPage, JobStatus, JobView, Progress, Stage
 from stt_ai.jobs.tables import Job
 
 MAX_PAGE = 200
 
 
+def own_job(session: Session, credential: str | None, job_id: str) -> Job:
+    """Return the caller's own job. Raise `NotFound`, also for one of another account, and `Unauthorized`."""
+    row = session.get(Job, job_id) if job_id.isprintable() else None
+    owner = None if credential is None else accounts.authenticate(session, credential).id
+    if row is None or not row.owner or (not row.anonymous if owner is None else row.owner != owner):
+        raise NotFound("There is no such job, or it is not yours.")
+    return row
+
+
 def view(row: Job) -> JobView:
     """Return the job without anything of the inside."""
+    webhook = json.loads(row.webhook) if row.webhook else None
     return JobView(
         id=row.id,
         status=JobStatus(row.state),
@@ -25,13 +37,15 @@ def view(row: Job) -> JobView:
         ended_at=row.ended_at,
         expires_at=row.expires_at,
         attempt=row.attempt,
-        progress=Progress(Stage(row.stage), row.done_s, row.total_s),
+        progress=Progress(Stage(row.stage), row.done_s, row.total_s, row.seconds_left),
         duration_s=row.duration_s,
         model=row.model,
         credits=row.credits,
         error_code=row.error_code,
         error=row.error,
         speaker_names=json.loads(row.speaker_names),
+        webhook_url=webhook["url"] if webhook else "",
+        webhook_metadata=webhook["metadata"] if webhook else {},
     )
 
 

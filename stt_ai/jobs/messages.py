@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class JobStatus(StrEnum):
@@ -29,7 +30,7 @@ class Stage(StrEnum):
 class NewJob:
     """A job to be queued. ``id`` is of the caller's own making, unguessable.
 
-    ``options`` and ``source`` are JSON. ``retention_s`` None: the service's own.
+    ``options``, ``source`` and ``webhook`` are JSON; no ``webhook``: empty. ``retention_s`` None: the service's own.
     """
 
     id: str
@@ -40,20 +41,25 @@ class NewJob:
     retention_s: float | None = None
     keep_audio: bool = False
     idempotency_key: str | None = None
+    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a running job is: ``done_s`` of its ``total_s`` seconds of speech have been transcribed."""
+    """How far a running job is: ``done_s`` of its ``total_s`` seconds of speech have been transcribed.
+
+    ``seconds_left`` of transcribing, at the pace of this attempt; None: not known yet.
+    """
 
     stage: Stage = Stage.NONE
     done_s: float = 0.0
     total_s: float = 0.0
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as its owner sees it. Times are seconds since the epoch."""
+    """A job as its owner sees it. Times are seconds since the epoch. ``webhook_url`` empty: it has none."""
 
     id: str
     status: JobStatus
@@ -72,6 +78,8 @@ class JobView:
     error_code: str
     error: str
     speaker_names: Mapping[str, str] = field(default_factory=dict)
+    webhook_url: str = ""
+    webhook_metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from stt_ai.jobs import stored
 from stt_ai.jobs.checkpoint import StoredCheckpoint
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.messages import ClaimedJob, Progress, Stage
+from stt_ai.jobs.working import keep_working
 from stt_ai.ports import Checkpoint, OnDuration, OnText
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.storage.store import Store
@@ -79,23 +80,13 @@ class Runner:
 
     async def run(self) -> None:
         """Work until `drain`; then end when all that was begun has."""
-        running: set[asyncio.Task[None]] = set()
         sweeping = asyncio.create_task(self._keep_sweeping())
         try:
-            while not self._draining.is_set():
-                job = await self._claim() if len(running) < self._max_running else None
-                if job is not None:
-                    task = asyncio.create_task(self.work_on(job))
-                    running.add(task)
-                    task.add_done_callback(running.discard)
-                else:
-                    await self._pause(running)
-            if running:
-                await asyncio.wait(running)
+            await keep_working(
+                self._claim, self.work_on, self._draining, max_running=self._max_running, poll_s=self._poll_s
+            )
         finally:
             sweeping.cancel()
-            for task in running:
-                task.cancel()
 
     def drain(self) -> None:
         """Take no more jobs."""
@@ -144,12 +135,6 @@ class Runner:
         except SttError as error:
             logger.warning("no job could be claimed: %s", error.code)
             return None
-
-    async def _pause(self, running: set[asyncio.Task[None]]) -> None:
-        """Wait until a job ends, and at most until it is time to look again."""
-        waiting = [asyncio.ensure_future(self._draining.wait()), *running]
-        await asyncio.wait(waiting, timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
-        waiting[0].cancel()
 
     async def _transcribe(self, job: ClaimedJob, checkpoint: StoredCheckpoint) -> None:
         request = stored.REQUEST.validate_json(job.options)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, delete, insert, select
 
 from stt_ai.accounts import PlanName, WorkKind
@@ -17,12 +18,14 @@ from stt_ai.billing.ledger import Pool, lock
 from stt_ai.billing.plans import Meter, meter_for
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import Caller, Lease, LeaseState
-from stt_ai.errors import JobEnded, NotFound, PaymentRequired, SttError, TooManyJobs, TooManyRequests
+from stt_ai.errors import JobEnded, PaymentRequired, SttError, TooManyJobs, TooManyRequests
 from stt_ai.jobs import listing
 from stt_ai.jobs.config import HOUR_S, JobsConfig
 from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, Progress, Stage
 from stt_ai.jobs.queue import PENDING, Queue, WorkState
 from stt_ai.jobs.tables import Job
+from stt_ai.jobs.webhooks.events import announce
+from stt_ai.jobs.webhooks.tables import WebhookDelivery
 
 RENEWALS = 4  # in the time of one lease: some may be lost
 AT_A_TIME = 100
@@ -68,7 +71,7 @@ class JobService:
     def get(self, credential: str | None, job_id: str) -> JobView:
         """Raise `NotFound`, also for a job of another account."""
         with self.database.reading() as session:
-            return listing.view(self._own(session, credential, job_id))
+            return listing.view(listing.own_job(session, credential, job_id))
 
     def list_jobs(self, credential: str, status: JobStatus | None, cursor: str | None, limit: int) -> JobPage:
         """Raise `Unauthorized`, or `BadParameter` for a cursor that is none."""
@@ -89,6 +92,8 @@ class JobService:
         """Let go of a job, which nobody sees any more; `erased` says that its files are gone too. Raise `NotFound`."""
         with self.database.transaction() as session:
             row = self._locked(session, credential, job_id)
+            row.webhook = ""  # nobody is told of what shall be forgotten
+            session.exec(delete(WebhookDelivery).where(col(WebhookDelivery.job_id) == job_id))
             if row.state in PENDING:
                 self._end(session, row, WorkState.CANCELLED)
             row.owner, row.anonymous, row.expires_at = "", False, 0.0
@@ -127,6 +132,7 @@ class JobService:
             now, row = self._billing.clock(), QUEUE.held(session, job_id, fence)
             QUEUE.renew(session, row, now, self.config.lease_s, progressed=progress.done_s > row.done_s)
             row.stage, row.done_s, row.total_s = progress.stage, progress.done_s, progress.total_s
+            row.seconds_left = progress.seconds_left
             lease = session.get(Lease, row.lease)
             if lease is not None and lease.state is LeaseState.ACTIVE:
                 lease.expires_at = now + self._billing.config.lease_s
@@ -198,8 +204,13 @@ class JobService:
                 session.add(row)
 
     def overdue(self) -> tuple[str, ...]:
-        """Expire jobs whose time is over; return the ids of all whose files must go, some of them."""
+        """Expire jobs whose time is over; return the ids of all whose files must go, some of them.
+
+        Forget those that have been called expired for long enough, and the messages about them.
+        """
         now = self._billing.clock()
+        with self.database.transaction(durable=False) as session:
+            self._forget(session, now)
         with self.database.reading() as session:
             found = select(Job.id).where(Job.expires_at <= now, Job.retention_s > 0).limit(AT_A_TIME)
             ids = session.exec(found).all()
@@ -216,7 +227,6 @@ class JobService:
 
     def erased(self, job_id: str) -> None:
         """The files of an overdue or erased job are gone: forget it, or soon where it is to be called expired."""
-        now = self._billing.clock()
         with self.database.transaction() as session:
             row = session.get(Job, job_id)
             if row is not None and row.owner:
@@ -224,8 +234,15 @@ class JobService:
                 session.add(row)
             elif row is not None:
                 session.delete(row)
-            gone = now - self.config.expired_kept_hours * HOUR_S
-            session.exec(delete(Job).where(col(Job.retention_s) == 0.0, col(Job.expires_at) <= gone))
+
+    def _forget(self, session: Session, now: float) -> None:
+        """Delete messages about expired jobs that are not to be sent again, and jobs that have been expired long."""
+        pending = col(WebhookDelivery.state).in_(PENDING)
+        expired = select(Job.id).where(Job.state == WorkState.EXPIRED)
+        session.exec(delete(WebhookDelivery).where(~pending, col(WebhookDelivery.job_id).in_(expired)))
+        gone = now - self.config.expired_kept_hours * HOUR_S
+        told = ~exists().where(col(WebhookDelivery.job_id) == col(Job.id), pending)
+        session.exec(delete(Job).where(col(Job.retention_s) == 0.0, col(Job.expires_at) <= gone, told))
 
     def kept(self, job_ids: tuple[str, ...]) -> frozenset[str]:
         """Return those of ``job_ids`` whose files may be there."""
@@ -252,15 +269,8 @@ class JobService:
             return None
         return row
 
-    def _own(self, session: Session, credential: str | None, job_id: str) -> Job:
-        row = session.get(Job, job_id) if job_id.isprintable() else None
-        owner = None if credential is None else accounts.authenticate(session, credential).id
-        if row is None or not row.owner or (not row.anonymous if owner is None else row.owner != owner):
-            raise NotFound("There is no such job, or it is not yours.")
-        return row
-
     def _locked(self, session: Session, credential: str | None, job_id: str) -> Job:
-        self._own(session, credential, job_id)
+        listing.own_job(session, credential, job_id)
         row = QUEUE.find(session, job_id)
         assert row is not None
         return row
@@ -290,7 +300,7 @@ class JobService:
         except (PaymentRequired, TooManyRequests) as refusal:
             return refusal
         row.lease = f"{row.id[-24:]}.{row.fence}"
-        row.started_at, row.stage = row.started_at or now, Stage.DECODING
+        row.started_at, row.stage, row.seconds_left = row.started_at or now, Stage.DECODING, None
         session.connection().execute(
             insert(Lease).values(
                 id=row.lease,
@@ -331,10 +341,13 @@ class JobService:
             self._give_back(session, row, now)
         else:
             row.error_code = row.error = ""
-        row.expires_at, row.source, row.leftovers = now + row.retention_s, "{}", True
+        if state is not WorkState.EXPIRED:
+            row.expires_at = now + row.retention_s
+        row.source, row.leftovers = "{}", True
         QUEUE.end(session, row, state, now)
+        announce(session, row, self.config.public_url, now)
 
 
 def _scrub(row: Job) -> None:
     """Remove what is about the recording."""
-    row.title, row.options, row.source, row.speaker_names, row.error = "", "{}", "{}", "{}", ""
+    row.title, row.options, row.source, row.speaker_names, row.error, row.webhook = "", "{}", "{}", "{}", "", ""

@@ -11,7 +11,8 @@ class Job(QueuedWork, table=True):
 
     ``anonymous``: whoever knows its id may have it. ``lease``: billing's, of the attempt that runs. ``expires_at``:
     when audio and text are erased. ``leftovers``: the job has ended, and its recording and checkpoint may still lie in
-    the store.
+    the store. ``webhook``: a `NewWebhook`, empty where there is none. ``summary``: the style of the one that was asked
+    for.
     """
 
     __tablename__ = "job"
@@ -28,6 +29,8 @@ class Job(QueuedWork, table=True):
     options: str = "{}"
     source: str = "{}"
     speaker_names: str = "{}"
+    webhook: str = ""
+    summary: str = Field(default="", max_length=16)
     anonymous: bool = False
     keep_audio: bool = False
     leftovers: bool = False
@@ -38,9 +41,12 @@ class Job(QueuedWork, table=True):
     stage: str = Field(default="", max_length=20)
     done_s: float = 0.0
     total_s: float = 0.0
+    seconds_left: float | None = None
     duration_s: float | None = None
     started_at: float | None = None
     error_code: str = Field(default="", max_length=64)
     error: str = ""
     model: str = Field(default="", max_length=100)
     credits: int | None = None
+    summary_error_code: str = Field(default="", max_length=64)
+    summary_error: str = ""

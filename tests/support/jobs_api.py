@@ -15,8 +15,10 @@ from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
+from stt_ai.jobs.messages import JOB_OPERATIONS
 from stt_ai.jobs.runner import Runner
 from stt_ai.jobs.service import JobService
+from stt_ai.jobs.webhooks.service import WebhookService
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.sources.resumable import ResumableUploads
 from stt_ai.storage.folder import FolderStore
@@ -24,6 +26,12 @@ from stt_ai.types import Transcript
 from tests.support.api import TALK, Fixed, FourModels, Recorder, serving
 from tests.support.billing import Books
 from tests.support.tls_server import client
+
+
+def operation_of(services: tuple[JobService, WebhookService], name: str) -> Any:
+    """Return an operation on jobs or on webhooks, as the billing deployment finds it."""
+    jobs, webhooks = services
+    return getattr(jobs if name in JOB_OPERATIONS else webhooks, name)
 
 
 class Resumable(Recorder):
@@ -65,10 +73,10 @@ class JobsHouse:
 
 @pytest.fixture
 def jobs_house(books: Books, tmp_path: Path) -> Iterator[JobsHouse]:
-    service = JobService(books.service, JobsConfig())
+    services = JobService(books.service, JobsConfig()), WebhookService(books.service)
 
     async def carry(operation: str, *arguments: Any) -> Any:
-        return await asyncio.to_thread(getattr(service, operation), *arguments)
+        return await asyncio.to_thread(operation_of(services, operation), *arguments)
 
     jobs, store, transcription = JobsClient(carry), FolderStore(tmp_path / "store"), Resumable(TALK)
     fetcher = Fetcher(client())
@@ -79,7 +87,7 @@ def jobs_house(books: Books, tmp_path: Path) -> Iterator[JobsHouse]:
     config = ApiConfig(tmp_path / "uploads", "large-v3-turbo")
     parts = (transcription, FourModels(), Fixed(), config)
     uploads = ResumableUploads(tmp_path / "resumable", min_free_bytes=0)
-    served = {"jobs": JobServices(jobs, store, 720), "fetcher": fetcher, "uploads": uploads}
-    services = Services(*parts, billing=books.client, **served)
-    with serving(create_app(services)) as port:
+    served = {"jobs": JobServices(jobs, store, 720, client().policy), "fetcher": fetcher, "uploads": uploads}
+    house = Services(*parts, billing=books.client, **served)
+    with serving(create_app(house)) as port:
         yield JobsHouse(f"http://127.0.0.1:{port}", books, runner_of, transcription, uploads)

@@ -71,9 +71,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*replies: Reply, secure: bool = True, name: str = "localhost") -> Iterator[Server]:
+def serving(*replies: Reply, secure: bool = True, name: str = "localhost", port: int = 0) -> Iterator[Server]:
     """A server on the loopback that gives ``replies`` in turn, the last one again and again."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     server = Server(name, listener.getsockname()[1], secure, list(replies))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority().issue_cert(name).configure_cert(context)

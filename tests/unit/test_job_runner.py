@@ -12,6 +12,7 @@ import pytest
 from stt_ai.accounts import WorkKind
 from stt_ai.errors import LeaseExpired, ReplicaLost, UnsupportedMedia
 from stt_ai.jobs import stored
+from stt_ai.jobs.checkpoint import StoredCheckpoint
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.messages import JobStatus, NewJob
@@ -21,13 +22,22 @@ from stt_ai.jobs.tables import Job
 from stt_ai.pipeline import Pipeline
 from stt_ai.storage.folder import FolderStore
 from stt_ai.storage.store import Store
-from stt_ai.types import AudioSelection, DecodingOptions, Pcm, TranscriptionRequest, Window, WindowTranscript
-from tests.support.billing import Books
+from stt_ai.types import (
+    AudioSelection,
+    DecodingOptions,
+    Pcm,
+    SpeechRegion,
+    TranscriptionRequest,
+    Window,
+    WindowTranscript,
+)
+from tests.support.billing import Books, Clock
 from tests.unit.test_pipeline import CannedDecoder, ScriptedDiarizer, SpeakingClock, spoken
 
 REQUEST = TranscriptionRequest("clock", diarize=False)
 CHANNELS = replace(REQUEST, selection=AudioSelection(separate=True))
 SECRET = "Bearer of-another-service"
+RATE = 16_000
 
 
 class Mortal(SpeakingClock):
@@ -158,6 +168,25 @@ async def test_a_job_is_resumed_after_its_last_finished_window(
     minutes = 2 if request_ is CHANNELS else 3
     assert workshop.books.left(workshop.key) == (100 - 2 * minutes, 0)
     assert workshop.books.operators.reconcile() == ()
+
+
+async def test_the_time_that_is_left_is_that_of_this_attempt_alone(tmp_path: Path) -> None:
+    clock, store = Clock(0), FolderStore(tmp_path)
+    windows = [Window(number, (SpeechRegion(RATE * 20 * number, RATE * 20 * (number + 1)),)) for number in range(4)]
+    transcript = WindowTranscript((), "en", 1.0)
+    first = StoredCheckpoint(store, "job_1", clock)
+    await first.windows("m", windows)
+    assert first.progress.seconds_left is None
+    clock.turn(100)
+    await first.save_window(windows[0], transcript)
+    assert first.progress.seconds_left == 300
+    clock.turn(86_400)  # nobody works on it
+    second = StoredCheckpoint(store, "job_1", clock)
+    await second.windows("m", windows)
+    assert (second.progress.done_s, second.progress.seconds_left) == (20, None)
+    clock.turn(50)
+    await second.save_window(windows[1], transcript)
+    assert second.progress.seconds_left == 100
 
 
 async def test_a_finished_job_leaves_its_result_alone_and_the_recording_where_that_was_asked_for(

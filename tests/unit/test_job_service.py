@@ -235,9 +235,17 @@ def test_what_is_over_expires_and_is_then_forgotten(books: Books, desk: Desk) ->
     assert desk.service.overdue() == ()
     assert desk.service.kept((job.id,)) == frozenset()
     books.clock.turn(24 * 3600 + 1)
-    desk.service.erased("job_other")
+    desk.service.overdue()
     with pytest.raises(NotFound):
         desk.service.get(key, job.id)
+
+
+def test_a_job_that_never_ran_expires_too_and_is_swept_however_often_the_sweep_dies(books: Books, desk: Desk) -> None:
+    key = books.account(credits=5)
+    job = desk.queue(key, retention_s=100)
+    books.clock.turn(100)
+    assert desk.service.overdue() == (job.id,) == desk.service.overdue()
+    assert desk.status(key, job.id) is JobStatus.EXPIRED
 
 
 def test_an_erased_job_is_gone_at_once_and_its_files_are_known_to_be_swept(books: Books, desk: Desk) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from stt_ai.api.jobs.schemas import EXAMPLE, JobBody, NewJobBody
-from stt_ai.api.openapi import failures, json_body, transcription_form
+from stt_ai.api.jobs.schemas import EXAMPLE, JobBody, NewJobBody, WebhookBody
+from stt_ai.api.openapi import failures, json_body, json_schema, transcription_form
 from stt_ai.ports import Catalogue
 
 
@@ -23,6 +23,13 @@ def submission_form(catalogue: Catalogue, default_model: str, urls: bool, upload
         "type": "boolean",
         "default": False,
         "description": "Keep the recording as long as the text.",
+    }
+    properties["webhook"] = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": json_schema(WebhookBody),
+        "description": "Where to send a message when the job has ended, as a JSON object.",
+        "examples": ['{"url": "https://example.com/hooks/transcripts"}'],
     }
     dropped = {"response_format", "stream"}
     form["parameters"] = [one for one in form["parameters"] if one["name"] not in dropped]

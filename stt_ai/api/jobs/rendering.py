@@ -1,11 +1,10 @@
 """Jobs and their results as the API gives them."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from stt_ai.api.jobs.schemas import JobBody, JobErrorBody, JobUsageBody, ProgressBody
+from stt_ai.api.jobs.schemas import JobBody, JobErrorBody, JobUsageBody, JobWebhookBody, ProgressBody
 from stt_ai.jobs.messages import JobStatus, JobView
 from stt_ai.types import Transcript
 
@@ -18,10 +17,10 @@ def job_body(job: JobView) -> JobBody:
         id=job.id,
         status=job.status,
         title=job.title,
-        created_at=_moment(job.created_at),
-        started_at=None if job.started_at is None else _moment(job.started_at),
-        ended_at=None if job.ended_at is None else _moment(job.ended_at),
-        expires_at=_moment(job.expires_at),
+        created_at=moment(job.created_at),
+        started_at=None if job.started_at is None else moment(job.started_at),
+        ended_at=None if job.ended_at is None else moment(job.ended_at),
+        expires_at=moment(job.expires_at),
         attempt=job.attempt,
         duration=None if job.duration_s is None else round(job.duration_s, 2),
         model=job.model or None,
@@ -29,6 +28,7 @@ def job_body(job: JobView) -> JobBody:
         usage=usage if job.status is JobStatus.SUCCEEDED else None,
         error=error if job.error_code else None,
         speakers=dict(job.speaker_names),
+        webhook=JobWebhookBody(url=job.webhook_url, metadata=dict(job.webhook_metadata)) if job.webhook_url else None,
     )
 
 
@@ -52,13 +52,12 @@ def renamed(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
 
 
 def _progress(job: JobView) -> ProgressBody:
-    """The time left is that of a job which goes on as it has since its beginning, waits and all."""
-    progress = job.progress
+    progress, left = job.progress, job.progress.seconds_left
     fraction = min(1.0, progress.done_s / progress.total_s) if progress.total_s else 0.0
-    elapsed = time.time() - (job.started_at or time.time())
-    left = round(elapsed * (1 - fraction) / fraction, 1) if fraction > 0 else None
+    left = None if left is None else round(left, 1)
     return ProgressBody(stage=progress.stage.value, fraction=round(fraction, 4), seconds_left=left)
 
 
-def _moment(seconds: float) -> datetime:
+def moment(seconds: float) -> datetime:
+    """Return the time that is ``seconds`` after the epoch."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -16,6 +16,7 @@ from stt_ai.api.jobs.rendering import job_body, renamed
 from stt_ai.api.jobs.schemas import JobBody, JobsBody, SpeakersBody
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.jobs.submission import submit
+from stt_ai.api.jobs.webhooks import delivery_routes
 from stt_ai.api.openapi import failures, json_body, transcript_responses
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.answer_headers import answer_headers
@@ -113,6 +114,7 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         body = await read_json(request, SpeakersBody, config)
         return job_body(await client.rename_speakers(bearer_of(request.headers), job_id, body.speakers))
 
+    router.include_router(delivery_routes(jobs))
     return router
 
 

@@ -9,9 +9,11 @@ from pydantic_core import PydanticCustomError
 
 from stt_ai.api.schemas import Shape
 from stt_ai.jobs.messages import JobStatus
+from stt_ai.jobs.webhooks.messages import DeliveryStatus, JobEvent
+from stt_ai.sources.urls import MAX_URL
 
+MAX_METADATA = 2048
 UNSUPPORTED = {
-    "webhook": "`webhook` is not supported: ask for the job until it has ended.",
     "summary": "`summary` is not supported: send the job's transcript to POST /v1/summarize.",
 }
 """What other services take with a job, and whoever sends it relies on; why it is refused."""
@@ -32,6 +34,29 @@ class SourceBody(Shape):
     headers: dict[str, str] = Field(default_factory=dict, description="Sent to the address's own host alone.")
 
 
+class WebhookBody(Shape):
+    """Where to send a message when the job has ended, signed by the Standard Webhooks specification."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=MAX_URL,
+        description="An https address on the public internet. It must answer 2xx within 20 seconds; redirects count as "
+        "failures.",
+        examples=["https://example.com/hooks/transcripts"],
+    )
+    secret: str | None = Field(
+        None,
+        description="`whsec_` and 24 to 64 bytes in base64. Without it your account's own secret signs "
+        "(`GET /v1/account/webhook-secret`); callers without an API key must send one.",
+    )
+    metadata: dict[str, Any] = Field(
+        default_factory=dict,
+        description=f"Sent along as it is: any JSON object, at most {MAX_METADATA} characters long.",
+        examples=[{"order": "1234"}],
+    )
+    include_text: bool = Field(False, description="Send the transcript's text along, as `data.text`.")
+
+
 class NewJobBody(Shape):
     source: SourceBody
     options: dict[str, str | int | float | bool] = Field(
@@ -39,6 +64,7 @@ class NewJobBody(Shape):
     )
     retention_hours: float | None = Field(None, gt=0, description="Audio and text are erased so long after the end.")
     keep_audio: bool = Field(False, description="Keep the recording, too, as long as the text.")
+    webhook: WebhookBody | None = Field(None, description="Where to send a message when the job has ended.")
 
     @model_validator(mode="before")
     @classmethod
@@ -51,7 +77,9 @@ class NewJobBody(Shape):
 class ProgressBody(Shape):
     stage: str = Field(description="`decoding`, `transcribing` or `finishing`.")
     fraction: float = Field(ge=0, le=1, description="Of the speech in the recording, how much has been transcribed.")
-    seconds_left: float | None = Field(description="Estimated from the pace so far; null: not known yet.")
+    seconds_left: float | None = Field(
+        description="Of transcribing, at the pace since it was last taken up; null: not known yet."
+    )
 
 
 class JobErrorBody(Shape):
@@ -63,6 +91,11 @@ class JobErrorBody(Shape):
 class JobUsageBody(Shape):
     seconds: float = Field(ge=0)
     credits: int = Field(ge=0)
+
+
+class JobWebhookBody(Shape):
+    url: str
+    metadata: dict[str, Any]
 
 
 class JobBody(Shape):
@@ -82,6 +115,7 @@ class JobBody(Shape):
     usage: JobUsageBody | None = Field(description="What was charged: once, when it has succeeded.")
     error: JobErrorBody | None = Field(description="Why it failed, or what the last attempt failed for.")
     speakers: dict[str, str] = Field(description="Names given to speakers: `Speaker 1` and what is shown instead.")
+    webhook: JobWebhookBody | None = Field(description="Where a message is sent when it has ended.")
 
 
 class JobsBody(Shape):
@@ -98,8 +132,76 @@ class SpeakersBody(Shape):
     )
 
 
+class MessageLinksBody(Shape):
+    job: str = Field(examples=["/v1/jobs/job_0pX3kq6d9mB1vR7tY2nC8hLw"])
+    result: str | None = Field(description="Where the transcript is; null: there is none.")
+
+
+class JobMessageBody(Shape):
+    """How a job ended."""
+
+    id: str = Field(examples=["job_0pX3kq6d9mB1vR7tY2nC8hLw"])
+    status: JobStatus
+    created_at: datetime
+    ended_at: datetime
+    duration: float | None = Field(description="Seconds of audio; null: nobody has found out.")
+    model: str | None = Field(description="The model that wrote the transcript.")
+    usage: JobUsageBody | None = Field(description="What was charged, where it succeeded.")
+    error: JobErrorBody | None
+    metadata: dict[str, Any] = Field(description="As it came with the job.")
+    links: MessageLinksBody = Field(description="Paths, or addresses where the service knows its own.")
+    text: str | None = Field(None, description="The transcript's text, only where `include_text` asked for it.")
+
+
+class MessageBody(Shape):
+    """What is sent to a webhook."""
+
+    type: JobEvent
+    timestamp: datetime = Field(description="Of the event. That of the attempt is in the header `webhook-timestamp`.")
+    data: JobMessageBody
+
+
+class AttemptBody(Shape):
+    at: datetime
+    duration: float = Field(ge=0, description="Seconds.")
+    status: int | None = Field(description="The receiver's HTTP status; null: there was no answer.")
+    error: str | None = Field(description="Why it failed; null: the message was delivered.")
+
+
+class DeliveryBody(Shape):
+    id: str = Field(description="The message's `webhook-id`, the same in all attempts.", examples=["msg_5f2c0d"])
+    event: JobEvent
+    url: str
+    status: DeliveryStatus = Field(description="`pending`: it is being sent, or will be sent again.")
+    created_at: datetime
+    next_attempt_at: datetime | None = Field(description="null: it is being sent now, or not to be sent again.")
+    ended_at: datetime | None
+    attempts: list[AttemptBody] = Field(description="The latest 20 at most, oldest first.")
+
+
+class DeliveriesBody(Shape):
+    deliveries: list[DeliveryBody]
+
+
+class RotationBody(Shape):
+    """The body may be left out."""
+
+    overlap_hours: float = Field(
+        24, ge=0, le=720, description="For so long messages are signed with the old secret as well."
+    )
+
+
+class WebhookSecretBody(Shape):
+    secret: str = Field(description="Check messages with it.", examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+    created_at: datetime
+    previous_until: datetime | None = Field(
+        description="Until then messages are signed with the secret before it, too; null: they are not."
+    )
+
+
 EXAMPLE: dict[str, Any] = {
     "source": {"url": "https://example.com/meeting.mp3"},
     "options": {"language": "en", "diarize": True},
+    "webhook": {"url": "https://example.com/hooks/transcripts", "metadata": {"order": "1234"}},
     "retention_hours": 24,
 }

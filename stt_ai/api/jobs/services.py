@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 
 from stt_ai.jobs.client import JobsClient
+from stt_ai.sources.addresses import AddressPolicy
 from stt_ai.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class JobServices:
-    """``max_retention_hours``: the longest that a caller may ask for."""
+    """``max_retention_hours``: the longest that a caller may ask for.
+
+    ``webhooks``: where they may be sent; None: there are none.
+    """
 
     client: JobsClient
     store: Store
     max_retention_hours: float
+    webhooks: AddressPolicy | None = None

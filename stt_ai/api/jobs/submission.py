@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from starlette.types import Send
 from stt_ai.accounts import StoredResponse, WorkKind
 from stt_ai.api.account.routes import read_json
 from stt_ai.api.admission import Admission, Grant, IncomingRequest
+from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.http.context import current_request_id
 from stt_ai.api.http.errors import failure_response
 from stt_ai.api.http.multipart import IN_PLACE_OF_FILE, UPLOAD_ID, URL
@@ -25,6 +26,7 @@ from stt_ai.api.http.receiving import plain_name, receive_form
 from stt_ai.api.jobs.rendering import job_body
 from stt_ai.api.jobs.schemas import UNSUPPORTED, NewJobBody, unsupported
 from stt_ai.api.jobs.services import JobServices
+from stt_ai.api.jobs.webhooks import WEBHOOK, checked_webhook, webhook_of
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters
@@ -44,7 +46,10 @@ OPTIONS = KNOWN - {"response_format", "stream"}
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
-    """``file`` None: the recording lies at ``url``. ``sha256`` stands for either, with an idempotency key."""
+    """``file`` None: the recording lies at ``url``. ``sha256`` stands for either, with an idempotency key.
+
+    ``webhook``: a `NewWebhook` as JSON, empty where there is none.
+    """
 
     request: TranscriptionRequest
     retention_hours: float | None
@@ -54,6 +59,7 @@ class _Submission:
     url: str = ""
     headers: Mapping[str, str] | None = None
     sha256: str = ""
+    webhook: str = ""
 
 
 async def submit(services: Services, jobs: JobServices, admission: Admission, request: Request, send: Send) -> None:
@@ -92,6 +98,7 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
         retention_s=None if submission.retention_hours is None else 3600 * submission.retention_hours,
         keep_audio=submission.keep_audio,
         idempotency_key=grant.idempotency_key,
+        webhook=submission.webhook,
     )
     if submission.file is not None:
         await jobs.store.put_file(stored.key(job_id, stored.AUDIO), submission.file)
@@ -112,16 +119,18 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
 async def _from_form(
     services: Services, jobs: JobServices, request: Request, incoming: IncomingRequest, grant: Grant
 ) -> AsyncIterator[_Submission]:
-    known = OPTIONS | {RETENTION, KEEP_AUDIO, *UNSUPPORTED}
+    known = OPTIONS | {RETENTION, KEEP_AUDIO, WEBHOOK, *UNSUPPORTED}
     known |= ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
+    anonymous = bearer_of(request.headers) is None
     refusal = partial(misspelling, known=known - UNSUPPORTED.keys())
-    query = query_fields(request.query_params, known - set(IN_PLACE_OF_FILE), refusal)
+    query = query_fields(request.query_params, known - {*IN_PLACE_OF_FILE, WEBHOOK}, refusal)
 
     def parse(form: Mapping[str, str]) -> _Submission:
         fields = merged(query, form)
         if name := unsupported(fields):
             raise BadParameter(UNSUPPORTED[name], name)
-        return _parsed(services, jobs, fields)
+        webhook = checked_webhook(webhook_of(form.get(WEBHOOK, "")), jobs.webhooks, anonymous=anonymous)
+        return replace(_parsed(services, jobs, fields), webhook=webhook)
 
     reading = receive_form(request, incoming, grant, services.config, known, parse, refusal, services.meters)
     async with reading as form:
@@ -129,9 +138,7 @@ async def _from_form(
         file, name = None if form.url else form.file.path, plain_name(form.filename)
         if form.upload_id:
             file, name = await _uploaded(services, request, form.upload_id)
-        yield _Submission(
-            asked.request, asked.retention_hours, asked.keep_audio, file, name, form.url, sha256=form.sha256
-        )
+        yield replace(asked, file=file, filename=name, url=form.url, sha256=form.sha256)
 
 
 @asynccontextmanager
@@ -158,7 +165,8 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
         file, name = None, ""
     else:
         file, name = await _uploaded(services, request, source.upload_id)
-    yield _Submission(asked.request, hours, body.keep_audio, file, name, url, headers, digest)
+    webhook = checked_webhook(body.webhook, jobs.webhooks, anonymous=bearer_of(request.headers) is None)
+    yield _Submission(asked.request, hours, body.keep_audio, file, name, url, headers, digest, webhook)
 
 
 async def _uploaded(services: Services, request: Request, upload_id: str) -> tuple[Path, str]:
@@ -189,5 +197,5 @@ def _checked_retention(hours: float | None, jobs: JobServices) -> float | None:
 
 
 def _fingerprint(submission: _Submission) -> str:
-    asked = asdict(submission.request), submission.retention_hours, submission.keep_audio
+    asked = asdict(submission.request), submission.retention_hours, submission.keep_audio, submission.webhook
     return hashlib.sha256(json.dumps([submission.sha256, asked], sort_keys=True).encode()).hexdigest()
