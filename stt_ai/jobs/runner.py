@@ -64,7 +64,7 @@ class Runner:
         max_running: int = 4,
         poll_s: float = 1.0,
         sweep_every_s: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
         self._store = store
@@ -75,7 +75,6 @@ class Runner:
         self._poll_s = poll_s
         self._sweep_every_s = sweep_every_s
         self._clock = clock
-        self._orphaned: dict[str, float] = {}
         self._draining = asyncio.Event()
 
     async def run(self) -> None:
@@ -123,11 +122,12 @@ class Runner:
         return len(over)
 
     async def _orphans(self) -> set[str]:
-        """Return what has belonged to no job for longer than it takes to queue one: a recording is stored first."""
+        """Return what belongs to no job and is older than it takes to queue one: a recording is stored first."""
         groups = [group for group in await self._store.groups() if group.startswith(stored.PREFIX)]
-        now, kept = self._clock(), await self._jobs.kept(groups)
-        self._orphaned = {group: self._orphaned.get(group, now) for group in groups if group not in kept}
-        return {group for group, since in self._orphaned.items() if now - since >= ORPHANED_S}
+        old = self._clock() - ORPHANED_S
+        kept = await self._jobs.kept(groups)
+        orphans = [group for group in groups if group not in kept]
+        return {group for group in orphans if all(one.modified_at <= old for one in await self._store.objects(group))}
 
     async def _claim(self) -> ClaimedJob | None:
         try:

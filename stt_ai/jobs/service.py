@@ -214,16 +214,19 @@ class JobService:
         with self.database.reading() as session:
             found = select(Job.id).where(Job.expires_at <= now, Job.retention_s > 0).limit(AT_A_TIME)
             ids = session.exec(found).all()
-        for job_id in ids:
-            with self.database.transaction() as session:
-                row = QUEUE.find(session, job_id)
-                if row is not None and row.owner:
-                    if row.state in PENDING:
-                        self._end(session, row, WorkState.EXPIRED)
-                    row.state = WorkState.EXPIRED
-                    _scrub(row)
-                    session.add(row)
-        return tuple(ids)
+        return tuple(job_id for job_id in ids if self._expire(job_id, now))
+
+    def _expire(self, job_id: str, now: float) -> bool:
+        """Return whether nobody works on the job any more: who has not heard of its end may still write files."""
+        with self.database.transaction() as session:
+            row = QUEUE.find(session, job_id)
+            if row is not None and row.owner:
+                if row.state in PENDING:
+                    self._end(session, row, WorkState.EXPIRED)
+                row.state = WorkState.EXPIRED
+                _scrub(row)
+                session.add(row)
+            return row is None or row.lease_until <= now
 
     def erased(self, job_id: str) -> None:
         """The files of an overdue or erased job are gone: forget it, or soon where it is to be called expired."""

@@ -38,6 +38,7 @@ CREDITS = 10_000
 LEASE_S = 10.0
 JITTER_S = 0.3
 LOOK_EVERY_S = 1.0
+SWEPT_S = 150.0
 PATIENCE_S = 3600.0
 
 
@@ -133,6 +134,17 @@ class Drill:
             read_records(self._records, "begun"),
         )
 
+    def leftovers(self) -> Sequence[str]:
+        """Return what is on the disk beside the results, once a sweep has had its time."""
+
+        def found() -> list[str]:
+            files = [path for path in self._store.rglob("*") if path.is_file() and path.name != stored.RESULT]
+            return [path.name for path in (*files, *self.service.upload_files())]
+
+        with suppress(AssertionError):
+            wait_until(lambda: not found(), SWEPT_S, 1)
+        return found()
+
     def disagreements(self) -> Sequence[str]:
         """Return in what the ledger does not agree with itself."""
         database = Database(self.service.database_url)
@@ -212,6 +224,7 @@ def run(chosen: argparse.Namespace) -> bool:
             kills = disturb(drill, other, job_id, windows, chosen.kills, chosen.seed)
             disturbed = drill.finish(other, job_id)
             found = [*faults(undisturbed, disturbed, kills, chosen.kills), *drill.disagreements()]
+            found += [f"{name} is left" for name in drill.leftovers()]
         finally:
             drill.service.stop()
     again = len(disturbed.transcribed) - windows
