@@ -16,13 +16,14 @@ from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.api.stream.limits import StreamLimits
 from stt_ai.api.stream.services import LiveServices
+from stt_ai.billing.client import BillingClient
 from stt_ai.deployments import billing, decoder, diarizer, ingress, jobs, summarizer, transcriber
 from stt_ai.deployments.exposition import ClusterExposition
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
 from stt_ai.deployments.parts import address_policy, make_backlog, make_fetcher, make_store, make_uploads, uploads_dir
 from stt_ai.jobs.client import JobsClient
-from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
+from stt_ai.ports import HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import Settings, StreamSettings
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def make_api(
     settings: Settings,
     transcription: TranscriptionService,
     health: HealthProbe,
-    billing: Billing,
+    billing: BillingClient,
     live: LiveTranscription,
     summarizer: Summarizer,
     jobs_client: JobsClient,

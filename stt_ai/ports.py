@@ -4,19 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from stt_ai.accounts import (
-    Account,
-    Allowance,
-    ApiKey,
-    DayUsage,
-    NewAccount,
-    NewKey,
-    NewToken,
-    Permit,
-    StoredResponse,
-    UsagePage,
-    WorkKind,
-)
 from stt_ai.types import (
     AudioSelection,
     DecodedAudio,
@@ -222,91 +209,4 @@ class Exposition(Protocol):
 
     async def text(self) -> str:
         """Of all machines that answer. Raises `Unavailable` when none does."""
-        ...
-
-
-class Billing(Protocol):
-    """Who may do what, and what it costs. Every call may be made again: none counts, charges or makes a thing twice.
-
-    A request goes `admit`, (`claim`), `reserve`, `settle`; `renew` meanwhile; `release` on every way out: after
-    `settle` it does nothing. A lease that is not renewed expires and gives back what it holds. Settling an
-    expired lease charges afresh where that is still covered, and raises where it is not: then nothing may be delivered.
-
-    A stream reserves minute by minute, each before it begins, and is settled however it ends. When its lease expires,
-    all minutes that it had reserved but the last are charged, for they had begun; the last is given back.
-
-    ``credential`` is the bearer token as it came, None without `Authorization`; ``address`` the client's IP address.
-    For a stream it may be a token of `create_token`, which is spent by being admitted.
-    """
-
-    async def admit(
-        self, credential: str | None, address: str, kind: WorkKind, request_id: str, idempotency_key: str | None = None
-    ) -> Permit:
-        """Checks the caller and takes a lease, and a slot where ``kind`` needs one.
-
-        Raises `Unauthorized`, `PaymentRequired`, `TooManyRequests`, and `StillRunning` when another request with
-        the same idempotency key is at work.
-        """
-        ...
-
-    async def claim(self, lease: str, key: str, fingerprint: str) -> StoredResponse | None:
-        """Takes the idempotency ``key`` for this lease; the stored response when the same body was answered before.
-
-        ``fingerprint`` stands for the body. Raises `StillRunning`, `BadParameter` for another body, `LeaseExpired`.
-        """
-        ...
-
-    async def renew(self, lease: str) -> None:
-        """Raises `LeaseExpired`. The work may go on: `settle` says whether its result can be delivered."""
-        ...
-
-    async def reserve(self, lease: str, seconds: float) -> Allowance | None:
-        """Holds what ``seconds`` of audio cost; again with more seconds, it holds the difference too.
-
-        The result is what is left after it. Raises `PaymentRequired`, `TooManyRequests` or `LeaseExpired`.
-        """
-        ...
-
-    async def settle(self, lease: str, seconds: float, response: StoredResponse | None = None) -> Allowance | None:
-        """Charges ``seconds`` of audio, gives back what was reserved beyond, ends the lease.
-
-        ``response`` is stored under the claimed key in the same step. Only afterwards may the result be delivered.
-        Raises `PaymentRequired`, `TooManyRequests` or `LeaseExpired` where it cannot be charged.
-        """
-        ...
-
-    async def release(self, lease: str) -> Allowance | None:
-        """Ends the lease at no charge; what is left then. Does nothing to one that has ended, or that never was."""
-        ...
-
-    async def account(self, credential: str) -> Account:
-        """The caller's own account. Raises `Unauthorized`, as do the following."""
-        ...
-
-    async def usage(self, credential: str, cursor: str | None = None, limit: int = 50) -> UsagePage:
-        """Raises `BadParameter` for a cursor that is none."""
-        ...
-
-    async def daily_usage(self, credential: str, days: int = 31) -> tuple[DayUsage, ...]:
-        """The last ``days`` UTC days that had requests, newest first."""
-        ...
-
-    async def create_key(self, credential: str, name: str) -> NewKey:
-        """Raises `BadParameter` for a name that is not accepted or too many keys."""
-        ...
-
-    async def list_keys(self, credential: str) -> tuple[ApiKey, ...]:
-        """Revoked ones too, oldest first."""
-        ...
-
-    async def revoke_key(self, credential: str, key_id: str) -> ApiKey:
-        """Raises `NotFound`. A key can revoke itself."""
-        ...
-
-    async def create_token(self, credential: str) -> NewToken:
-        """For one stream that begins soon. Raises `TooManyRequests` when the account has too many unused ones."""
-        ...
-
-    async def sign_up(self, address: str, name: str) -> NewAccount:
-        """A free account and its first key. Raises `Unauthorized` when closed, `TooManyRequests`, `BadParameter`."""
         ...

@@ -12,8 +12,9 @@ from stt_ai.accounts import Allowance, Permit, PlanName, StoredResponse
 from stt_ai.api.admission import UNLIMITED, Capacity, Grant, IncomingRequest, ProcessAdmission
 from stt_ai.api.http.background import finish, start
 from stt_ai.api.http.context import current_request_id
+from stt_ai.billing.client import BillingClient
 from stt_ai.errors import BadParameter, LeaseExpired, SttError, Unauthorized
-from stt_ai.ports import Billing, Reservation
+from stt_ai.ports import Reservation
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class BillingAdmission:
     """Admits whom ``billing`` admits, and no more at once than this process takes."""
 
     def __init__(
-        self, billing: Billing, max_file_bytes: int, max_concurrent: int, capacity: Capacity = UNLIMITED
+        self, billing: BillingClient, max_file_bytes: int, max_concurrent: int, capacity: Capacity = UNLIMITED
     ) -> None:
         self._billing = billing
         self._max_file_bytes = max_file_bytes
@@ -73,7 +74,7 @@ class BilledGrant(Grant):
 
     def __init__(
         self,
-        billing: Billing,
+        billing: BillingClient,
         permit: Permit,
         max_file_bytes: int,
         idempotency_key: str | None,

@@ -7,9 +7,10 @@ from stt_ai.api.admission import Admission, Capacity
 from stt_ai.api.http.client_address import TrustedProxies
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.stream.services import LiveServices
+from stt_ai.billing.client import BillingClient
 from stt_ai.billing.plans import BillingConfig
 from stt_ai.meters import NO_METERS, Meters
-from stt_ai.ports import Billing, Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
+from stt_ai.ports import Catalogue, Exposition, HealthProbe, Summarizer, TranscriptionService
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.sources.resumable import ResumableUploads
 
@@ -61,7 +62,7 @@ class Services:
     health: HealthProbe
     config: ApiConfig
     admission: Admission | None = None
-    billing: Billing | None = None
+    billing: BillingClient | None = None
     live: LiveServices | None = None
     summarizer: Summarizer | None = None
     fetcher: Fetcher | None = None

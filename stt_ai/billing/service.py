@@ -58,7 +58,7 @@ class BillingService:
     # A request, from its admission to its end.
 
     def admit(self, asking: Asking) -> Permit:
-        """Return a lease for what is asked. Raise a refusal as `stt_ai.ports.Billing.admit` says."""
+        """Return a lease for what is asked. Raise a refusal as `BillingClient.admit` says."""
         admission.precheck(asking, self.config)
         now, secret = self.clock(), self._address_secret()
         with self.database.transaction(durable=False) as session:
@@ -78,7 +78,7 @@ class BillingService:
             session.add(found)
 
     def reserve(self, lease: str, seconds: float) -> Allowance | None:
-        """Hold what ``seconds`` of audio cost in all. Raise as `stt_ai.ports.Billing.reserve` says."""
+        """Hold what ``seconds`` of audio cost in all. Raise as `BillingClient.reserve` says."""
         with self.database.transaction(durable=False) as session:
             found = leases.find_active(session, lease)
             if found.replay:

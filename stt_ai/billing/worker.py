@@ -1,4 +1,4 @@
-"""Runs the operations of billing in threads, and tells the database's failures as ours."""
+"""Runs the operations of billing in threads, and maps the database's errors to ours."""
 
 import asyncio
 import logging
@@ -10,36 +10,33 @@ from typing import Any
 
 from sqlalchemy import exc
 
+from stt_ai.billing.operations import OPERATIONS, Operations
 from stt_ai.billing.service import BillingService
 from stt_ai.errors import InternalError, Unavailable
 
 logger = logging.getLogger(__name__)
 
-# What may be asked from another process.
-OPERATIONS = frozenset(
-    {"admit", "claim", "renew", "reserve", "settle", "release"}
-    | {"account", "usage", "daily_usage", "create_key", "list_keys", "revoke_key", "sign_up", "create_token"}
-)
 ATTEMPTS = 4
 THREADS = 8
 _UNREACHABLE = "Accounts cannot be reached at the moment. Please try again shortly."
 
 
 class BillingWorker:
-    """An operation that the database broke off (a lost connection, a deadlock, a full lock queue) is made again."""
+    """Runs operations; one that the database broke off (lost connection, deadlock, full lock queue) is repeated."""
 
     def __init__(self, service: BillingService) -> None:
         self.service = service
+        self._operations: Operations = service
         self._threads = ThreadPoolExecutor(THREADS, "billing")
 
     async def run(self, operation: str, *arguments: Any) -> Any:
         """Return what the operation of that name returns. Raise `InternalError` for an unknown name."""
         if operation not in OPERATIONS:
             raise InternalError(f"Billing has no operation {operation}.")
-        return await self._in_thread(getattr(self.service, operation), arguments)
+        return await self._in_thread(getattr(self._operations, operation), arguments)
 
     async def run_on(self, service: Any, operation: str, *arguments: Any) -> Any:
-        """Return what another service over the same database makes of an operation, in the same threads."""
+        """Return the result of an operation of another service over the same database, in the same threads."""
         return await self._in_thread(getattr(service, operation), arguments)
 
     async def expire_overdue(self) -> int:
@@ -48,7 +45,7 @@ class BillingWorker:
         return ended
 
     async def ping(self) -> None:
-        """Raises when the database does not answer."""
+        """Raise if the database does not answer."""
         await asyncio.get_running_loop().run_in_executor(self._threads, self.service.database.ping)
 
     async def _in_thread(self, operation: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

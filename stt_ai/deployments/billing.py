@@ -26,13 +26,13 @@ EXPIRY_EVERY = 4  # times in the time of one lease
 PING_S = 10.0
 PING_EVERY_S = 2.0
 JUMP_S = 2.0
-"""By less than that a clock that is kept right is set."""
+"""A change of the system clock that is larger than what time synchronization makes."""
 
 
 class BillingDeployment:
     """Carries out billing's operations, and ends the leases that nobody renews.
 
-    ``database_url`` None: what the environment says, else SQLite in the user's data folder. SQLite takes one replica.
+    ``database_url`` None: that of the environment, else SQLite in the user's data folder, which allows one replica.
     """
 
     def __init__(self, config: BillingConfig, database_url: str | None, jobs: JobsConfig) -> None:
@@ -59,7 +59,7 @@ class BillingDeployment:
 
     @traced("billing {}")
     async def perform(self, operation: str, *arguments: Any) -> Any:
-        """The operation's result, or its refusal as a value: what is raised, Serve logs with its whole traceback."""
+        """Return the operation's result, or its refusal: Serve would log a raised one with its whole traceback."""
         try:
             return await self._worker.run(operation, *arguments)
         except SttError as refusal:
@@ -67,7 +67,7 @@ class BillingDeployment:
 
     @traced("jobs {}")
     async def perform_on_jobs(self, operation: str, *arguments: Any) -> Any:
-        """As `perform`, one of the operations on jobs or webhooks."""
+        """Return the result of an operation on jobs or webhooks, as `perform` does."""
         try:
             if operation not in self._on_jobs:
                 raise InternalError(f"Jobs have no operation {operation}.")
@@ -76,19 +76,19 @@ class BillingDeployment:
             return refusal.with_traceback(None)
 
     async def check_health(self) -> None:
-        """Raise where the database does not answer, and start the expiry of leases anew where it has ended."""
-        if self._expiring is None or self._expiring.done():  # also when it was ended by an error
+        """Raise if the database does not answer, and restart the expiry of leases if it has ended."""
+        if self._expiring is None or self._expiring.done():  # it ends by an error, too
             self._expiring = asyncio.create_task(self._keep_expiring())
         await self._ping()
 
     async def _keep_expiring(self) -> None:
-        """First after a lease's length, and so again after each time in which nobody could renew.
+        """End overdue leases, but only once everybody has had a lease's length to renew.
 
-        That is when there was no replica, when the database did not answer, and when the clock was set ahead or the
-        machine slept: the books' clock is the wall's, for several machines keep them.
+        Nobody can renew while there is no replica or the database does not answer. A lease also looks overdue after
+        the clock was set ahead or the machine slept: leases are timed by the system clock, which machines share.
         """
         while True:
-            self._clock_set, clock = None, _wall_ahead()
+            self._clock_set, clock = None, _clock_offset()
             await asyncio.sleep(self._grace)
             self._clock_set = clock
             try:
@@ -97,18 +97,18 @@ class BillingDeployment:
                     if ended:
                         logger.warning("%d requests were not renewed in time; what they held was given back", ended)
                     await asyncio.sleep(self._every)
-                logger.warning("the clock was set by %.0f s", _wall_ahead() - clock)
+                logger.warning("the clock was set by %.0f s", _clock_offset() - clock)
             except Exception:
                 logger.exception("leases could not be expired")
                 self._clock_set = None
                 await self._until_it_answers()
 
     def _could_renew(self) -> bool:
-        """Not for a lease's length after a time in which nobody could, and not where the clock has just been set."""
-        return self._clock_set is not None and abs(_wall_ahead() - self._clock_set) < JUMP_S
+        """Return whether everybody has had a lease's length to renew, and the clock was not set meanwhile."""
+        return self._clock_set is not None and abs(_clock_offset() - self._clock_set) < JUMP_S
 
     async def _until_it_answers(self) -> None:
-        """The time to renew in begins when the database is back, however long it was gone."""
+        """Wait for the database: the time to renew begins when it is back."""
         while True:
             try:
                 await self._ping()
@@ -121,8 +121,8 @@ class BillingDeployment:
             await self._worker.ping()
 
 
-def _wall_ahead() -> float:
-    """Seconds; changes when the wall's clock is set, and while the machine sleeps."""
+def _clock_offset() -> float:
+    """Return the difference of the clocks in seconds; it changes if the system clock is set or the machine sleeps."""
     return time.time() - time.monotonic()
 
 
@@ -132,9 +132,9 @@ def build(settings: BillingSettings, jobs: JobsSettings) -> Application:
         serve.deployment(BillingDeployment)
         .options(
             name="billing",
-            num_replicas=1,  # more with PostgreSQL only; two for the time of a redeploy is well with SQLite too
+            num_replicas=1,  # SQLite allows more only for the time of a redeploy
             max_surge_percent=SURGE_PERCENT,
-            max_ongoing_requests=1000,  # they are short, and a refused one could not be charged
+            max_ongoing_requests=1000,  # they are short, and a refused one would not be charged
             ray_actor_options=actor_options(env_vars=environment.values(environment.BILLING)),
             graceful_shutdown_timeout_s=30,
             health_check_period_s=5,

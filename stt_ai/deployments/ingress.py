@@ -8,6 +8,7 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from stt_ai import environment
+from stt_ai.billing.client import BillingClient
 from stt_ai.deployments.health import ClusterHealth
 from stt_ai.deployments.live import LiveTranscription
 from stt_ai.deployments.metrics import process_meters
@@ -19,12 +20,14 @@ from stt_ai.deployments.resources import DRAIN_S, SURGE_PERCENT, actor_options, 
 from stt_ai.deployments.tracing import export_spans
 from stt_ai.jobs.client import JobsClient
 from stt_ai.pipeline import Pipeline
-from stt_ai.ports import Billing, HealthProbe, Summarizer, TranscriptionService
+from stt_ai.ports import HealthProbe, Summarizer, TranscriptionService
 from stt_ai.settings import Settings, StreamSettings
 from stt_ai.streaming.config import LiveLimits
 from stt_ai.types import DecodingOptions
 
-AppFactory = Callable[[TranscriptionService, HealthProbe, Billing, LiveTranscription, Summarizer, JobsClient], Any]
+AppFactory = Callable[
+    [TranscriptionService, HealthProbe, BillingClient, LiveTranscription, Summarizer, JobsClient], Any
+]
 
 
 @serve.ingress()

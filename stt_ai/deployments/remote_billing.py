@@ -1,4 +1,4 @@
-"""The billing deployment as the `Billing` port."""
+"""The billing deployment as a `BillingClient` and a `JobsClient`."""
 
 import asyncio
 from contextvars import Context
@@ -15,33 +15,24 @@ from stt_ai.meters import NO_METERS, Meters
 from stt_ai.stages import stage
 
 WAIT_S = 30.0
-"""How long a caller waits for a replica of billing, when there is none: one that died is back before."""
+"""How long a caller waits for a replica of billing. One that died is restarted sooner."""
 
 SETTLE_WAIT_S = 60.0
-"""Longer: the work is done, and would be in vain."""
+"""The same where the work is done and would be lost."""
 
 
 _UNREACHABLE = "Accounts cannot be reached at the moment. Please try again shortly."
 
 
 class RemoteBilling(BillingClient):
-    """A lost replica costs a retry and nothing else: every operation is made once however often it is asked."""
+    """Billing over a handle. A lost replica costs only a retry: an operation may be repeated."""
 
     def __init__(self, handle: DeploymentHandle, meters: Meters = NO_METERS) -> None:
-        direct = handle.options(
-            _by_reference=False
-        )  # over gRPC a call takes half the time: every request waits for some
+        perform = _direct(handle).perform
 
         async def carry(operation: str, *arguments: Any) -> Any:
             with stage(meters, "billing"):
-                span = trace_context()
-                asking = call(lambda: direct.perform.remote(operation, *arguments, **span))
-                try:
-                    async with asyncio.timeout(SETTLE_WAIT_S if operation == "settle" else WAIT_S):
-                        # In the context of an HTTP request Serve would leave the result as the bytes that came.
-                        return await asyncio.create_task(asking, context=Context())
-                except TimeoutError:
-                    raise Unavailable(_UNREACHABLE, 10) from None
+                return await _carried(perform, operation, arguments, SETTLE_WAIT_S if operation == "settle" else WAIT_S)
 
         super().__init__(carry)
 
@@ -50,15 +41,26 @@ class RemoteJobs(JobsClient):
     """The operations on jobs, which run where billing's do."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        direct = handle.options(_by_reference=False)
+        perform = _direct(handle).perform_on_jobs
 
         async def carry(operation: str, *arguments: Any) -> Any:
-            span = trace_context()
-            asking = call(lambda: direct.perform_on_jobs.remote(operation, *arguments, **span))
-            try:
-                async with asyncio.timeout(SETTLE_WAIT_S if operation == "succeed" else WAIT_S):
-                    return await asyncio.create_task(asking, context=Context())
-            except TimeoutError:
-                raise Unavailable(_UNREACHABLE, 10) from None
+            return await _carried(perform, operation, arguments, SETTLE_WAIT_S if operation == "succeed" else WAIT_S)
 
         super().__init__(carry)
+
+
+def _direct(handle: DeploymentHandle) -> DeploymentHandle:
+    """Return the handle for calls over gRPC, which take half the time: every request waits for several."""
+    return handle.options(_by_reference=False)
+
+
+async def _carried(perform: DeploymentHandle, operation: str, arguments: tuple[Any, ...], wait_s: float) -> Any:
+    """Return the operation's result. Raise its refusal, or `Unavailable` after ``wait_s``."""
+    span = trace_context()
+    answer = call(lambda: perform.remote(operation, *arguments, **span))
+    try:
+        async with asyncio.timeout(wait_s):
+            # In the context of an HTTP request Serve would leave the result as the bytes that came.
+            return await asyncio.create_task(answer, context=Context())
+    except TimeoutError:
+        raise Unavailable(_UNREACHABLE, 10) from None

@@ -17,11 +17,12 @@ from stt_ai.accounts import WorkKind
 from stt_ai.api.app import create_app
 from stt_ai.api.schemas import SummaryBody
 from stt_ai.api.services import ApiConfig, Services
+from stt_ai.billing.client import BillingClient
 from stt_ai.billing.database import Database
 from stt_ai.billing.plans import AnonymousPlan
 from stt_ai.errors import ModelLoading, Overloaded, SttError, TooManyRequests
 from stt_ai.pipeline.model_warnings import summarizer_warnings
-from stt_ai.ports import Billing, Summarizer
+from stt_ai.ports import Summarizer
 from stt_ai.types import LoadedModel, Summary, SummaryStyle, TranscriptWarning
 from tests.support.api import PATIENCE, Fixed, FourModels, Recorder, eventually, serving
 from tests.support.billing import Books, new_database
@@ -76,7 +77,7 @@ class Slow:
         yield await self.summarize(text, style)
 
 
-def app_of(folder: Path, summarizer: Summarizer, billing: Billing | None = None, **options: Any) -> FastAPI:
+def app_of(folder: Path, summarizer: Summarizer, billing: BillingClient | None = None, **options: Any) -> FastAPI:
     config = ApiConfig(folder, "large-v3-turbo", **options)
     parts = (Recorder(), FourModels(), Fixed(), config)
     return create_app(Services(*parts, billing=billing, summarizer=summarizer))

@@ -31,8 +31,8 @@ from stt_ai.api.http.content_encoding import decoded
 from stt_ai.api.http.receiving import timely_body
 from stt_ai.api.openapi import failures, json_body
 from stt_ai.api.services import ApiConfig
+from stt_ai.billing.client import BillingClient
 from stt_ai.errors import MalformedBody, Unauthorized
-from stt_ai.ports import Billing
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -40,7 +40,7 @@ MAX_BODY_BYTES = 65_536
 KEY = Security(HTTPBearer(scheme_name="ApiKey", description="An API key.", auto_error=False))
 
 
-def account_routes(billing: Billing, config: ApiConfig) -> APIRouter:
+def account_routes(billing: BillingClient, config: ApiConfig) -> APIRouter:
     """Return the routes of /v1/account."""
     router = APIRouter(prefix="/v1/account")
 

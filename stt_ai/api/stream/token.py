@@ -10,7 +10,7 @@ from starlette.responses import Response
 from stt_ai.api.account.routes import KEY, key_of
 from stt_ai.api.openapi import failures
 from stt_ai.api.schemas import Shape
-from stt_ai.ports import Billing
+from stt_ai.billing.client import BillingClient
 
 
 class TokenBody(Shape):
@@ -21,7 +21,7 @@ class TokenBody(Shape):
     expires_in: float = Field(gt=0, description="Seconds in which the stream must begin.")
 
 
-def token_routes(billing: Billing) -> APIRouter:
+def token_routes(billing: BillingClient) -> APIRouter:
     """Return the route of POST /v1/stream/token."""
     router = APIRouter()
 

@@ -14,8 +14,8 @@ from stt_ai.api.http.receiving import timely_body
 from stt_ai.api.openapi import failures
 from stt_ai.api.services import ApiConfig
 from stt_ai.api.uploads import protocol
+from stt_ai.billing.client import BillingClient
 from stt_ai.errors import BadParameter, ChecksumMismatch, EmptyFile, FileTooLarge
-from stt_ai.ports import Billing
 from stt_ai.sources.resumable import Appender, ResumableUpload, ResumableUploads
 
 
@@ -32,7 +32,7 @@ class UploadBody(BaseModel):
 class Owners:
     """Whose an upload is: an account's, or everybody's where there are no accounts."""
 
-    def __init__(self, billing: Billing | None, config: ApiConfig) -> None:
+    def __init__(self, billing: BillingClient | None, config: ApiConfig) -> None:
         self._billing = billing
         self._config = config
 
