@@ -121,6 +121,24 @@ def test_a_slip_in_a_name_is_refused_with_the_name_that_is_meant(
     assert not service.requests
 
 
+@pytest.mark.parametrize("name", ["webhook_url", "punctuate", "url", "Ünïcode", "_"])
+def test_a_field_that_is_like_none_is_refused_with_those_that_there_are(
+    name: str, client: TestClient, service: Recorder
+) -> None:
+    answer = client.post("/v1/transcribe", files=FILE, data={name: "x"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert f"`{name}`" in answer.json()["error"] and "channels, diarize, end, keywords[]" in answer.json()["error"]
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    "name", ["temperature", "include[]", "chunking_strategy", "timestamp_granularities[0]", "user"]
+)
+def test_what_clients_of_openai_send_along_is_taken(name: str, client: TestClient, service: Recorder) -> None:
+    assert client.post("/v1/transcribe", files=FILE, data={name: "x"}).status_code == 200
+    assert service.requests
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -128,7 +146,7 @@ def test_a_slip_in_a_name_is_refused_with_the_name_that_is_meant(
         *("webhook_url", "punctuate", "smart_format", "tier", "seed", "token", "key", "q", "_", ""),
     ],
 )
-def test_what_is_no_slip_is_ignored(name: str) -> None:
+def test_what_is_no_slip_is_not_taken_for_one(name: str) -> None:
     assert intended(name, KNOWN) is None
 
 

@@ -116,6 +116,13 @@ async def test_a_source_is_one_of_two(edge: Edge, source: dict[str, Any]) -> Non
     refused(await edge.post(edge.books.account(credits=5), {"source": source}), 400, "invalid_parameter")
 
 
+@pytest.mark.parametrize(("name", "hint"), [("retention", "there are channels,"), ("keepAudio", "mean `keep_audio`")])
+async def test_a_field_that_there_is_not_is_refused(edge: Edge, name: str, hint: str) -> None:
+    answer = await edge.post(edge.books.account(credits=5), files=FILE, data={name: "1"})
+    refused(answer, 400, "invalid_parameter")
+    assert f"`{name}`" in answer.json()["error"] and hint in answer.json()["error"]
+
+
 @pytest.mark.parametrize("name", ["summary"])
 async def test_what_is_not_supported_is_said(edge: Edge, name: str) -> None:
     key = edge.books.account(credits=5)

@@ -142,7 +142,7 @@ def test_parameters_count_before_and_after_the_file(parts_first: bool, client: T
         ("language", None, b"es"),
         ("diarize", None, b"false"),
         ("speakers", None, b"2"),
-        ("unknown", None, b"ignored"),
+        ("timestamp_granularities[]", None, b"word"),
         ("temperature", None, b"x" * 10_000),
     ]
     parts = [*fields, SOUND] if parts_first else [SOUND, *fields]

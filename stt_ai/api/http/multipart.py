@@ -78,6 +78,7 @@ class FormReader:
         self._refusal = refusal
         self._before_file = before_file
         self._others: list[str] = []
+        self._refused: BadParameter | None = None  # said when there is a file: without one, that is what is wrong
         self._parts = 0
         self._fed = 0
         self._ended = False
@@ -127,10 +128,10 @@ class FormReader:
         if len(replacing) + self.file_seen > 1:
             names = [*replacing, *([FILE] if self.file_seen else [])]
             raise BadParameter(f"Send only one of {' and '.join(f'`{name}`' for name in names)}.", replacing[0])
-        if replacing:
-            return
-        if not self.file_seen or (not self.file_bytes and not self.filename):
+        if not replacing and (not self.file_seen or (not self.file_bytes and not self.filename)):
             raise MissingFile(f"The form has no file{self._named()}. {HOW}")
+        if self._refused:
+            raise self._refused
         if self._bare_text is not None and self.file_bytes == len(self._bare_text) and _is_text(self._bare_text):
             raise MissingFile(f"The field `file` holds a line of text instead of a recording. {HOW}")
 
@@ -175,10 +176,12 @@ class FormReader:
         if not part.name:
             raise MalformedBody("A part of the form has no name.")
         if part.name != FILE:
-            if reason := self._refusal(part.name):
-                raise BadParameter(reason, part.name)
+            if self._refused is None and (reason := self._refusal(part.name)):
+                self._refused = BadParameter(reason, part.name)
             self._others.append(part.name)
             return
+        if self._refused:
+            raise self._refused
         if self.file_seen:
             raise MalformedBody("The form has more than one `file`. Send one recording a request.")
         self._before_file(self.fields)

@@ -30,7 +30,7 @@ from stt_ai.api.jobs.webhooks import WEBHOOK, checked_webhook, webhook_of
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters
-from stt_ai.api.transcription.spelling import misspelling
+from stt_ai.api.transcription.spelling import misspelling, unknown_field
 from stt_ai.api.transcription.values import quoted
 from stt_ai.api.uploads.routes import Owners
 from stt_ai.errors import BadParameter, SttError
@@ -122,8 +122,8 @@ async def _from_form(
     known = OPTIONS | {RETENTION, KEEP_AUDIO, WEBHOOK, *UNSUPPORTED}
     known |= ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
     anonymous = bearer_of(request.headers) is None
-    refusal = partial(misspelling, known=known - UNSUPPORTED.keys())
-    query = query_fields(request.query_params, known - {*IN_PLACE_OF_FILE, WEBHOOK}, refusal)
+    refusal, query_refusal = (partial(one, known=known) for one in (unknown_field, misspelling))
+    query = query_fields(request.query_params, known - {*IN_PLACE_OF_FILE, WEBHOOK}, query_refusal)
 
     def parse(form: Mapping[str, str]) -> _Submission:
         fields = merged(query, form)

@@ -69,4 +69,4 @@ def _codec(services: Services, task: Task) -> Codec[AudioParams]:
         return render(transcript, params, languages)
 
     refused = REFUSED if task is Task.TRANSCRIBE else {}
-    return Codec(KNOWN[task], parse, spell, OpenAiEvents, refused.get)
+    return Codec(KNOWN[task], parse, spell, OpenAiEvents, refused.get, refused.get)

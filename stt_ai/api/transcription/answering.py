@@ -36,8 +36,9 @@ P = TypeVar("P", bound=TranscriptionParams)
 class Codec(Generic[P]):
     """How one route reads its fields and writes its answers.
 
-    ``known``: the fields that there are. ``refusal``: why a field cannot be honored, or None. ``render`` returns a
-    media type and a body; ``events`` words the same as server-sent events.
+    ``known``: the fields that there are. ``refusal``: why a field of the form cannot be honored, or None, and
+    ``query_refusal`` the same of the address. ``render`` returns a media type and a body; ``events`` words the same as
+    server-sent events.
     """
 
     known: frozenset[str]
@@ -45,6 +46,7 @@ class Codec(Generic[P]):
     render: Callable[[Transcript, P, str], tuple[str, str]]
     events: Callable[[P], Events]
     refusal: Refusal
+    query_refusal: Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ async def receive_upload(
     """
     known, refusal = codec.known, codec.refusal
     # A recording's address may be a secret of itself, and addresses of requests are logged on their way here.
-    query = query_fields(request.query_params, known.difference(IN_PLACE_OF_FILE), refusal)
+    query = query_fields(request.query_params, known.difference(IN_PLACE_OF_FILE), codec.query_refusal)
 
     def refuse_early(form: Mapping[str, str]) -> None:
         fields = merged(query, form)

@@ -16,7 +16,7 @@ from stt_ai.api.transcription.answering import Codec, serve_upload
 from stt_ai.api.transcription.events import TranscriptEvents
 from stt_ai.api.transcription.parameters import KNOWN, TranscribeParams, parse_parameters
 from stt_ai.api.transcription.rendering import rendered
-from stt_ai.api.transcription.spelling import misspelling
+from stt_ai.api.transcription.spelling import misspelling, unknown_field
 from stt_ai.types import Transcript
 
 
@@ -29,7 +29,8 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
         return parse_parameters(fields, catalogue, config.default_model)
 
     known = KNOWN | ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
-    codec = Codec(known, parse, render, TranscriptEvents, partial(misspelling, known=known))
+    refusals = partial(unknown_field, known=known), partial(misspelling, known=known)
+    codec = Codec(known, parse, render, TranscriptEvents, *refusals)
 
     @router.post(
         "/v1/transcribe",
@@ -46,7 +47,8 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
     async def transcribe(request: Request) -> Response:
         """Upload an audio or video file, or name its address; the answer is its transcript with the times of words.
 
-        All parameters but the file may stand in the address instead: `?response_format=srt&language=es`. With
+        All parameters but the file may stand in the address instead: `?response_format=srt&language=es`. A field of the
+        form that there is not is refused, but for those that OpenAI's clients send along. With
         `stream`, server-sent events show the work: `progress` (`done` of `total` seconds of audio), `delta` (the next
         piece of the text), and last `transcript`, which is the whole answer. A failure after the first event is an
         `error` event and costs nothing; who leaves before the end is charged for the audio whose text was told.

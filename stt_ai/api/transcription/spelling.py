@@ -1,4 +1,4 @@
-"""The names of fields: their spellings that mean the same, and those that are probably a slip."""
+"""The names of fields: their spellings that mean the same, and what is said of those that there are not."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,8 @@ SYNONYMS: Mapping[str, str] = {
 }
 """What other services call these fields, in lower case and without separators."""
 
+OF_OPENAI = frozenset(("temperature", "timestamp_granularities", "include", "chunking_strategy", "user"))
+"""Fields of OpenAI's form that change no transcript of ours: clients that were written for it send them along."""
 
 _INDEX = re.compile(r"\[\d*\]$")
 
@@ -39,9 +41,19 @@ def intended(name: str, known: Iterable[str]) -> str | None:
 
 
 def misspelling(name: str, known: frozenset[str]) -> str | None:
-    """Return why a field of this name is refused, if its sender means a known one: else it would be ignored."""
+    """Return why a parameter of the address is refused: its sender means a known one. Others are for whoever is on
+    the way, such as a gateway that takes its key from there."""
     meant = None if name in known else intended(name, known)
     return f"`{name}` is not a parameter of this route: did you mean `{meant}`?" if meant else None
+
+
+def unknown_field(name: str, known: frozenset[str]) -> str | None:
+    """Return why a field of a form is refused, or None: what a caller asks for is never left out in silence."""
+    if name in known or _INDEX.sub("", name) in OF_OPENAI:
+        return None
+    meant = intended(name, known)
+    hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(sorted(known))}."
+    return f"`{name}` is not a parameter of this route: {hint}"
 
 
 def _plain(name: str) -> str:
