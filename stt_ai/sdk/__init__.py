@@ -36,6 +36,7 @@ from stt_ai.sdk.events import (
     SpeechStopped,
     UtteranceEnd,
 )
+from stt_ai.sdk.job_calls import Webhook
 from stt_ai.sdk.job_results import Job, JobError, JobPage, JobProgress
 from stt_ai.sdk.microphone import Microphone, MicrophoneUnavailable
 from stt_ai.sdk.results import (
@@ -102,6 +103,7 @@ __all__ = [
     "UploadInterrupted",
     "Usage",
     "UtteranceEnd",
+    "Webhook",
     "Word",
     "verify_webhook",
 ]

@@ -8,7 +8,7 @@ from stt_ai.sdk import job_calls
 from stt_ai.sdk.async_uploading import AsyncUploads
 from stt_ai.sdk.calls import Asked, AsyncDo, Call, Format
 from stt_ai.sdk.errors import NotFound
-from stt_ai.sdk.job_calls import Polling, id_of
+from stt_ai.sdk.job_calls import Polling, Webhook, id_of
 from stt_ai.sdk.job_results import Job, JobPage, JobStatus
 from stt_ai.sdk.jobs import OnJob
 from stt_ai.sdk.results import Transcription, TranscriptText
@@ -33,6 +33,7 @@ class AsyncJobs:
         url_headers: Mapping[str, str] | None = None,
         retention_hours: float | None = None,
         keep_audio: bool = False,
+        webhook: Webhook | str | None = None,
         resumable: bool | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
@@ -41,7 +42,7 @@ class AsyncJobs:
         """As `Jobs.create`. The file is read in the event loop's thread."""
 
         def call(upload: Upload | None, upload_id: str | None) -> Call[Job]:
-            how = (url_headers, retention_hours, keep_audio, asked, idempotency_key)
+            how = (url_headers, retention_hours, keep_audio, webhook, asked, idempotency_key)
             return job_calls.create(upload, url, upload_id, *how)
 
         with upload_of(file, url, upload_id, progress) as upload:

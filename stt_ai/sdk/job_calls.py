@@ -1,8 +1,9 @@
 """The calls of /v1/jobs, and how long to wait between two questions about a job."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Required, TypedDict
 from urllib.parse import quote
 
 from stt_ai.sdk import calls
@@ -15,6 +16,18 @@ from stt_ai.sdk.uploads import Upload
 MIN_PAUSE_S, MAX_PAUSE_S, GROWTH = 0.5, 10.0, 1.5
 
 
+class Webhook(TypedDict, total=False):
+    """Where the service sends a signed message when a job has ended; `verify_webhook` checks it.
+
+    ``secret``: `whsec_…`, in place of the account's own. ``metadata`` is sent along; ``include_text``: the text, too.
+    """
+
+    url: Required[str]
+    secret: str | None
+    metadata: Mapping[str, Any]
+    include_text: bool
+
+
 def create(
     file: Upload | None,
     url: str | None,
@@ -22,6 +35,7 @@ def create(
     url_headers: Mapping[str, str] | None,
     retention_hours: float | None,
     keep_audio: bool,
+    webhook: Webhook | str | None,
     asked: Mapping[str, Any],
     key: str | None,
 ) -> Call[Job]:
@@ -31,7 +45,8 @@ def create(
     if url_headers and url is None:
         raise TypeError("`url_headers` goes with `url`")
     if file is not None:
-        more = {"keep_audio": keep_audio or None, "retention_hours": retention_hours}
+        spelled = None if webhook is None else json.dumps(_webhook(webhook))
+        more = {"keep_audio": keep_audio or None, "retention_hours": retention_hours, "webhook": spelled}
         form = options | calls.spelled_form(more)
         return Call("POST", "/v1/jobs", calls.one(Job), form=form, file=file, idempotency_key=key)
     body = {
@@ -39,6 +54,7 @@ def create(
         "options": options,
         "retention_hours": retention_hours,
         "keep_audio": keep_audio,
+        **({} if webhook is None else {"webhook": _webhook(webhook)}),
     }
     return Call("POST", "/v1/jobs", calls.one(Job), json=body, idempotency_key=key)
 
@@ -109,6 +125,10 @@ class Polling:
 
 def id_of(job: Job | str) -> str:
     return job if isinstance(job, str) else job.id
+
+
+def _webhook(webhook: Webhook | str) -> Webhook:
+    return {"url": webhook} if isinstance(webhook, str) else webhook
 
 
 def _path(job_id: str, rest: str = "") -> str:

@@ -19,7 +19,7 @@ export async function files(chosen: File): Promise<Transcript> {
 export async function jobs(chosen: File): Promise<string> {
   const job = await client.jobs.create(chosen, { language: "en", keywords: ["Ada"], retentionHours: 24 });
   await client.jobs.create({ url: "https://example.com/a.mp3", headers: { "X-Token": "t" } }, { keepAudio: true });
-  await client.jobs.create({ uploadId: "u1" });
+  await client.jobs.create({ uploadId: "u1" }, { webhook: { url: "https://example.com/hook", metadata: { order: 7 } } });
   await client.transcribe({ url: new URL("https://example.com/a.mp3") });
   // @ts-expect-error: only jobs take headers
   await client.transcribe({ url: "https://example.com/a.mp3", headers: {} });

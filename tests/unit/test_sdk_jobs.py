@@ -1,6 +1,7 @@
 """`client.jobs` and recordings by their addresses, against the API over the real queue and runner."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +136,19 @@ def test_queuing_is_tried_again_under_the_same_key(scripted: Script, kind: str, 
     with scripted(first, answer(QUEUED)) as (server, url):
         assert Called(kind, url, "k")("jobs.create", **given) == Job("job_1", "queued", NOON)
     assert server.keys[0] and server.keys == [server.keys[0]] * 2
+
+
+@pytest.mark.parametrize("given", [{"file": b"s"}, {"url": "https://example.com/a.mp3"}])
+@pytest.mark.parametrize(
+    "webhook", ["https://example.com/hook", {"url": "https://example.com/h", "metadata": {"n": 7}}]
+)
+def test_a_webhook_is_asked_for(scripted: Script, kind: str, webhook: Any, given: Any) -> None:
+    with scripted(answer(QUEUED)) as (server, url):
+        Called(kind, url, "k")("jobs.create", **given, webhook=webhook)
+    body = server.asked[0].body
+    sent = body.partition(b'name="webhook"\r\n\r\n')[2].partition(b"\r\n")[0] if "file" in given else body
+    told = json.loads(sent) if "file" in given else json.loads(sent)["webhook"]
+    assert told == ({"url": webhook} if isinstance(webhook, str) else webhook)
 
 
 @pytest.mark.parametrize(("name", "more"), [("cancel", ()), ("rename_speakers", ({"Speaker 1": "Ada"},))])

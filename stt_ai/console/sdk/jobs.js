@@ -15,14 +15,15 @@ export class Jobs {
 
   /** Queues a recording: a file as for `transcribe`, `{url, headers}` or `{uploadId}`. */
   async create(source, options = {}) {
-    const { retentionHours, keepAudio, signal, idempotencyKey = randomName() } = options;
+    const { retentionHours, keepAudio, webhook, signal, idempotencyKey = randomName() } = options;
     const fields = fieldsOf(options);
     const remote = remoteOf(source);
     if (remote) {
-      const json = { source: remote, options: fields, retention_hours: retentionHours, keep_audio: keepAudio };
+      const json = { source: remote, options: fields, retention_hours: retentionHours, keep_audio: keepAudio, webhook: spelledWebhook(webhook) };
       return this.#requests.json("/v1/jobs", { signal, idempotencyKey, method: "POST", json });
     }
-    const kept = { retention_hours: retentionHours, keep_audio: keepAudio };
+    const told = webhook && JSON.stringify(spelledWebhook(webhook));
+    const kept = { retention_hours: retentionHours, keep_audio: keepAudio, webhook: told };
     const answer = await this.#requests.form("/v1/jobs", source, { ...fields, ...spelled(kept) }, { ...options, idempotencyKey });
     return JSON.parse(await answer.text());
   }
@@ -78,6 +79,14 @@ export function remoteOf(source) {
   if ((url === undefined) === (uploadId === undefined)) throw new TypeError("Name either a `url` or an `uploadId`.");
   if (uploadId !== undefined) return { upload_id: uploadId };
   return { url: String(url), ...(headers && { headers }) };
+}
+
+/** As the service spells it; an address alone is one too. */
+function spelledWebhook(webhook) {
+  if (webhook == null) return undefined;
+  if (typeof webhook === "string" || webhook instanceof URL) return { url: String(webhook) };
+  const { url, secret, metadata, includeText } = webhook;
+  return { url: String(url), secret, metadata, include_text: includeText };
 }
 
 function hasSucceeded({ id, status, error }) {

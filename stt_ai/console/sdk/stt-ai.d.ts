@@ -183,6 +183,18 @@ export interface JobOptions extends TranscriptOptions, SendOptions {
   retentionHours?: number;
   /** The recording stays as long as the text. */
   keepAudio?: boolean;
+  /** What is told when the job has ended, by a signed message; `verifyWebhook` checks it. */
+  webhook?: string | URL | Webhook;
+}
+
+export interface Webhook {
+  url: string | URL;
+  /** `whsec_…`, in place of the account's own. */
+  secret?: string;
+  /** Sent along as it is. */
+  metadata?: Record<string, unknown>;
+  /** The text is sent along, too. */
+  includeText?: boolean;
 }
 
 export interface JobListOptions extends CallOptions {
