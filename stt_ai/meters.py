@@ -22,7 +22,7 @@ class Meter:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names under which Prometheus finds it."""
+        """Return the names under which Prometheus finds it."""
         return (f"ray_{self.name}",)
 
 

@@ -50,11 +50,11 @@ class Transcriber(Protocol):
     """One speech model. Windows are independent of each other, so any may be retried anywhere."""
 
     async def describe(self) -> LoadedModel:
-        """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
+        """Return what is loaded, loading it first if need be. Raise `ModelLoading` or `ModelUnavailable`."""
         ...
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-        """Words of one window. Raises `Unavailable`, or `AudioLost` when the samples are gone."""
+        """Return the words of one window. Raise `Unavailable`, or `AudioLost` if the samples are gone."""
         ...
 
 
@@ -98,21 +98,21 @@ class LiveRecognizer(Protocol):
     """
 
     async def describe(self) -> LoadedModel:
-        """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
+        """Return what is loaded, loading it first if need be. Raise `ModelLoading` or `ModelUnavailable`."""
         ...
 
     async def transcribe_partial(
         self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
     ) -> Hypothesis | None:
-        """What comes after the prefix, as far as it can be heard.
+        """Return what comes after the prefix, as far as it can be heard.
 
         None: something else of the session took its place, or the model is so busy that it did not begin within
-        ``within_s`` seconds. Raises `Unavailable` or `InternalError`.
+        ``within_s`` seconds. Raise `Unavailable` or `InternalError`.
         """
         ...
 
     async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        """The words of all the samples. Takes the place of a guess that waits. Raises as `transcribe_partial` does."""
+        """Return the words of all the samples; replace a partial that waits. Raise as `transcribe_partial` does."""
         ...
 
 
@@ -120,7 +120,7 @@ class VoiceStream(Protocol):
     """Hears whether somebody speaks, in one stream of samples."""
 
     def feed(self, samples: Samples) -> Sequence[float]:
-        """One probability for each frame of 512 samples that is whole now. Any cut of the stream gives the same."""
+        """Return a probability for each complete frame of 512 samples, however the stream is cut into calls."""
         ...
 
 
@@ -136,13 +136,13 @@ class Diarizer(Protocol):
     """Tells the voices of a file apart."""
 
     async def describe(self) -> LoadedModel:
-        """What is loaded, loading it first if need be. Raises `ModelLoading` or `ModelUnavailable`."""
+        """Return what is loaded, loading it first if need be. Raise `ModelLoading` or `ModelUnavailable`."""
         ...
 
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
-        """Turns in order, one voice at a time; none when nobody speaks.
+        """Return the turns in order, one voice at a time; none if nobody speaks.
 
-        Raises `Unavailable`, or `AudioLost` when the samples are gone.
+        Raise `Unavailable`, or `AudioLost` when the samples are gone.
         """
         ...
 
@@ -151,13 +151,14 @@ class Summarizer(Protocol):
     """Writes summaries of transcripts of any length, in their language."""
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:
-        """Raises `SummaryTooLong`, `Overloaded`, `ModelLoading`, `ModelUnavailable` or `Unavailable`."""
+        """Raise `SummaryTooLong`, `Overloaded`, `ModelLoading`, `ModelUnavailable` or `Unavailable`."""
         ...
 
     def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | SummaryProgress | Summary]:
-        """How far a long text's parts are, pieces of the summary as soon as they stand, then the whole.
+        """Yield the progress over a long text's parts, pieces of the summary as soon as they are written, then the
+        whole.
 
-        Raises as `summarize` does; closing it ends it.
+        Raise as `summarize` does; closing it ends it.
         """
         ...
 
@@ -194,7 +195,7 @@ class Catalogue(Protocol):
         ...
 
     def languages(self, model: str | None = None) -> tuple[tuple[str, str], ...]:
-        """(code, English name in lower case), `en` first, of what one model knows, or any of them."""
+        """Return (code, English name in lower case), `en` first, of what one model knows, or any of them."""
         ...
 
 
@@ -208,5 +209,5 @@ class Exposition(Protocol):
     """The service's figures as Prometheus reads them."""
 
     async def text(self) -> str:
-        """Of all machines that answer. Raises `Unavailable` when none does."""
+        """Return the metrics of all machines that answer. Raise `Unavailable` if none does."""
         ...

@@ -31,7 +31,7 @@ def _network(text: str) -> str:
 
 
 def _inherited(settings: BaseModel, base: type[Base]) -> Base:
-    """The fields that ``settings`` has from ``base``, as one of those."""
+    """Return the fields that ``settings`` has from ``base``, as one of those."""
     return base(**{name: getattr(settings, name) for name in base.model_fields})
 
 
@@ -74,7 +74,7 @@ class ModelSettings(SourceSettings):
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """The models that are always in memory, the default one first."""
+        """Return the models that are always in memory, the default one first."""
         return tuple(dict.fromkeys((self.catalogue.default, *self.preload)))
 
     @property

@@ -47,7 +47,7 @@ def span(
 
 
 def failed(made: Span, error: BaseException) -> None:
-    """Says why, as far as callers may know it."""
+    """Record the error, as far as callers may know it."""
     code = error.code if isinstance(error, SttError) else type(error).__name__
     made.set_attribute("error.type", code)
     made.set_status(Status(StatusCode.ERROR, code))

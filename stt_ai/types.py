@@ -34,7 +34,7 @@ class SpeechRegion:
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Return the duration in seconds."""
         return (self.end - self.start) / SAMPLE_RATE
 
 
@@ -52,7 +52,7 @@ class Pcm:
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Return the duration in seconds."""
         return self.samples / SAMPLE_RATE
 
 
@@ -103,7 +103,7 @@ class DecodedAudio:
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Return the duration in seconds."""
         return self.pcm.duration
 
 
@@ -124,7 +124,7 @@ class Window:
 
     @property
     def duration(self) -> float:
-        """Seconds the model hears."""
+        """Return the duration of the window in seconds."""
         return self.samples / SAMPLE_RATE
 
 
@@ -202,7 +202,7 @@ class SpeakerTurn:
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Return the duration in seconds."""
         return self.end - self.start
 
 
@@ -295,7 +295,7 @@ class Segment:
 
     @property
     def raw_text(self) -> str:
-        """The text with the model's own blank before it, so that joining segments spells the transcript."""
+        """Return the text with the model's own blank before it, so that joining segments spells the transcript."""
         return "".join(word.text for word in self.words)
 
     @property
@@ -319,7 +319,7 @@ class Segment:
 
     @property
     def confidence(self) -> float:
-        """The geometric mean of the probabilities of the segment's tokens, 0 to 1."""
+        """Return the geometric mean of the probabilities of the segment's tokens, 0 to 1."""
         tokens = sum(word.tokens for word in self.words)
         logs = sum(word.tokens * math.log(max(word.confidence, 1e-10)) for word in self.words)
         return math.exp(logs / tokens) if tokens else 0.0
@@ -353,7 +353,7 @@ class Transcript:
 
     @property
     def end(self) -> float:
-        """Seconds of the file at which the transcribed audio ends."""
+        """Return the second of the file at which the transcribed audio ends."""
         return self.start + self.duration
 
     @property
@@ -363,7 +363,7 @@ class Transcript:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Each speaker once, in order of first speech."""
+        """Return each speaker once, in order of first speech."""
         return tuple(dict.fromkeys(s.speaker for s in self.segments if s.speaker is not None))
 
 
@@ -492,7 +492,7 @@ class ServiceHealth:
 
     @property
     def demo_models(self) -> bool:
-        """Whether a demo model serves a part."""
+        """Return whether a demo model serves a part."""
         return any(part.model is not None and part.model.demo for part in self.parts)
 
     @property

@@ -103,12 +103,12 @@ class Grant:
     async def claim(self, fingerprint: str) -> StoredResponse | None:
         """Return the answer that the same body got under the same idempotency key before.
 
-        Raises `BadParameter` for another body, `StillRunning`.
+        Raise `BadParameter` for another body, `StillRunning`.
         """
         return None
 
     async def reserve(self, seconds: float) -> None:
-        """Holds what so many seconds of audio cost. Raises `PaymentRequired` or `TooManyRequests`."""
+        """Hold what so many seconds of audio cost. Raise `PaymentRequired` or `TooManyRequests`."""
 
     @contextmanager
     def work(self) -> Iterator[OnDuration]:
@@ -126,14 +126,14 @@ class Grant:
             yield on_duration
 
     async def settle(self, seconds: float, response: StoredResponse | None = None) -> None:
-        """Charges them. Only afterwards may the result be delivered. Raises as `reserve` does."""
+        """Charge ``seconds``. Only afterwards may the result be delivered. Raise as `reserve` does."""
 
     def abandon(self) -> None:
         """Neither charges nor gives back: whatever could not be settled is left to the lease's expiry."""
 
 
 def _uncounted(seconds: float) -> None:
-    """Counts nothing."""
+    """Count nothing."""
 
 
 class Admission(Protocol):

@@ -44,7 +44,7 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 
 
 def create_app(services: Services) -> FastAPI:
-    """The API over ``services``, ready to be served. Starting it clears uploads that dead processes left."""
+    """Return the API over ``services``, ready to be served. Starting it clears uploads that dead processes left."""
     config = services.config
     admission = services.admission or _admission(services, config.max_concurrent_uploads)
 

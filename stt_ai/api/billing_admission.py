@@ -111,7 +111,7 @@ class BilledGrant(Grant):
         self.headers |= allowance_headers(await self._finish(self._settle(seconds, stored)))
 
     async def leave(self) -> None:
-        """Gives back what is still held. A release that fails is made up for by the lease's expiry."""
+        """Give back what is still held. A release that fails is made up for by the lease's expiry."""
         self._renewing.cancel()
         if not self._ended:
             await finish(self._release())
@@ -162,7 +162,7 @@ def allowance_headers(allowance: Allowance | None) -> dict[str, str]:
 
 
 def bearer_of(headers: Mapping[str, str]) -> str | None:
-    """The token of `Authorization`; None without the header. Raises `Unauthorized` when it holds anything else."""
+    """Return the token of `Authorization`; None without the header. Raise `Unauthorized` if it holds anything else."""
     value = headers.get("authorization")
     if value is None:
         return None
@@ -173,7 +173,7 @@ def bearer_of(headers: Mapping[str, str]) -> str | None:
 
 
 def idempotency_key_of(headers: Mapping[str, str]) -> str | None:
-    """Raises `BadParameter`."""
+    """Raise `BadParameter`."""
     value = headers.get("idempotency-key")
     if value is not None and not _IDEMPOTENCY_KEY.fullmatch(value):
         raise BadParameter("`Idempotency-Key` must be 1 to 255 printable ASCII characters.", "Idempotency-Key")

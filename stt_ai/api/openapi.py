@@ -202,7 +202,7 @@ _PART_FIELDS: dict[str, Any] = {
 
 
 def failures(*statuses: int, shape: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route for these error statuses."""
+    """Return the `responses` of a route for these error statuses."""
     return {
         status: {
             "model": shape,

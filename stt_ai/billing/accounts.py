@@ -27,7 +27,7 @@ _BY_KEY_LOCKED = _BY_KEY.with_for_update(of=Caller).execution_options(populate_e
 
 
 def authenticate(session: Session, credential: str, *, locking: bool = False) -> Caller:
-    """The key's account, with ``locking`` theirs alone until the transaction ends. Raises `Unauthorized`.
+    """Return the key's account, with ``locking`` theirs alone until the transaction ends. Raise `Unauthorized`.
 
     What is looked up is a hash, so the time it takes tells nothing of a key.
     """
@@ -41,7 +41,7 @@ def authenticate(session: Session, credential: str, *, locking: bool = False) ->
 
 
 def locked(session: Session, account_id: str) -> Caller:
-    """The account, theirs alone until the transaction ends. Raises `NotFound`, also for an address, which is none."""
+    """Return the account, locked until the transaction ends. Raise `NotFound`, for an address too, which is none."""
     caller = lock(session, account_id)
     if caller is None or caller.plan is PlanName.ANONYMOUS:
         raise NotFound(f"There is no account {account_id}.")
@@ -49,7 +49,7 @@ def locked(session: Session, account_id: str) -> Caller:
 
 
 def found(session: Session, account_id: str) -> Caller:
-    """The account, for reading. Raises `NotFound`."""
+    """Return the account, for reading. Raise `NotFound`."""
     caller = session.get(Caller, account_id)
     if caller is None:
         raise NotFound(f"There is no account {account_id}.")
@@ -57,7 +57,7 @@ def found(session: Session, account_id: str) -> Caller:
 
 
 def at_address(session: Session, address: str, secret: bytes, now: float) -> Caller:
-    """The anonymous caller at an address, new or not, locked."""
+    """Return the anonymous caller at an address, new or not, locked."""
     caller_id = keys.caller_of(address, secret)
     caller = lock(session, caller_id)
     if caller is None:
@@ -68,7 +68,7 @@ def at_address(session: Session, address: str, secret: bytes, now: float) -> Cal
 
 
 def create(session: Session, account_id: str, name: str, plan: PlanName, now: float) -> Caller:
-    """A new account; the existing one when it was created before under the same id."""
+    """Return a new account; the existing one when it was created before under the same id."""
     caller = lock(session, account_id)
     if caller is None:
         caller = Caller(id=account_id, name=checked_name(name), plan=plan, created_at=now)
@@ -80,7 +80,7 @@ def create(session: Session, account_id: str, name: str, plan: PlanName, now: fl
 def create_key(
     session: Session, caller: Caller, key_id: str, secret: str, name: str, now: float, config: BillingConfig
 ) -> NewKey:
-    """Stores the hash of ``secret`` as a key of the locked caller; once, however often it is asked under ``key_id``."""
+    """Store the hash of ``secret`` as a key of the locked caller; once, however often it is asked under ``key_id``."""
     row = session.get(Credential, key_id)
     if row is None:
         active = select(Credential.id).where(Credential.caller_id == caller.id, col(Credential.revoked_at).is_(None))
@@ -122,7 +122,7 @@ def list_keys(session: Session, caller_id: str) -> tuple[ApiKey, ...]:
 
 
 def revoke_key(session: Session, key_id: str, now: float, caller_id: str | None = None) -> ApiKey:
-    """``caller_id`` None: anybody's key, for operators. Raises `NotFound`."""
+    """``caller_id`` None: anybody's key, for operators. Raise `NotFound`."""
     row = session.get(Credential, key_id) if key_id.isprintable() else None  # PostgreSQL takes no text with NUL in it
     if row is None or caller_id not in (None, row.caller_id):
         raise NotFound(f"There is no key {key_id}.")
@@ -133,7 +133,7 @@ def revoke_key(session: Session, key_id: str, now: float, caller_id: str | None 
 
 
 def account_value(session: Session, caller: Caller, now: float, config: BillingConfig) -> Account:
-    """The account as its owner sees it."""
+    """Return the account as its owner sees it."""
     credits = Pool(session, caller.id, Meter(MeterName.CREDITS), config)
     meter = meter_for(caller.plan, WorkKind.TRANSCRIPTION, now)
     assert meter is not None
@@ -159,7 +159,7 @@ def key_value(row: Credential) -> ApiKey:
 
 
 def checked_name(name: str) -> str:
-    """``name`` without blanks around it. Raises `BadParameter` for what is no name."""
+    """``name`` without blanks around it. Raise `BadParameter` for what is no name."""
     name = name.strip()
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise BadParameter(f"`name` must be 1 to {MAX_NAME} printable characters.", "name")

@@ -18,7 +18,7 @@ _NEW_LEASE = insert(Lease).values(held=0, amount=0, seconds=0.0, day="")
 
 
 def precheck(asking: Asking, config: BillingConfig) -> None:
-    """What needs no database. Raises `Unauthorized`."""
+    """Check what needs no database. Raise `Unauthorized`."""
     if asking.credential is not None and keys.is_token(asking.credential):
         keys.checked_token(asking.credential)
         if asking.kind is not WorkKind.STREAM:
@@ -30,7 +30,7 @@ def precheck(asking: Asking, config: BillingConfig) -> None:
 
 
 def identify(session: Session, asking: Asking, secret: bytes, now: float) -> Caller:
-    """Who asks, locked. Raises `Unauthorized`."""
+    """Return who asks, locked. Raise `Unauthorized`."""
     if asking.credential is not None and keys.is_token(asking.credential):
         return tokens.redeem(session, asking.credential, asking.lease, now)
     if asking.credential is not None:
@@ -41,7 +41,7 @@ def identify(session: Session, asking: Asking, secret: bytes, now: float) -> Cal
 def admit(
     session: Session, caller: Caller, asking: Asking, now: float, config: BillingConfig, *, expiring: bool = True
 ) -> Permit:
-    """Raises `StillRunning`, `PaymentRequired` or `TooManyRequests`; `LeaseExpired` for a lease that ended before.
+    """Raise `StillRunning`, `PaymentRequired` or `TooManyRequests`; `LeaseExpired` for a lease that ended before.
 
     ``expiring``: the caller's leases that nobody renewed in time end first.
 

@@ -85,14 +85,14 @@ class Database:
             command.upgrade(_alembic(connection), "head")
 
     def version(self) -> str | None:
-        """The revision that the tables have; None: there are none yet."""
+        """Return the revision that the tables have; None: there are none yet."""
         with self._reader.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
                 return None
             return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
     def ping(self) -> None:
-        """Raises what the driver raises when the database does not answer."""
+        """Raise what the driver raises when the database does not answer."""
         with self._reader.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
 
@@ -122,7 +122,7 @@ def _set_up_sqlite(connection: Any, record: object) -> None:
 
 
 def _use_wal(connection: Any) -> None:
-    """Waits by itself for another process that writes to a new file at this moment: here SQLite does not."""
+    """Wait for another process that writes to a new file at this moment, which SQLite does not do here."""
     end = time.monotonic() + BUSY_S
     while True:
         try:

@@ -19,12 +19,12 @@ def find(session: Session, caller_id: str, key: str) -> Claim | None:
 
 
 def has_answer(claim: Claim | None, now: float) -> bool:
-    """Whether an answer is stored, and not too old."""
+    """Return whether an answer is stored, and not too old."""
     return claim is not None and claim.expires_at is not None and claim.expires_at > now
 
 
 def is_running(session: Session, claim: Claim | None, lease_id: str) -> bool:
-    """Whether another lease than ``lease_id`` works on it."""
+    """Return whether another lease than ``lease_id`` works on it."""
     if claim is None or claim.expires_at is not None or claim.lease_id == lease_id:
         return False
     holder = session.get(Lease, claim.lease_id)
@@ -42,7 +42,7 @@ def gone() -> LeaseExpired:
 
 
 def claim(session: Session, lease: Lease, key: str, fingerprint: str, now: float) -> StoredResponse | None:
-    """The key for this lease, or what it answered. The lease must be active and its caller locked."""
+    """Return the key for this lease, or what it answered. The lease must be active and its caller locked."""
     found = find(session, lease.caller_id, key)
     answered, running = has_answer(found, now), is_running(session, found, lease.id)
     if found is not None and (answered or running) and found.fingerprint != fingerprint:
@@ -74,7 +74,7 @@ def still_holds(session: Session, lease: Lease) -> bool:
 
 
 def store(session: Session, lease: Lease, response: StoredResponse, until: float) -> None:
-    """Keeps the answer under the key that the lease holds, if it holds one. The body must be `packed`."""
+    """Keep the answer under the key that the lease holds, if it holds one. The body must be `packed`."""
     found = find(session, lease.caller_id, lease.claim_key) if lease.claim_key else None
     if found is None or found.lease_id != lease.id:
         return
@@ -90,7 +90,7 @@ def _opened(found: Claim) -> StoredResponse:
 
 
 def forget_old(session: Session, now: float, kept_s: float) -> None:
-    """Deletes answers that are kept no longer, and keys of requests that ended long ago without one."""
+    """Delete answers that are kept no longer, and keys of requests that ended long ago without one."""
     ended = exists().where(col(Lease.id) == Claim.lease_id, col(Lease.ended_at) <= now - kept_s)
     session.exec(delete(Claim).where(col(Claim.expires_at) <= now))
     session.exec(delete(Claim).where(col(Claim.expires_at).is_(None), ended))

@@ -54,7 +54,7 @@ def _checksum(body: str) -> str:
 
 
 def checked(key: str) -> str:
-    """The same key. Raises `Unauthorized` for what cannot be one."""
+    """Return the same key. Raise `Unauthorized` for what cannot be one."""
     match = KEY_PATTERN.fullmatch(key)
     if match is None:
         raise Unauthorized(f"This is not an API key: one is {PREFIX} and 36 letters and digits.")
@@ -64,12 +64,12 @@ def checked(key: str) -> str:
 
 
 def is_token(credential: str) -> bool:
-    """Whether it is meant to be a token."""
+    """Return whether it is meant to be a token."""
     return credential.startswith(TOKEN_PREFIX)
 
 
 def checked_token(token: str) -> str:
-    """The same token. Raises `Unauthorized` for what cannot be one."""
+    """Return the same token. Raise `Unauthorized` for what cannot be one."""
     match = TOKEN_PATTERN.fullmatch(token)
     if match is None or not hmac.compare_digest(_checksum(match[1]), match[2]):
         raise Unauthorized("This is not a token of POST /v1/stream/token.")

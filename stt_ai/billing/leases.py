@@ -28,7 +28,7 @@ _CALLER = select(Lease.caller_id).where(Lease.id == bindparam("lease"))
 
 
 def find(session: Session, lease_id: str) -> Lease | None:
-    """The lease, with its caller locked."""
+    """Return the lease, with its caller locked."""
     caller_id = session.exec(_CALLER, params={"lease": lease_id}).first()
     if caller_id is None:
         return None
@@ -37,7 +37,7 @@ def find(session: Session, lease_id: str) -> Lease | None:
 
 
 def find_active(session: Session, lease_id: str) -> Lease:
-    """As `find`. Raises `LeaseExpired` when it has ended.
+    """As `find`. Raise `LeaseExpired` when it has ended.
 
     A lease is active until someone marks it expired, even past its time: an outage of billing itself, in which nobody
     could renew, shall not end work that still runs.
@@ -60,7 +60,7 @@ class Holding:
     expired: int = 0
 
     def inside(self, kind: WorkKind) -> int:
-        """How many share their bound with one of this kind."""
+        """Return how many share their bound with one of this kind."""
         return self.slots if kind in SLOTTED else len(self.leases) - self.slots
 
 
@@ -79,7 +79,7 @@ def _held(rows: Sequence[tuple[str, str, float]], expired: int = 0) -> Holding:
 
 
 def expire(session: Session, caller_id: str, now: float, config: BillingConfig) -> Holding:
-    """Ends those of the locked caller's leases that nobody renewed in time; what is left."""
+    """End the locked caller's leases that nobody renewed in time; return what is left."""
     rows = session.exec(_ACTIVE, params={"caller": caller_id}).all()
     for overdue in [row[0] for row in rows if row[2] <= now]:
         _expire(session, session.get_one(Lease, overdue), now, config)
@@ -88,7 +88,7 @@ def expire(session: Session, caller_id: str, now: float, config: BillingConfig) 
 
 
 def _expire(session: Session, lease: Lease, now: float, config: BillingConfig) -> None:
-    """Gives back what the lease holds, but for the minutes of a stream that are known to have begun.
+    """Give back what the lease holds, but for the minutes of a stream that are known to have begun.
 
     Its next minute is reserved when the one before is about to end. So all that are reserved but the last were begun,
     and are charged; of the last nobody can tell, and it is free.
@@ -101,7 +101,7 @@ def _expire(session: Session, lease: Lease, now: float, config: BillingConfig) -
 
 
 def require_slot(held: Holding, kind: WorkKind, plan: PlanName, config: BillingConfig) -> None:
-    """Raises `TooManyRequests` when as many of a kind are at work as the plan has slots."""
+    """Raise `TooManyRequests` when as many of a kind are at work as the plan has slots."""
     limit = config.limits(plan).max_concurrency
     if held.inside(kind) >= limit:
         requests = "one request" if limit == 1 else f"{limit} requests"
@@ -109,7 +109,7 @@ def require_slot(held: Holding, kind: WorkKind, plan: PlanName, config: BillingC
 
 
 def reserve(session: Session, lease: Lease, seconds: float, now: float, config: BillingConfig) -> Allowance | None:
-    """Holds the cost of ``seconds``. Raises `PaymentRequired` or `TooManyRequests` when it is not covered."""
+    """Hold the cost of ``seconds``. Raise `PaymentRequired` or `TooManyRequests` when it is not covered."""
     pool = pool_of(session, lease, config)
     if pool is None:
         return None
@@ -123,9 +123,9 @@ def reserve(session: Session, lease: Lease, seconds: float, now: float, config: 
 
 
 def settle(session: Session, lease: Lease, seconds: float, now: float, config: BillingConfig) -> Allowance | None:
-    """Charges ``seconds``, once. What is not reserved, as after an expiry, must be covered now.
+    """Charge ``seconds``, once. What is not reserved, as after an expiry, must be covered now.
 
-    Raises `PaymentRequired` or `TooManyRequests` when it is not.
+    Raise `PaymentRequired` or `TooManyRequests` when it is not.
     """
     pool = pool_of(session, lease, config)
     if lease.state is LeaseState.SETTLED:
@@ -142,7 +142,7 @@ def settle(session: Session, lease: Lease, seconds: float, now: float, config: B
 
 
 def give_back(session: Session, lease: Lease, state: LeaseState, now: float, config: BillingConfig) -> Allowance | None:
-    """Ends the lease as released or expired; what it holds is free again."""
+    """End the lease as released or expired; what it holds is free again."""
     pool = pool_of(session, lease, config)
     if pool is not None and lease.held:
         kind = EntryKind.EXPIRE if state is LeaseState.EXPIRED else EntryKind.RELEASE

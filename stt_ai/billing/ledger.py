@@ -32,7 +32,7 @@ class Pool:
         self.balance = found or Balance(caller_id=caller_id, meter=meter.name, period=meter.period)
 
     def available(self) -> int:
-        """What is neither used nor reserved; below zero only where an operator has lowered a limit since."""
+        """Return what is neither used nor reserved; below zero only where an operator has lowered a limit since."""
         return self._config.limit(self.meter.name) + self.balance.amount - self.balance.held
 
     def allowance(self, now: float) -> Allowance:
@@ -41,7 +41,7 @@ class Pool:
         return Allowance(limit, max(0, self.available()), None if end is None else max(0, ceil(end - now)))
 
     def refusal(self, needed: int, now: float) -> SttError:
-        """Why ``needed`` more cannot be had, in words for the caller."""
+        """Return why ``needed`` more cannot be had, in words for the caller."""
         allowance = self.allowance(now)
         end = max(1, allowance.reset_s or 1)
         match self.meter.name:
@@ -78,12 +78,12 @@ class Pool:
         return f"{words} at {self._config.upgrade_url}" if self._config.upgrade_url else words
 
     def require(self, needed: int, now: float) -> None:
-        """Raises `PaymentRequired` or `TooManyRequests` unless ``needed`` more can be had."""
+        """Raise `PaymentRequired` or `TooManyRequests` unless ``needed`` more can be had."""
         if needed > self.available():
             raise self.refusal(needed, now)
 
     def post(self, kind: EntryKind, request: str, now: float, *, amount: int = 0, held: int = 0, step: int = 0) -> None:
-        """Adds an entry. One of the same request, kind and step is an error of ours: the database refuses it."""
+        """Add an entry. One of the same request, kind and step is an error of ours: the database refuses it."""
         row = {
             "caller_id": self.caller_id,
             "meter": self.meter.name,
@@ -105,7 +105,7 @@ class Pool:
 
 
 def pool_of(session: Session, lease: Lease, config: BillingConfig) -> Pool | None:
-    """The pool that the lease draws on; None when it is not counted."""
+    """Return the pool that the lease draws on; None when it is not counted."""
     if lease.meter is None:
         return None
     return Pool(session, lease.caller_id, Meter(lease.meter, lease.period), config)
@@ -116,15 +116,15 @@ _LOCKED = select(Caller).where(Caller.id == bindparam("id")).with_for_update().e
 
 
 def lock(session: Session, caller_id: str) -> Caller | None:
-    """The caller, theirs alone until the transaction ends. SQLite's transactions have the whole database already."""
+    """Return the caller, locked until the transaction ends. In SQLite the whole database is locked already."""
     return session.exec(_LOCKED, params={"id": caller_id}).first()
 
 
 def grant(session: Session, caller: Caller, credits: int, reference: str, now: float, config: BillingConfig) -> bool:
-    """Gives credits, or with a negative number takes them back; False when ``reference`` was granted before.
+    """Grant credits, or take them back with a negative number; return False if ``reference`` was granted before.
 
     The locked caller is a paying one from then on: when the credits are gone, it is told so, and not made free again.
-    Raises `BadParameter` for taking what is not there, or for a reference that stood for another amount.
+    Raise `BadParameter` for taking what is not there, or for a reference that stood for another amount.
     """
     pool = Pool(session, caller.id, Meter(MeterName.CREDITS), config)
     request = f"{caller.id}:{reference}"

@@ -55,7 +55,7 @@ class Operators:
             return tuple(accounts.account_value(session, row, self._clock(), self._config) for row in rows)
 
     def account(self, account_id: str) -> Account:
-        """Raises `NotFound`, as do the following."""
+        """Raise `NotFound`, as do the following."""
         with self._database.reading() as session:
             caller = accounts.found(session, account_id)
             return accounts.account_value(session, caller, self._clock(), self._config)
@@ -69,9 +69,10 @@ class Operators:
             return accounts.account_value(session, caller, self._clock(), self._config)
 
     def grant(self, account_id: str, credits: int, reference: str) -> bool:
-        """Gives credits once for each ``reference``, and makes the account a paid one; False: they were given before.
+        """Grant credits once for each ``reference``, and make the account a paid one; return False if they were
+        granted.
 
-        A negative number takes them back. Raises `BadParameter` when they are not there any more.
+        A negative number takes them back. Raise `BadParameter` when they are not there any more.
         """
         with self._database.transaction() as session:
             caller = accounts.locked(session, account_id)
@@ -104,7 +105,7 @@ class Operators:
             return tuple(_entry(row) for row in rows)
 
     def reconcile(self) -> tuple[str, ...]:
-        """Every way in which the books do not agree with themselves; empty when they do."""
+        """Return every way in which the books do not agree with themselves; empty when they do."""
         with self._database.reading() as session:
             return tuple(reconciliation.findings(session))
 

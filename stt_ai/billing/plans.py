@@ -76,7 +76,7 @@ class BillingConfig(_Frozen):
         return {PlanName.ANONYMOUS: self.anonymous, PlanName.FREE: self.free, PlanName.PAID: self.paid}[plan]
 
     def limit(self, meter: "MeterName") -> int:
-        """What a period starts with. Credits start with nothing: they are granted."""
+        """Return what a period starts with. Credits start with nothing: they are granted."""
         return {
             MeterName.CREDITS: 0,
             MeterName.MINUTES: self.free.minutes_per_month,
@@ -117,7 +117,7 @@ class Meter:
 
 
 def meter_for(plan: PlanName, kind: WorkKind, now: float) -> Meter | None:
-    """The meter that ``kind`` runs on; None: it is not counted. A request stays on the meter that it began with."""
+    """Return the meter of ``kind``; None: it is not counted. A request stays on the meter that it began with."""
     if kind is WorkKind.SUBMISSION:
         return None
     if plan is PlanName.ANONYMOUS:

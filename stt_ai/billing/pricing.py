@@ -11,7 +11,7 @@ def credits_for(seconds: float) -> int:
 
 
 def cost_of(kind: WorkKind, plan: PlanName, seconds: float) -> int:
-    """How much of its caller's allowance a request takes: one of a day's pieces of work, or minutes."""
+    """Return how much of its caller's allowance a request takes: one of a day's pieces of work, or minutes."""
     if kind is WorkKind.SUMMARY or plan is PlanName.ANONYMOUS:
         return 1
     return credits_for(seconds)

@@ -18,7 +18,7 @@ from stt_ai.billing.tables import Balance, EntryKind, Lease, LeaseState, LedgerE
 
 
 def findings(session: Session) -> Iterator[str]:
-    """A sentence for each thing that is wrong. Reads every entry and every request, one after the other."""
+    """Yield a sentence for each error. Every entry and every request is read, one after the other."""
     yield from _balances(session)
     yield from _leases(session)
 

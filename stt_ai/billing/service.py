@@ -66,7 +66,7 @@ class BillingService:
             return admission.admit(session, caller, asking, now, self.config, expiring=self._could_renew())
 
     def claim(self, lease: str, key: str, fingerprint: str) -> StoredResponse | None:
-        """The stored answer comes `packed`."""
+        """Return the response that is stored under the key, `packed`, or None."""
         with self.database.transaction(durable=False) as session:
             return idempotency.claim(session, leases.find_active(session, lease), key, fingerprint, self.clock())
 
@@ -108,7 +108,7 @@ class BillingService:
             return leases.give_back(session, found, LeaseState.RELEASED, now, self.config)
 
     def expire_overdue(self) -> int:
-        """Ends every lease that nobody renewed in time; how many. Forgets old answers and, now and then, addresses."""
+        """End every lease that nobody renewed in time; return how many. Forget old answers and addresses."""
         now = self.clock()
         with self.database.reading() as session:
             callers = leases.callers_with_overdue(session, now)

@@ -42,7 +42,7 @@ class EntryKind(StrEnum):
 
 
 def _choice(of: type[StrEnum], *, primary_key: bool = False, nullable: bool = False) -> Any:
-    """A column that holds the values of an enumeration as text, which migrations can extend."""
+    """Return a column that holds the values of an enumeration as text, which migrations can extend."""
     kind = Enum(of, native_enum=False, length=16, values_callable=lambda members: [member.value for member in members])
     return Field(default=None, sa_column=Column(kind, primary_key=primary_key, nullable=nullable))
 

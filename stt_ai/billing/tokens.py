@@ -23,7 +23,7 @@ _CALLER = select(StreamToken.caller_id).where(StreamToken.sha256 == bindparam("d
 
 
 def create(session: Session, caller: Caller, key: str, token: str, now: float, config: BillingConfig) -> StreamToken:
-    """Stores the hash of ``token`` for the locked caller, who has authenticated with ``key``; once, if asked again."""
+    """Store the hash of ``token`` for the locked caller, who has authenticated with ``key``; once, if asked again."""
     digest = keys.hash_of(token)
     row = session.get(StreamToken, digest)
     if row is not None:
@@ -43,7 +43,7 @@ def create(session: Session, caller: Caller, key: str, token: str, now: float, c
 
 
 def redeem(session: Session, token: str, lease_id: str, now: float) -> Caller:
-    """The token's account, locked; from here on the token is good for this lease alone. Raises `Unauthorized`.
+    """Return the token's account, locked; from here on the token is good for this lease alone. Raise `Unauthorized`.
 
     A token is as good as the key that made it: when that is revoked, so is the token.
     """

@@ -32,7 +32,7 @@ def page(session: Session, caller_id: str, cursor: str | None, limit: int) -> Us
 
 
 def by_day(session: Session, caller_id: str, days: int, now: float) -> tuple[DayUsage, ...]:
-    """The last ``days`` UTC days, today's included, that had requests."""
+    """Return the last ``days`` UTC days, today's included, that had requests."""
     first = date.fromisoformat(day_of(now)) - timedelta(days=max(1, min(days, 366)) - 1)
     rows = session.exec(
         select(Lease.day, func.count(), func.sum(Lease.seconds), func.sum(Lease.amount))

@@ -30,7 +30,7 @@ class Cue:
 
 
 def tokens_of(words: Iterable[WordLike], width: int) -> list[Token]:
-    """The words as tokens of at most ``width`` cells; pieces without a blank between them hold together."""
+    """Return the words as tokens of at most ``width`` cells; pieces without a blank between them hold together."""
     joined: list[Token] = []
     for run in _runs(piece for word in words for piece in _pieces(word)):
         text, position = "".join(piece.text for piece in run), 0
@@ -56,7 +56,7 @@ def group(tokens: Sequence[Token], prefix: int = 0, options: SubtitleOptions = D
 
 
 def layout(tokens: Sequence[Token], prefix: int = 0, options: SubtitleOptions = DEFAULTS) -> tuple[str, ...]:
-    """One line if they fit, else two of about the same length, or more that are as full as they can be."""
+    """Return one line if they fit, else two of about the same length, or more that are as full as they can be."""
     width = options.line_width
     if prefix + _width(tokens) <= width:
         return (_spell(tokens),)
@@ -76,7 +76,7 @@ def layout(tokens: Sequence[Token], prefix: int = 0, options: SubtitleOptions = 
 
 
 def settle_times(cues: Sequence[Cue], duration: float) -> list[Cue]:
-    """The cues with times that never overlap or run backwards, none longer than the limit or, if avoidable, too
+    """Return the cues with times that never overlap or run backwards, none longer than the limit or, if avoidable, too
     short to be read."""
     starts: list[int] = []
     for cue in cues:
@@ -98,7 +98,7 @@ def to_cue(tokens: Sequence[Token], speaker: str | None, prefix: int = 0, option
 
 
 def clean(text: str) -> str:
-    """Text on one line, without control characters or halves of surrogate pairs."""
+    """Return text on one line, without control characters or halves of surrogate pairs."""
     text = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(char for char in text if char.isspace() or unicodedata.category(char) != "Cc").replace("\ufeff", "")
 
@@ -126,7 +126,7 @@ def _runs(pieces: Iterable[Token]) -> list[list[Token]]:
 
 
 def _split_long(token: Token, width: int) -> Iterator[Token]:
-    """Cuts a token at ``width`` cells, never between a character and what combines with it."""
+    """Cut a token at ``width`` cells, never between a character and what combines with it."""
     text, spaced, done = token.text, token.spaced, 0
     per_character = (token.end - token.start) / len(text)
     while text:
@@ -138,7 +138,7 @@ def _split_long(token: Token, width: int) -> Iterator[Token]:
 
 
 def _cut(text: str, width: int) -> int:
-    """How many characters of ``text`` go on a line of ``width`` cells, to the end of a syllable where possible."""
+    """Return how many characters of ``text`` fit a line of ``width`` cells, up to the end of a syllable if possible."""
     used = most = 0
     while most < len(text) and used + cells(text[most]) <= width:
         used += cells(text[most])
@@ -155,7 +155,7 @@ def _cut(text: str, width: int) -> int:
 
 
 def _capacity(tokens: Sequence[Token], first: int, prefix: int, options: SubtitleOptions) -> int:
-    """How many tokens from ``first`` on fit one cue: at least one."""
+    """Return how many tokens from ``first`` on fit one cue: at least one."""
     used, line, words = prefix, 1, 0
     for index in range(first, len(tokens)):
         token = tokens[index]

@@ -36,7 +36,7 @@ def to_vtt(transcript: TranscriptLike, options: SubtitleOptions = DEFAULTS) -> s
 
 
 def to_txt(transcript: TranscriptLike, options: SubtitleOptions = DEFAULTS) -> str:
-    """The text, one paragraph a speaker turn, the speaker's name before it when known."""
+    """Return the text, one paragraph a speaker turn, the speaker's name before it when known."""
     paragraphs = []
     for speaker, segments in groupby(transcript.segments, lambda one: one.speaker if options.speakers else None):
         text = " ".join(clean("".join(word.text for segment in segments for word in segment.words)).split())
@@ -46,7 +46,7 @@ def to_txt(transcript: TranscriptLike, options: SubtitleOptions = DEFAULTS) -> s
 
 
 def to_tsv(transcript: TranscriptLike, options: SubtitleOptions = DEFAULTS) -> str:
-    """A row a segment: `start` and `end` in milliseconds, `speaker` where any is known and wanted, and `text`."""
+    """Return a row for each segment: `start` and `end` in milliseconds, `speaker` if known and wanted, and `text`."""
     segments = [segment for segment in transcript.segments if segment.words]
     named = options.speakers and any(segment.speaker for segment in segments)
     rows = ["\t".join(("start", "end", *(("speaker",) if named else ()), "text"))]
@@ -59,7 +59,7 @@ def to_tsv(transcript: TranscriptLike, options: SubtitleOptions = DEFAULTS) -> s
 
 
 def _note(warning: WarningLike) -> str:
-    """One line of a NOTE, in which neither a line break nor an arrow may stand."""
+    """Return one line of a NOTE, in which neither a line break nor an arrow may stand."""
     times = [_clock(round(round(time, 2) * 1000), ".") for time in (warning.start, warning.end) if time is not None]
     place = f" ({' to '.join(times)})" if times else ""
     return re.sub("-{2,}>", "->", f"Warning{place}: {' '.join(warning.message.split())} [{warning.code}]")

@@ -48,7 +48,7 @@ def put_and_let_go(chunk: Samples) -> "ray.ObjectRef[Samples]":
 
 
 def _is_shared(start: int, length: int) -> bool:
-    """Whether the addresses lie in one shared mapping. Small objects do not: their pages are the only copy."""
+    """Return whether the addresses lie in one shared mapping. Small objects do not: their pages are the only copy."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, permissions = line.split(maxsplit=2)[:2]
         first, last = (int(address, 16) for address in addresses.split("-"))
@@ -83,7 +83,7 @@ class DecoderDeployment:
 
     @traced("decoder decode")
     async def decode_bytes(self, upload: Upload, blocks: list[Any], selection: AudioSelection) -> DecodedAudio:
-        """The same from the file's bytes as object references, for a node that does not share the disk."""
+        """Return the same from the file's bytes as object references, for a node that does not share the disk."""
         with tempfile.TemporaryFile() as file:  # without a name, it is gone when this process is killed
             try:
                 for block in blocks:

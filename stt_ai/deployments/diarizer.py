@@ -68,12 +68,12 @@ class DiarizerDeployment:
         return await self._loader.describe()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
-        """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
+        """Return what waits and runs here, for `AudioPolicy`. Serve calls it every few seconds."""
         return {AUDIO_S: self._seconds_inside, PIECES: float(self._inside)}
 
     @traced("diarizer diarize")
     async def diarize(self, pcm: Pcm, speakers: SpeakerCount) -> tuple[SpeakerTurn, ...]:
-        """Raises `Overloaded` when too many files wait already."""
+        """Raise `Overloaded` when too many files wait already."""
         engine = await self._loader.ready()
         if self._inside >= self._config.max_concurrency + self._config.max_waiting:
             raise Overloaded("Too many files wait for their speakers to be identified. Please try again shortly.", 10)
@@ -113,7 +113,7 @@ async def _in_thread(engine: DiarizationEngine, pcm: Pcm, speakers: SpeakerCount
 
 
 def _fetch(reference: Any) -> Samples:
-    """One chunk out of the object store, in the thread that works on the file."""
+    """Return one chunk out of the object store, in the thread that works on the file."""
     try:
         chunk: Samples = ray.get(reference)
     except rex.ObjectLostError as exc:

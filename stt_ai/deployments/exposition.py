@@ -51,7 +51,7 @@ def joined(texts: Iterable[str], shown: tuple[str, ...]) -> str:
 
 
 def _families(text: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """(name, comments, samples) of each metric, whose `# HELP` and `# TYPE` come before its samples."""
+    """Yield (name, comments, samples) of each metric, whose `# HELP` and `# TYPE` come before its samples."""
     name, about, lines = "", list[str](), list[str]()
     for line in text.splitlines():
         if line.startswith("# "):

@@ -112,7 +112,7 @@ _WELL = {"HEALTHY", "UPSCALING", "DOWNSCALING"}
 
 
 def part_health(name: str, overview: DeploymentStatusOverview) -> PartHealth:
-    """A part with no replica is well when it is one that is loaded on first use, and while that goes on."""
+    """Return whether a part without a replica is well: one that is loaded on first use, also while it loads."""
     running = overview.replica_states.get("RUNNING", 0) > 0
     well = str(overview.status.value) in _WELL or running
     return PartHealth(name, well, "" if well else overview.message or str(overview.status.value), ready=running)

@@ -32,7 +32,7 @@ class LiveTranscription:
 
     @contextmanager
     def room(self) -> Iterator[None]:
-        """Around a stream. Raises `Overloaded` while the open sessions are heard too late."""
+        """Admit a stream. Raise `Overloaded` while finals of the open sessions take too long."""
         self._latency.require_room()
         yield
 

@@ -34,7 +34,7 @@ class ModelLoader(Generic[Engine]):
         self.description = LoadedModel("")
 
     def try_now(self) -> ModelUnavailable | None:
-        """Waits until it is loaded. The failure is logged and returned."""
+        """Wait until it is loaded. The failure is logged and returned."""
         begun, meters = time.monotonic(), process_meters()
         try:
             self.engine, self.description = self._load()
@@ -48,7 +48,7 @@ class ModelLoader(Generic[Engine]):
         return None
 
     async def ready(self) -> Engine:
-        """Raises `ModelUnavailable`."""
+        """Raise `ModelUnavailable`."""
         if self.engine is None:
             async with self._lock:
                 if self.engine is None and time.monotonic() - self._failed_at > RETRY_LOAD_S:
@@ -58,6 +58,6 @@ class ModelLoader(Generic[Engine]):
         return self.engine
 
     async def describe(self) -> LoadedModel:
-        """Raises `ModelUnavailable`."""
+        """Raise `ModelUnavailable`."""
         await self.ready()
         return self.description

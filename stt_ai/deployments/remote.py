@@ -116,7 +116,7 @@ class RemoteDecoder:
 
 
 def put_file(path: Path) -> list["ray.ObjectRef[bytes]"]:
-    """The file's bytes in the object store, in blocks of 64 MiB."""
+    """Return the file's bytes in the object store, in blocks of 64 MiB."""
     with path.open("rb") as file:
         return [ray.put(block) for block in iter(lambda: file.read(BLOCK), b"")]
 
@@ -198,13 +198,13 @@ class RemoteTranscriber:
 
 
 def _without_unneeded(pcm: Pcm, window: Window) -> Pcm:
-    """The same PCM without the references that this window does not need: hours have hundreds of them."""
+    """Return the same PCM without the references that this window does not need: hours have hundreds of them."""
     needed = set(chunks_of(window, pcm))
     return replace(pcm, chunks=tuple(chunk if i in needed else None for i, chunk in enumerate(pcm.chunks)))
 
 
 async def fetch_samples(pcm: Pcm, window: Window) -> Samples:
-    """The window's samples out of the object store. Raises `AudioLost` when they died with their decoder."""
+    """Return the window's samples out of the object store. Raise `AudioLost` when they died with their decoder."""
     needed = chunks_of(window, pcm)
     try:
         chunks = await asyncio.gather(*(pcm.chunks[index] for index in needed))

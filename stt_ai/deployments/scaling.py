@@ -24,7 +24,7 @@ UPSCALE_AFTER_S = 15.0
 
 
 def replicas_for(audio_s: float, pieces: float, live: float, *, target_audio_s: float, target_live: float) -> float:
-    """How many replicas this load fills; 0 only where there is none.
+    """Return how many replicas this load fills; 0 only where there is none.
 
     ``audio_s`` that wait and run, in ``pieces``, of which each is worked on by one replica: more replicas than pieces
     would not help. ``live``: how many replicas live speech alone keeps busy all the time. A replica is full with
@@ -89,7 +89,7 @@ def by_audio(
     downscale_delay_s: float,
     idle_unload_s: float | None = None,
 ) -> dict[str, Any]:
-    """An ``autoscaling_config``: between ``min_replicas`` and ``max_replicas`` replicas by `AudioPolicy`.
+    """Return an ``autoscaling_config``: between ``min_replicas`` and ``max_replicas`` replicas by `AudioPolicy`.
 
     Replicas beyond the first go after ``downscale_delay_s`` in which they were not needed; the last, where
     ``min_replicas`` is 0, after ``idle_unload_s`` without any work.

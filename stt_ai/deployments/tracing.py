@@ -32,14 +32,14 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 
 
 def wanted(environment: "os._Environ[str] | dict[str, str]") -> bool:
-    """Whether traces are to be sent: to an endpoint that is named, unless the SDK or its traces are switched off."""
+    """Return whether traces are sent: if an endpoint is set, and neither the SDK nor its traces are switched off."""
     off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     named = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() == "otlp"
     return named and not off and any(environment.get(name) for name in _ENDPOINTS)
 
 
 def export_spans() -> None:
-    """Sends this replica's spans from now on, in batches beside the work, by OTLP over HTTP. To be called once.
+    """Send this replica's spans from now on, in batches beside the work, by OTLP over HTTP. To be called once.
 
     The SDK reads the rest from its environment: headers, sampler, resource attributes, delays.
     """
@@ -62,7 +62,7 @@ def export_spans() -> None:
 
 
 def trace_context() -> dict[str, Carrier]:
-    """The span that is current here as an argument for a call of a `traced` method; none where there is no span."""
+    """Return the current span as an argument for a `traced` method; nothing if there is no span."""
     if not trace.get_current_span().get_span_context().is_valid:
         return {}
     carrier: Carrier = {}

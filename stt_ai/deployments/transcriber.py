@@ -135,7 +135,7 @@ class TranscriberDeployment:
         return await self._loader.describe()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
-        """What waits and runs here, for `stt_ai.deployments.scaling.AudioPolicy`. Serve asks every few seconds."""
+        """Return what waits and runs here, for `AudioPolicy`. Serve calls it every few seconds."""
         now = self._stats()
         return {
             AUDIO_S: now.queued_seconds + now.running_seconds,
@@ -171,7 +171,7 @@ class TranscriberDeployment:
     async def transcribe_final(
         self, samples: Samples, options: DecodingOptions, key: str
     ) -> WindowTranscript | Unavailable:
-        """The same. A refusal is a value: what is raised, Serve logs with its whole traceback."""
+        """Return the final of the samples, or a refusal as a value: Serve would log a raised one with its traceback."""
         request = DecodeRequest(DecodeKind.FINAL, samples, options, live=True, span=current_span())
         try:
             await self._loader.ready()
@@ -222,7 +222,7 @@ class TranscriberDeployment:
         return engine, replace(model.loaded(find_gpu()), variable_length=engine.variable_length)
 
     def _run(self, requests: Sequence[DecodeRequest]) -> list[DecodeResult | SttError]:
-        """One batch, in a thread of the scheduler's: results in the order of the jobs, a failed one as its error."""
+        """Decode one batch, in a thread of the scheduler; return the results in order, an error for a failed one."""
         with self._busy.busy(), self._busy_with_live.busy() if requests[0].live else nullcontext():
             return self._decode(requests)
 

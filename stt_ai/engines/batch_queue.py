@@ -57,7 +57,7 @@ class BatchQueue(Generic[Item]):
         return sum(ticket.seconds for ticket in self._waiting)
 
     def replace(self, ticket: Ticket[Item]) -> Ticket[Item] | None:
-        """Takes the waiting partial with the same key out, if any, and gives its place to ``ticket``.
+        """Take the waiting partial with the same key out, if any, and give its place to ``ticket``.
 
         So a session that asks often waits no longer than one that asked once.
         """
@@ -73,7 +73,7 @@ class BatchQueue(Generic[Item]):
         return None
 
     def add(self, ticket: Ticket[Item]) -> list[Ticket[Item]]:
-        """Takes the ticket in and returns the partials that had to go for it. Raises `QueueFull`.
+        """Add the ticket, and return the partials that had to go for it. Raise `QueueFull`.
 
         Only partials are pushed out, the youngest first, and never by one another. An empty queue takes anything.
         """
@@ -93,14 +93,14 @@ class BatchQueue(Generic[Item]):
         return partials[:pushed]
 
     def peek(self, size: int) -> list[Ticket[Item]]:
-        """The next batch: the first that waits and, in order, those behind it that may share its batch."""
+        """Return the next batch: the first that waits and, in order, those behind it that may share its batch."""
         if not self._waiting:
             return []
         bucket = self._waiting[0].bucket
         return list(islice((ticket for ticket in self._waiting if ticket.bucket == bucket), size))
 
     def take(self, size: int) -> list[Ticket[Item]]:
-        """Takes the next batch out."""
+        """Take the next batch out."""
         batch = self.peek(size)
         for ticket in batch:
             self._waiting.remove(ticket)
@@ -111,7 +111,7 @@ class BatchQueue(Generic[Item]):
         return [ticket for ticket in self._waiting if ticket.deadline is not None and ticket.deadline < now]
 
     def discard(self, ticket: Ticket[Item]) -> bool:
-        """Takes the ticket out; whether it still waited."""
+        """Take the ticket out; return whether it still waited."""
         if ticket not in self._waiting:
             return False
         self._waiting.remove(ticket)

@@ -31,7 +31,7 @@ class Merges:
     costs: Sequence[float]
 
     def labels(self, merged: int) -> Labels:
-        """The cluster of each item, from 0, after so many merges."""
+        """Return the cluster of each item, from 0, after so many merges."""
         target = np.arange(len(self.pairs) + 1)
         for kept, gone in self.pairs[:merged]:
             target[target == gone] = kept
@@ -79,7 +79,7 @@ def merge_all(embeddings: Matrix, weights: Matrix, chunks: Labels, penalty: floa
 def cut(
     merges: Merges, weights: Matrix, threshold: float, min_weight: float, min_clusters: int, max_clusters: int
 ) -> Labels:
-    """The cluster of each item, from 0; -1 for those of clusters that weigh less than ``min_weight``.
+    """Return the cluster of each item, from 0; -1 for those of clusters that weigh less than ``min_weight``.
 
     Merges cost at most ``threshold``, unless it takes more of them to be left with ``max_clusters`` clusters. Where
     fewer than ``min_clusters`` weigh enough, the heaviest ones are taken; where there are not so many, less is merged.

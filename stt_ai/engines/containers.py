@@ -46,7 +46,7 @@ class Container:
 
 
 def identify(file: BinaryIO) -> Container:
-    """Raises `EmptyFile`, `UnsupportedMedia`, or `DamagedMedia` and `NoAudioTrack` where the bytes say so already."""
+    """Raise `EmptyFile`, `UnsupportedMedia`, or `DamagedMedia` and `NoAudioTrack` where the bytes say so already."""
     if file.seek(0, io.SEEK_END) == 0:
         raise EmptyFile("The file is empty.")
     start = _after_id3(file)
@@ -71,7 +71,7 @@ def unsupported() -> UnsupportedMedia:
 
 
 def _after_id3(file: BinaryIO) -> int:
-    """The offset after the ID3v2 tags at the start, of which some writers leave several. Raises `DamagedMedia`."""
+    """Return the offset after the ID3v2 tags at the start; some writers leave several. Raise `DamagedMedia`."""
     offset = 0
     for _ in range(MAX_TAGS):
         file.seek(offset)
@@ -100,7 +100,7 @@ def _by_magic(head: bytes) -> Container | None:
 
 
 def _variant(name: str, head: bytes) -> str:
-    """The same container goes by more than one name."""
+    """Return whether both names mean the same container."""
     if name == "mkv" and b"webm" in head[:64]:
         return "webm"
     if name == "ogg" and head.startswith(b"OpusHead", 28):

@@ -59,7 +59,7 @@ def available() -> int:
 
 
 def _weights(model: Path) -> int:
-    """Bytes; of a model without weights, which whoever loads it will say, none."""
+    """Return the size of the weights in bytes; 0 without any, which loading reports."""
     try:
         return (model / "model.bin").stat().st_size
     except OSError:

@@ -61,7 +61,7 @@ class FileDecoder:
     ) -> DecodedAudio:
         """Blocks. Setting ``cancelled`` ends it within a moment, with `Unavailable`.
 
-        Raises `EmptyFile`, `UnsupportedMedia`, `NoAudioTrack`, `DamagedMedia`, `AudioTooLong`, `Unavailable`, or
+        Raise `EmptyFile`, `UnsupportedMedia`, `NoAudioTrack`, `DamagedMedia`, `AudioTooLong`, `Unavailable`, or
         `BadParameter` where the file has nothing of the ``selection``.
         """
         try:

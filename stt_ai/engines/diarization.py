@@ -49,7 +49,7 @@ class DiarizationEngine:
     ) -> None:
         """``config`` is a pipeline's `config.yaml`; ``parts`` are the folders of other repositories that it names.
 
-        Raises `ModelUnavailable`.
+        Raise `ModelUnavailable`.
         """
         self._clustering = threading.Lock()
         try:
@@ -65,7 +65,7 @@ class DiarizationEngine:
     def diarize(
         self, samples: PcmReader, speakers: SpeakerCount | None = None, cancelled: threading.Event | None = None
     ) -> tuple[SpeakerTurn, ...]:
-        """Turns of one voice at a time, in order. Blocks.
+        """Return turns of one voice at a time, in order. Block until they are found.
 
         Setting ``cancelled`` ends it within a batch, with `Unavailable`. Whatever reading ``samples`` raises comes
         through.

@@ -103,7 +103,7 @@ class Source:
 
 
 def command(program: str, source: Source, limits: DecoderLimits) -> list[str]:
-    """The track's channels as 16 kHz int16 or float32 on stdout, and their stamps in the log."""
+    """Return the track's channels as 16 kHz int16 or float32 on stdout, and their stamps in the log."""
     options: dict[str, object] = {"enable_drefs": 0, "use_absolute_path": 0} if source.demuxer == "mov" else {}
     if source.decoder:
         options["acodec"] = source.decoder
@@ -148,10 +148,10 @@ class Decoding:
         self._limits = limits
 
     def blocks(self, cancelled: threading.Event) -> Iterator[AnySamples]:
-        """Samples, shape (n, channels), as they are decoded; the marks before them are in the log by then.
+        """Yield samples, shape (n, channels), as they are decoded; the marks before them are in the log by then.
 
         int16, or float32 with full scale at 1 where the source is deep. Ends early, with what there is, where the rest
-        of the file is damaged. Raises `AudioTooLong` as soon as the header says so, `NoAudioTrack`, `UnsupportedMedia`,
+        of the file is damaged. Raise `AudioTooLong` as soon as the header says so, `NoAudioTrack`, `UnsupportedMedia`,
         `DamagedMedia` and `Unavailable`.
         """
         log, limits, size, started, half = self.log, self._limits, self._source.size, time.monotonic(), b""

@@ -60,7 +60,7 @@ class Walked:
 
 
 def mpeg_frame(header: bytes) -> Frame | None:
-    """The MPEG audio frame that starts with these bytes."""
+    """Return the MPEG audio frame that starts with these bytes."""
     if header[0] != 0xFF or header[1] < 0xE0:
         return None
     length = frames.mpeg_audio_length(header)
@@ -72,7 +72,7 @@ def mpeg_frame(header: bytes) -> Frame | None:
 
 
 def adts_frame(header: bytes) -> Frame | None:
-    """The AAC frame that starts with these bytes."""
+    """Return the AAC frame that starts with these bytes."""
     length = frames.adts_length(header) if header[0] == 0xFF else 0
     if not length:
         return None
@@ -109,7 +109,7 @@ def _note(head: bytes, length: int, walked: Walked) -> None:
 
 
 def _read_claim(head: bytes, frame: Frame, walked: Walked) -> bool:
-    """The first MP3 frame may be a Xing or Info header, which says how many frames there are, and is no sound."""
+    """Return the number of frames by the Xing or Info header, which may be the first MP3 frame and holds no sound."""
     at = max(head.find(b"Xing"), head.find(b"Info"))
     if at < 0 or len(head) < at + 12:
         return False

@@ -26,7 +26,7 @@ def has_chain(head: bytes, length: Callable[[bytes], int], whole_file: bool) -> 
 
 
 def adts_length(header: bytes) -> int:
-    """Bytes of the AAC frame that starts with these 6 bytes, or 0 where none does."""
+    """Return the length of the AAC frame that starts with these 6 bytes, or 0 if none does."""
     if header[1] & 0xF6 != 0xF0 or (header[2] >> 2 & 0xF) > 12:
         return 0
     length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
@@ -34,7 +34,7 @@ def adts_length(header: bytes) -> int:
 
 
 def mpeg_audio_length(header: bytes) -> int:
-    """Bytes of the MPEG-1, 2 or 2.5 audio frame of any layer that starts with these bytes, or 0 where none does."""
+    """Return the length of the MPEG-1, 2 or 2.5 audio frame that starts with these bytes, or 0 if none does."""
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
     bit_rate, sample_rate = header[2] >> 4, header[2] >> 2 & 3
     if version == 1 or layer == 4 or sample_rate == 3 or not 0 < bit_rate < 15:

@@ -85,7 +85,7 @@ class Ge2eEmbedding(Model):  # type: ignore[misc]
         return mels, padded.unflatten(1, (frames, HOP)).square().mean(dim=2)
 
     def embed(self, speakers: Sequence[torch.Tensor]) -> torch.Tensor:
-        """One embedding (speakers, 256) for the features (frames, bands) of each; NaN for those that are too short."""
+        """Return embeddings (speakers, 256) for the features (frames, bands) of each; NaN for too short ones."""
         partials, owners = [], []
         for speaker, mel in enumerate(speakers):
             pieces = self._partials(mel)
@@ -102,7 +102,7 @@ class Ge2eEmbedding(Model):  # type: ignore[misc]
         return out
 
     def embed_partials(self, mels: torch.Tensor) -> torch.Tensor:
-        """(partials, 160 frames, bands) to (partials, 256), each of length 1."""
+        """Map (partials, 160 frames, bands) to (partials, 256), each of length 1."""
         states = [self.lstm(batch)[1][0][-1] for batch in mels.split(_PARTIALS_A_BATCH)]
         return nn.functional.normalize(torch.relu(self.linear(torch.cat(states))), dim=1)
 
@@ -118,7 +118,7 @@ class Ge2eEmbedding(Model):  # type: ignore[misc]
 
 
 def normalized(mel: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
-    """The features (frames, bands) at the level that the model knows, by their mean squares (frames)."""
+    """Return the features (frames, bands) at the level that the model knows, by their mean squares (frames)."""
     mean = power.double().mean()
     return mel * (10 ** (_LEVEL_DBFS / 10) / mean.clamp_min(1e-12)).to(mel.dtype)
 

@@ -26,7 +26,7 @@ _GET_CUBLAS = "{} is missing, which CTranslate2 needs on a GPU: pip install '.[s
 
 
 def find_gpu() -> GpuInfo:
-    """The first GPU that CTranslate2 can use, with its name and memory by the driver's own tool."""
+    """Return the first GPU that CTranslate2 can use, with its name and memory by the driver's own tool."""
     import ctranslate2
 
     if ctranslate2.get_cuda_device_count() == 0:
@@ -44,7 +44,7 @@ def find_gpu() -> GpuInfo:
 
 
 def load_cuda_libraries() -> tuple[str, ...]:
-    """Loads what CTranslate2 will open, from wherever it is. Returns a sentence for each that cannot be loaded.
+    """Load what CTranslate2 will open, from wherever it is. Return a sentence for each that cannot be loaded.
 
     To be called before the first model is put on a GPU.
     """
@@ -60,7 +60,7 @@ def load_cuda_libraries() -> tuple[str, ...]:
 
 
 def torch_problem() -> str | None:
-    """Why torch cannot use a GPU, which tells speakers apart and writes summaries. None: it can."""
+    """Return why torch cannot use a GPU, which tells speakers apart and writes summaries. None: it can."""
     import torch
 
     if torch.version.cuda is None:
@@ -87,5 +87,5 @@ def _problem_of(name: str, remedy: str) -> str | None:
 
 
 def _in_wheels(name: str) -> list[str]:
-    """Where pip put the library: each of NVIDIA's wheels has a folder of its own."""
+    """Return where pip put the library: each of NVIDIA's wheels has a folder of its own."""
     return [str(path) for entry in sys.path for path in sorted(Path(entry, "nvidia").glob(f"*/lib/{name}"))]

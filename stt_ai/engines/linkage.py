@@ -21,7 +21,7 @@ CAP = 4_000
 
 
 def centroid_linkage(points: npt.ArrayLike, *, exact: int = EXACT, cap: int = CAP) -> Matrix:
-    """The dendrogram of ``points`` [N, dimension] as `scipy.cluster.hierarchy.linkage` gives it: [N - 1, 4].
+    """Return the dendrogram of ``points`` [N, dimension] as `scipy.cluster.hierarchy.linkage` gives it: [N - 1, 4].
 
     Exact up to ``exact`` points. Beyond, O(N · ``cap``) time and O(``cap``²) memory; rows are in order of height.
     """
@@ -129,7 +129,7 @@ def _update(squared: Matrix, a: int, b: int, sizes: Matrix) -> None:
 
 
 def _in_order_of_height(merges: Matrix) -> Matrix:
-    """The same tree with its rows sorted by the greatest height below them, so that children come before parents."""
+    """Return the tree with its rows sorted by the greatest height below them, children before parents."""
     leaves = len(merges) + 1
     order = np.argsort(hierarchy.maxdists(merges), kind="stable")
     place = np.empty(len(merges), dtype=np.int64)

@@ -23,10 +23,10 @@ _CODECS = {"pcm_s16le": "pcm_s16le", "mulaw": "pcm_mulaw", "alaw": "pcm_alaw"}
 async def decode(
     encoding: str, sample_rate: int, pieces: AsyncIterator[bytes], ffmpeg: str = ""
 ) -> AsyncGenerator[Samples, None]:
-    """Samples as soon as they can be had; the last ones when ``pieces`` end, and what those raise after them.
+    """Yield samples as soon as they can be had; the last ones when ``pieces`` end, and what those raise after them.
 
     ``encoding``: one of `RAW`, mono at ``sample_rate``, `opus`, in Ogg or WebM as browsers record it, or `detected`.
-    ``ffmpeg``: as `find_ffmpeg` takes it. Raises `UnsupportedEncoding` for what is no Opus, and `Unavailable`.
+    ``ffmpeg``: as `find_ffmpeg` takes it. Raise `UnsupportedEncoding` for what is no Opus, and `Unavailable`.
     """
     if encoding == "detected":
         detected = await detect(sample_rate, pieces)
@@ -76,7 +76,7 @@ class RawAudio:
         return _joined([out for frame in self._codec.decode(av.Packet(data)) for out in self._resampled(frame)])
 
     def finish(self) -> Samples:
-        """What the resampler still holds. A sample of which only a half came is no sample."""
+        """Return what the resampler still holds. A sample of which only a half came is no sample."""
         return _joined(self._resampled(None))
 
     def _resampled(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:

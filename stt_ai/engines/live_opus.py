@@ -108,7 +108,7 @@ async def _start(head: bytes, ffmpeg: str) -> Process:
 
 
 async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes], decoded: DecodedCount) -> None:
-    """Waits with the caller's bytes until ffmpeg has read those before; closing its input lets it finish."""
+    """Wait with the caller's bytes until ffmpeg has read those before; closing its input lets it finish."""
     assert process.stdin is not None
     try:
         process.stdin.write(head)

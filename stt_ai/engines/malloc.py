@@ -11,7 +11,7 @@ NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc to reuse what was freed instead of handing it back to the kernel. Whether it could.
+    """Make glibc reuse freed memory instead of returning it to the kernel. Return whether it could.
 
     A window's attention scores take some hundred megabytes at each layer. By default each of them is mapped anew and
     faulted in page by page: a third of the processor time of encoding on a CPU. The process keeps its peak size.

@@ -55,7 +55,7 @@ def checksum(page: bytes) -> int:
 
 
 def pages(file: BinaryIO, start: int, end: int) -> Iterator[tuple[Page, bytes]]:
-    """Every page in bytes [start, end) with its bytes, stepping over what is none, as a page that is cut off."""
+    """Yield every page in bytes [start, end) with its bytes, stepping over what is none, as a page that is cut off."""
     held, at, offset = b"", 0, start
     while True:
         if len(held) - at < _LARGEST_PAGE:
@@ -89,7 +89,7 @@ def _page_at(data: bytes, at: int, offset: int) -> Page | None:
 
 
 def links(file: BinaryIO, start: int, size: int) -> list[Link]:
-    """The links in order; at least one."""
+    """Return the links in order; at least one."""
     begun, damaged, headers, expected = start, False, True, start
     numbers: dict[int, int] = {}
     found: list[Link] = []
@@ -111,7 +111,7 @@ def links(file: BinaryIO, start: int, size: int) -> list[Link]:
 
 
 def repaired(file: BinaryIO, link: Link) -> Iterator[bytes]:
-    """The link's pages alone. One that fails its checksum is taken as it is, with a checksum that fits it."""
+    """Yield the link's pages alone. One that fails its checksum is taken as it is, with a checksum that fits it."""
     granules: dict[int, int] = {}
     for page, data in pages(file, link.start, link.end):
         if not page.intact:

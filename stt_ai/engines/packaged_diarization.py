@@ -45,7 +45,7 @@ class PackagedDiarization(LongFileDiarization):
     def reconstruct(
         self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
     ) -> SlidingWindowFeature:
-        """Where more people speak than there are clusters, the clusters that there are."""
+        """Return the number of speakers of each frame, at most the number of clusters."""
         clusters = max(1, int(hard_clusters.max()) + 1)
         bounded = SlidingWindowFeature(np.minimum(count.data, clusters), count.sliding_window)
         return super().reconstruct(segmentations, hard_clusters, bounded)
@@ -116,7 +116,7 @@ def _centroids(vectors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64
 
 
 def _assign(scores: npt.NDArray[np.float64], active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    """The cluster of each local speaker, [chunks, local speakers]; -2 for who does not speak.
+    """Return the cluster of each local speaker, [chunks, local speakers]; -2 for who does not speak.
 
     Different ones in each chunk, as long as there are; then the best for each.
     """
@@ -130,7 +130,7 @@ def _assign(scores: npt.NDArray[np.float64], active: npt.NDArray[np.bool_]) -> n
 
 
 def load_segmentation(folder: Path) -> PyanNet:
-    """Who speaks in 5 s, of up to three speakers at once."""
+    """Return who speaks in 5 s, of up to three speakers at once."""
     saved = torch.load(folder / _WEIGHTS, map_location="cpu", weights_only=True)
     model = PyanNet(**saved["hyper_parameters"])
     model.specifications = Specifications(

@@ -12,7 +12,7 @@ Step = Callable[[bytes, int], int]
 
 
 def is_unbroken(file: BinaryIO, start: int, end: int, step: Step) -> bool:
-    """Bytes [start, end) are packets one after the other, up to a last one that may be cut off, or zeros."""
+    """Return whether bytes [start, end) are packets in a row, except a truncated last one or zeros."""
     held, base, position = b"", start, start
     for _ in range(_MAX_PACKETS):
         if position >= end:
@@ -30,7 +30,7 @@ def is_unbroken(file: BinaryIO, start: int, end: int, step: Step) -> bool:
 
 
 def avi_chunk(data: bytes, at: int) -> int:
-    """A chunk of a stream, an index, padding, or the head of a list, whose chunks follow."""
+    """Return the length of a chunk of a stream, an index, padding, or the head of a list, whose chunks follow."""
     name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
     if name in (b"LIST", b"RIFF"):
         return 12
@@ -41,7 +41,7 @@ def avi_chunk(data: bytes, at: int) -> int:
 
 
 def program_packet(data: bytes, at: int) -> int:
-    """A pack header of MPEG-1 or MPEG-2, a system header, a PES packet or the end code (ISO/IEC 13818-1, 2.5.3)."""
+    """Return the length of a pack header, system header, PES packet or end code (ISO/IEC 13818-1, 2.5.3)."""
     if data[at : at + 3] != b"\0\0\1":
         return 0
     code = data[at + 3]

@@ -20,11 +20,11 @@ class PcmReader:
         self._held: dict[int, Samples] = {}
 
     def __len__(self) -> int:
-        """Samples."""
+        """Return the number of samples."""
         return self._pcm.samples
 
     def read(self, start: int, stop: int) -> Samples:
-        """Samples [start, stop), filled up with silence beyond the end."""
+        """Return samples [start, stop), filled up with silence beyond the end."""
         out = np.zeros(stop - start, dtype=np.int16)
         size, position, end = self._pcm.chunk_samples, start, min(stop, len(self))
         while position < end:

@@ -69,7 +69,7 @@ class SandboxedProcess:
         return self
 
     def output(self, poll_seconds: float = 0.1) -> Iterator[tuple[bytes, bytes]]:
-        """What came on (stdout, stderr), one at a time, until both are closed; two empty ones when nothing came.
+        """Yield what came on (stdout, stderr), one at a time, until both are closed; two empty ones when nothing came.
 
         What was written to stderr before some of stdout comes before it.
         """
@@ -107,7 +107,7 @@ class SandboxedProcess:
                 stream.close()
 
     def _reap(self, patience: float) -> None:
-        """Waits for the end, and brings it about after ``patience`` seconds."""
+        """Wait for the end, and force it after ``patience`` seconds."""
         deadline, killed = time.monotonic() + patience, False
         while self.returncode is None:
             if not killed and time.monotonic() >= deadline:
@@ -123,7 +123,7 @@ class SandboxedProcess:
 
 
 def _read_now(stream: IO[bytes]) -> bytes | None:
-    """What the non-blocking ``stream`` holds: nothing at its end, None where nothing has come yet."""
+    """Return what the non-blocking ``stream`` holds: nothing at its end, None where nothing has come yet."""
     try:
         return os.read(stream.fileno(), _BLOCK_BYTES)
     except BlockingIOError:
@@ -132,7 +132,7 @@ def _read_now(stream: IO[bytes]) -> bytes | None:
 
 @functools.cache
 def _dying_with_parent() -> tuple[str, ...]:
-    """A prefix that ends the program when this process is killed. Where there is none (it is part of every Linux
+    """Return a prefix that ends the program when this process is killed. Where there is none (it is part of every Linux
     distribution's base), the program ends at its next write into the broken pipe, or by its processor time."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--no-new-privs", "--pdeathsig", "KILL") if setpriv else ()

@@ -73,7 +73,7 @@ class _Frames:
             yield self._judge(audio[start : start + self._batch + _CONTEXT])
 
     def finish(self) -> Iterator[Probabilities]:
-        """The rest; the last frame is filled with silence. Nothing may be fed afterwards."""
+        """Yield the rest; the last frame is filled with silence. Nothing may be fed afterwards."""
         if self._waiting:
             audio = np.concatenate(self._pending)
             yield self._judge(np.pad(audio, (0, -self._waiting % FRAME)))
@@ -200,7 +200,7 @@ def _model_path() -> Path:
 def speech_regions(
     probabilities: Probabilities, samples: int, options: VadOptions | None = None
 ) -> tuple[SpeechRegion, ...]:
-    """The stretches of speech in audio of ``samples`` samples: sorted, disjoint, none longer than ``max_region_s``.
+    """Return the speech in audio of ``samples`` samples: sorted, disjoint, none longer than ``max_region_s``.
 
     Longer ones are cut where the speaker most likely pauses; their parts touch.
     """
@@ -213,7 +213,7 @@ def speech_regions(
 
 
 def _runs(probabilities: Probabilities, options: VadOptions) -> list[tuple[int, int]]:
-    """[start, end) frames of speech by hysteresis, short pauses closed and short bursts dropped."""
+    """Return [start, end) frames of speech by hysteresis, short pauses closed and short bursts dropped."""
     decided = np.where(probabilities >= options.threshold, 1, np.where(probabilities < options.exit_threshold, 0, -1))
     # An undecided frame is as the last decided one; before the first there is silence.
     latest = np.maximum.accumulate(np.where(decided >= 0, np.arange(len(decided)), -1)) if len(decided) else decided
@@ -229,7 +229,7 @@ def _runs(probabilities: Probabilities, options: VadOptions) -> list[tuple[int, 
 
 
 def _padded(runs: list[tuple[int, int]], samples: int, options: VadOptions) -> list[tuple[int, int]]:
-    """[start, end) samples of the runs, widened."""
+    """Return [start, end) samples of the runs, widened."""
     pad = int(options.pad * SAMPLE_RATE)
     bounds = [(start * FRAME, min(end * FRAME, samples)) for start, end in runs]
     middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(bounds)]
@@ -241,7 +241,7 @@ def _padded(runs: list[tuple[int, int]], samples: int, options: VadOptions) -> l
 
 
 def _split(start: int, end: int, cost: Probabilities, options: VadOptions) -> list[SpeechRegion]:
-    """A region in parts of at most ``max_region_s``, cut in the second half of what fits at the last clearest pause."""
+    """Return the region in parts of at most ``max_region_s``, cut at the last clearest pause of the second half."""
     max_samples = int(options.max_region_s * SAMPLE_RATE)
     parts = []
     while end - start > max_samples:

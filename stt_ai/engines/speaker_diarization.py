@@ -56,7 +56,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
             self.clustering = BoundedVBx(self._plda, metric=self.clustering.metric)
 
     def get_segmentations(self, file: Any, hook: Hook | None = None) -> SlidingWindowFeature:
-        """Who speaks when in each chunk: [chunks, frames, local speakers]."""
+        """Return who speaks when in each chunk: [chunks, frames, local speakers]."""
         inference, samples = self._segmentation, file["samples"]
         window, step = round(inference.duration * SAMPLE_RATE), round(inference.step * SAMPLE_RATE)
         chunks = 1 + max(0, -(-(len(samples) - window) // step))
@@ -78,7 +78,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         exclude_overlap: bool = False,
         hook: Hook | None = None,
     ) -> npt.NDArray[np.float32]:
-        """One embedding for each chunk and local speaker, [chunks, local speakers, dimension].
+        """Return one embedding for each chunk and local speaker, [chunks, local speakers, dimension].
 
         Where nobody speaks it is zeros but for a first 1: the caller leaves those out, and only must be able to
         compare them.
@@ -105,7 +105,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
     def reconstruct(
         self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
     ) -> SlidingWindowFeature:
-        """The ``count`` most active clusters of each frame: [frames, clusters] of 0 and 1."""
+        """Return the ``count`` most active clusters of each frame: [frames, clusters] of 0 and 1."""
         _, frames, _ = segmentations.data.shape
         clusters = max(int(hard_clusters.max()) + 1, int(count.data.max()))
         where = count.sliding_window
@@ -126,7 +126,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
     def to_annotation(
         discrete_diarization: SlidingWindowFeature, min_duration_on: float = 0.0, min_duration_off: float = 0.0
     ) -> Annotation:
-        """Turns from the middle of their first frame to that of the first after them."""
+        """Return the turns, from the middle of their first frame to that of the first frame after them."""
         if min_duration_on > 0 or min_duration_off > 0:
             return SpeakerDiarization.to_annotation(discrete_diarization, min_duration_on, min_duration_off)
         turns, where = Annotation(), discrete_diarization.sliding_window
@@ -140,7 +140,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
         return turns
 
     def _run(self, model: Callable[..., Any], batches: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-        """What ``model`` makes of each batch, in order; the next ones are begun meanwhile."""
+        """Yield what ``model`` makes of each batch, in order; the next ones are begun meanwhile."""
         begun: deque[Future[Any]] = deque()
         for batch in batches:
             begun.append(self.workers.submit(model, *batch))
@@ -155,7 +155,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
 
     @property
     def _shares_trunk(self) -> bool:
-        """Whether the embedding model takes the weights of several speakers of one wave."""
+        """Return whether the embedding model takes the weights of several speakers of one wave."""
         return isinstance(getattr(self._embedding, "model_", None), BaseWeSpeakerResNet | Ge2eEmbedding)
 
     def _embed(self, waves: torch.Tensor, masks: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -184,7 +184,7 @@ def _waves(samples: PcmReader, starts: npt.NDArray[np.int64], window: int) -> to
 
 
 def _masks(active: npt.NDArray[Any], exclude_overlap: bool, min_frames: int) -> npt.NDArray[np.float32]:
-    """The weights [chunks, speakers, frames]: without overlap for whoever has more than ``min_frames`` such frames."""
+    """Return weights [chunks, speakers, frames]; without overlap for speakers with more than ``min_frames`` others."""
     masks = np.nan_to_num(active).astype(np.float32).transpose(0, 2, 1)
     if exclude_overlap:
         clean = masks * (masks.sum(axis=1, keepdims=True) < 2)

@@ -139,7 +139,7 @@ class Timeline:
         return clock.time - self._clock.at(clock.position)
 
     def _confirm(self) -> Iterator[AnySamples]:
-        """The jump was a gap."""
+        """Yield the held samples after a gap: the jump was one."""
         clock = self._held_clock
         assert clock is not None
         gap = self._gap(clock)
@@ -149,7 +149,7 @@ class Timeline:
         yield from self._give_held()
 
     def _release_stray(self) -> Iterator[AnySamples]:
-        """The jump was an error of the stamps."""
+        """Yield the held samples without a gap: the jump was an error of the timestamps."""
         self._held_clock = None
         self._note_repair()
         yield from self._give_held()

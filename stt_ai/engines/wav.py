@@ -12,7 +12,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def plain_extent(file: BinaryIO, size: int) -> tuple[int, int] | None:
-    """(offset, bytes) of the samples of a 16 kHz mono 16-bit PCM WAV whose header is true to the file's ``size``.
+    """Return (offset, bytes) of the samples of a 16 kHz mono 16-bit PCM WAV whose header fits the file's ``size``.
 
     None for everything else, however slightly odd: that is ffmpeg's.
     """
@@ -39,7 +39,7 @@ def plain_extent(file: BinaryIO, size: int) -> tuple[int, int] | None:
 
 
 def read(file: BinaryIO, extent: tuple[int, int]) -> Iterator[bytes]:
-    """The bytes of ``extent`` in blocks of whole samples."""
+    """Yield the bytes of ``extent`` in blocks of whole samples."""
     offset, left = extent
     file.seek(offset)
     while left:

@@ -54,18 +54,18 @@ class ModelEntry(BaseModel):
 
     @property
     def language_count(self) -> int:
-        """The number that callers are shown."""
+        """Return the number that callers are shown."""
         return len(set(self.language_codes)) or self.languages
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of the languages it knows, in the order of `LANGUAGES`. Only 128-bin kinds know Cantonese."""
+        """Return the codes of its languages, in the order of `LANGUAGES`. Only 128-bin kinds know Cantonese."""
         if self.language_codes:
             return tuple(code for code in LANGUAGES if code in self.language_codes)
         return tuple(code for code in LANGUAGES if code != CANTONESE or self.mel_bins == 128)
 
     def memory_mb(self, compute_type: str) -> int | None:
-        """About how much memory decoding takes, for one window at a time; None when not known.
+        """Return about how much memory decoding takes, for one window at a time; None when not known.
 
         Mixed types such as `int8_float16` are counted by what the weights are stored as.
         """
@@ -175,7 +175,7 @@ class ModelCatalogue(BaseModel):
         return tuple(known[model_id] for model_id in dict.fromkeys(usual if self.offer is None else self.offer))
 
     def known(self, model_id: str) -> ModelEntry:
-        """Raises `BadParameter`. It need not be on offer."""
+        """Raise `BadParameter`. It need not be on offer."""
         try:
             return self._known()[model_id]
         except KeyError:
@@ -184,7 +184,7 @@ class ModelCatalogue(BaseModel):
             ) from None
 
     def entry(self, model_id: str) -> ModelEntry:
-        """Raises `BadParameter`, naming what is on offer."""
+        """Raise `BadParameter`, naming what is on offer."""
         for entry in self.entries:
             if entry.id == model_id:
                 return entry
@@ -196,7 +196,7 @@ class ModelCatalogue(BaseModel):
         return tuple(ModelInfo(e.id, e.name, e.language_count, e.speed, e.translates) for e in self.entries)
 
     def languages(self, model: str | None = None) -> tuple[tuple[str, str], ...]:
-        """Every language that a model knows, or some model on offer: (code, English name in lower case), `en` first."""
+        """Return the languages of a model, or of all on offer: (code, English name in lower case), `en` first."""
         entries = self.entries if model is None else (self.entry(model),)
         known = {code for entry in entries for code in entry.codes}
         return tuple((code, name) for code, name in LANGUAGES.items() if code in known)

@@ -40,7 +40,7 @@ def resolve(
 ) -> ResolvedModel:
     """``folder`` has the pipeline's files, and comes before cache and hub.
 
-    Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do.
+    Block for as long as downloads take. Raise `ModelUnavailable` with a sentence that says what to do.
     """
     return fetch.resolve(WantedPipeline(name, folder), source, store)
 
@@ -95,7 +95,7 @@ class WantedPipeline(WantedModel):
 
 
 def inspect(folder: Path) -> tuple[str, ...]:
-    """The other repositories that the pipeline in ``folder`` names. Raises `BadModelFiles` if it is no pipeline."""
+    """Return the other repositories that the pipeline in ``folder`` names. Raise `BadModelFiles` if it is none."""
     path = folder / CONFIG
     if not path.is_file():
         raise BadModelFiles(f"{folder} has no {CONFIG}")

@@ -85,7 +85,7 @@ class ResolvedModel:
     translates: bool = False
 
     def loaded(self, gpu: GpuInfo | None = None) -> LoadedModel:
-        """What callers are told of it once it is in memory."""
+        """Return what callers are told of it once it is in memory."""
         return LoadedModel(
             self.label,
             self.demo,
@@ -118,7 +118,7 @@ class WantedModel(ABC):
 
     @abstractmethod
     def check(self, folder: Path) -> None:
-        """Raises `BadModelFiles` unless ``folder`` holds a whole model."""
+        """Raise `BadModelFiles` unless ``folder`` holds a whole model."""
 
     def check_download(self, folder: Path) -> None:
         """The same of the files in its repository, which may name others."""
@@ -129,7 +129,7 @@ class WantedModel(ABC):
         """Its repository on the model hub. Only called where it has one."""
 
     def from_hub(self, source: SourceSettings) -> ResolvedModel:
-        """Out of the hub's cache, or from the hub. Raises what `stt_ai.models.snapshot.obtain` does."""
+        """Return it from the hub's cache or the hub. Raise as `stt_ai.models.snapshot.obtain` does."""
         from stt_ai.models import snapshot
 
         return self.own(*snapshot.obtain(self.hub_repo(source), self.check_download, source.hub_timeout))
@@ -144,7 +144,7 @@ class WantedModel(ABC):
 
     @abstractmethod
     def demo(self) -> ResolvedModel:
-        """The synthetic model in its place. Raises `BadModelFiles`, or `ModelUnavailable` where this copy lacks it."""
+        """Return the synthetic model. Raise `BadModelFiles`, or `ModelUnavailable` if this copy lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class _Lack:
 def resolve(
     wanted: WantedModel, source: SourceSettings, store: PackageStore | None = None, demo: bool = True
 ) -> ResolvedModel:
-    """Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do.
+    """Block for as long as downloads take. Raise `ModelUnavailable` with a sentence that says what to do.
 
     ``demo`` False: the synthetic model is none, as where weights are fetched for later.
     """
@@ -188,7 +188,7 @@ def resolve(
 
 
 def demo_path(kind: str = "whisper", needed: str = "model.bin") -> Path:
-    """The folder of a synthetic model that ships in the package. Raises `ModelUnavailable` if this copy lacks it."""
+    """Return the folder of a synthetic model of this package. Raise `ModelUnavailable` if this copy lacks it."""
     folder = Path(str(resources.files("stt_ai.models").joinpath("demo", kind)))
     if not (folder / needed).is_file():
         raise ModelUnavailable(
@@ -199,12 +199,12 @@ def demo_path(kind: str = "whisper", needed: str = "model.bin") -> Path:
 
 
 def package_store(source: SourceSettings) -> PackageStore:
-    """Where models out of packages are kept."""
+    """Return where models out of packages are kept."""
     return PackageStore(source.package_cache, source.index_timeout)
 
 
 def local_folder(wanted: WantedModel, source: SourceSettings) -> Path | None:
-    """The folder on this machine that comes before everything else."""
+    """Return the folder on this machine that comes before everything else."""
     if wanted.folder is not None:
         return wanted.folder.expanduser()
     folder = source.local_dir.expanduser() / wanted.local_name if source.local_dir is not None else None

@@ -70,7 +70,7 @@ class HubRepo:
 
 
 def cached_snapshot(repo: HubRepo) -> Path | None:
-    """The folder of an earlier download, perhaps an incomplete one. Asks nobody. Raises `HubRefused`."""
+    """Return the folder of an earlier download, perhaps an incomplete one, offline. Raise `HubRefused`."""
     try:
         return Path(
             snapshot_download(
@@ -89,9 +89,9 @@ def cached_snapshot(repo: HubRepo) -> Path | None:
 
 
 def look_up(repo: HubRepo, timeout: float) -> ModelInfo:
-    """Asks the hub once what the repository holds, for at most ``timeout`` seconds in all.
+    """Ask the hub once what the repository holds, for at most ``timeout`` seconds in all.
 
-    Raises `HubUnreachable` or `HubRefused`.
+    Raise `HubUnreachable` or `HubRefused`.
     """
     api = HfApi(endpoint=repo.endpoint, library_name="stt-ai")
 
@@ -102,11 +102,11 @@ def look_up(repo: HubRepo, timeout: float) -> ModelInfo:
 
 
 def download(repo: HubRepo, info: ModelInfo, afresh: bool = False) -> Path:
-    """Fetches the files of ``info`` into the cache and returns their folder.
+    """Fetch the files of ``info`` into the cache, and return their folder.
 
     ``afresh``: distrust what the cache has.
 
-    Raises `HubUnreachable` or `HubRefused`.
+    Raise `HubUnreachable` or `HubRefused`.
     """
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     names = [name for pattern in repo.patterns for name in sorted(siblings) if _matches(name, pattern)]
@@ -173,7 +173,7 @@ def _within(timeout: float, call: Callable[[], T]) -> T:
 
 
 def _translated(repo: HubRepo, call: Callable[[], T]) -> T:
-    """Runs ``call``, and turns what `huggingface_hub` and its HTTP client raise into the two errors of this module."""
+    """Run ``call``, and map the errors of `huggingface_hub` and its HTTP client to the two of this module."""
     try:
         return call()
     except (HubUnreachable, HubRefused):
@@ -204,7 +204,7 @@ def _translation(repo: HubRepo, error: BaseException) -> HubUnreachable | HubRef
 
 
 def _is_a_hubs(error: HfHubHTTPError) -> bool:
-    """Whether the hub itself refuses, and not a firewall or portal on the way: those answer with a web page."""
+    """Return whether the hub itself refuses, and not a firewall or portal on the way: those answer with a web page."""
     headers = error.response.headers
     explained = "X-Error-Code" in headers or "X-Error-Message" in headers
     return explained or "json" in headers.get("Content-Type", "") or error.response.status_code == 429

@@ -26,7 +26,7 @@ class Inventory:
 
 
 def look(wanted: WantedModel, source: SourceSettings) -> tuple[Inventory, ...]:
-    """What could serve, in the order in which it is taken; the first with a folder does while nobody fetches more."""
+    """Return what could serve, in order of preference; the first one with a folder does until more is fetched."""
     if source.source == "demo":
         return (_demo(wanted),)
     if (folder := local_folder(wanted, source)) is not None:
@@ -46,7 +46,7 @@ def look(wanted: WantedModel, source: SourceSettings) -> tuple[Inventory, ...]:
 
 
 def damage(wanted: WantedModel, source: SourceSettings) -> list[str]:
-    """What is wrong with the files on this machine, every byte of which is read: a sentence for each place."""
+    """Return what is wrong with the files on this machine, every byte of which is read: a sentence for each place."""
     if source.source == "demo":
         return []
     if (folder := local_folder(wanted, source)) is not None:
@@ -87,7 +87,7 @@ def _unusable(wanted: WantedModel, folder: Path) -> str:
 
 
 def _changed_blob(folder: Path) -> str:
-    """The hub's cache keeps large files under their SHA-256."""
+    """Return the SHA-256 under which the hub's cache keeps a large file."""
     for path in sorted(folder.rglob("*")):
         content = path.resolve()
         if _SHA256.fullmatch(content.name) and manifest.sha256(content) != content.name:

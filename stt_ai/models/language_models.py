@@ -27,7 +27,7 @@ def resolve(
 ) -> ResolvedModel:
     """``repository`` is the hub's name of a causal chat model; ``folder`` has its files, before cache and hub.
 
-    Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do.
+    Block for as long as downloads take. Raise `ModelUnavailable` with a sentence that says what to do.
     """
     return fetch.resolve(WantedLanguageModel(repository, folder), source, store)
 
@@ -67,7 +67,7 @@ class WantedLanguageModel(WantedModel):
 
 
 def inspect(folder: Path) -> None:
-    """Raises `BadModelFiles` unless ``folder`` holds a whole chat model, its weights as safetensors."""
+    """Raise `BadModelFiles` unless ``folder`` holds a whole chat model, its weights as safetensors."""
     for name in (CONFIG, TOKENIZER):
         if not (folder / name).is_file():
             raise BadModelFiles(f"{folder} has no {name}")

@@ -30,7 +30,7 @@ def write(folder: Path, key: str) -> None:
 
 
 def problem(folder: Path, key: str, thorough: bool = False) -> str:
-    """Why ``folder`` does not hold the model of that ``key``; empty when it does.
+    """Return why ``folder`` does not hold the model of that ``key``; empty when it does.
 
     ``thorough``: the content is read even where nobody seems to have touched it.
     """

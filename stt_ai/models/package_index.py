@@ -137,7 +137,7 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _failure(wheel: Wheel, output: str) -> PackagesUnavailable:
-    """What pip's output means."""
+    """Return what pip's output means."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     last = (errors or lines or ["it said nothing"])[-1].rstrip(".")

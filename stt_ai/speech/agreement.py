@@ -26,7 +26,7 @@ class Agreement:
 
     @property
     def shown(self) -> str:
-        """The latest hypothesis, from the first word on, without a last word that the one before did not have there.
+        """Return the latest hypothesis without a last word that the one before did not have there.
 
         Such a word is often half of another, and would be taken back (mask-k of Arivazhagan et al., 2020).
         """
@@ -34,7 +34,7 @@ class Agreement:
 
     @property
     def newest(self) -> str:
-        """The latest hypothesis with its last word."""
+        """Return the latest hypothesis with its last word."""
         return "".join(piece.text for piece in self._newest).strip()
 
     @property
@@ -67,7 +67,7 @@ class Agreement:
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many words both begin with."""
+    """Return how many words both begin with."""
     for index, (left, right) in enumerate(zip(one, other, strict=False)):
         if left != right:
             return index
@@ -87,5 +87,5 @@ def prefix_distances(wanted: Sequence[str], found: Sequence[str]) -> list[int]:
 
 
 def plain(word: str) -> str:
-    """What is compared when words are: letters and digits in lower case. Bare signs stay."""
+    """Return what is compared when words are: letters and digits in lower case. Bare signs stay."""
     return "".join(c for c in word.casefold() if c.isalnum()) or word.strip()

@@ -23,7 +23,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def attribute(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> list[Word]:
-    """The same words, each with its speaker: `Speaker 1`, `Speaker 2`… in order of first speech.
+    """Return the same words, each with its speaker: `Speaker 1`, `Speaker 2`… in order of first speech.
 
     A word goes to the voice that holds most of it, to the nearest when none does, unless that would make the speaker
     flip for a word or two inside a sentence: the most likely sequence of speakers is found by Viterbi's algorithm, with
@@ -56,7 +56,7 @@ def _exclusive(turns: Sequence[SpeakerTurn]) -> list[SpeakerTurn]:
 
 
 def _evidence(words: Sequence[Word], turns: Sequence[SpeakerTurn], labels: Sequence[str]) -> Matrix:
-    """(words, speakers) seconds that each speaker holds of each word, counted twice, and of its surroundings."""
+    """Return (words, speakers) seconds that each speaker holds of each word, counted twice, and of its surroundings."""
     starts = np.array([word.start for word in words])
     ends = np.array([max(word.start, min(word.end, word.start + MAX_WORD_S)) for word in words])
     evidence = np.empty((len(words), len(labels)))
@@ -80,7 +80,7 @@ def _evidence(words: Sequence[Word], turns: Sequence[SpeakerTurn], labels: Seque
 def _nearest(
     starts: Matrix, ends: Matrix, turns: Sequence[SpeakerTurn], labels: Sequence[str]
 ) -> npt.NDArray[np.int64]:
-    """The speaker of the turn whose edge is nearest to each word that lies in none."""
+    """Return the speaker of the turn whose edge is nearest to each word that lies in none."""
     speaker = {label: index for index, label in enumerate(labels)}
     who = np.array([speaker[turn.speaker] for turn in turns])
     after = np.searchsorted([turn.start for turn in turns], starts)
@@ -92,7 +92,7 @@ def _nearest(
 
 
 def _changes(words: Sequence[Word]) -> list[float]:
-    """The chance of a change of speaker before each word but the first."""
+    """Return the chance of a change of speaker before each word but the first."""
     return [
         CHANGE_AT_SENTENCE_END
         if ends_sentence(one.text)
@@ -104,7 +104,7 @@ def _changes(words: Sequence[Word]) -> list[float]:
 
 
 def _likeliest(evidence: Matrix, changes: Sequence[float]) -> list[int]:
-    """The speaker of each word: Viterbi's algorithm, O(words × speakers), as all changes at a word cost the same."""
+    """Return the speaker of each word by Viterbi's algorithm: O(words × speakers), since all changes cost the same."""
     speakers = evidence.shape[1]
     logs = np.log((evidence + DOUBT) / (evidence + DOUBT).sum(axis=1, keepdims=True))
     score, before = logs[0], []

@@ -111,17 +111,17 @@ class Endpointer:
 
     @property
     def position(self) -> int:
-        """The end of the last frame."""
+        """Return the end of the last frame."""
         return self._at
 
     @property
     def voiced(self) -> bool:
-        """Whether the last frame was speech."""
+        """Return whether the last frame was speech."""
         return self._voiced
 
     @property
     def earliest_cut(self) -> int:
-        """What was said before this position stays in the utterance that goes on now."""
+        """Return the position before which all speech stays in the current utterance."""
         return (self._start if self._start is not None else self._at) + int(self._hard * _EARLIEST_CUT)
 
     @property
@@ -133,7 +133,7 @@ class Endpointer:
         return max(self._floor, first - self._pre_roll)
 
     def push(self, probability: float) -> list[Change]:
-        """What changes with the next frame."""
+        """Return what changes with the next frame."""
         begin, self._at = self._at, self._at + FRAME
         self._recent.append(probability)
         options = self._options
@@ -145,7 +145,7 @@ class Endpointer:
         return [*self._voice(), *self._silence()]
 
     def end(self, at: int) -> list[Change]:
-        """Ends the utterance at sample ``at``, not before the last frame's end: for one that is told to end."""
+        """End the utterance at sample ``at``, at the end of the last frame or later."""
         changes: list[Change] = []
         if self._start is None and self._run and self._run[1] > self._floor:
             changes += self._begin(self._run[0])
@@ -221,7 +221,7 @@ class Endpointer:
 
 
 def pause_cost(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The mean over a third of a second around each frame: lowest in the middle of the clearest pause."""
+    """Return the mean over a third of a second around each frame: lowest in the middle of the clearest pause."""
     if not len(probabilities):
         return probabilities
     kernel = np.full(_SMOOTHED, 1 / _SMOOTHED, np.float32)

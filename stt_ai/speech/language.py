@@ -24,7 +24,7 @@ def candidates(table: Languages) -> tuple[str, ...]:
 
 
 def is_enough(probability: float, seconds: float, windows: int) -> bool:
-    """Whether the first of the file's ``windows``, ``seconds`` long, settles the language, so that no other is asked.
+    """Return whether the first window, ``seconds`` long, of the file's ``windows`` determines the language.
 
     Whisper learnt to tell languages on windows of 30 s. Below ten seconds it may take a language for its neighbour
     (Spanish and Galician, Norwegian and Danish) with confidence; on a longer window a clear answer is right so often
@@ -34,7 +34,7 @@ def is_enough(probability: float, seconds: float, windows: int) -> bool:
 
 
 def combine(detections: Sequence[LanguageDetection]) -> tuple[str, float]:
-    """(code, probability) from several windows: the mean of their probabilities, weighted by their seconds of audio.
+    """Return (code, probability) of several windows: the mean of their probabilities, weighted by duration.
 
     So the language that most of the speech is in wins, and no single short window, however sure, outvotes longer
     ones. Of equally likely languages the first by code is taken: the answer does not depend on the guesses' order.

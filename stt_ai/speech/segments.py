@@ -21,7 +21,7 @@ def split(
     max_seconds: float = MAX_SECONDS,
     max_characters: int = MAX_CHARACTERS,
 ) -> tuple[Segment, ...]:
-    """Cuts after sentence ends, at pauses of ``pause`` seconds, where the speaker changes, and where it gets too long.
+    """Cut after sentence ends, at pauses of ``pause`` seconds, where the speaker changes, and where it gets too long.
 
     Each word lies in one segment, in order. Times are kept in [0, ``duration``] seconds and never run backwards.
     """
@@ -35,7 +35,7 @@ def split(
 
 
 def in_order(words: Sequence[Word], duration: float) -> list[Word]:
-    """The words with times inside [0, ``duration``] that never run backwards, and without empty ones."""
+    """Return the words with times inside [0, ``duration``] that never run backwards, and without empty ones."""
     ordered: list[Word] = []
     floor = 0.0
     for word in words:
@@ -69,7 +69,7 @@ def _runs(words: Sequence[Word], pause: float) -> list[list[Word]]:
 
 
 def _fitting(run: Sequence[Word], max_seconds: float, max_characters: int) -> int:
-    """How many words a segment takes: all, else up to the last comma or longest gap in the later half of what fits."""
+    """Return how many words a segment takes: all, else up to the last comma or longest gap in its later half."""
     fit, characters = 0, 0
     for word in run:
         characters += len(word.text)

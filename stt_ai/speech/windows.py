@@ -23,7 +23,7 @@ def pack(
     joined_pause: int = JOINED_PAUSE,
     max_pause: int | None = None,
 ) -> tuple[Window, ...]:
-    """As few windows of at most ``max_samples`` as neighbours can be joined into, in the order of the file.
+    """Return as few windows of at most ``max_samples`` as possible, in the order of the file.
 
     ``regions`` are in order and do not overlap. Each of their samples lies in exactly one window. What stands further
     apart than ``max_pause`` is not joined: where short windows cost no more than long ones, a model hears a
@@ -49,7 +49,7 @@ def pack(
 
 
 def _cut(regions: Iterable[SpeechRegion], max_samples: int) -> Iterable[SpeechRegion]:
-    """Regions longer than a window in equal parts: a window of a few leftover syllables is heard badly."""
+    """Yield regions longer than a window in equal parts: a window of a few leftover syllables is heard badly."""
     for region in regions:
         length = region.end - region.start
         parts = -(-length // max_samples)
@@ -58,7 +58,7 @@ def _cut(regions: Iterable[SpeechRegion], max_samples: int) -> Iterable[SpeechRe
 
 
 def place(words: Sequence[Word], window: Window) -> tuple[Word, ...]:
-    """Words timed by the window's own clock -> the same words timed by the file's.
+    """Return the words, timed by the window's own clock, timed by the file's.
 
     A word lies in the piece that it overlaps most, and is cut to it. Times never run backwards.
     """
@@ -81,7 +81,7 @@ def place(words: Sequence[Word], window: Window) -> tuple[Word, ...]:
 
 
 def _edges(window: Window) -> list[tuple[float, float]]:
-    """[start, end) seconds of each piece by the window's own clock."""
+    """Return [start, end) seconds of each piece by the window's own clock."""
     edges, offset_s = [], 0
     for piece in window.pieces:
         length = piece.end - piece.start
@@ -96,7 +96,7 @@ def _piece_of(word: Word, edges: Sequence[tuple[float, float]]) -> int:
 
 
 def chunks_of(window: Window, pcm: Pcm) -> tuple[int, ...]:
-    """Which chunks of ``pcm`` hold the window's samples, in order, each once."""
+    """Return which chunks of ``pcm`` hold the window's samples, in order, each once."""
     size = pcm.chunk_samples
     return tuple(
         dict.fromkeys(
@@ -109,7 +109,7 @@ def chunks_of(window: Window, pcm: Pcm) -> tuple[int, ...]:
 
 
 def gather(window: Window, chunk_samples: int, chunks: Mapping[int, Samples]) -> Samples:
-    """The window's samples, int16 [window.samples], out of the chunks that `chunks_of` names."""
+    """Return the window's samples, int16 [window.samples], out of the chunks that `chunks_of` names."""
     out = np.empty(window.samples, dtype=np.int16)
     at = 0
     for piece in window.pieces:

@@ -16,7 +16,7 @@ _tasks: set[asyncio.Task[Any]] = set()
 
 
 def start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Runs ``work`` in a task that nobody needs to hold.
+    """Run ``work`` in a task that nobody needs to hold.
 
     Of the request's context it keeps only the log's and the trace's: Ray Serve cancels whatever calls are made in the
     context of a request whose client has left, also those that give back what the request held.
@@ -31,5 +31,5 @@ def start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``, which goes on to its end even when this is cancelled."""
+    """Return the result of ``work``, which goes on to its end even when this is cancelled."""
     return await asyncio.shield(start(work))

@@ -22,7 +22,7 @@ class TrustedProxies:
 
     @classmethod
     def of(cls, networks: Iterable[str]) -> "TrustedProxies":
-        """From addresses and CIDR networks. Raises ValueError."""
+        """Return the proxies at these addresses and CIDR networks. Raise `ValueError`."""
         return cls(tuple(ip_network(network, strict=False) for network in networks))
 
     def __contains__(self, address: Address) -> bool:
@@ -30,13 +30,13 @@ class TrustedProxies:
 
 
 def caller_of(connection: HTTPConnection, trusted: TrustedProxies) -> str:
-    """The caller's address, or `UNKNOWN` where the connection has none."""
+    """Return the caller's address, or `UNKNOWN` where the connection has none."""
     peer, certain = peer_of(connection.scope)
     return client_address(peer, connection.headers.getlist("x-forwarded-for") if certain else (), trusted)
 
 
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: TrustedProxies) -> str:
-    """The peer, or whom the trusted proxies before it say they speak for.
+    """Return the peer, or whom the trusted proxies before it say they speak for.
 
     ``forwarded`` are the `X-Forwarded-For` headers in their order. A proxy appends the address that it sees, so
     the list is read from its end, and only as long as those who appended are trusted: what a caller wrote into
@@ -56,7 +56,7 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: TrustedP
 
 
 def parse_address(text: str) -> Address | None:
-    """An address as proxies write it: with a port, in brackets, with a zone, or IPv4 in IPv6's clothes."""
+    """Return an address as proxies write it: with a port, in brackets, with a zone, or IPv4 in IPv6's clothes."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -70,7 +70,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def peer_of(scope: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """Who is at the other end of the connection, without what uvicorn made of `X-Forwarded-For` by itself.
+    """Return the peer of the connection, without uvicorn's own reading of `X-Forwarded-For`.
 
     Unless `FORWARDED_ALLOW_IPS` is empty, uvicorn puts an address of that header in the place of a peer on this
     machine. Where peer and header agree to the port, which no honest peer brings about, that is what happened, or

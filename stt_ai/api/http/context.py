@@ -28,21 +28,21 @@ _current: ContextVar[RequestRecord | None] = ContextVar("stt_ai_request", defaul
 
 
 def current_record() -> RequestRecord:
-    """The record of the request being served, or one that nobody reads outside of requests."""
+    """Return the record of the request being served, or one that nobody reads outside of requests."""
     return _current.get() or RequestRecord(request_id="")
 
 
 def current_request_id() -> str:
-    """The id of the request being served, empty outside of requests."""
+    """Return the id of the request being served, empty outside of requests."""
     record = _current.get()
     return record.request_id if record else ""
 
 
 def enter(record: RequestRecord) -> None:
-    """Makes ``record`` the current one for this task and those that it starts."""
+    """Make ``record`` the current one for this task and those that it starts."""
     _current.set(record)
 
 
 def choose_request_id(offered: str | None) -> str:
-    """The caller's own id when well formed, else a new one."""
+    """Return the caller's own id when well formed, else a new one."""
     return offered if offered and _WELL_FORMED.fullmatch(offered) else uuid.uuid4().hex

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 async def run_until_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``, or `ClientDisconnect` after cancelling it because the client went away.
+    """Return the result of ``work``, or `ClientDisconnect` after cancelling it because the client went away.
 
     The request's body must have been read. Not every server cancels a handler whose client has left, so
     somebody has to listen.

@@ -46,12 +46,12 @@ INTERNAL = errors.InternalError("Something went wrong on our side. Try again; if
 
 
 def status_of(error: errors.SttError) -> int:
-    """The HTTP status of a failure: that of the nearest ancestor in the table."""
+    """Return the HTTP status of a failure: that of the nearest ancestor in the table."""
     return next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), 500)
 
 
 def error_response(error: errors.SttError, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to a failed request, with the headers that its status asks for."""
+    """Return the answer to a failed request, with the headers that its status asks for."""
     status = status_of(error)
     if status == 500:
         error = INTERNAL
@@ -84,7 +84,7 @@ def envelope(
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answers for our failures and for those of the framework itself."""
+    """Answer for our failures and for those of the framework itself."""
     app.add_exception_handler(errors.SttError, _on_failure)
     app.add_exception_handler(HTTPException, _on_framework_failure)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
@@ -97,7 +97,7 @@ async def _on_failure(request: Request, exc: Exception) -> Response:
 
 
 def failure_response(error: errors.SttError) -> Response:
-    """The answer to a failure; what is our fault goes to the log with its causes."""
+    """Return the answer to a failure; what is our fault goes to the log with its causes."""
     status = status_of(error)
     if status == 500:
         logger.error("request failed: %s", error.code, exc_info=error)

@@ -17,7 +17,7 @@ from stt_ai.errors import InternalError, SttError
 async def event_response(
     events: EventStream, receive: Receive, work: Coroutine[Any, Any, None], after: asyncio.Event | None = None
 ) -> Response:
-    """Runs ``work``, which sends events. A failure is raised as long as nothing was sent; then it is the last event.
+    """Run ``work``, which sends events. A failure is raised as long as nothing was sent; then it is the last event.
 
     The connection is not kept alive before ``after``, so that what fails until then has its own status.
     """

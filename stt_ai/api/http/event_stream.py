@@ -15,7 +15,7 @@ HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": 
 
 
 def format_event(event: str, data: dict[str, Any]) -> str:
-    """One event as it is sent."""
+    """Return one event as it is sent."""
     return f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 

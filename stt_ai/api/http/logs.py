@@ -32,7 +32,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Sends what the package logs to ``stream`` (standard error) as JSON. A later call replaces it."""
+    """Send what the package logs to ``stream`` (standard error) as JSON. A later call replaces it."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     # It warns of each broken form, which is the caller's to know and in the answer.

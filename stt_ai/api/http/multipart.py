@@ -31,7 +31,7 @@ HOW = 'Send the recording as multipart/form-data in the field `file`, as curl -F
 
 
 def boundary_of(content_type: str | None) -> bytes:
-    """The boundary that a request's Content-Type names. Raises `MissingFile` or `MalformedBody`."""
+    """Return the boundary that a request's Content-Type names. Raise `MissingFile` or `MalformedBody`."""
     kind, options = parse_options_header(content_type)
     if kind in (b"", b"application/x-www-form-urlencoded"):
         raise MissingFile(f"There is no file. {HOW}")
@@ -106,7 +106,7 @@ class FormReader:
             raise MalformedBody("The boundary in the Content-Type header is too long.") from error
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The pieces of the file in ``data``. Raises `BadRequest`s."""
+        """Return the pieces of the file in ``data``. Raise `BadRequest`s."""
         self._fed += len(data)
         self._write(self._framing.feed(data))
         if len(self._framing.preamble) >= MAX_PREAMBLE and not self._framing.begun:
@@ -116,7 +116,7 @@ class FormReader:
         return self._pieces
 
     def finish(self) -> None:
-        """Says that the body is over. Raises `MalformedBody` when it was cut, `MissingFile` without a file."""
+        """Say that the body is over. Raise `MalformedBody` when it was cut, `MissingFile` without a file."""
         if not self._fed:
             raise MissingFile(f"There is no file. {HOW}")
         if not self._framing.begun:

@@ -20,7 +20,7 @@ class Framing:
 
     @property
     def preamble(self) -> bytes:
-        """The first bytes of what came while no boundary has."""
+        """Return the first bytes of what came while no boundary has."""
         return self._passed + self._held
 
     def feed(self, data: bytes) -> bytes:

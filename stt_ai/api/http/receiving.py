@@ -37,7 +37,7 @@ class ReceivedForm:
 
     @property
     def upload(self) -> Upload:
-        """The file that the form held."""
+        """Return the file that the form held."""
         return Upload(self.file.path, self.file.size, plain_name(self.filename))
 
     async def fetch(self, fetcher: Fetcher, max_bytes: int) -> Upload:
@@ -60,7 +60,7 @@ async def receive_form(
 ) -> AsyncIterator[ReceivedForm]:
     """The form of ``request``; its file is deleted when the context is left.
 
-    Raises `BadRequest`s, `FileTooLarge`, `StorageFull` and `ClientDisconnect`.
+    Raise `BadRequest`s, `FileTooLarge`, `StorageFull` and `ClientDisconnect`.
     """
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise MalformedBody("Uploads are not decompressed: send the form without `Content-Encoding`.")
@@ -90,7 +90,7 @@ async def receive_form(
 
 
 async def timely_body(request: Request, idle: float, min_rate: float) -> AsyncIterator[bytes]:
-    """The body's bytes as they come. Raises `UploadTimeout` when they stop or trickle, `ClientDisconnect`."""
+    """Yield the body's bytes as they come. Raise `UploadTimeout` when they stop or trickle, `ClientDisconnect`."""
     started, received, more = time.monotonic(), 0, True
     while more:
         try:
@@ -120,6 +120,6 @@ def too_large(grant: Grant) -> FileTooLarge:
 
 
 def plain_name(filename: str) -> str:
-    """The last component of a caller's file name, printable and of bounded length; never used as a path."""
+    """Return the last component of a caller's file name, printable and of bounded length; never used as a path."""
     base = filename.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(char for char in base if char.isprintable())[:255]

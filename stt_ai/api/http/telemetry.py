@@ -40,6 +40,6 @@ def observed(record: RequestRecord, scope: Scope, meters: Meters) -> Iterator[No
 
 
 def route_of(scope: Scope) -> str | None:
-    """The pattern that the request's path matched."""
+    """Return the pattern that the request's path matched."""
     route: str | None = getattr(scope.get("route"), "path", None)
     return route

@@ -41,7 +41,7 @@ class TemporaryUpload:
 
     @classmethod
     def create(cls, directory: Path, hashed: bool = False) -> "TemporaryUpload":
-        """An empty file in ``directory``, readable to our user alone. ``hashed``: it will be asked for its `sha256`."""
+        """Return an empty file in ``directory``, readable only to our user. ``hashed``: its `sha256` will be needed."""
         path = directory / f"stt-ai-{os.getpid()}-{uuid.uuid4().hex}"
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,19 +58,19 @@ class TemporaryUpload:
         return self._digest.hexdigest() if self._digest else ""
 
     async def write(self, data: bytes) -> None:
-        """Appends ``data``. Raises `StorageFull`, now or at a later call."""
+        """Append ``data``. Raise `StorageFull`, now or at a later call."""
         self.size += len(data)
         self._held += data
         if len(self._held) >= BLOCK:
             await self._start_block()
 
     async def flush(self) -> None:
-        """Returns when everything written is in the file. Raises `StorageFull`."""
+        """Wait until everything written is in the file. Raise `StorageFull`."""
         await self._start_block()
         await self._settle()
 
     async def remove(self) -> None:
-        """Deletes the file; goes through even if the caller is cancelled meanwhile."""
+        """Delete the file, even if the caller is cancelled meanwhile."""
         task = asyncio.create_task(self._remove())
         _removals.add(task)
         task.add_done_callback(_removals.discard)
@@ -116,7 +116,7 @@ def _write_all(descriptor: int, block: bytearray) -> None:
 
 
 def refuse_without_room(directory: Path, needed: int) -> None:
-    """Raises `StorageFull` when the disk under ``directory`` has fewer than ``needed`` bytes free."""
+    """Raise `StorageFull` when the disk under ``directory`` has fewer than ``needed`` bytes free."""
     with suppress(FileNotFoundError):
         usage = os.statvfs(directory)
         if usage.f_bavail * usage.f_frsize < needed:
@@ -124,7 +124,7 @@ def refuse_without_room(directory: Path, needed: int) -> None:
 
 
 def sweep_stale(directory: Path) -> int:
-    """Deletes what processes left behind that were killed; returns how many files. Files in use are never touched."""
+    """Delete the files of processes that were killed; return how many. Files in use are never touched."""
     removed = 0
     for path in directory.glob("stt-ai-*") if directory.is_dir() else ():
         match = _NAME.fullmatch(path.name)

@@ -32,7 +32,7 @@ class OpenAiEvents:
         return [_event(data) for data in (*segments, _done(transcript))]
 
     def replay(self, transcript: Transcript) -> Sequence[Event]:
-        """The text in one piece."""
+        """Return the text in one piece."""
         pieces = [_event(_delta(transcript.text))] if self.streams_text and transcript.text else []
         return [*pieces, *self.end(transcript)]
 

@@ -17,9 +17,9 @@ NAMES = (
 
 
 def chosen_model(name: str, catalogue: Catalogue, default: str, task: Task) -> str:
-    """The id of the model that is to do the task: one of the catalogue's own, or what OpenAI's name stands for.
+    """Return the id of the model that is to do the task: one of the catalogue's own, or what OpenAI's name stands for.
 
-    These stand for the default model, or to translate for the first one that can, if the default cannot. Raises
+    These stand for the default model, or to translate for the first one that can, if the default cannot. Raise
     `BadParameter`, which names what is accepted.
     """
     able = able_models(catalogue, task)
@@ -44,6 +44,6 @@ def able_models(catalogue: Catalogue, task: Task) -> list[str]:
 
 
 def stands_for(catalogue: Catalogue, default: str, task: Task) -> str:
-    """What OpenAI's names mean here; the default model, where none can do the task."""
+    """Return what OpenAI's names mean here; the default model, where none can do the task."""
     able = able_models(catalogue, task)
     return default if default in able or not able else able[0]

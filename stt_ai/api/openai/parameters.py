@@ -69,7 +69,7 @@ class AudioParams(TranscriptionParams):
 
 
 def parse_audio(fields: Mapping[str, str], catalogue: Catalogue, default_model: str, task: Task) -> AudioParams:
-    """Raises `BadParameter`. An empty value means the default."""
+    """Raise `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     _refuse_chunking(given)
     model = given.get("model", default_model if task is Task.TRANSCRIBE else "whisper-1")
@@ -109,7 +109,7 @@ def _format(value: str, task: Task) -> AudioFormat:
 
 
 def _granularities(value: str | None, form: AudioFormat) -> tuple[bool, bool]:
-    """Whether words, and whether segments are listed."""
+    """Return whether words, and whether segments are listed."""
     if value is None:
         return False, True
     asked = {part.strip() for part in value.split(",")}

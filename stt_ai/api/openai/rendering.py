@@ -17,7 +17,7 @@ _PLAIN = {AudioFormat.TEXT: PLAIN["txt"], AudioFormat.SRT: PLAIN["srt"], AudioFo
 
 
 def render(transcript: Transcript, params: AudioParams, languages: Mapping[str, str]) -> tuple[str, str]:
-    """(media type, body). ``languages`` has the English name of each code."""
+    """Return (media type, body). ``languages`` has the English name of each code."""
     if params.response_format in _PLAIN:
         media_type, spell = _PLAIN[params.response_format]
         return media_type, spell(transcript)
@@ -35,7 +35,7 @@ def usage(transcript: Transcript) -> dict[str, Any]:
 
 
 def spoken_segments(transcript: Transcript) -> list[dict[str, Any]]:
-    """Who says what: the segments of the diarized form, which are also the events of a stream."""
+    """Return the segments of the diarized form, which are also the events of a stream."""
     times = _times(transcript)
     letters = {speaker: _letters(number) for number, speaker in enumerate(transcript.speakers)}
     return [
@@ -83,7 +83,7 @@ def _verbose(transcript: Transcript, params: AudioParams, languages: Mapping[str
 
 
 def _segment(number: int, segment: Segment, times: Times, notes: tuple[WindowNote, ...]) -> dict[str, Any]:
-    """What is known of a window only is told of each segment that begins in it, as Whisper does."""
+    """Return the fields of a segment that are known only for the window it begins in, as Whisper does."""
     at = bisect_right(notes, segment.start, key=lambda note: note.start) - 1
     note = notes[max(at, 0)] if notes else WindowNote(0.0, 0.0, 0.0)
     return {
@@ -104,17 +104,17 @@ def _segments(transcript: Transcript) -> list[Segment]:
 
 
 def _times(transcript: Transcript) -> Times:
-    """(start, end) of all words in order."""
+    """Return (start, end) of all words in order."""
     words = (word for segment in _segments(transcript) for word in segment.words)
     return settled_times(words, transcript.duration)
 
 
 def _span(segment: Segment, times: Times) -> dict[str, float]:
-    """Takes the times of the segment's words."""
+    """Take the times of the segment's words."""
     spans = [next(times) for _ in segment.words]
     return {"start": spans[0][0], "end": spans[-1][1]}
 
 
 def _letters(number: int) -> str:
-    """A to Z, then AA, AB …"""
+    """Return the names A to Z, then AA, AB …"""
     return (_letters(number // 26 - 1) if number >= 26 else "") + chr(ord("A") + number % 26)

@@ -79,7 +79,7 @@ async def count(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> Non
 
 
 async def _hoarded(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Looks ahead at what the client sends, and closes when too much of it waits."""
+    """Look ahead at what the client sends, and close the stream if too much of it waits."""
     waiting: asyncio.Queue[Message] = asyncio.Queue()
     total, closed = 0, False
 

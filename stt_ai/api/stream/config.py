@@ -47,7 +47,7 @@ class StreamParams:
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """The object that ``text`` spells. Raises `MalformedBody`."""
+    """Return the object that ``text`` spells. Raise `MalformedBody`."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -71,7 +71,7 @@ def action_of(message: Mapping[str, Any]) -> str | None:
 
 
 def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: str, max_offset: float) -> StreamParams:
-    """Raises `BadParameter` or `UnsupportedEncoding`. Unknown keys are ignored; null means the default."""
+    """Raise `BadParameter` or `UnsupportedEncoding`. Unknown keys are ignored; null means the default."""
     given = {key: value for key, value in given.items() if value is not None}
     model = known_model(_text(given, "model", default_model), catalogue)
     config = LiveConfig(
@@ -123,7 +123,7 @@ def _whole(given: Mapping[str, Any], name: str, bounds: tuple[int, int], more: s
 
 
 def _endpointing(given: Mapping[str, Any]) -> int | None:
-    """Milliseconds; None for `false`. `true` means the default."""
+    """Return the milliseconds; None for `false`. `true` means the default."""
     value = given.get("endpointing", True)
     if isinstance(value, bool):
         return LiveConfig("").endpointing_ms if value else None
@@ -131,7 +131,7 @@ def _endpointing(given: Mapping[str, Any]) -> int | None:
 
 
 def _prompt(given: Mapping[str, Any], name: str) -> str:
-    """Text; a list of words is joined."""
+    """Return the text; a list of words is joined."""
     value = given.get(name, "")
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         value = ", ".join(value)

@@ -16,7 +16,7 @@ def encoded(message: dict[str, Any]) -> str:
 
 
 def event_message(event: Event) -> dict[str, Any]:
-    """A text has `"partial": ""` too: the documented client reads both fields of every message."""
+    """Return the message. A final has `"partial": ""` too: the documented client reads both fields of every message."""
     match event:
         case Partial():
             stable = min(event.stable_chars, len(event.text))
@@ -49,7 +49,7 @@ def final_message(final: Final) -> dict[str, Any]:
 def ready_message(
     asked: StreamParams, model: LoadedModel, session_id: str, resumed: bool, start: float
 ) -> dict[str, Any]:
-    """What is in effect. ``start``: the seconds of the stream from which on what is heard is told."""
+    """Return the parameters in effect. ``start``: the second of the stream from which on its text is sent."""
     config = asked.config
     return {
         "status": "ready",
@@ -78,7 +78,7 @@ def ignored_message(reason: str) -> dict[str, Any]:
 
 
 def last_message(seconds: float) -> dict[str, Any]:
-    """The last one of a stream that was stopped, ``seconds`` into it, also where it was cut off in between.
+    """Return the last one of a stream that was stopped, ``seconds`` into it, also where it was cut off in between.
 
     All text was told before it.
     """

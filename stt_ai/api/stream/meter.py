@@ -27,13 +27,13 @@ class StreamMeter:
         self._ahead: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Reserves the first minute. Raises `PaymentRequired` or `TooManyRequests`."""
+        """Reserve the first minute. Raise `PaymentRequired` or `TooManyRequests`."""
         await self._reserve()
 
     async def room(self, received: int) -> int:
-        """How many more samples are paid for, at least one.
+        """Return how many more samples are paid for, at least one.
 
-        Raises `PaymentRequired`, `TooManyRequests`, or `Unavailable` when the minute that begins cannot be reserved.
+        Raise `PaymentRequired`, `TooManyRequests`, or `Unavailable` when the minute that begins cannot be reserved.
         """
         while received >= self._minutes * MINUTE:
             await self._reserve_next()
@@ -44,7 +44,7 @@ class StreamMeter:
         return left
 
     def end(self, received: int) -> asyncio.Task[None]:
-        """Charges what was received, in a task that nobody can cancel. Without any audio nothing is charged."""
+        """Charge what was received, in a task that nobody can cancel. Without any audio nothing is charged."""
         return start(self._settle(received))
 
     async def _reserve_next(self) -> None:

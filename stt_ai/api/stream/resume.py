@@ -66,7 +66,7 @@ class ResumeStore:
         self._forget()
 
     def start_of(self, params: StreamParams) -> StreamStart:
-        """Where the stream that is asked for begins; what was remembered of it is taken."""
+        """Return where the stream begins; a resume point that was saved for it is used up."""
         self._forget()
         offset = round(params.offset * SAMPLE_RATE)
         _, resume_point = self._resumable.pop(params.session_id or "", (0.0, None))

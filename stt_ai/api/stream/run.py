@@ -57,7 +57,7 @@ class LiveStream:
     async def run(self) -> None:
         """Until the client stops it, or `ending` says why it did; all that was heard is told then.
 
-        Raises `ClientLeft`, and what the session failed with.
+        Raise `ClientLeft`, and what the session failed with.
         """
         tasks = [asyncio.create_task(self._receive_audio()), asyncio.create_task(self._send_events())]
         try:
@@ -71,7 +71,7 @@ class LiveStream:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def resume_point(self) -> ResumePoint:
-        """What must be known of it to go on later."""
+        """Return the point at which a later stream can resume."""
         last = self._finals[-1] if self._finals else None
         settled = last.language if last else self._start.language
         language = self._params.config.language or settled
@@ -98,7 +98,7 @@ class LiveStream:
                 await self._feed_paid(samples)
 
     async def _audio_chunks(self) -> AsyncGenerator[bytes, None]:
-        """The caller's audio; ends when the caller stops."""
+        """Yield the caller's audio; ends when the caller stops."""
         while True:
             message = await self._next()
             if isinstance(message, bytes):
@@ -112,7 +112,7 @@ class LiveStream:
                     await asyncio.sleep(0)  # many in a row would not let their answers out
 
     async def _action(self, message: str) -> str | None:
-        """What a text message asks for; what asks for nothing is answered with a warning, up to `MAX_IGNORED` times."""
+        """Return the action of a text message; None for others, which get a warning, up to `MAX_IGNORED` times."""
         try:
             given = parse_json(message)
             if action := action_of(given):

@@ -27,7 +27,7 @@ class StreamSocket:
         self._limits = limits
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises `FrameTooLarge` and `ClientLeft`."""
+        """Return the next message. Raise `FrameTooLarge` and `ClientLeft`."""
         message = await self._websocket.receive()
         if message["type"] == "websocket.disconnect":
             raise ClientLeft
@@ -38,7 +38,7 @@ class StreamSocket:
         return data
 
     async def send(self, message: dict[str, Any], within: float | None = None) -> None:
-        """Raises `SlowConsumer` when the client does not take it in time, and `ClientLeft`."""
+        """Raise `SlowConsumer` when the client does not take it in time, and `ClientLeft`."""
         try:
             async with asyncio.timeout(within or self._limits.slow_client_s):
                 await self._websocket.send_text(encoded(message))
@@ -48,7 +48,7 @@ class StreamSocket:
             raise ClientLeft from None
 
     async def refuse(self, error: SttError, **more: Any) -> None:
-        """Says why, and closes."""
+        """Send the reason, and close."""
         current_record().error = error.code
         await self._end(error_message(error) | more, close_code(error), error.code)
 

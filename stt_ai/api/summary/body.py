@@ -33,7 +33,7 @@ class SummaryParams:
 
 
 async def read_params(request: Request, incoming: IncomingRequest, config: ApiConfig) -> SummaryParams:
-    """Raises `BadRequest`s, and `ClientDisconnect`. Keys that it does not know are ignored."""
+    """Raise `BadRequest`s, and `ClientDisconnect`. Keys that it does not know are ignored."""
     limit = config.max_summary_characters
     max_bytes = limit * BYTES_A_CHARACTER + _REST
     if incoming.content_length is not None and incoming.content_length > max_bytes:

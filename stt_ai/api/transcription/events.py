@@ -31,11 +31,11 @@ class Events(Protocol):
     streams_text: bool
 
     def begun(self, seconds: float) -> Iterable[Event]:
-        """The file is audio of ``seconds`` that the caller may have transcribed."""
+        """Return the events for a file of ``seconds`` of audio that the caller may have transcribed."""
         ...
 
     def piece(self, text: str, until: float, seconds: float) -> Iterable[Event]:
-        """The audio is transcribed up to ``until`` of ``seconds``; ``text`` is what was not told before."""
+        """Return the events for audio transcribed up to ``until`` of ``seconds``. ``text``: not sent before."""
         ...
 
     def end(self, transcript: Transcript) -> Sequence[Event]:
@@ -43,7 +43,7 @@ class Events(Protocol):
         ...
 
     def replay(self, transcript: Transcript) -> Sequence[Event]:
-        """What the same request gets again under the same idempotency key."""
+        """Return what the same request gets again under the same idempotency key."""
         ...
 
 
@@ -92,7 +92,7 @@ async def stream_transcript(
     send: Send,
     wording: Events,
 ) -> Response:
-    """Sends the events, none before the file is known to be audio that the caller may have transcribed.
+    """Send the events, none before the file is known to be audio that the caller may have transcribed.
 
     It is charged when all of it is there, just before the last events go out. Who leaves before is charged for the
     audio up to the last piece that he was told.

@@ -47,7 +47,7 @@ class TranscribeParams(TranscriptionParams):
 
 
 def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_model: str) -> TranscribeParams:
-    """Raises `BadParameter`. An empty value means the default."""
+    """Raise `BadParameter`. An empty value means the default."""
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     exactly, minimum, maximum = _speaker_numbers(given)
     task = _task(given.get("task", Task.TRANSCRIBE))

@@ -31,7 +31,7 @@ def rendered(
 
 
 def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
-    """The body of a JSON answer. Times are seconds to the hundredth, in order, within the duration."""
+    """Return the body of a JSON answer. Times are seconds to the hundredth, in order, within the duration."""
     segments = [segment for segment in transcript.segments if segment.words]
     times = _times_by_channel(segments, transcript.end)
     duration = round(transcript.duration, 2)
@@ -52,7 +52,7 @@ def transcript_body(transcript: Transcript, request_id: str) -> dict[str, Any]:
 
 
 def warnings_of(warnings: Sequence[TranscriptWarning]) -> dict[str, Any]:
-    """The `warnings` of a JSON answer; nothing when there are none."""
+    """Return the `warnings` of a JSON answer; nothing when there are none."""
     return {"warnings": [_warning(warning) for warning in warnings]} if warnings else {}
 
 
@@ -68,7 +68,7 @@ def _times_by_channel(segments: Sequence[Segment], end: float) -> dict[int | Non
 
 
 def settled_times(words: Iterable[Word], duration: float) -> Iterator[tuple[float, float]]:
-    """(start, end) of each word, rounded: 0 <= start <= end <= duration, none before the last one ended."""
+    """Yield (start, end) of each word, rounded: 0 <= start <= end <= duration, none before the last one ended."""
     raw = list(words)
     limit = round(round(duration, 2) * 100)  # of the duration that is shown: half a hundredth is rounded otherwise
     starts, latest = [], 0

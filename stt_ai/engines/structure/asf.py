@@ -27,7 +27,7 @@ def read_asf(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
 
 
 def _has_packets(file: BinaryIO, start: int, size: int, length: int) -> bool:
-    """All packets are of one length; each begins with the same flags as the first."""
+    """Return whether all packets have one length and begin with the same flags as the first."""
     begun = read_at(file, start, 1 << 16).find(_DATA)
     if begun < 0 or not 16 <= length <= 1 << 16:
         return True

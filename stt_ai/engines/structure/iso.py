@@ -11,7 +11,7 @@ _LOSSY = (b"mp4a", b"Opus", b"ac-3", b"ec-3", b"samr", b"sawb", b".mp3")
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, start of the body, end as it says) of ISO boxes, one after the other."""
+    """Yield (name, start of the body, end as it says) of ISO boxes, one after the other."""
     position = start
     for _ in range(_MAX_BOXES):
         header = read_at(file, position, 16)

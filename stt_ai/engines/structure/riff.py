@@ -33,7 +33,7 @@ def read_chunked(order: str) -> Reader:
 
 
 def _is_unknown(file: BinaryIO, start: int, size: int) -> bool:
-    """Bytes [start, size) are neither padding nor tags nor a chunk, so the header is not true to the file."""
+    """Return whether bytes [start, size) are neither padding nor tags nor a chunk, so that the header is wrong."""
     head = read_at(file, start, 1 << 16)
     name, length = head[:4], int.from_bytes(head[4:8], "little")
     is_chunk = name.isascii() and name.isalnum() and start + 8 + length <= size + 1

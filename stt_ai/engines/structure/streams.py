@@ -63,7 +63,7 @@ def read_matroska(file: BinaryIO, start: int, size: int, structure: Structure) -
 
 
 def _element(data: bytes, at: int) -> tuple[int, int, int]:
-    """(identifier, length or -1, offset of the body) of an EBML element."""
+    """Return (identifier, length or -1, offset of the body) of an EBML element."""
     numbers = []
     for keep in (True, False):
         if at >= len(data) or not data[at]:
