@@ -3,6 +3,7 @@
 import { copy, download, h } from "./dom.js";
 import { toSrt, toTsv, toTxt, toVtt } from "./sdk/subtitles.js";
 
+const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
 const FORMATS = {
   txt: ["Text", "text/plain", toTxt],
   srt: ["SRT", "application/x-subrip", toSrt],
@@ -10,7 +11,6 @@ const FORMATS = {
   tsv: ["TSV", "text/tab-separated-values", toTsv],
   json: ["JSON", "application/json", toJson],
 };
-const toJson = (body) => `${JSON.stringify(body, null, 2)}\n`;
 const WIDTHS = { 42: "42 (usual)", 37: "37 (broadcast)", 32: "32 (narrow)", 60: "60 (wide)" };
 
 /** The buttons for a JSON answer, as it is when they are pressed. `name`: of the file that it is of. */
