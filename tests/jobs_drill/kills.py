@@ -39,6 +39,8 @@ LEASE_S = 10.0
 JITTER_S = 0.3
 LOOK_EVERY_S = 1.0
 SWEPT_S = 150.0
+LATEST = 0.9
+"""Of the windows."""
 PATIENCE_S = 3600.0
 
 
@@ -192,11 +194,11 @@ def faults(undisturbed: Finished, disturbed: Finished, kills: Sequence[Kill], wa
 
 
 def disturb(drill: Drill, key: str, job_id: str, windows: int, kills: int, seed: int) -> list[Kill]:
-    """Kill the service at seeded moments of the job: the first while its recording is decoded, the others when so many
-    windows are begun, the last when all are.
+    """Kill the service at seeded moments of the job: the first while its recording is decoded, then one in each of as
+    many equal parts of it, but for its very end, when it may be done before the service says that it is ready.
     """
     draw = random.Random(seed)
-    moments = [0, *sorted(round(draw.random() * windows) for _ in range(kills - 2)), windows][:kills]
+    moments = [0, *(round(LATEST * windows * (part + draw.random()) / (kills - 1)) for part in range(kills - 1))]
     done: list[Kill] = []
     for moment in moments:
         if not drill.await_moment(key, job_id, moment):
