@@ -64,7 +64,7 @@ def make_api(
     """Return the HTTP API, made in the ingress replica over the parts that the other deployments are."""
     configure_logging(settings.ingress.log_level)
     backlog = make_backlog(settings.ingress)
-    config = api_config(settings)
+    config, store = api_config(settings), make_store(settings.jobs)
     services = Services(
         transcription,
         settings.models.catalogue,
@@ -74,10 +74,8 @@ def make_api(
         live=LiveServices(live.open, live.decode, stream_limits(settings.stream)),
         summarizer=summarizer,
         fetcher=make_fetcher(settings.urls),
-        uploads=make_uploads(settings.uploads, config.uploads_dir, config.min_free_bytes),
-        jobs=JobServices(
-            jobs_client, make_store(settings.jobs), settings.jobs.max_retention_hours, address_policy(settings.urls)
-        ),
+        uploads=make_uploads(settings.uploads, store, config.min_free_bytes),
+        jobs=JobServices(jobs_client, store, settings.jobs.max_retention_hours, address_policy(settings.urls)),
         meters=process_meters(),
         exposition=ClusterExposition(),
         capacity={WorkKind.TRANSCRIPTION: backlog.reserve, WorkKind.STREAM: live.room},

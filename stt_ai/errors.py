@@ -20,7 +20,7 @@
     ├── JobEnded, JobNotDone         what was asked does not go with the state of the job
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
-    ├── OffsetMismatch, UploadLocked, ChecksumMismatch, UnsupportedTusVersion, UnsupportedBody    of resumable uploads
+    ├── OffsetMismatch, ChecksumMismatch, UnsupportedTusVersion, UnsupportedBody    of resumable uploads
     ├── FileTooLarge, SourceTooLarge, AudioTooLong, SummaryTooLong
     ├── Unavailable                 try again after `retry_after` seconds
     │   ├── Overloaded, StorageFull
@@ -259,12 +259,6 @@ class OffsetMismatch(SttError):
     """The next bytes of an upload do not begin where those that are there end."""
 
     code = "offset_mismatch"
-
-
-class UploadLocked(SttError):
-    """Another request writes to the same upload."""
-
-    code = "upload_locked"
 
 
 class ChecksumMismatch(SttError):

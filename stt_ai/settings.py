@@ -178,9 +178,8 @@ class IngressSettings(_Settings):
 
 
 class UploadSettings(_Settings):
-    """Resumable uploads of accounts, by the protocol tus. Several ingress replicas need a folder that they share."""
+    """Resumable uploads of accounts, by the protocol tus. They are kept where jobs are (`jobs.store`)."""
 
-    folder: Path | None = Field(None, description="None: `resumable` in ingress.uploads_dir.")
     expires_s: float = Field(86_400, gt=0, description="An upload that nobody goes on with or uses is deleted then.")
     max_per_account: int = Field(10, ge=0, description="0: there are none.")
 

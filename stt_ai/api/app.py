@@ -33,6 +33,7 @@ from stt_ai.api.summary.routes import summary_routes
 from stt_ai.api.transcription.routes import transcription_routes
 from stt_ai.api.uploads.protocol import capabilities
 from stt_ai.api.uploads.routes import Owners, upload_routes
+from stt_ai.errors import SttError
 from stt_ai.sources.resumable import ResumableUploads
 
 logger = logging.getLogger(__name__)
@@ -108,8 +109,8 @@ async def _sweep(uploads: ResumableUploads) -> None:
     """Delete expired uploads, now and from time to time."""
     while True:
         try:
-            await asyncio.to_thread(uploads.sweep)
-        except OSError:
+            await uploads.sweep()
+        except SttError:
             logger.warning("expired uploads could not be deleted", exc_info=True)
         await asyncio.sleep(SWEEP_EVERY_S)
 

@@ -38,7 +38,6 @@ _WHEN = {
     412: "A tus version other than the one that `Tus-Version` names.",
     413: "The file is larger, or its audio or text longer, than allowed.",
     415: "Unsupported content type.",
-    423: "Another request is writing to this upload.",
     429: "A limit is used up, or too many requests at once.",
     460: "The bytes do not have the checksum that was sent with them.",
     500: "Internal error.",

@@ -28,12 +28,11 @@ def uploads_dir(settings: IngressSettings) -> Path:
     return settings.uploads_dir or Path(tempfile.gettempdir()) / f"stt-ai-{os.getuid()}"
 
 
-def make_uploads(settings: UploadSettings, beside: Path, min_free_bytes: int) -> ResumableUploads | None:
-    """Return the resumable uploads, kept in ``beside`` where no folder is set, or None where there shall be none."""
+def make_uploads(settings: UploadSettings, store: Store, min_free_bytes: int) -> ResumableUploads | None:
+    """Return the resumable uploads, kept in ``store``, or None where there shall be none."""
     if not settings.max_per_account:
         return None
-    folder = settings.folder or beside / "resumable"
-    return ResumableUploads(folder, settings.expires_s, settings.max_per_account, min_free_bytes)
+    return ResumableUploads(store, settings.expires_s, settings.max_per_account, min_free_bytes)
 
 
 def make_fetcher(settings: UrlSettings) -> Fetcher | None:

@@ -20,8 +20,8 @@ PIECE_BYTES = 8 << 20
 RESUMABLE_BYTES = 100_000_000
 """From this size on, recordings of jobs are sent in pieces unless their caller says otherwise."""
 _VERSION = {"Tus-Resumable": "1.0.0"}
-_RETRIED_CODES = ("offset_mismatch", "upload_locked")
-"""The service has not noticed yet that the last connection broke, or has more of the file than was answered."""
+_RETRIED_CODES = ("offset_mismatch",)
+"""The service has more of the file than was answered."""
 
 
 @dataclass(frozen=True, slots=True)

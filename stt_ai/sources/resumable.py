@@ -1,26 +1,28 @@
-"""Uploads that go on where they were cut: one data file and its description each, in a folder of their owner.
+"""Uploads that go on where they were cut, in the store: a description each, and pieces that are named by their offsets.
 
-The offset is the data file's own length, so that there is nothing that a crash could leave out of step with it. Several
-processes may share the folder: whoever writes to an upload holds the lock of its data file.
+An upload has the pieces that follow each other without a gap from its beginning. A piece is stored only where none is
+yet, so of two requests that write to one upload at once, in whatever processes, one is told where to go on.
 """
 
 import asyncio
-import fcntl
 import hashlib
 import json
-import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from stt_ai.errors import NotFound, OffsetMismatch, StorageFull, TooManyRequests, UploadIncomplete, UploadLocked
+from stt_ai.errors import BadParameter, NotFound, OffsetMismatch, StorageFull, TooManyRequests, UploadIncomplete
+from stt_ai.storage.store import Store, StoredObject
 
-BLOCK = 1 << 20
-DATA, DESCRIPTION = ".data", ".json"
+BLOCK = 4 << 20
+"""Bytes of a piece: so many are in memory for each request, and lost of one whose process is killed."""
+MAX_PIECES = 10_000
+GROUP = "uploads"
+DESCRIPTION, PIECES = "description.json", "pieces"
 _ID = re.compile(r"up_[0-9a-f]{32}")
 _MISSING = "There is no such upload: it was never made, is another account's, was deleted, or has expired."
 
@@ -36,12 +38,16 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class ResumableUpload:
-    """``offset``: how many of its bytes are here. ``expires_at``: seconds since the epoch, later with every piece."""
+    """``offset``: how many of its bytes are here. ``expires_at``: seconds since the epoch, later with every piece.
+
+    ``group``: of its objects in the store. ``pieces``: their names, in order.
+    """
 
     description: Description
-    path: Path
     offset: int
     expires_at: float
+    group: str
+    pieces: tuple[str, ...]
 
     @property
     def is_complete(self) -> bool:
@@ -49,120 +55,123 @@ class ResumableUpload:
 
 
 class ResumableUploads:
-    """All of them. ``min_free_bytes`` of the disk stay free; ``clock``: seconds since the epoch, as files' times."""
+    """All of them. ``min_free_bytes`` of the store stay free; ``clock``: seconds since the epoch, as the store's."""
 
     def __init__(
         self,
-        folder: Path,
+        store: Store,
         expires_s: float = 86_400,
         max_per_owner: int = 10,
         min_free_bytes: int = 200_000_000,
         clock: Callable[[], float] = time.time,
+        max_pieces: int = MAX_PIECES,
     ) -> None:
-        self.folder = folder
+        self._store = store
         self._expires_s = expires_s
         self._max_per_owner = max_per_owner
         self._min_free_bytes = min_free_bytes
         self._clock = clock
+        self._max_pieces = max_pieces
 
-    def create(self, owner: str, length: int, filename: str) -> ResumableUpload:
+    async def create(self, owner: str, length: int, filename: str) -> ResumableUpload:
         """Return a new, empty upload. Raise `TooManyRequests` when ``owner`` has too many, or `StorageFull`."""
-        folder = self._folder_of(owner)
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if len(list(folder.glob(f"*{DESCRIPTION}"))) >= self._max_per_owner:
-                raise TooManyRequests(
-                    f"You have {self._max_per_owner} uploads already. Use or delete one first.", self._expires_s
-                )
-            disk = os.statvfs(folder)
-            if disk.f_bavail * disk.f_frsize < length + self._min_free_bytes:
-                raise StorageFull("The service has no room for this upload at the moment. Try again later.", 30)
-            description = Description(f"up_{secrets.token_hex(16)}", length, filename)
-            os.close(os.open(folder / (description.id + DATA), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            # Last: without its description an upload does not exist.
-            _write_new(folder / (description.id + DESCRIPTION), json.dumps(asdict(description)).encode())
-        except OSError as error:
-            raise StorageFull("The service has no room for uploads at the moment. Try again later.", 30) from error
-        return self.find(owner, description.id)
+        there = await self._store.objects(_group_of(owner))
+        if sum(found.name.endswith(DESCRIPTION) for found in there) >= self._max_per_owner:
+            raise TooManyRequests(
+                f"You have {self._max_per_owner} uploads already. Use or delete one first.", self._expires_s
+            )
+        free = await self._store.free_bytes()
+        if free is not None and free < length + self._min_free_bytes:
+            raise StorageFull("The service has no room for this upload at the moment. Try again later.", 30)
+        description = Description(f"up_{secrets.token_hex(16)}", length, filename)
+        key = f"{_group_of(owner)}/{description.id}/{DESCRIPTION}"
+        await self._store.put(key, json.dumps(asdict(description)).encode())
+        return await self.find(owner, description.id)
 
-    def find(self, owner: str, upload_id: str) -> ResumableUpload:
+    async def find(self, owner: str, upload_id: str) -> ResumableUpload:
         """Raise `NotFound`, also for what is another's."""
-        path = self._folder_of(owner) / (upload_id + DATA)
         if not _ID.fullmatch(upload_id):
             raise NotFound(_MISSING)
-        try:
-            description = Description(**json.loads(path.with_suffix(DESCRIPTION).read_bytes()))
-            found = path.stat()
-        except FileNotFoundError as error:
-            raise NotFound(_MISSING) from error
-        expires_at = found.st_mtime + self._expires_s
-        if expires_at <= self._clock():
+        group = f"{_group_of(owner)}/{upload_id}"
+        described = await self._store.get(f"{group}/{DESCRIPTION}")
+        objects = await self._store.objects(group)
+        if described is None or not objects or self._has_expired(objects):
             raise NotFound(_MISSING)
-        return ResumableUpload(description, path, found.st_size, expires_at)
+        pieces = tuple(_contiguous(objects))
+        return ResumableUpload(
+            description=Description(**json.loads(described)),
+            offset=sum(piece.size for piece in pieces),
+            expires_at=_newest(objects) + self._expires_s,
+            group=group,
+            pieces=tuple(piece.name for piece in pieces),
+        )
 
-    def find_complete(self, owner: str, upload_id: str) -> ResumableUpload:
+    async def find_complete(self, owner: str, upload_id: str) -> ResumableUpload:
         """As `find`, for whoever wants to read it now: its time begins anew. Raise `UploadIncomplete` too."""
-        upload = self.find(owner, upload_id)
+        upload = await self.find(owner, upload_id)
         if not upload.is_complete:
             missing = upload.description.length - upload.offset
             raise UploadIncomplete(f"The upload lacks {missing} of its {upload.description.length} bytes. Send them.")
-        os.utime(upload.path)
+        key = f"{upload.group}/{DESCRIPTION}"
+        await self._store.put(key, json.dumps(asdict(upload.description)).encode())
         return upload
 
-    @contextmanager
-    def appending(self, owner: str, upload_id: str, offset: int, checksum: str = "") -> Iterator["Appender"]:
-        """Yield what writes behind ``offset``. Raise `NotFound`, `UploadLocked` or `OffsetMismatch`.
+    async def copy(self, upload: ResumableUpload, write: Callable[[bytes], Awaitable[object]]) -> None:
+        """Hand the upload's bytes to ``write``, piece by piece. Raise `NotFound` where it was deleted meanwhile."""
+        for name in upload.pieces:
+            piece = await self._store.get(f"{upload.group}/{name}")
+            if piece is None:
+                raise NotFound(_MISSING)
+            await write(piece)
+
+    @asynccontextmanager
+    async def appending(self, owner: str, upload_id: str, offset: int, checksum: str = "") -> AsyncIterator["Appender"]:
+        """Yield what writes behind ``offset``. Raise `NotFound`, `OffsetMismatch`, or `BadParameter`: too many pieces.
 
         ``checksum``: the name of the digest that is wanted of what is written.
         """
-        path = self.find(owner, upload_id).path
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise NotFound(_MISSING) from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UploadLocked("Another request is writing to this upload. Try again soon.") from error
-            upload = self.find(owner, upload_id)  # anew: the file's length under the lock
-            if upload.offset != offset:
-                raise OffsetMismatch(f"The upload has {upload.offset} bytes, not {offset}. Go on from there.")
-            yield Appender(descriptor, upload, checksum)
-        finally:
-            os.close(descriptor)
+        upload = await self.find(owner, upload_id)
+        if upload.offset != offset:
+            raise OffsetMismatch(f"The upload has {upload.offset} bytes, not {offset}. Go on from there.")
+        if len(upload.pieces) >= self._max_pieces and not upload.is_complete:
+            raise BadParameter(
+                f"The upload came in {len(upload.pieces)} pieces. Begin it anew with larger ones.", "Upload-Offset"
+            )
+        yield Appender(self._store, upload, checksum)
 
-    def delete(self, owner: str, upload_id: str) -> None:
+    async def delete(self, owner: str, upload_id: str) -> None:
         """Raise `NotFound`."""
-        _remove(self.find(owner, upload_id).path)
+        upload = await self.find(owner, upload_id)
+        # First: without its description an upload does not exist.
+        await self._store.delete(f"{upload.group}/{DESCRIPTION}")
+        await self._store.delete_group(upload.group)
 
-    def sweep(self) -> int:
+    async def sweep(self) -> int:
         """Delete what has expired and what a crash left unfinished, and return how many uploads."""
-        removed = 0
-        for path in self.folder.glob(f"*/*{DATA}"):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime + self._expires_s <= self._clock():
-                    _remove(path)
-                    removed += 1
-        for folder in self.folder.glob("*"):
-            with suppress(OSError):  # not empty
-                folder.rmdir()
-        return removed
+        uploads: defaultdict[str, list[StoredObject]] = defaultdict(list)
+        for found in await self._store.objects(GROUP):
+            owner, upload, _ = found.name.split("/", 2)
+            uploads[f"{GROUP}/{owner}/{upload}"].append(found)
+        expired = [group for group, objects in uploads.items() if self._has_expired(objects)]
+        for group in expired:
+            await self._store.delete_group(group)
+        return len(expired)
 
-    def _folder_of(self, owner: str) -> Path:
-        return self.folder / hashlib.sha256(owner.encode()).hexdigest()[:32]
+    def _has_expired(self, objects: Iterable[StoredObject]) -> bool:
+        return _newest(objects) + self._expires_s <= self._clock()
 
 
 class Appender:
-    """Writes to an upload whose lock is held."""
+    """Writes to an upload, from ``offset`` on."""
 
-    def __init__(self, descriptor: int, upload: ResumableUpload, checksum: str) -> None:
+    def __init__(self, store: Store, upload: ResumableUpload, checksum: str) -> None:
         self.offset = upload.offset
         self.room = upload.description.length - upload.offset
-        self._descriptor = descriptor
-        self._start = upload.offset
+        self._store = store
+        self._group = upload.group
         self._digest = hashlib.new(checksum) if checksum else None
         self._held = bytearray()
+        self._stored: list[str] = []
 
     @property
     def digest(self) -> bytes:
@@ -170,59 +179,55 @@ class Appender:
         return self._digest.digest() if self._digest else b""
 
     async def write(self, data: bytes) -> None:
-        """Append ``data``, which must fit into ``room``. Raise `StorageFull`."""
+        """Append ``data``, which must fit into ``room``. Raise `OffsetMismatch` where another was faster."""
         self._held += data
         self.room -= len(data)
         if len(self._held) >= BLOCK:
-            await self._write_held()
+            await self._store_held()
 
     async def flush(self) -> None:
-        """Return when all is on the disk, also if the caller is cancelled meanwhile. Raise `StorageFull`."""
-        await self._write_held()
-        await _to_its_end(os.fsync, self._descriptor)
+        """Return when all is stored, also if the caller is cancelled meanwhile. Raise as `write`."""
+        if self._held:
+            await self._store_held()
 
     async def take_back(self) -> None:
         """Forget all that was written here."""
         self._held.clear()
-        await _to_its_end(os.ftruncate, self._descriptor, self._start)
-        self.offset = self._start
+        while self._stored:
+            await self._store.delete(self._stored.pop())
 
-    async def _write_held(self) -> None:
+    async def _store_held(self) -> None:
         block, self._held = bytes(self._held), bytearray()
+        key = f"{self._group}/{_name_of(self.offset)}"
+        storing = asyncio.ensure_future(self._store.put_new(key, block))
         try:
-            await _to_its_end(self._write_block, block)
-        except OSError as error:
-            raise StorageFull("The service has no room for uploads at the moment. Try again later.", 30) from error
-
-    def _write_block(self, block: bytes) -> None:
-        rest = memoryview(block)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+            is_stored = await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await asyncio.wait([storing])
+            raise
+        if not is_stored:
+            raise OffsetMismatch("Another request writes to this upload. Ask for its offset, and go on from there.")
+        self._stored.append(key)
         self.offset += len(block)
         if self._digest:
             self._digest.update(block)
 
 
-async def _to_its_end(function: Callable[..., object], *arguments: object) -> None:
-    """Run ``function`` in a thread, and leave no sooner than it does: it uses a descriptor that is closed then."""
-    working = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
+def _group_of(owner: str) -> str:
+    return f"{GROUP}/{hashlib.sha256(owner.encode()).hexdigest()[:32]}"
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    unfinished = path.with_suffix(".new")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
+def _name_of(offset: int) -> str:
+    return f"{PIECES}/{offset:015}"
 
 
-def _remove(data: Path) -> None:
-    """Delete an upload's files. The data goes last: as long as it is there a sweep finds what is left."""
-    for path in (data.with_suffix(".new"), data.with_suffix(DESCRIPTION), data):
-        path.unlink(missing_ok=True)
+def _newest(objects: Iterable[StoredObject]) -> float:
+    return max(found.modified_at for found in objects)
+
+
+def _contiguous(objects: Iterable[StoredObject]) -> Iterable[StoredObject]:
+    """Yield the pieces that follow each other from the beginning."""
+    by_name, offset = {found.name: found for found in objects}, 0
+    while (piece := by_name.get(_name_of(offset))) is not None and piece.size:
+        yield piece
+        offset += piece.size

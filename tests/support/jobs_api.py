@@ -86,7 +86,7 @@ def jobs_house(books: Books, tmp_path: Path) -> Iterator[JobsHouse]:
 
     config = ApiConfig(tmp_path / "uploads", "large-v3-turbo")
     parts = (transcription, FourModels(), Fixed(), config)
-    uploads = ResumableUploads(tmp_path / "resumable", min_free_bytes=0)
+    uploads = ResumableUploads(store, min_free_bytes=0)
     served = {"jobs": JobServices(jobs, store, 720, client().policy), "fetcher": fetcher, "uploads": uploads}
     house = Services(*parts, billing=books.client, **served)
     with serving(create_app(house)) as port:

@@ -1,10 +1,10 @@
 """Resumable uploads: the protocol over HTTP, cut connections, and what is on the disk."""
 
 import base64
-import fcntl
 import hashlib
 import http.client
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,19 @@ import pytest
 
 from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
-from stt_ai.sources.resumable import ResumableUploads
+from stt_ai.environment import StoreKey
+from stt_ai.errors import OffsetMismatch
+from stt_ai.sources.resumable import BLOCK, DESCRIPTION, ResumableUpload, ResumableUploads
+from stt_ai.storage.encryption import Keyring
+from stt_ai.storage.folder import FolderStore
+from stt_ai.storage.opening import open_store
 from tests.support.api import Fixed, FourModels, Recorder, eventually, serving
 from tests.support.billed_api import books, refused
 from tests.support.billing import Books
 
 __all__ = ["books"]
 
+KEYS = (StoreKey("2026", b"k" * 32),)
 SOUND = bytes(range(256)) * 20_000
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
@@ -32,7 +38,7 @@ class Service:
     """The API on a port, over the real books."""
 
     port: int
-    uploads: ResumableUploads
+    folder: Path
     books: Books
     transcription: Recorder
 
@@ -58,12 +64,13 @@ class Service:
 
 @pytest.fixture
 def service(books: Books, tmp_path: Path) -> Iterator[Service]:
-    uploads = ResumableUploads(tmp_path / "resumable", max_per_owner=3, min_free_bytes=0)
+    store = open_store(str(tmp_path / "store"), KEYS)
+    uploads = ResumableUploads(store, max_per_owner=3, min_free_bytes=0, max_pieces=5)
     transcription = Recorder()
     config = ApiConfig(tmp_path / "uploads", "large-v3-turbo")
     parts = (transcription, FourModels(), Fixed(), config)
     with serving(create_app(Services(*parts, billing=books.client, uploads=uploads))) as port:
-        yield Service(port, uploads, books, transcription)
+        yield Service(port, tmp_path / "store", books, transcription)
 
 
 def test_an_upload_in_pieces_is_transcribed(service: Service) -> None:
@@ -80,7 +87,8 @@ def test_an_upload_in_pieces_is_transcribed(service: Service) -> None:
     assert (done.status_code, done.json()["text"]) == (200, "Hello, welcome to the meeting.")
     assert service.transcription.sizes == [len(SOUND)]
     assert service.transcription.uploads[0].filename == "talk.mp3"
-    assert service.transcription.uploads[0].path.read_bytes() == SOUND
+    assert service.transcription.heads == [SOUND[: 1 << 16]]
+    assert b"".join(pieces(service.folder)) == SOUND
 
 
 def test_a_cut_connection_keeps_what_came(service: Service) -> None:
@@ -93,13 +101,10 @@ def test_a_cut_connection_keeps_what_came(service: Service) -> None:
         connection.putheader(name, value)
     connection.endheaders()
     connection.send(SOUND[:3_000_001])
-    assert eventually(lambda: service.offset(key, path) > 0)
-    refused(service.send(key, path, service.offset(key, path), b"x"), 423, "upload_locked")
     connection.close()
     assert eventually(lambda: service.offset(key, path) == 3_000_001)
-    assert eventually(lambda: service.send(key, path, 3_000_001, SOUND[3_000_001:]).status_code == 204)
-    [data] = service.uploads.folder.glob("*/*.data")
-    assert data.read_bytes() == SOUND
+    assert service.send(key, path, 3_000_001, SOUND[3_000_001:]).status_code == 204
+    assert b"".join(pieces(service.folder)) == SOUND
 
 
 def test_a_checksum_is_held_against_the_bytes(service: Service) -> None:
@@ -164,31 +169,107 @@ def test_anothers_upload_does_not_exist(service: Service) -> None:
     refused(named, 404, "not_found")
     assert service.ask("DELETE", path, key, TUS).status_code == 204
     refused(service.ask("GET", path, key, TUS), 404, "not_found")
-    assert not list(service.uploads.folder.glob("*/*"))
+    assert not list((service.folder / "uploads").rglob("*"))
 
 
-def test_what_expired_is_swept_also_after_a_crash_in_the_sweep(tmp_path: Path) -> None:
-    now = [1_000_000_000.0]
-    uploads = ResumableUploads(tmp_path, expires_s=100, min_free_bytes=0, clock=lambda: now[0])
-    old, new, half = (uploads.create("ada", 10, "") for _ in range(3))
-    for upload, age in ((old, 100), (new, 99), (half, 100)):
-        os.utime(upload.path, (now[0] - age,) * 2)
-    half.path.with_suffix(".json").unlink()  # a process died while it deleted this one
-    assert uploads.sweep() == 2
-    assert {path.stem for path in tmp_path.glob("*/*")} == {new.description.id}
-    now[0] += 1
-    assert uploads.sweep() == 1
-    assert not list(tmp_path.iterdir())
+async def test_what_expired_is_swept_also_after_a_crash_in_the_sweep(tmp_path: Path) -> None:
+    now, store = [time.time()], FolderStore(tmp_path)
+    uploads = ResumableUploads(store, expires_s=100, min_free_bytes=0, clock=lambda: now[0])
+    half, old, new = [await sent(uploads, owner, b"0123", 10) for owner in ("ada", "ada", "bob")]
+    await store.delete(f"{half.group}/{DESCRIPTION}")  # a process died while it deleted this one
+    assert await uploads.sweep() == 0
+    for upload, names in ((half, half.pieces), (old, (DESCRIPTION, *old.pieces))):
+        for name in names:
+            os.utime(tmp_path / upload.group / name, (now[0] - 100,) * 2)
+    assert await uploads.sweep() == 2
+    assert await store.objects(old.group) == await store.objects(half.group) == ()
+    assert [found.name for found in await store.objects(new.group)] == [DESCRIPTION, *new.pieces]
+    now[0] += 101
+    assert await uploads.sweep() == 1
+    assert await store.groups() == ()
+
+
+async def test_using_an_upload_keeps_it_for_longer(tmp_path: Path) -> None:
+    uploads = ResumableUploads(FolderStore(tmp_path), expires_s=100, min_free_bytes=0)
+    made = await sent(uploads, "ada", b"0123456789", 10)
+    for name in (DESCRIPTION, *made.pieces):
+        os.utime(tmp_path / made.group / name, (time.time() - 90,) * 2)
+    await uploads.find_complete("ada", made.description.id)
+    assert (await uploads.find("ada", made.description.id)).expires_at > time.time() + 90
 
 
 async def test_a_process_that_died_leaves_the_upload_open(tmp_path: Path) -> None:
-    uploads = ResumableUploads(tmp_path, min_free_bytes=0)
-    made = uploads.create("ada", 10, "")
-    descriptor = os.open(made.path, os.O_WRONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    os.write(descriptor, b"0123")
-    os.close(descriptor)  # as the kernel does
-    with uploads.appending("ada", made.description.id, 4) as appender:
+    uploads = ResumableUploads(FolderStore(tmp_path), min_free_bytes=0)
+    made = await sent(uploads, "ada", b"0123", 10)
+    async with uploads.appending("ada", made.description.id, 4) as dead:
+        await dead.write(b"45")  # and its process is killed: nothing flushes this
+    async with uploads.appending("ada", made.description.id, 4) as appender:
         await appender.write(b"456789")
         await appender.flush()
-    assert uploads.find_complete("ada", made.description.id).path.read_bytes() == b"0123456789"
+    assert await whole(uploads, "ada", made.description.id) == b"0123456789"
+
+
+async def test_of_two_who_write_at_once_one_is_told_where_to_go_on(tmp_path: Path) -> None:
+    uploads = ResumableUploads(FolderStore(tmp_path), min_free_bytes=0)
+    made = (await uploads.create("ada", 10, "")).description.id
+    async with uploads.appending("ada", made, 0) as slow, uploads.appending("ada", made, 0) as fast:
+        await slow.write(b"0123")
+        await fast.write(b"012345")
+        await fast.flush()
+        with pytest.raises(OffsetMismatch):
+            await slow.flush()
+    async with uploads.appending("ada", made, 6) as appender:
+        await appender.write(b"6789")
+        await appender.flush()
+    assert await whole(uploads, "ada", made) == b"0123456789"
+
+
+async def test_what_was_taken_back_is_no_part_of_the_upload(tmp_path: Path) -> None:
+    uploads = ResumableUploads(FolderStore(tmp_path), min_free_bytes=0)
+    made = (await uploads.create("ada", 2 * BLOCK + 1, "")).description.id
+    async with uploads.appending("ada", made, 0) as appender:
+        await appender.write(b"x" * BLOCK)
+        await appender.write(b"x" * BLOCK)
+        async with uploads.appending("ada", made, 2 * BLOCK) as other:
+            await other.write(b"y")
+            await other.flush()
+        await appender.take_back()
+    assert (await uploads.find("ada", made)).offset == 0
+    async with uploads.appending("ada", made, 0) as appender:
+        await appender.write(b"z" * BLOCK)
+        await appender.write(b"z" * BLOCK)
+    assert await whole(uploads, "ada", made) == b"z" * (2 * BLOCK) + b"y"
+
+
+def test_an_upload_in_countless_pieces_is_refused(service: Service) -> None:
+    key = service.books.account()
+    path = service.create(key, 10)
+    for offset in range(5):
+        assert service.send(key, path, offset, b"x").status_code == 204
+    refused(service.send(key, path, 5, b"xxxxx"), 400, "invalid_parameter")
+
+
+async def sent(uploads: ResumableUploads, owner: str, data: bytes, length: int) -> ResumableUpload:
+    """A new upload with ``data``."""
+    made = await uploads.create(owner, length, "")
+    async with uploads.appending(owner, made.description.id, 0) as appender:
+        await appender.write(data)
+        await appender.flush()
+    return await uploads.find(owner, made.description.id)
+
+
+async def whole(uploads: ResumableUploads, owner: str, upload_id: str) -> bytes:
+    """What a complete upload holds."""
+    found = bytearray()
+
+    async def write(piece: bytes) -> None:
+        found.extend(piece)
+
+    await uploads.copy(await uploads.find_complete(owner, upload_id), write)
+    return bytes(found)
+
+
+def pieces(folder: Path) -> list[bytes]:
+    """The pieces of the only upload in the store, in their order, after what encrypts them is taken off."""
+    paths = sorted((folder / "uploads").glob("*/*/pieces/*"))
+    return [Keyring(KEYS).decrypted(path.read_bytes(), str(path.relative_to(folder))) for path in paths]

@@ -29,7 +29,6 @@ STATUS: dict[type[errors.SttError], int] = {
     errors.OffsetMismatch: 409,
     errors.UnsupportedTusVersion: 412,
     errors.UnsupportedBody: 415,
-    errors.UploadLocked: 423,
     errors.ChecksumMismatch: 460,
     errors.JobEnded: 409,
     errors.JobNotDone: 409,

@@ -17,6 +17,7 @@ from stt_ai.api.services import ApiConfig
 from stt_ai.errors import EmptyFile, FileTooLarge, MalformedBody, UploadTimeout
 from stt_ai.meters import NO_METERS, Meters
 from stt_ai.sources.fetching import Fetcher
+from stt_ai.sources.resumable import ResumableUpload, ResumableUploads
 from stt_ai.stages import stage
 from stt_ai.types import Upload
 
@@ -45,6 +46,12 @@ class ReceivedForm:
         filename = await fetcher.fetch(self.url, max_bytes, self.file.write)
         await self.file.flush()
         return Upload(self.file.path, self.file.size, plain_name(filename))
+
+    async def copy(self, uploads: ResumableUploads, upload: ResumableUpload) -> Upload:
+        """Return a copy of a complete ``upload``. Raise as `ResumableUploads.copy`, and `StorageFull`."""
+        await uploads.copy(upload, self.file.write)
+        await self.file.flush()
+        return Upload(self.file.path, self.file.size, plain_name(upload.description.filename))
 
 
 @asynccontextmanager

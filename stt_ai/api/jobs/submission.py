@@ -36,7 +36,9 @@ from stt_ai.api.uploads.routes import Owners
 from stt_ai.errors import BadParameter, SttError
 from stt_ai.jobs import stored
 from stt_ai.jobs.messages import NewJob
+from stt_ai.sources.resumable import ResumableUpload, ResumableUploads
 from stt_ai.sources.urls import checked_headers, parse_url
+from stt_ai.storage.workspace import working_folder
 from stt_ai.types import TranscriptionRequest
 
 RETENTION, KEEP_AUDIO = "retention_hours", "keep_audio"
@@ -137,7 +139,8 @@ async def _from_form(
         asked = parse(form.fields)
         file, name = None if form.url else form.file.path, plain_name(form.filename)
         if form.upload_id:
-            file, name = await _uploaded(services, request, form.upload_id)
+            uploads, upload = await _find_upload(services, request, form.upload_id)
+            name = (await form.copy(uploads, upload)).filename
         yield replace(asked, file=file, filename=name, url=form.url, sha256=form.sha256)
 
 
@@ -160,22 +163,39 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
     url, headers = source.url, checked_headers(source.headers, "source.headers")
     digest = hashlib.sha256(json.dumps([url or source.upload_id, headers], sort_keys=True).encode()).hexdigest()
     hours = _checked_retention(body.retention_hours, jobs)
+    webhook = checked_webhook(body.webhook, jobs.webhooks, anonymous=bearer_of(request.headers) is None)
+    made = _Submission(asked.request, hours, body.keep_audio, None, "", url, headers, digest, webhook)
     if url:
         parse_url(url, allow_http=True)  # whether http is allowed here is the fetcher's to say
-        file, name = None, ""
-    else:
-        file, name = await _uploaded(services, request, source.upload_id)
-    webhook = checked_webhook(body.webhook, jobs.webhooks, anonymous=bearer_of(request.headers) is None)
-    yield _Submission(asked.request, hours, body.keep_audio, file, name, url, headers, digest, webhook)
+        yield made
+        return
+    async with _uploaded(services, request, source.upload_id) as (file, name):
+        yield replace(made, file=file, filename=name)
 
 
-async def _uploaded(services: Services, request: Request, upload_id: str) -> tuple[Path, str]:
-    """Return a complete upload of the caller's account, and its name. Raise `NotFound` or `UploadIncomplete`."""
+@asynccontextmanager
+async def _uploaded(services: Services, request: Request, upload_id: str) -> AsyncIterator[tuple[Path, str]]:
+    """Yield a copy of a complete upload of the caller's account, and its name. Raise as `_find_upload`."""
+    uploads, upload = await _find_upload(services, request, upload_id)
+    with working_folder(services.config.uploads_dir) as folder:
+        path = folder / "audio"
+        with path.open("wb") as file:
+
+            async def write(piece: bytes) -> None:
+                await asyncio.to_thread(file.write, piece)
+
+            await uploads.copy(upload, write)
+        yield path, plain_name(upload.description.filename)
+
+
+async def _find_upload(
+    services: Services, request: Request, upload_id: str
+) -> tuple[ResumableUploads, ResumableUpload]:
+    """Return a complete upload of the caller's account. Raise `BadParameter`, `NotFound` or `UploadIncomplete`."""
     if services.uploads is None:
         raise BadParameter("`upload_id` is not taken here: send the recording as a form.", UPLOAD_ID)
     owner = await Owners(services.billing, services.config).of(request)
-    found = await asyncio.to_thread(services.uploads.find_complete, owner, upload_id)
-    return found.path, plain_name(found.description.filename)
+    return services.uploads, await services.uploads.find_complete(owner, upload_id)
 
 
 def _parsed(services: Services, jobs: JobServices, fields: Mapping[str, str]) -> _Submission:

@@ -114,8 +114,7 @@ async def _source(services: Services, request: Request, grant: Grant, form: Rece
         return await run_until_disconnect(request.receive, form.fetch(services.fetcher, grant.max_file_bytes))
     if form.upload_id and services.uploads:
         owner = await Owners(services.billing, services.config).of(request)
-        found = await asyncio.to_thread(services.uploads.find_complete, owner, form.upload_id)
-        return Upload(found.path, found.offset, found.description.filename)
+        return await form.copy(services.uploads, await services.uploads.find_complete(owner, form.upload_id))
     return form.upload
 
 

@@ -1,6 +1,5 @@
 """POST /v1/uploads, and HEAD, PATCH and DELETE of what it makes. OPTIONS is answered by the middleware."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,14 +70,14 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         if length > max_bytes:
             raise FileTooLarge(f"The file is larger than the {max_bytes / 1e6:g} MB that you may send.")
         name = protocol.filename(request.headers)
-        made = await asyncio.to_thread(uploads.create, owner, length, name)
+        made = await uploads.create(owner, length, name)
         headers = protocol.state(made) | {"Location": f"{request.url.path}/{made.description.id}"}
         return JSONResponse(_body(made), 201, headers)  # type: ignore[return-value]
 
     @router.get("/{upload_id}", summary="How far an upload is", responses=failures(401, 404, 500, 503))
     async def look(request: Request, upload_id: str) -> UploadBody:
         """HEAD gives the same in headers: `Upload-Offset` of `Upload-Length`."""
-        found = await asyncio.to_thread(uploads.find, await owners.of(request), upload_id)
+        found = await uploads.find(await owners.of(request), upload_id)
         return JSONResponse(_body(found), 200, protocol.state(found))  # type: ignore[return-value]
 
     @router.patch(
@@ -86,7 +85,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         status_code=204,
         response_class=Response,
         summary="Send the next bytes",
-        responses=failures(400, 401, 404, 409, 412, 413, 415, 423, 460, 500, 503),
+        responses=failures(400, 401, 404, 409, 412, 413, 415, 460, 500, 503),
         openapi_extra=_headers("Tus-Resumable", "Upload-Offset", optional=("Upload-Checksum",))
         | {"requestBody": {"content": {protocol.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}}}},
     )
@@ -99,9 +98,9 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         protocol.require_content_type(request.headers)
         owner, checksum = await owners.of(request), protocol.Checksum.of(request.headers)
         offset = protocol.number(request.headers, "Upload-Offset")
-        with uploads.appending(owner, upload_id, offset, checksum.algorithm) as appender:
+        async with uploads.appending(owner, upload_id, offset, checksum.algorithm) as appender:
             await _receive(request, config, appender, checksum)
-        return Response(status_code=204, headers=protocol.state(uploads.find(owner, upload_id)))
+        return Response(status_code=204, headers=protocol.state(await uploads.find(owner, upload_id)))
 
     @router.delete(
         "/{upload_id}",
@@ -114,7 +113,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
     async def delete(request: Request, upload_id: str) -> Response:
         """It is gone at once."""
         protocol.require_version(request.headers)
-        await asyncio.to_thread(uploads.delete, await owners.of(request), upload_id)
+        await uploads.delete(await owners.of(request), upload_id)
         return Response(status_code=204, headers={"Tus-Resumable": protocol.VERSION})
 
     return router
