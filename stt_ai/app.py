@@ -37,6 +37,7 @@ def build(settings: Settings) -> Application:
     parts = {
         "decoder": decoder.build(settings.decoder),
         "diarizer": diarizer.build(settings.diarizer, models.sources),
+        "summarizer": summarizer.build(settings.summarizer, models.sources),
         "billing": billing.build(settings.billing, settings.jobs),
     }
     transcribers = {
@@ -46,7 +47,6 @@ def build(settings: Settings) -> Application:
         settings,
         partial(make_api, settings),
         transcribers=transcribers,
-        summarizer=summarizer.build(settings.summarizer, models.sources),
         jobs=jobs.build(settings, transcribers=transcribers, **parts),
         **parts,
     )

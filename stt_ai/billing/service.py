@@ -51,7 +51,7 @@ class BillingService:
         self.database = database
         self.config = config
         self.clock = clock
-        self._could_renew = could_renew
+        self.could_renew = could_renew
         self._secret = address_secret.encode()
         self._prune_at = 0.0
 
@@ -63,7 +63,7 @@ class BillingService:
         now, secret = self.clock(), self._address_secret()
         with self.database.transaction(durable=False) as session:
             caller = admission.identify(session, asking, secret, now)
-            return admission.admit(session, caller, asking, now, self.config, expiring=self._could_renew())
+            return admission.admit(session, caller, asking, now, self.config, expiring=self.could_renew())
 
     def claim(self, lease: str, key: str, fingerprint: str) -> StoredResponse | None:
         """Return the response that is stored under the key, `packed`, or None."""

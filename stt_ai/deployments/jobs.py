@@ -15,11 +15,13 @@ from stt_ai.deployments.parts import make_deliverer, make_fetcher, make_store, u
 from stt_ai.deployments.remote import RemoteDecoder, RemoteTranscriber
 from stt_ai.deployments.remote_billing import RemoteJobs
 from stt_ai.deployments.remote_diarizer import RemoteDiarizer
+from stt_ai.deployments.remote_summarizer import RemoteSummarizer
 from stt_ai.deployments.resources import actor_options
 from stt_ai.deployments.tracing import export_spans
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.runner import Runner
 from stt_ai.pipeline import Pipeline
+from stt_ai.ports import Summarizer
 from stt_ai.settings import Settings
 from stt_ai.types import DecodingOptions
 
@@ -32,7 +34,7 @@ class Worker(Protocol):
     async def run(self) -> None: ...
 
 
-WorkersFactory = Callable[[JobsClient, Pipeline], Sequence[Worker]]
+WorkersFactory = Callable[[JobsClient, Pipeline, Summarizer], Sequence[Worker]]
 
 
 class JobsDeployment:
@@ -47,6 +49,7 @@ class JobsDeployment:
         decoder: DeploymentHandle,
         transcribers: Mapping[str, DeploymentHandle],
         diarizer: DeploymentHandle,
+        summarizer: DeploymentHandle,
         billing: DeploymentHandle,
     ) -> None:
         export_spans()
@@ -59,7 +62,9 @@ class JobsDeployment:
             windows_in_flight=windows_in_flight,
             meters=process_meters(),
         )
-        self._workers = make_workers(RemoteJobs(billing), pipeline)
+        self._workers = make_workers(
+            RemoteJobs(billing), pipeline, RemoteSummarizer(summarizer, load_wait_s, process_meters())
+        )
         self._running: list[asyncio.Task[None] | None] = [None] * len(self._workers)
 
     async def check_health(self) -> None:
@@ -71,7 +76,9 @@ class JobsDeployment:
                 self._running[index] = asyncio.create_task(worker.run())
 
 
-def make_workers(settings: Settings, client: JobsClient, pipeline: Pipeline) -> tuple[Worker, ...]:
+def make_workers(
+    settings: Settings, client: JobsClient, pipeline: Pipeline, summarizer: Summarizer
+) -> tuple[Worker, ...]:
     """Return what works on jobs and what sends webhooks, made in the replica of that deployment."""
     chosen, store = settings.jobs, make_store(settings.jobs)
     runner = Runner(
@@ -80,6 +87,7 @@ def make_workers(settings: Settings, client: JobsClient, pipeline: Pipeline) -> 
         pipeline,
         uploads_dir(settings.ingress),
         fetcher=make_fetcher(settings.urls),
+        summarizer=summarizer,
         max_running=chosen.max_running,
         poll_s=chosen.poll_s,
         sweep_every_s=chosen.sweep_every_s,
@@ -94,6 +102,7 @@ def build(
     decoder: Application,
     transcribers: Mapping[str, Application],
     diarizer: Application,
+    summarizer: Application,
     billing: Application,
 ) -> Application:
     """Return the deployment that ``settings`` describe, behind the same parts as the ingress."""
@@ -115,6 +124,7 @@ def build(
             decoder=decoder,
             transcribers=transcribers,
             diarizer=diarizer,
+            summarizer=summarizer,
             billing=billing,
         )
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from stt_ai.billing.client import Carrier
-from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, Progress
+from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, NoSummary, Progress
 from stt_ai.jobs.webhooks.client import WebhooksClient
 
 
@@ -64,9 +64,9 @@ class JobsClient:
     async def fetched(self, job: ClaimedJob) -> None:
         await self._carry("fetched", job.id, job.fence)
 
-    async def succeed(self, job: ClaimedJob, seconds: float, model: str) -> None:
+    async def succeed(self, job: ClaimedJob, seconds: float, model: str, no_summary: NoSummary | None = None) -> None:
         """As `JobService.succeed`, under the claim's fence."""
-        await self._carry("succeed", job.id, job.fence, seconds, model)
+        await self._carry("succeed", job.id, job.fence, seconds, model, no_summary)
 
     async def fail(self, job: ClaimedJob, code: str, message: str) -> None:
         """As `JobService.fail`, under the claim's fence."""

@@ -46,6 +46,9 @@ def view(row: Job) -> JobView:
         speaker_names=json.loads(row.speaker_names),
         webhook_url=webhook["url"] if webhook else "",
         webhook_metadata=webhook["metadata"] if webhook else {},
+        summary=row.summary,
+        summary_error_code=row.summary_error_code,
+        summary_error=row.summary_error,
     )
 
 

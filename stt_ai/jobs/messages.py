@@ -24,6 +24,7 @@ class Stage(StrEnum):
     DECODING = "decoding"
     TRANSCRIBING = "transcribing"
     FINISHING = "finishing"
+    SUMMARIZING = "summarizing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class NewJob:
     """A job to be queued. ``id`` is of the caller's own making, unguessable.
 
     ``options``, ``source`` and ``webhook`` are JSON; no ``webhook``: empty. ``retention_s`` None: the service's own.
+    ``summary``: the style of the one that is wanted, empty for none.
     """
 
     id: str
@@ -42,6 +44,7 @@ class NewJob:
     keep_audio: bool = False
     idempotency_key: str | None = None
     webhook: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as its owner sees it. Times are seconds since the epoch. ``webhook_url`` empty: it has none."""
+    """A job as its owner sees it. Times are seconds since the epoch. ``webhook_url`` empty: it has none.
+
+    ``summary``: its style, empty where none was asked for. ``summary_error`` empty: it did not fail.
+    """
 
     id: str
     status: JobStatus
@@ -80,6 +86,9 @@ class JobView:
     speaker_names: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str = ""
     webhook_metadata: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+    summary_error_code: str = ""
+    summary_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,15 @@ class ClaimedJob:
     source: str
     keep_audio: bool
     renew_every_s: float
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoSummary:
+    """Why there is no summary that was asked for: an error's code, and a sentence."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,12 +23,13 @@ from stt_ai.jobs import stored
 from stt_ai.jobs.checkpoint import StoredCheckpoint
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.messages import ClaimedJob, Progress, Stage
+from stt_ai.jobs.summaries import StoredSummaries
 from stt_ai.jobs.working import keep_working
-from stt_ai.ports import Checkpoint, OnDuration, OnText
+from stt_ai.ports import Checkpoint, OnDuration, OnText, Summarizer
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.storage.store import Store
 from stt_ai.storage.workspace import sweep_stale, working_folder
-from stt_ai.types import Transcript, TranscriptionRequest, Upload
+from stt_ai.types import SummaryStyle, Transcript, TranscriptionRequest, Upload
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Runner:
         folder: Path,
         *,
         fetcher: Fetcher | None = None,
+        summarizer: Summarizer | None = None,
         max_running: int = 4,
         poll_s: float = 1.0,
         sweep_every_s: float = 60.0,
@@ -71,6 +74,7 @@ class Runner:
         self._transcription = transcription
         self._folder = folder
         self._fetcher = fetcher
+        self._summarizing = StoredSummaries(store, summarizer)
         self._max_running = max_running
         self._poll_s = poll_s
         self._sweep_every_s = sweep_every_s
@@ -147,7 +151,11 @@ class Runner:
         checkpoint.progress = Progress(Stage.FINISHING, checkpoint.progress.total_s, checkpoint.progress.total_s)
         body = await asyncio.to_thread(stored.TRANSCRIPT.dump_json, transcript)
         await self._store.put(stored.key(job.id, stored.RESULT), body)
-        await self._jobs.succeed(job, transcript.duration, transcript.model)
+        no_summary = None
+        if job.summary:
+            checkpoint.progress = replace(checkpoint.progress, stage=Stage.SUMMARIZING)
+            no_summary = await self._summarizing.summarize(job.id, transcript.text, SummaryStyle(job.summary))
+        await self._jobs.succeed(job, transcript.duration, transcript.model, no_summary)
         await self._clear(job.id, job.keep_audio)
 
     @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from sqlalchemy import exists
-from sqlmodel import Session, col, delete, insert, select
+from sqlmodel import Session, col, delete, select
 
 from stt_ai.accounts import PlanName, WorkKind
 from stt_ai.billing import accounts, leases
@@ -21,7 +21,7 @@ from stt_ai.billing.tables import Caller, Lease, LeaseState
 from stt_ai.errors import JobEnded, PaymentRequired, SttError, TooManyJobs, TooManyRequests
 from stt_ai.jobs import listing
 from stt_ai.jobs.config import HOUR_S, JobsConfig
-from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, Progress, Stage
+from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, NoSummary, Progress, Stage
 from stt_ai.jobs.queue import PENDING, Queue, WorkState
 from stt_ai.jobs.tables import Job
 from stt_ai.jobs.webhooks.events import announce
@@ -57,7 +57,8 @@ class JobService:
             if QUEUE.pending(session, owner) >= limit:
                 raise TooManyJobs(f"You have {limit} jobs that wait or run. Wait until one has ended, or cancel one.")
             retention = min(new.retention_s or self.config.retention_hours * HOUR_S, self._longest_retention)
-            self._require_allowance(session, session.get_one(Caller, owner), now)
+            for kind in _kinds(new.summary):
+                self._require_allowance(session, session.get_one(Caller, owner), kind, now)
             row = Job(
                 **asdict(new) | {"retention_s": retention},
                 owner=owner,
@@ -122,7 +123,16 @@ class JobService:
                     return None
                 if (refused := self._begin(session, row, now)) is None:
                     every = min(self.config.lease_s, self._billing.config.lease_s) / RENEWALS
-                    return ClaimedJob(row.id, row.fence, row.attempt, row.options, row.source, row.keep_audio, every)
+                    return ClaimedJob(
+                        id=row.id,
+                        fence=row.fence,
+                        attempt=row.attempt,
+                        options=row.options,
+                        source=row.source,
+                        keep_audio=row.keep_audio,
+                        renew_every_s=every,
+                        summary=row.summary,
+                    )
                 row.error_code, row.error = refused.code, refused.message
                 self._end(session, row, WorkState.FAILED)
 
@@ -154,8 +164,12 @@ class JobService:
             row.source = json.dumps(json.loads(row.source) | {"url": "", "headers": {}})
             session.add(row)
 
-    def succeed(self, job_id: str, fence: int, seconds: float, model: str) -> None:
-        """Charge the job and end it. Raise `PaymentRequired`, `TooManyRequests` or `LeaseExpired`."""
+    def succeed(self, job_id: str, fence: int, seconds: float, model: str, no_summary: NoSummary | None = None) -> None:
+        """Charge the job and end it. Raise `PaymentRequired`, `TooManyRequests` or `LeaseExpired`.
+
+        ``no_summary``: why there is none that was asked for; nothing is charged for it then. One that cannot be paid
+        for any more is withheld.
+        """
         now = self._billing.clock()
         with self.database.transaction() as session:
             done = QUEUE.find(session, job_id)
@@ -165,6 +179,10 @@ class JobService:
             lease = session.get_one(Lease, row.lease)
             leases.settle(session, lease, seconds, now, self._billing.config)
             row.duration_s, row.model, row.credits = seconds, model, lease.amount
+            if row.summary and no_summary is None:
+                no_summary = self._charge_summary(session, row, lease.plan, now)
+            if no_summary is not None:
+                row.summary_error_code, row.summary_error = no_summary.code, no_summary.message
             self._end(session, row, WorkState.SUCCEEDED)
 
     def fail(self, job_id: str, fence: int, code: str, message: str) -> None:
@@ -286,7 +304,11 @@ class JobService:
             if caller is None:  # billing has forgotten an address meanwhile
                 insert_new(session, Caller(id=owner, plan=PlanName.ANONYMOUS, created_at=now))
                 return True
-            held = leases.expire(session, owner, now, config)
+            held = (
+                leases.expire(session, owner, now, config)
+                if self._billing.could_renew()
+                else leases.holding(session, owner)
+            )
             return held.slots < config.limits(caller.plan).max_concurrency
 
         return has_slot
@@ -299,36 +321,49 @@ class JobService:
         caller = lock(session, row.owner)
         assert caller is not None
         try:
-            meter = self._require_allowance(session, caller, now)
+            meter = self._require_allowance(session, caller, WorkKind.TRANSCRIPTION, now)
         except (PaymentRequired, TooManyRequests) as refusal:
             return refusal
         row.lease = f"{row.id[-24:]}.{row.fence}"
         row.started_at, row.stage, row.seconds_left = row.started_at or now, Stage.DECODING, None
-        session.connection().execute(
-            insert(Lease).values(
-                id=row.lease,
-                caller_id=caller.id,
-                request_id=row.request_id,
-                kind=WorkKind.TRANSCRIPTION,
-                plan=caller.plan,
-                meter=meter.name if meter else None,
-                period=meter.period if meter else "",
-                state=LeaseState.ACTIVE,
-                replay=False,
-                held=0,
-                amount=0,
-                seconds=0.0,
-                day="",
-                created_at=now,
-                expires_at=now + self._billing.config.lease_s,
-            )
-        )
-        session.add(row)
+        session.add_all((row, self._lease(row, row.lease, WorkKind.TRANSCRIPTION, caller.plan, meter, now)))
+        session.flush()
         return None
 
-    def _require_allowance(self, session: Session, caller: Caller, now: float) -> Meter | None:
+    def _charge_summary(self, session: Session, row: Job, plan: PlanName, now: float) -> NoSummary | None:
+        """Charge a summary that was written; return why it cannot be had where nothing is left to pay it with.
+
+        No lease is held while it is written: it would take the place of the caller's other summaries.
+        """
+        meter = meter_for(plan, WorkKind.SUMMARY, now) if self._billing.config.quotas else None
+        lease = self._lease(row, f"{row.lease}.s", WorkKind.SUMMARY, plan, meter, now)
+        try:
+            if meter is not None:
+                Pool(session, row.owner, meter, self._billing.config).require(1, now)
+        except (PaymentRequired, TooManyRequests) as refusal:
+            return NoSummary(refusal.code, refusal.message)
+        session.add(lease)
+        session.flush()
+        leases.settle(session, lease, 0, now, self._billing.config)
+        return None
+
+    def _lease(self, row: Job, lease_id: str, kind: WorkKind, plan: PlanName, meter: Meter | None, now: float) -> Lease:
+        return Lease(
+            id=lease_id,
+            caller_id=row.owner,
+            request_id=row.request_id,
+            kind=kind,
+            plan=plan,
+            meter=meter.name if meter else None,
+            period=meter.period if meter else "",
+            state=LeaseState.ACTIVE,
+            created_at=now,
+            expires_at=now + self._billing.config.lease_s,
+        )
+
+    def _require_allowance(self, session: Session, caller: Caller, kind: WorkKind, now: float) -> Meter | None:
         """Return what a job of theirs runs on. Raise `PaymentRequired` or `TooManyRequests` where that is used up."""
-        meter = meter_for(caller.plan, WorkKind.TRANSCRIPTION, now)
+        meter = meter_for(caller.plan, kind, now) if self._billing.config.quotas else None
         if meter is not None:
             Pool(session, caller.id, meter, self._billing.config).require(1, now)
         return meter
@@ -351,6 +386,12 @@ class JobService:
         announce(session, row, self.config.public_url, now)
 
 
+def _kinds(summary: str) -> tuple[WorkKind, ...]:
+    """Return what a job is charged as, ``summary`` being the style of the one that was asked for."""
+    return (WorkKind.TRANSCRIPTION, WorkKind.SUMMARY) if summary else (WorkKind.TRANSCRIPTION,)
+
+
 def _scrub(row: Job) -> None:
     """Remove what is about the recording."""
     row.title, row.options, row.source, row.speaker_names, row.error, row.webhook = "", "{}", "{}", "{}", "", ""
+    row.summary_error = ""

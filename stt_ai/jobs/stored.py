@@ -10,6 +10,7 @@ from stt_ai.types import (
     LoadedModel,
     SpeakerTurn,
     SpeechRegion,
+    Summary,
     Transcript,
     TranscriptionRequest,
     Window,
@@ -20,6 +21,7 @@ PREFIX = "job_"
 """Of the ids of jobs, which are the names of their groups."""
 AUDIO = "audio"
 RESULT = "result.json"
+SUMMARY_NAME = "summary.json"
 REGIONS = "regions.json"
 LANGUAGE = "language.json"
 TURNS = "turns.json"
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 REQUEST = TypeAdapter(TranscriptionRequest)
 TRANSCRIPT = TypeAdapter(Transcript)
+SUMMARY = TypeAdapter(Summary)
 WINDOW = TypeAdapter(WindowTranscript)
 SPEECH = TypeAdapter(tuple[int, tuple[SpeechRegion, ...]])
 SPOKEN = TypeAdapter(tuple[str, float])

@@ -1,5 +1,8 @@
 """Jobs on the running service: queued with a file, followed, fetched in every form, cancelled and erased."""
 
+import json
+import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,15 @@ from tests.support.service import Service, wait_until
 from tests.support.word_errors import DATA
 
 MEETING = DATA / "meeting_en.flac"
+FIELDS = {"diarize": "true", "language": "en"}
 
 
-def queue(service: Service, key: str | None, path: Path = MEETING, **headers: str) -> httpx.Response:
+def queue(
+    service: Service, key: str | None, path: Path = MEETING, fields: Mapping[str, str] = FIELDS, **headers: str
+) -> httpx.Response:
     authorization = {"Authorization": f"Bearer {key}"} if key else {}
     with path.open("rb") as file:
-        files, fields = {"file": (path.name, file)}, {"diarize": "true", "language": "en"}
+        files = {"file": (path.name, file)}
         url = f"{service.url}/v1/jobs"
         return httpx.post(url, files=files, data=fields, headers=authorization | headers, timeout=120)
 
@@ -91,3 +97,23 @@ def test_what_is_no_recording_fails_and_costs_nothing(service: Service, key: str
     found = ended(service, key, queue(service, key, path).json()["id"])
     assert (found["status"], found["attempt"], found["usage"]) == ("failed", 1, None)
     assert found["error"]["code"] == "unsupported_format"
+
+
+def test_a_webhook_is_tried_and_reaches_nothing_on_this_machine(service: Service, key: str) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        webhook = json.dumps({"url": f"https://localhost:{canary.getsockname()[1]}/", "metadata": {"n": 1}})
+        job = queue(service, key, DATA / "hello_3s.flac", FIELDS | {"webhook": webhook}).json()
+        url = f"{service.url}/v1/jobs/{job['id']}/deliveries"
+
+        def attempts() -> list[dict[str, Any]]:
+            found = httpx.get(url, headers=headers, timeout=60).json()["deliveries"]
+            return [attempt for delivery in found for attempt in delivery["attempts"]]
+
+        wait_until(lambda: bool(attempts()), 300)
+        assert "not on the public internet" in attempts()[0]["error"]
+        canary.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            canary.accept()
+    secret = httpx.get(f"{service.url}/v1/account/webhook-secret", headers=headers, timeout=60).json()["secret"]
+    assert secret.startswith("whsec_")

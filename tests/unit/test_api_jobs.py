@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from stt_ai.api.services import ApiConfig, Services
 from stt_ai.jobs import stored
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
+from stt_ai.jobs.messages import NoSummary
 from stt_ai.jobs.service import JobService
 from stt_ai.jobs.webhooks.service import WebhookService
 from stt_ai.jobs.webhooks.signing import new_secret
 from stt_ai.sources.fetching import Fetcher
 from stt_ai.sources.resumable import ResumableUploads
 from stt_ai.storage.folder import FolderStore
-from tests.support.api import Fixed, FourModels, Recorder
+from stt_ai.types import Summary, SummaryStyle
+from tests.support.api import TALK, Fixed, FourModels, Recorder
 from tests.support.billed_api import books, refused
 from tests.support.billing import Books
 from tests.support.jobs_api import operation_of
@@ -123,18 +125,105 @@ async def test_a_field_that_there_is_not_is_refused(edge: Edge, name: str, hint:
     assert f"`{name}`" in answer.json()["error"] and hint in answer.json()["error"]
 
 
-@pytest.mark.parametrize("name", ["summary"])
-async def test_what_is_not_supported_is_said(edge: Edge, name: str) -> None:
-    key = edge.books.account(credits=5)
-    body = {"source": {"url": "https://example.com/"}, name: {"url": "https://example.com/"}}
-    for answer in (
-        await edge.post(key, body),
-        await edge.post(key, files=FILE, data={name: "https://example.com/"}),
-        await edge.post(key, files=FILE, params={name: "x"}),
+SPEECH = replace(TALK, windows=())
+WRITTEN = Summary("They greet each other.", SummaryStyle.BRIEF, "scribe")
+
+
+async def done(edge: Edge, key: str, no_summary: NoSummary | None = None, **form: Any) -> str:
+    """Return the path of the result of a job that has succeeded."""
+    answer = await edge.post(key, files=FILE, **form)
+    assert answer.status_code == 202, answer.text
+    job_id = answer.json()["id"]
+    for name, kept in (
+        (stored.RESULT, stored.TRANSCRIPT.dump_json(SPEECH)),
+        (stored.SUMMARY_NAME, stored.SUMMARY.dump_json(WRITTEN)),
     ):
-        refused(answer, 400, "invalid_parameter")
-        assert f"`{name}` is not supported" in answer.json()["error"]
-    assert edge.service.list_jobs(key, None, None, 10).jobs == ()
+        await edge.store.put(stored.key(job_id, name), kept)
+    work = edge.service.claim()
+    assert work is not None and work.id == job_id
+    edge.service.succeed(job_id, work.fence, SPEECH.duration, SPEECH.model, no_summary)
+    return f"/v1/jobs/{job_id}/result"
+
+
+async def test_the_result_has_the_summary_beside_the_transcript(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    for form in ({"data": {"summary": "brief"}}, {"params": {"summary": "brief"}}):
+        result = await edge.ask("GET", await done(edge, key, **form), key)
+        assert result["summary"] == {"summary": WRITTEN.text, "style": "brief", "model": "scribe"}
+    assert "summary" not in await edge.ask("GET", await done(edge, key), key)
+
+
+async def test_a_summary_that_failed_is_told_in_the_job_and_among_the_warnings(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    path = await done(edge, key, NoSummary("overloaded", "Too much to do."), data={"summary": "brief"})
+    job = await edge.ask("GET", path.removesuffix("/result"), key)
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    assert (job["summary"]["style"], job["summary"]["error"]["code"]) == ("brief", "overloaded")
+    result = await edge.ask("GET", path, key)
+    assert (result["summary"], result["text"]) == (None, SPEECH.text)
+    assert result["warnings"][-1] == {"code": "summary_failed", "message": "There is no summary: Too much to do."}
+
+
+@pytest.mark.parametrize("summary", [{"style": "long"}, "brief", {"style": "brief", "words": 3}])
+async def test_a_summary_of_no_known_style_is_refused(edge: Edge, summary: Any) -> None:
+    key = edge.books.account(credits=5)
+    refused(await edge.post(key, {"source": {"url": HOOK}, "summary": summary}), 400, "invalid_parameter")
+    refused(await edge.post(key, files=FILE, data={"summary": "long"}), 400, "invalid_parameter")
+
+
+async def test_a_summary_is_asked_for_in_json(edge: Edge) -> None:
+    answer = await edge.post(edge.books.account(credits=5), {"source": {"url": HOOK}, "summary": {}})
+    assert answer.json()["summary"] == {"style": "brief", "error": None}
+
+
+async def test_a_result_can_be_had_in_openais_form(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    path = await done(edge, key, data={"task": "transcribe", "language": "en"})
+    body = await edge.ask("GET", f"{path}?response_format=verbose_json", key)
+    assert (body["task"], body["language"], body["text"]) == ("transcribe", "english", SPEECH.text)
+    assert [word["word"] for word in body["words"]] == [word.word for one in SPEECH.segments for word in one.words]
+    assert "".join(segment["text"] for segment in body["segments"]).strip() == SPEECH.text
+
+
+async def test_subtitles_of_a_result_look_as_they_are_asked_for(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    path = await done(edge, key)
+    headers = {"Authorization": f"Bearer {key}"}
+    cues = (await edge.http.get(f"{path}?response_format=srt&words_per_cue=1", headers=headers)).text
+    words = sum(len(segment.words) for segment in SPEECH.segments)
+    assert cues.count(" --> ") == words > 1
+    refused(await edge.http.get(f"{path}?words_per_cue=1", headers=headers), 400, "invalid_parameter")
+    refused(await edge.http.get(f"{path}?response_format=srt&lines=0", headers=headers), 400, "invalid_parameter")
+    early = refused(await edge.post(key, files=FILE, data={"line_width": "40"}), 400, "invalid_parameter")
+    assert "goes with the result" in early
+
+
+NATIVE = {
+    "task": "transcribe",
+    "prompt": "Dr. Núñez",
+    "keywords[]": "Núñez, Zoë",
+    "channels": "separate",
+    "start": "1",
+    "end": "9.5",
+    "track": "2",
+    "strict": "true",
+}
+
+
+@pytest.mark.parametrize("form", [False, True], ids=["JSON", "form"])
+async def test_a_job_takes_every_parameter_of_a_transcription(edge: Edge, form: bool) -> None:
+    key = edge.books.account(credits=5)
+    if form:
+        answer = await edge.post(key, files=FILE, data=NATIVE)
+    else:
+        answer = await edge.post(key, {"source": {"url": HOOK}, "options": NATIVE})
+    assert answer.status_code == 202, answer.text
+    work = edge.service.claim()
+    assert work is not None
+    asked = stored.REQUEST.validate_json(work.options)
+    assert (asked.prompt, asked.keywords, asked.strict) == ("Dr. Núñez", ("Núñez", "Zoë"), True)
+    selection = asked.selection
+    assert (selection.separate, selection.start, selection.end, selection.track) == (True, 1.0, 9.5, 2)
 
 
 async def queued(edge: Edge, key: str | None, webhook: dict[str, Any], form: bool = False) -> httpx.Response:

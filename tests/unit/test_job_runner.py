@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stt_ai.accounts import WorkKind
-from stt_ai.errors import LeaseExpired, ReplicaLost, UnsupportedMedia
+from stt_ai.errors import LeaseExpired, ModelLoading, Overloaded, ReplicaLost, SummaryTooLong, UnsupportedMedia
 from stt_ai.jobs import stored
 from stt_ai.jobs.checkpoint import StoredCheckpoint
 from stt_ai.jobs.client import JobsClient
@@ -27,6 +27,8 @@ from stt_ai.types import (
     DecodingOptions,
     Pcm,
     SpeechRegion,
+    Summary,
+    SummaryStyle,
     TranscriptionRequest,
     Window,
     WindowTranscript,
@@ -70,6 +72,23 @@ class Fetching:
         return "a.wav"
 
 
+class ScriptedSummarizer:
+    """Raises ``failures`` in turn, then summarizes; ``texts``: what it was given."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception] = []
+        self.texts: list[str] = []
+
+    async def summarize(self, text: str, style: SummaryStyle) -> Summary:
+        self.texts.append(text)
+        if self.failures:
+            raise self.failures.pop(0)
+        return Summary(f"{style}.", style, "scribe")
+
+    def stream(self, text: str, style: SummaryStyle) -> Any:
+        raise NotImplementedError
+
+
 class Workshop:
     """One account's queue, its store, and workers that come and go."""
 
@@ -79,12 +98,23 @@ class Workshop:
         self.store = store or FolderStore(folder / "store")
         self.key = books.account(credits=100)
         self.fetching = Fetching()
+        self.summarizer = ScriptedSummarizer()
 
-    async def queue(self, request: TranscriptionRequest = REQUEST, *, url: str = "", keep_audio: bool = False) -> str:
+    async def queue(
+        self, request: TranscriptionRequest = REQUEST, *, url: str = "", keep_audio: bool = False, summary: str = ""
+    ) -> str:
         lease = self.books.admit(self.key, kind=WorkKind.SUBMISSION).lease
         source = {"filename": "a.wav", "url": url, "headers": {"Authorization": SECRET}, "max_bytes": 1000}
         options = stored.REQUEST.dump_json(request).decode()
-        new = NewJob(f"job_{uuid.uuid4().hex}", "r", "a.wav", options, json.dumps(source), keep_audio=keep_audio)
+        new = NewJob(
+            f"job_{uuid.uuid4().hex}",
+            "r",
+            "a.wav",
+            options,
+            json.dumps(source),
+            keep_audio=keep_audio,
+            summary=summary,
+        )
         self.service.create(lease, new)
         self.books.service.settle(lease, 0)
         if not url:
@@ -99,7 +129,14 @@ class Workshop:
 
         pipeline = Pipeline(decoder, {"clock": transcriber}, ScriptedDiarizer(), windows_in_flight=1)
         fetcher: Any = self.fetching
-        return Runner(JobsClient(carry), self.store, pipeline, self.folder / "work", fetcher=fetcher)
+        return Runner(
+            JobsClient(carry),
+            self.store,
+            pipeline,
+            self.folder / "work",
+            fetcher=fetcher,
+            summarizer=self.summarizer,
+        )
 
     async def work(self, transcriber: SpeakingClock, decoder: Any) -> None:
         """Take up the next job, and return when the worker is done with it."""
@@ -187,6 +224,48 @@ async def test_the_time_that_is_left_is_that_of_this_attempt_alone(tmp_path: Pat
     clock.turn(50)
     await second.save_window(windows[1], transcript)
     assert second.progress.seconds_left == 100
+
+
+async def test_a_summary_is_kept_beside_the_result(workshop: Workshop) -> None:
+    workshop.summarizer.failures = [Overloaded("Later.", 0), ModelLoading("Soon.", 0)]
+    job = await workshop.queue(summary="brief")
+    await workshop.work(SpeakingClock(), spoken(windows=2))
+    kept = await workshop.store.get(stored.key(job, stored.SUMMARY_NAME))
+    result = await workshop.store.get(stored.key(job, stored.RESULT))
+    assert kept is not None and result is not None
+    assert stored.SUMMARY.validate_json(kept) == Summary("brief.", SummaryStyle.BRIEF, "scribe")
+    assert workshop.summarizer.texts == [stored.TRANSCRIPT.validate_json(result).text] * 3
+    assert workshop.status(job) is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([SummaryTooLong("It is too long.")], "summary_too_long"),
+        ([Overloaded("Later.", 0)] * 5, "overloaded"),
+        ([RuntimeError("a fault")], "internal_error"),
+    ],
+)
+async def test_a_summary_that_fails_takes_nothing_from_the_transcript(
+    workshop: Workshop, failures: list[Exception], code: str
+) -> None:
+    workshop.summarizer.failures = list(failures)
+    job = await workshop.queue(summary="brief")
+    await workshop.work(SpeakingClock(), spoken(windows=2))
+    found = workshop.service.get(workshop.key, job)
+    assert (found.status, found.summary_error_code, found.credits) == (JobStatus.SUCCEEDED, code, 1)
+    kept = await workshop.store.objects(job)
+    assert [one.name for one in kept] == [stored.RESULT]
+
+
+async def test_a_summary_is_written_once_however_often_its_job_is_taken_up(workshop: Workshop) -> None:
+    job = await workshop.queue(summary="brief")
+    await workshop.store.put(
+        stored.key(job, stored.SUMMARY_NAME), stored.SUMMARY.dump_json(Summary("brief.", SummaryStyle.BRIEF, "scribe"))
+    )
+    await workshop.work(SpeakingClock(), spoken(windows=2))
+    assert workshop.summarizer.texts == []
+    assert workshop.service.get(workshop.key, job).summary_error_code == ""
 
 
 async def test_a_finished_job_leaves_its_result_alone_and_the_recording_where_that_was_asked_for(

@@ -2,15 +2,18 @@
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stt_ai.accounts import WorkKind
-from stt_ai.errors import JobEnded, LeaseExpired, NotFound, PaymentRequired, TooManyJobs
+from stt_ai.billing.plans import PaidPlan
+from stt_ai.billing.service import BillingService
+from stt_ai.errors import JobEnded, LeaseExpired, NotFound, PaymentRequired, TooManyJobs, TooManyRequests
 from stt_ai.jobs.config import JobsConfig
-from stt_ai.jobs.messages import ClaimedJob, JobStatus, JobView, NewJob, Progress, Stage
+from stt_ai.jobs.messages import ClaimedJob, JobStatus, JobView, NewJob, NoSummary, Progress, Stage
 from stt_ai.jobs.service import JobService
 from tests.support.billing import Books
 
@@ -22,7 +25,7 @@ class Desk:
         self.books = books
         self.service = JobService(books.service, JobsConfig(**config))
 
-    def queue(self, key: str | None, idempotency_key: str | None = None, **more: float) -> JobView:
+    def queue(self, key: str | None, idempotency_key: str | None = None, **more: Any) -> JobView:
         lease = self.books.admit(key, kind=WorkKind.SUBMISSION).lease
         new = NewJob(f"job_{uuid.uuid4().hex}", "r", "a.wav", "{}", "{}", idempotency_key=idempotency_key, **more)
         job = self.service.create(lease, new)
@@ -95,6 +98,88 @@ def test_no_more_jobs_run_than_the_plan_has_slots_and_streams_count(books: Books
     assert desk.service.claim() is None
     desk.service.succeed(claimed[0].id, claimed[0].fence, 1, "m")
     assert desk.service.claim() is not None
+
+
+def summaries_left(books: Books) -> int:
+    """Return how many summaries the address without a key may still ask for today."""
+    for asked in range(10):
+        try:
+            books.service.settle(books.admit(None, kind=WorkKind.SUMMARY).lease, 0)
+        except TooManyRequests:
+            return asked
+    raise AssertionError("there is no end")
+
+
+@pytest.mark.parametrize(("no_summary", "left"), [(None, 2), (NoSummary("overloaded", "Too much."), 3)])
+def test_a_summary_is_charged_with_its_job_where_it_was_written(
+    books: Books, desk: Desk, no_summary: NoSummary | None, left: int
+) -> None:
+    job = desk.queue(None, summary="brief")
+    work = desk.claim()
+    assert work.summary == "brief"
+    desk.service.reserve(work.id, work.fence, 60)
+    desk.service.renew(work.id, work.fence, Progress())
+    for _ in range(2):
+        desk.service.succeed(work.id, work.fence, 60, "m", no_summary)
+    found = desk.service.get(None, job.id)
+    assert (found.status, found.summary_error_code) == (JobStatus.SUCCEEDED, no_summary.code if no_summary else "")
+    assert summaries_left(books) == left
+    assert books.operators.reconcile() == ()
+
+
+def test_a_summary_that_cannot_be_paid_for_any_more_is_withheld_and_the_transcript_is_not(
+    books: Books, desk: Desk
+) -> None:
+    job = desk.queue(None, summary="brief")
+    work = desk.claim()
+    assert summaries_left(books) == 3  # and now there is none
+    desk.service.succeed(work.id, work.fence, 60, "m")
+    found = desk.service.get(None, job.id)
+    assert (found.status, found.summary_error_code) == (JobStatus.SUCCEEDED, "rate_limited")
+    with pytest.raises(TooManyRequests):
+        desk.queue(None, summary="brief")
+    books.clock.turn(31)
+    assert desk.queue(None).status is JobStatus.QUEUED
+    assert books.operators.reconcile() == ()
+
+
+def test_a_summary_costs_an_account_nothing_more(books: Books, desk: Desk) -> None:
+    key = books.account(credits=5)
+    desk.queue(key, summary="detailed")
+    work = desk.claim()
+    desk.service.succeed(work.id, work.fence, 60, "m")
+    assert books.left(key) == (4, 0)
+    kinds = {item.kind: item.credits for item in books.service.usage(key, None, 10).items}
+    assert kinds == {WorkKind.TRANSCRIPTION: 1, WorkKind.SUMMARY: 0}
+
+
+def test_while_nobody_could_renew_no_lease_ends_for_a_job(books: Books) -> None:
+    key = books.account(credits=5, plan=None)
+    books.configure(paid=PaidPlan(max_concurrency=1))
+    stream = books.admit(key, kind=WorkKind.STREAM)
+    could_renew = [False]
+    books.service = BillingService(
+        books.database, books.service.config, books.clock, could_renew=lambda: could_renew[0]
+    )
+    desk = Desk(books)
+    desk.queue(key)
+    books.clock.turn(3600)
+    assert desk.service.claim() is None
+    books.service.renew(stream.lease)
+    books.clock.turn(3600)
+    could_renew[0] = True
+    assert desk.service.claim() is not None
+
+
+def test_where_nothing_is_counted_jobs_are_not_either(books: Books) -> None:
+    books.configure(quotas=False)
+    desk = Desk(books)
+    for _ in range(5):
+        desk.queue(None, summary="brief")
+        work = desk.claim()
+        desk.service.reserve(work.id, work.fence, 60)
+        desk.service.succeed(work.id, work.fence, 60, "m")
+    assert books.operators.reconcile() == ()
 
 
 def test_queued_jobs_are_bounded_and_the_refusal_has_its_code(books: Books) -> None:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from stt_ai.api.jobs.schemas import EXAMPLE, JobBody, NewJobBody, WebhookBody
-from stt_ai.api.openapi import failures, json_body, json_schema, transcription_form
+from stt_ai.api.jobs.schemas import EXAMPLE, JobBody, JobResultBody, NewJobBody, WebhookBody
+from stt_ai.api.openai.schemas import VerboseText
+from stt_ai.api.openapi import failures, json_body, json_schema, transcript_responses, transcription_form
+from stt_ai.api.transcription.subtitle_parameters import RANGES
 from stt_ai.ports import Catalogue
+from stt_ai.types import SummaryStyle
 
 
 def submission_form(catalogue: Catalogue, default_model: str, urls: bool, uploads: bool) -> dict[str, Any]:
@@ -12,7 +15,8 @@ def submission_form(catalogue: Catalogue, default_model: str, urls: bool, upload
     form = transcription_form(catalogue, default_model, urls=urls, uploads=uploads)
     content = form["requestBody"]["content"]
     properties = content["multipart/form-data"]["schema"]["properties"]
-    for name in ("response_format", "stream"):
+    dropped = {"response_format", "stream", *RANGES}
+    for name in dropped:
         properties.pop(name, None)
     properties["retention_hours"] = {
         "type": "number",
@@ -24,6 +28,11 @@ def submission_form(catalogue: Catalogue, default_model: str, urls: bool, upload
         "default": False,
         "description": "Keep the recording as long as the text.",
     }
+    properties["summary"] = {
+        "type": "string",
+        "enum": [str(style) for style in SummaryStyle],
+        "description": "Summarize the transcript, too. A summary that fails leaves the transcript as it is.",
+    }
     properties["webhook"] = {
         "type": "string",
         "contentMediaType": "application/json",
@@ -31,7 +40,6 @@ def submission_form(catalogue: Catalogue, default_model: str, urls: bool, upload
         "description": "Where to send a message when the job has ended, as a JSON object.",
         "examples": ['{"url": "https://example.com/hooks/transcripts"}'],
     }
-    dropped = {"response_format", "stream"}
     form["parameters"] = [one for one in form["parameters"] if one["name"] not in dropped]
     if urls or uploads:
         content |= json_body(NewJobBody)["requestBody"]["content"]
@@ -45,3 +53,11 @@ def submission_responses() -> dict[int | str, dict[str, Any]]:
     location = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
     accepted = {"model": JobBody, "description": "The job, queued.", "headers": location}
     return {202: accepted, **failures(400, 401, 402, 404, 409, 413, 429, 500, 503)}
+
+
+def result_responses() -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of the route of a job's result."""
+    responses = transcript_responses(statuses=(400, 401, 404, 409, 500, 503))
+    responses[200]["model"] = JobResultBody | VerboseText
+    responses[200]["content"].pop("text/event-stream")
+    return responses

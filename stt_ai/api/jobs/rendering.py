@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from stt_ai.api.jobs.schemas import JobBody, JobErrorBody, JobUsageBody, JobWebhookBody, ProgressBody
+from stt_ai.api.jobs.schemas import JobBody, JobErrorBody, JobSummaryBody, JobUsageBody, JobWebhookBody, ProgressBody
 from stt_ai.jobs.messages import JobStatus, JobView
-from stt_ai.types import Transcript
+from stt_ai.types import SummaryStyle, Transcript
 
 
 def job_body(job: JobView) -> JobBody:
@@ -28,6 +28,7 @@ def job_body(job: JobView) -> JobBody:
         usage=usage if job.status is JobStatus.SUCCEEDED else None,
         error=error if job.error_code else None,
         speakers=dict(job.speaker_names),
+        summary=_summary(job),
         webhook=JobWebhookBody(url=job.webhook_url, metadata=dict(job.webhook_metadata)) if job.webhook_url else None,
     )
 
@@ -49,6 +50,13 @@ def renamed(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
         for segment in transcript.segments
     )
     return replace(transcript, segments=segments)
+
+
+def _summary(job: JobView) -> JobSummaryBody | None:
+    if not job.summary:
+        return None
+    error = JobErrorBody(error=job.summary_error, code=job.summary_error_code, request_id=job.request_id)
+    return JobSummaryBody(style=SummaryStyle(job.summary), error=error if job.summary_error_code else None)
 
 
 def _progress(job: JobView) -> ProgressBody:

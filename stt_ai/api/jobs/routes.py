@@ -11,25 +11,22 @@ from stt_ai.api.account.routes import KEY, key_of, read_json
 from stt_ai.api.admission import Admission
 from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.http.event_stream import Deferred
-from stt_ai.api.jobs.docs import submission_form, submission_responses
-from stt_ai.api.jobs.rendering import job_body, renamed
+from stt_ai.api.jobs.docs import result_responses, submission_form, submission_responses
+from stt_ai.api.jobs.rendering import job_body
+from stt_ai.api.jobs.results import ResultFormat, read_result, render_result
 from stt_ai.api.jobs.schemas import JobBody, JobsBody, SpeakersBody
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.jobs.submission import submit
 from stt_ai.api.jobs.webhooks import delivery_routes
-from stt_ai.api.openapi import failures, json_body, transcript_responses
+from stt_ai.api.openapi import failures, json_body
 from stt_ai.api.services import Services
-from stt_ai.api.transcription.answer_headers import answer_headers
-from stt_ai.api.transcription.parameters import ResponseFormat
-from stt_ai.api.transcription.rendering import rendered
-from stt_ai.errors import JobNotDone
-from stt_ai.jobs import stored
-from stt_ai.jobs.messages import JobStatus, JobView
+from stt_ai.jobs.messages import JobStatus
 
 
 def job_routes(services: Services, jobs: JobServices, admission: Admission) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs")
     client, config = jobs.client, services.config
+    languages = dict(services.catalogue.languages())
 
     @router.post(
         "",
@@ -72,20 +69,23 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         "/{job_id}/result",
         summary="A job's transcript",
         response_class=Response,
-        responses=transcript_responses(statuses=(400, 401, 404, 409, 500, 503)),
+        responses=result_responses(),
         dependencies=[KEY],
     )
     async def get_job_result(
         request: Request,
         job_id: str,
-        response_format: Annotated[ResponseFormat, Query(description="Form of the answer.")] = ResponseFormat.JSON,
+        response_format: Annotated[ResultFormat, Query(description="Form of the answer.")] = ResultFormat.JSON,
+        line_width: Annotated[int | None, Query(description="Of srt and vtt: characters of a line.")] = None,
+        lines: Annotated[int | None, Query(description="Of srt and vtt: at most so many in a cue.")] = None,
+        words_per_cue: Annotated[int | None, Query(description="Of srt and vtt: at most so many.")] = None,
     ) -> Response:
-        """The transcript in any form, any number of times, until the job expires."""
+        """The transcript in any form, any number of times, until the job expires. In `json` with its summary."""
         job = await client.get(bearer_of(request.headers), job_id)
-        kept = await jobs.store.get(stored.key(job_id, stored.RESULT)) if job.status is JobStatus.SUCCEEDED else None
-        if kept is None:
-            raise JobNotDone(_why_not(job))
-        return await asyncio.to_thread(_result, job, kept, response_format)
+        transcript, summary = await read_result(jobs.store, job)
+        asked = {"line_width": line_width, "lines": lines, "words_per_cue": words_per_cue}
+        options = {name: str(value) for name, value in asked.items() if value is not None}
+        return await asyncio.to_thread(render_result, job, transcript, summary, response_format, options, languages)
 
     @router.post(
         "/{job_id}/cancel", summary="Cancel a job", responses=failures(401, 404, 409, 500, 503), dependencies=[KEY]
@@ -116,24 +116,3 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
 
     router.include_router(delivery_routes(jobs))
     return router
-
-
-def _result(job: JobView, kept: bytes, form: ResponseFormat) -> Response:
-    transcript = renamed(stored.TRANSCRIPT.validate_json(kept), job.speaker_names)
-    media_type, content = rendered(transcript, form, job.request_id)
-    headers = dict(answer_headers(transcript.model, transcript.demo, transcript.warnings))
-    return Response(content.encode(), 200, headers, media_type)
-
-
-def _why_not(job: JobView) -> str:
-    match job.status:
-        case JobStatus.QUEUED | JobStatus.RUNNING:
-            return f"The job is {job.status}. Ask again when it has succeeded."
-        case JobStatus.FAILED:
-            return f"The job failed: {job.error}"
-        case _:
-            return (
-                f"The job has {job.status}, and there is no transcript."
-                if job.status is JobStatus.EXPIRED
-                else ("The job was cancelled, and there is no transcript.")
-            )

@@ -1,27 +1,17 @@
 """The shapes of the jobs' JSON."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
-from stt_ai.api.schemas import Shape
+from stt_ai.api.schemas import Shape, SummaryBody, TranscriptBody
 from stt_ai.jobs.messages import JobStatus
 from stt_ai.jobs.webhooks.messages import DeliveryStatus, JobEvent
 from stt_ai.sources.urls import MAX_URL
+from stt_ai.types import SummaryStyle
 
 MAX_METADATA = 2048
-UNSUPPORTED = {
-    "summary": "`summary` is not supported: send the job's transcript to POST /v1/summarize.",
-}
-"""What other services take with a job, and whoever sends it relies on; why it is refused."""
-
-
-def unsupported(fields: object) -> str:
-    """Return the name of a field that is refused, empty where there is none."""
-    return next((name for name in UNSUPPORTED if isinstance(fields, Mapping) and name in fields), "")
 
 
 class SourceBody(Shape):
@@ -57,6 +47,12 @@ class WebhookBody(Shape):
     include_text: bool = Field(False, description="Send the transcript's text along, as `data.text`.")
 
 
+class SummaryRequestBody(Shape):
+    """A summary as of POST /v1/summarize. One that fails leaves the transcript as it is: the job succeeds."""
+
+    style: SummaryStyle = SummaryStyle.BRIEF
+
+
 class NewJobBody(Shape):
     source: SourceBody
     options: dict[str, str | int | float | bool] = Field(
@@ -65,17 +61,11 @@ class NewJobBody(Shape):
     retention_hours: float | None = Field(None, gt=0, description="Audio and text are erased so long after the end.")
     keep_audio: bool = Field(False, description="Keep the recording, too, as long as the text.")
     webhook: WebhookBody | None = Field(None, description="Where to send a message when the job has ended.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unsupported(cls, fields: object) -> object:
-        if name := unsupported(fields):
-            raise PydanticCustomError("unsupported", "{reason}", {"reason": UNSUPPORTED[name]})
-        return fields
+    summary: SummaryRequestBody | None = Field(None, description="Summarize the transcript, too.")
 
 
 class ProgressBody(Shape):
-    stage: str = Field(description="`decoding`, `transcribing` or `finishing`.")
+    stage: str = Field(description="`decoding`, `transcribing`, `finishing` or `summarizing`.")
     fraction: float = Field(ge=0, le=1, description="Of the speech in the recording, how much has been transcribed.")
     seconds_left: float | None = Field(
         description="Of transcribing, at the pace since it was last taken up; null: not known yet."
@@ -98,6 +88,11 @@ class JobWebhookBody(Shape):
     metadata: dict[str, Any]
 
 
+class JobSummaryBody(Shape):
+    style: SummaryStyle
+    error: JobErrorBody | None = Field(description="Why there is none although the job has succeeded.")
+
+
 class JobBody(Shape):
     id: str = Field(examples=["job_0pX3kq6d9mB1vR7tY2nC8hLw"])
     status: JobStatus
@@ -116,6 +111,15 @@ class JobBody(Shape):
     error: JobErrorBody | None = Field(description="Why it failed, or what the last attempt failed for.")
     speakers: dict[str, str] = Field(description="Names given to speakers: `Speaker 1` and what is shown instead.")
     webhook: JobWebhookBody | None = Field(description="Where a message is sent when it has ended.")
+    summary: JobSummaryBody | None = Field(description="The summary that was asked for; its text is in the result.")
+
+
+class JobResultBody(TranscriptBody):
+    """A job's transcript in format `json`."""
+
+    summary: SummaryBody | None = Field(
+        None, description="Present where one was asked for; null where it failed, which is among the `warnings`."
+    )
 
 
 class JobsBody(Shape):
@@ -203,5 +207,6 @@ EXAMPLE: dict[str, Any] = {
     "source": {"url": "https://example.com/meeting.mp3"},
     "options": {"language": "en", "diarize": True},
     "webhook": {"url": "https://example.com/hooks/transcripts", "metadata": {"order": "1234"}},
+    "summary": {"style": "brief"},
     "retention_hours": 24,
 }

@@ -24,13 +24,14 @@ from stt_ai.api.http.multipart import IN_PLACE_OF_FILE, UPLOAD_ID, URL
 from stt_ai.api.http.query import merged, query_fields
 from stt_ai.api.http.receiving import plain_name, receive_form
 from stt_ai.api.jobs.rendering import job_body
-from stt_ai.api.jobs.schemas import UNSUPPORTED, NewJobBody, unsupported
+from stt_ai.api.jobs.schemas import NewJobBody
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.jobs.webhooks import WEBHOOK, checked_webhook, webhook_of
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters
 from stt_ai.api.transcription.spelling import misspelling, unknown_field
+from stt_ai.api.transcription.subtitle_parameters import RANGES
 from stt_ai.api.transcription.values import quoted
 from stt_ai.api.uploads.routes import Owners
 from stt_ai.errors import BadParameter, SttError
@@ -39,10 +40,10 @@ from stt_ai.jobs.messages import NewJob
 from stt_ai.sources.resumable import ResumableUpload, ResumableUploads
 from stt_ai.sources.urls import checked_headers, parse_url
 from stt_ai.storage.workspace import working_folder
-from stt_ai.types import TranscriptionRequest
+from stt_ai.types import SummaryStyle, TranscriptionRequest
 
-RETENTION, KEEP_AUDIO = "retention_hours", "keep_audio"
-OPTIONS = KNOWN - {"response_format", "stream"}
+RETENTION, KEEP_AUDIO, SUMMARY = "retention_hours", "keep_audio", "summary"
+OPTIONS = KNOWN - {"response_format", "stream", *RANGES}
 """A result is asked for in any form, and as often as one likes."""
 
 
@@ -50,7 +51,7 @@ OPTIONS = KNOWN - {"response_format", "stream"}
 class _Submission:
     """``file`` None: the recording lies at ``url``. ``sha256`` stands for either, with an idempotency key.
 
-    ``webhook``: a `NewWebhook` as JSON, empty where there is none.
+    ``webhook``: a `NewWebhook` as JSON, empty where there is none. ``summary``: its style, or empty.
     """
 
     request: TranscriptionRequest
@@ -62,6 +63,7 @@ class _Submission:
     headers: Mapping[str, str] | None = None
     sha256: str = ""
     webhook: str = ""
+    summary: str = ""
 
 
 async def submit(services: Services, jobs: JobServices, admission: Admission, request: Request, send: Send) -> None:
@@ -101,6 +103,7 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
         keep_audio=submission.keep_audio,
         idempotency_key=grant.idempotency_key,
         webhook=submission.webhook,
+        summary=submission.summary,
     )
     if submission.file is not None:
         await jobs.store.put_file(stored.key(job_id, stored.AUDIO), submission.file)
@@ -121,7 +124,7 @@ async def _queue(services: Services, jobs: JobServices, grant: Grant, submission
 async def _from_form(
     services: Services, jobs: JobServices, request: Request, incoming: IncomingRequest, grant: Grant
 ) -> AsyncIterator[_Submission]:
-    known = OPTIONS | {RETENTION, KEEP_AUDIO, WEBHOOK, *UNSUPPORTED}
+    known = OPTIONS | {RETENTION, KEEP_AUDIO, WEBHOOK, SUMMARY, *RANGES}
     known |= ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
     anonymous = bearer_of(request.headers) is None
     refusal, query_refusal = (partial(one, known=known) for one in (unknown_field, misspelling))
@@ -129,8 +132,6 @@ async def _from_form(
 
     def parse(form: Mapping[str, str]) -> _Submission:
         fields = merged(query, form)
-        if name := unsupported(fields):
-            raise BadParameter(UNSUPPORTED[name], name)
         webhook = checked_webhook(webhook_of(form.get(WEBHOOK, "")), jobs.webhooks, anonymous=anonymous)
         return replace(_parsed(services, jobs, fields), webhook=webhook)
 
@@ -164,7 +165,8 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
     digest = hashlib.sha256(json.dumps([url or source.upload_id, headers], sort_keys=True).encode()).hexdigest()
     hours = _checked_retention(body.retention_hours, jobs)
     webhook = checked_webhook(body.webhook, jobs.webhooks, anonymous=bearer_of(request.headers) is None)
-    made = _Submission(asked.request, hours, body.keep_audio, None, "", url, headers, digest, webhook)
+    summary = "" if body.summary is None else body.summary.style
+    made = _Submission(asked.request, hours, body.keep_audio, None, "", url, headers, digest, webhook, summary)
     if url:
         parse_url(url, allow_http=True)  # whether http is allowed here is the fetcher's to say
         yield made
@@ -200,6 +202,8 @@ async def _find_upload(
 
 def _parsed(services: Services, jobs: JobServices, fields: Mapping[str, str]) -> _Submission:
     """Return what the fields say. Raise `BadParameter`."""
+    if early := sorted(RANGES & fields.keys()):
+        raise BadParameter(f"`{early[0]}` goes with the result: GET /v1/jobs/{{id}}/result?{early[0]}=…", early[0])
     params = parse_parameters(fields, services.catalogue, services.config.default_model)
     hours = fields.get(RETENTION, "").strip()
     try:
@@ -207,7 +211,10 @@ def _parsed(services: Services, jobs: JobServices, fields: Mapping[str, str]) ->
     except ValueError:
         raise BadParameter(f"`{RETENTION}` is {quoted(hours)}; it must be a number of hours.", RETENTION) from None
     keep = boolean(KEEP_AUDIO, fields.get(KEEP_AUDIO, "").strip() or "false")
-    return _Submission(params.request, _checked_retention(retention, jobs), keep)
+    style = fields.get(SUMMARY, "").strip()
+    if style not in ("", *SummaryStyle):
+        raise BadParameter(f"`{SUMMARY}` must be one of {', '.join(SummaryStyle)}.", SUMMARY)
+    return _Submission(params.request, _checked_retention(retention, jobs), keep, summary=style)
 
 
 def _checked_retention(hours: float | None, jobs: JobServices) -> float | None:
@@ -217,5 +224,5 @@ def _checked_retention(hours: float | None, jobs: JobServices) -> float | None:
 
 
 def _fingerprint(submission: _Submission) -> str:
-    asked = asdict(submission.request), submission.retention_hours, submission.keep_audio, submission.webhook
-    return hashlib.sha256(json.dumps([submission.sha256, asked], sort_keys=True).encode()).hexdigest()
+    asked = asdict(replace(submission, file=None, filename=""))
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

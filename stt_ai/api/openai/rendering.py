@@ -23,7 +23,8 @@ def render(transcript: Transcript, params: AudioParams, languages: Mapping[str, 
         return media_type, spell(transcript)
     body = {"text": transcript.text, "usage": usage(transcript)}
     if params.response_format is AudioFormat.VERBOSE_JSON:
-        body = _verbose(transcript, params, languages)
+        words, segments = params.words, params.segments
+        body = verbose_body(transcript, params.request.task, languages, words=words, segments=segments)
     elif params.response_format is AudioFormat.DIARIZED_JSON:
         body = _diarized(transcript)
     return "application/json", json.dumps(body | warnings_of(transcript.warnings), ensure_ascii=False, allow_nan=False)
@@ -60,24 +61,27 @@ def _diarized(transcript: Transcript) -> dict[str, Any]:
     }
 
 
-def _verbose(transcript: Transcript, params: AudioParams, languages: Mapping[str, str]) -> dict[str, Any]:
-    code = "en" if params.request.task is Task.TRANSLATE else transcript.language
+def verbose_body(
+    transcript: Transcript, task: Task, languages: Mapping[str, str], *, words: bool, segments: bool
+) -> dict[str, Any]:
+    """Return the body of format `verbose_json`, without warnings. ``languages`` has the English name of each code."""
+    code = "en" if task is Task.TRANSLATE else transcript.language
     body: dict[str, Any] = {
-        "task": params.request.task,
+        "task": task,
         "language": languages.get(code, code),
         "duration": round(transcript.duration, 2),
         "text": transcript.text,
     }
-    if params.segments:
+    if segments:
         times = _times(transcript)
         body["segments"] = [
             _segment(number, segment, times, transcript.windows) for number, segment in enumerate(_segments(transcript))
         ]
-    if params.words:
-        words = [word for segment in _segments(transcript) for word in segment.words]
+    if words:
+        spoken = [word for segment in _segments(transcript) for word in segment.words]
         body["words"] = [
             {"word": word.word, "start": start, "end": end}
-            for word, (start, end) in zip(words, _times(transcript), strict=True)
+            for word, (start, end) in zip(spoken, _times(transcript), strict=True)
         ]
     return body | {"usage": usage(transcript)}
 

@@ -130,5 +130,10 @@ def _stored(body: dict[str, Any]) -> StoredResponse:
 
 def _body(summary: Summary) -> dict[str, Any]:
     current_record().model = summary.model
+    return summary_body(summary)
+
+
+def summary_body(summary: Summary) -> dict[str, Any]:
+    """Return the JSON of a summary."""
     written = {"summary": summary.text, "style": summary.style, "model": summary.model}
     return written | warnings_of(summary.warnings)
