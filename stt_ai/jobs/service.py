@@ -304,12 +304,15 @@ class JobService:
             if caller is None:  # billing has forgotten an address meanwhile
                 insert_new(session, Caller(id=owner, plan=PlanName.ANONYMOUS, created_at=now))
                 return True
-            held = (
-                leases.expire(session, owner, now, config)
-                if self._billing.could_renew()
-                else leases.holding(session, owner)
+            slots = config.limits(caller.plan).max_concurrency
+            if self._billing.could_renew():
+                return leases.expire(session, owner, now, config).slots < slots
+            held = leases.holding(session, owner)
+            overdue = select(Job.lease).where(
+                Job.owner == owner, Job.state == WorkState.RUNNING, Job.lease_until <= now
             )
-            return held.slots < config.limits(caller.plan).max_concurrency
+            given_up = held.leases.intersection(session.exec(overdue).all())  # of attempts that are taken over anyway
+            return held.slots - len(given_up) < slots
 
         return has_slot
 

@@ -171,6 +171,16 @@ def test_while_nobody_could_renew_no_lease_ends_for_a_job(books: Books) -> None:
     assert desk.service.claim() is not None
 
 
+def test_a_job_is_taken_over_also_while_nobody_could_renew(books: Books) -> None:
+    books.service = BillingService(books.database, books.service.config, books.clock, could_renew=lambda: False)
+    desk = Desk(books)
+    desk.queue(None)  # it has one slot, which the first attempt holds
+    first = desk.claim()
+    books.clock.turn(31)
+    assert desk.claim().id == first.id
+    assert desk.service.claim() is None
+
+
 def test_where_nothing_is_counted_jobs_are_not_either(books: Books) -> None:
     books.configure(quotas=False)
     desk = Desk(books)
