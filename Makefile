@@ -53,7 +53,7 @@ $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-# The stamp is the extra's name; installed again only when what is asked for changed.
+# A stamp carries the name of its extra. The extra is installed again only if its requirements changed.
 # CTranslate2 opens CUDA libraries that torch's wheels do not bring.
 CUDA := $(if $(shell command -v nvidia-smi 2>/dev/null),cuda)
 $(VENV)/.server: EXTRAS := server$(CUDA:%=,%)

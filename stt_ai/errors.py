@@ -54,9 +54,9 @@ class BadRequest(SttError):
 
 
 class BadParameter(BadRequest):
-    """A parameter whose value is not accepted; the message names it and says what is.
+    """A parameter has a value that is not accepted. The message names it and says what is accepted.
 
-    ``beside``: the other parameter without which, or with another value of which, it would be.
+    ``beside``: the other parameter that rules the value out, if one does.
     """
 
     code = "invalid_parameter"

@@ -73,12 +73,15 @@ class NoMeters:
     """For whoever has nobody to report to."""
 
     def add(self, meter: Counter, amount: float = 1.0, /, **labels: str) -> None:
+        """Count nothing."""
         pass
 
     def observe(self, meter: Histogram, value: float, /, **labels: str) -> None:
+        """Observe nothing."""
         pass
 
     def set(self, meter: Gauge, value: float, /, **labels: str) -> None:
+        """Set nothing."""
         pass
 
 

@@ -202,7 +202,9 @@ class Catalogue(Protocol):
 class HealthProbe(Protocol):
     """Says how the service is, quickly, whatever else goes on."""
 
-    async def health(self) -> ServiceHealth: ...
+    async def health(self) -> ServiceHealth:
+        """Return the state of the service and of its parts."""
+        ...
 
 
 class Exposition(Protocol):

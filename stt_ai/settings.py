@@ -79,14 +79,19 @@ class ModelSettings(SourceSettings):
 
     @property
     def sources(self) -> SourceSettings:
+        """Return where the weights of these models come from."""
         return _inherited(self, SourceSettings)
 
 
 class DecoderSettings(_Settings):
+    """How uploads are decoded."""
+
     max_duration_s: float = Field(43_200, gt=0, description="The longest audio that is accepted.")
 
 
 class TranscriberSettings(_Settings):
+    """How speech models are served."""
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpu_fraction: float = Field(0.5, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
     compute_type: str = Field(
@@ -159,6 +164,8 @@ class SummarizerSettings(_Settings):
 
 
 class IngressSettings(_Settings):
+    """How requests are admitted and received."""
+
     uploads_dir: Path | None = Field(None, description="Where uploads are kept while they are worked on.")
     max_file_bytes: int = Field(2_000_000_000, gt=0)
     windows_in_flight: int = Field(
@@ -268,6 +275,7 @@ class JobsSettings(JobsConfig):
 
     @property
     def config(self) -> JobsConfig:
+        """Return the settings of the queue of jobs."""
         return _inherited(self, JobsConfig)
 
 

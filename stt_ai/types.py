@@ -305,6 +305,7 @@ class Segment:
 
     @property
     def channel(self) -> int | None:
+        """Return the channel, from 1, or None where channels are mixed."""
         return self.words[0].channel
 
     @property

@@ -113,6 +113,7 @@ class OpenAiModel(Shape):
 
     @classmethod
     def of(cls, model_id: str) -> "OpenAiModel":
+        """Return the entry of a model id."""
         return cls(id=model_id, object="model", created=0, owned_by="stt.ai")
 
 

@@ -16,7 +16,7 @@ from stt_ai.errors import LeaseExpired, TooManyRequests
 SLOTTED = (WorkKind.TRANSCRIPTION, WorkKind.STREAM)
 AT_ONCE_RETRY_S = 2.0
 
-_GONE = "The request took a pause of ours too long and was given up. Please send it again."
+_GONE = "The service lost contact with this request for too long and gave it up. Please send it again."
 
 
 def given_up() -> LeaseExpired:
@@ -159,5 +159,6 @@ def _end(session: Session, lease: Lease, state: LeaseState, now: float) -> None:
 
 
 def callers_with_overdue(session: Session, now: float) -> list[str]:
+    """Return the ids of callers with leases that expired before ``now``."""
     found = select(Lease.caller_id).where(Lease.state == LeaseState.ACTIVE, col(Lease.expires_at) <= now).distinct()
     return list(session.exec(found).all())

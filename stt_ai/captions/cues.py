@@ -93,6 +93,7 @@ def settle_times(cues: Sequence[Cue], duration: float) -> list[Cue]:
 
 
 def to_cue(tokens: Sequence[Token], speaker: str | None, prefix: int = 0, options: SubtitleOptions = DEFAULTS) -> Cue:
+    """Return the tokens as one cue, its lines broken."""
     end = max(token.end for token in tokens)
     return Cue(layout(tokens, prefix, options), _ms(tokens[0].start), _ms(end), speaker)
 

@@ -23,6 +23,7 @@ class Token:
 
 
 def reading_seconds(width: int) -> float:
+    """Return the seconds in which text of this width can be read."""
     return width / CELLS_A_SECOND
 
 

@@ -23,7 +23,9 @@ class Described(Protocol):
     known: LoadedModel | None
     failed: bool
 
-    async def get(self) -> LoadedModel: ...
+    async def get(self) -> LoadedModel:
+        """Return what serves the part."""
+        ...
 
 
 class ClusterHealth:

@@ -48,7 +48,7 @@ REFRESH_S = 30.0
 
 
 def map_error(exc: BaseException) -> SttError:
-    """Ray's exception as one of ours. What is not known is logged in full and told as an `InternalError`."""
+    """Return Ray's exception as one of ours. An unknown one is logged in full, and becomes an `InternalError`."""
     cause = getattr(exc, "cause", None)
     if isinstance(cause, SttError):
         return cause

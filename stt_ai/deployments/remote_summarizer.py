@@ -1,4 +1,4 @@
-"""The summariser's handle as the port that the API knows."""
+"""The summarizer's handle as the port that the API knows."""
 
 import contextlib
 import time

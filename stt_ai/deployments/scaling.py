@@ -1,6 +1,7 @@
-"""How many replicas a deployment has: by the seconds of audio that wait and run at them, not by how many requests.
+"""Autoscaling by the seconds of audio that wait and run at the replicas, not by the number of requests.
 
-Serve gives the policy to its controller by value, which need not have this package: so it uses nothing of it.
+Serve sends the policy to its controller by value. The controller need not have this package, so the policy uses nothing
+of it.
 """
 
 import threading
@@ -11,33 +12,34 @@ from typing import Any
 
 from ray.serve.config import AutoscalingContext
 
-# What a replica's `record_autoscaling_stats` says.
+# The keys of `record_autoscaling_stats`.
 AUDIO_S = "audio_s"
 PIECES = "pieces"
 LIVE = "live"
 BUSY = "busy"
 
 METRICS_S = 20.0
-"""What the replicas said is averaged over so many seconds."""
+"""Seconds over which the replicas' reports are averaged."""
 UPSCALE_AFTER_S = 15.0
-"""Longer than the 10 s between two reports of a replica: what it said before its load was shared starts no others."""
+"""Longer than the 10 s between two reports of a replica, so that a report from before its load was shared out starts no
+further replica."""
 
 
 def replicas_for(audio_s: float, pieces: float, live: float, *, target_audio_s: float, target_live: float) -> float:
     """Return how many replicas this load fills; 0 only where there is none.
 
-    ``audio_s`` that wait and run, in ``pieces``, of which each is worked on by one replica: more replicas than pieces
-    would not help. ``live``: how many replicas live speech alone keeps busy all the time. A replica is full with
-    ``target_audio_s``, and with ``target_live`` of its time given to live speech.
+    ``audio_s`` wait and run, in ``pieces``. One replica works on a piece, so more replicas than pieces would not help.
+    ``live``: how many replicas live speech alone keeps busy. A replica is full with ``target_audio_s``, or with
+    ``target_live`` of its time taken by live speech.
     """
     return min(audio_s / target_audio_s, pieces) + live / target_live
 
 
 def total(reports: Iterable[Sequence[Any]]) -> float:
-    """The sum over the replicas of the average of each one's points (`timestamp`, `value`), since all were there.
+    """Return the sum of the replicas' averages of (`timestamp`, `value`), since the last replica reported first.
 
-    Serve's own averages go further back: there, audio that was shared out among new replicas is still with the old one
-    too, and each new replica would bring about another.
+    Serve's own averages go further back: they would count audio that was shared out among new replicas at the old one
+    too, and each new replica would start another.
     """
     series = [report for report in reports if report]
     since = max((report[0].timestamp for report in series), default=0.0)
@@ -59,9 +61,9 @@ class AudioPolicy:
         self._target_live = target_live
 
     def __call__(self, context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
-        """(replicas, nothing to remember). Where replicas have not said anything yet, as many as there are to be.
+        """Return (replicas, no state). As long as no replica has reported, keep the current target.
 
-        With none, Serve starts one by itself when the first request comes.
+        Without any replica, Serve starts one itself when the first request comes.
         """
         reports = context.raw_metrics or {}
         if context.current_num_replicas == 0 or AUDIO_S not in reports:
@@ -75,7 +77,7 @@ class AudioPolicy:
             target_audio_s=self._target_audio_s,
             target_live=self._target_live,
         )
-        # A question is no audio, and a clip may come and go between two looks at the queue.
+        # A request may hold no audio, and a clip may come and go between two reports.
         return wanted or float(busy > 0 or context.total_num_requests > 0), {}
 
 
@@ -110,7 +112,7 @@ def by_audio(
 
 
 class BusyShare:
-    """Which share of its ``places`` something takes, between one question and the next. From any thread."""
+    """Measures which share of ``places`` is busy, from one `take` to the next. For use from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.places = 1
@@ -130,7 +132,7 @@ class BusyShare:
             self._add(-1)
 
     def take(self) -> float:
-        """0 to 1, since it was last asked. What goes on still counts up to now."""
+        """Return the share, 0 to 1, since the last call. Work under way counts up to now."""
         with self._lock:
             now = self._count()
             busy, passed = self._busy, now - self._asked

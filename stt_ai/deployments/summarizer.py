@@ -1,4 +1,4 @@
-"""The summariser deployment: one chat model, loaded on first use, that all summaries share in batches."""
+"""The summarizer deployment: one chat model, loaded on first use, that all summaries share in batches."""
 
 import asyncio
 import time
@@ -54,7 +54,7 @@ class SummarizerConfig:
 
 
 class SummarizerDeployment:
-    """Summarises whole transcripts, the pieces of all of them together.
+    """Summarizes whole transcripts, the pieces of all of them together.
 
     A replica whose model cannot be had starts all the same, tells its callers, and tries again at most every half
     minute.

@@ -27,6 +27,7 @@ class LogMel:
 
     @property
     def n_mels(self) -> int:
+        """Return the number of mel bins."""
         return int(self._filters.shape[1])
 
     def __call__(self, samples: Samples, frames: int = MAX_FRAMES) -> Features:

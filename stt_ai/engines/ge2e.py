@@ -54,6 +54,7 @@ class Ge2eEmbedding(Model):  # type: ignore[misc]
 
     @property
     def dimension(self) -> int:
+        """Return the length of an embedding."""
         return DIMENSION
 
     def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:

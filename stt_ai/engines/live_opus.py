@@ -85,6 +85,8 @@ async def decode(pieces: AsyncIterator[bytes], ffmpeg: str = "") -> AsyncGenerat
 
 @dataclass(slots=True)
 class DecodedCount:
+    """The number of samples that were decoded so far."""
+
     samples: int = 0
 
 

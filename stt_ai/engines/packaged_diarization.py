@@ -40,6 +40,7 @@ class PackagedDiarization(LongFileDiarization):
         self.clustering = CannotLinkClustering()
 
     def default_parameters(self) -> dict[str, Any]:
+        """Return the parameters that the pipeline needs."""
         return {"segmentation": {"threshold": 0.4, "min_duration_off": 0.0}}
 
     def reconstruct(

@@ -29,15 +29,18 @@ from pyannote.core import Annotation, Segment, SlidingWindow, SlidingWindowFeatu
 from stt_ai.engines.ge2e import Ge2eEmbedding
 from stt_ai.engines.linkage import linkage
 from stt_ai.engines.pcm import PcmReader
-from stt_ai.engines.vbx import BoundedVBx, cluster_vbx
+from stt_ai.engines.vbx import BoundedVBx, cluster_vbx, silence_vbx
 from stt_ai.types import SAMPLE_RATE
-
-# pyannote looks these up in its own module.
-clustering.linkage = linkage
-clustering.cluster_vbx = cluster_vbx
 
 Bits = npt.NDArray[np.uint8]
 Hook = Callable[..., None]
+
+
+def replace_clustering() -> None:
+    """Replace functions that pyannote looks up in its own modules, in this process. May be called again."""
+    clustering.linkage = linkage
+    clustering.cluster_vbx = cluster_vbx
+    silence_vbx()
 
 
 class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
@@ -51,6 +54,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
     clustering: Any
 
     def __init__(self, **parameters: Any) -> None:
+        replace_clustering()
         super().__init__(**parameters)
         if isinstance(self.clustering, clustering.VBxClustering):
             self.clustering = BoundedVBx(self._plda, metric=self.clustering.metric)

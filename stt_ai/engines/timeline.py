@@ -36,6 +36,7 @@ class Clock:
     time: float
 
     def at(self, position: int) -> float:
+        """Return the time of a sample, in seconds."""
         return self.time + (position - self.position) / SAMPLE_RATE
 
 

@@ -19,13 +19,15 @@ Matrix = npt.NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-# It prints a warning whenever its last iteration, the one that tells it to stop, was a hair worse than the one before.
-vars(vbx)["print"] = logger.debug
-
 MAX_EMBEDDINGS = 4_000
 """Some forty minutes of speech. Even if each is a cluster of its own at first, VBx's arrays take 128 MB each."""
 KEPT = 1e-7
-"""Clusters with a greater prior are voices to pyannote."""
+"""pyannote takes clusters with a greater prior for voices."""
+
+
+def silence_vbx() -> None:
+    """Send to the log what pyannote's VBx prints whenever its last iteration, which ends it, was slightly worse."""
+    vars(vbx)["print"] = logger.debug
 
 
 def cluster_vbx(
@@ -58,7 +60,7 @@ def cluster_vbx(
 
 
 class BoundedVBx(VBxClustering):  # type: ignore[misc]
-    """pyannote's own, to be asked for any number of speakers: it fails when told of more than it has embeddings."""
+    """pyannote's own, for any number of speakers: pyannote fails if asked for more than there are embeddings."""
 
     def __call__(
         self,

@@ -68,6 +68,7 @@ class WantedPipeline(WantedModel):
             raise BadModelFiles(f"{folder / CONFIG} names {others[0]}; it should name folders beside it")
 
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
+        """Return the model in ``folder``."""
         return ResolvedModel(folder, self.label, origin)
 
     def check_download(self, folder: Path) -> None:
@@ -75,6 +76,7 @@ class WantedPipeline(WantedModel):
         inspect(folder)
 
     def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        """Return the pipeline's repository on the hub."""
         return _repo(source, REPOSITORIES[self.label], CONFIG, f"*/{WEIGHTS}", "*/*.npz")
 
     def from_hub(self, source: SourceSettings) -> ResolvedModel:
@@ -89,6 +91,7 @@ class WantedPipeline(WantedModel):
         return replace(found, parts=parts)
 
     def demo(self) -> ResolvedModel:
+        """Return the synthetic pipeline."""
         folder = demo_path("diarization", CONFIG)
         inspect(folder)
         return ResolvedModel(folder, DEMO_LABEL, "demo", True)

@@ -38,13 +38,13 @@ Source = Literal["auto", "hub", "packages", "demo"]
 Origin = Literal["folder", "cache", "hub", "packages", "demo"]
 
 _RETRY_AFTER = 60.0
-"""Seconds that callers are asked to wait: a model that cannot be had now will not be there sooner."""
+"""Seconds after which callers may retry a model that cannot be obtained now."""
 
 
 class SourceSettings(BaseModel):
-    """Where weights come from. None: what HF_ENDPOINT, HF_HOME and HF_HUB_CACHE say. The token is HF_TOKEN's alone.
+    """Where weights come from. None: as HF_ENDPOINT, HF_HOME and HF_HUB_CACHE say. The token is always HF_TOKEN.
 
-    Which package index is asked is pip's own configuration: PIP_INDEX_URL, pip.conf.
+    The package index is that of pip's configuration: PIP_INDEX_URL, pip.conf.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,11 +55,11 @@ class SourceSettings(BaseModel):
     cache_dir: Path | None = None
     endpoint: str | None = Field(default=None, pattern=r"^https?://")
     hub_timeout: float = Field(default=5.0, gt=0, le=60)
-    """Seconds in which the hub must answer the first question."""
+    """Seconds in which the hub must answer the first request."""
     package_cache: Path | None = None
-    """Keeps what came out of packages. None: STT_AI_MODEL_CACHE, else `stt_ai/models` in the user's cache folder."""
+    """The folder of models from packages. None: STT_AI_MODEL_CACHE, else `stt_ai/models` in the cache folder."""
     index_timeout: float = Field(default=15.0, gt=0, le=600)
-    """Seconds for which the package index may say nothing."""
+    """Seconds for which the package index may be silent."""
 
 
 @dataclass(frozen=True, slots=True)

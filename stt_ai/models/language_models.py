@@ -52,15 +52,18 @@ class WantedLanguageModel(WantedModel):
         inspect(folder)
 
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
+        """Return the model in ``folder``."""
         return ResolvedModel(folder, self.label, origin)
 
     def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        """Return the model's repository on the hub."""
         from stt_ai.models.hub import HubRepo
 
         kind = "a chat model of transformers"
         return HubRepo(self.repository, "main", source.endpoint, source.cache_dir, _PATTERNS, CONFIG, kind)
 
     def demo(self) -> ResolvedModel:
+        """Return the synthetic model."""
         folder = demo_path("summaries", CONFIG)
         inspect(folder)
         return ResolvedModel(folder, DEMO_LABEL, "demo", True)

@@ -25,6 +25,7 @@ class DownloadProgress(tqdm):  # type: ignore[misc]
         self._began = self._logged = time.monotonic()
 
     def update(self, n: float | None = 1) -> bool:
+        """Count the bytes that were received."""
         if not self.disable:
             return bool(super().update(n))
         self._bytes += int(n or 0)

@@ -43,12 +43,14 @@ class WantedWhisper(WantedModel):
         inspect(folder, self._entry.mel_bins)
 
     def hub_repo(self, source: SourceSettings) -> "HubRepo":
+        """Return the model's repository on the hub."""
         from stt_ai.models.hub import HubRepo
 
         assert self.repository is not None
         return HubRepo(self.repository, self._entry.revision, source.endpoint, source.cache_dir)
 
     def own(self, folder: Path, origin: Origin) -> ResolvedModel:
+        """Return the model in ``folder``."""
         entry = self._entry
         return ResolvedModel(
             folder,
@@ -64,6 +66,7 @@ class WantedWhisper(WantedModel):
         return ResolvedModel(folder, model.label, "packages", translates=model.translates)
 
     def demo(self) -> ResolvedModel:
+        """Return the synthetic model."""
         folder = demo_path()
         inspect(folder)
         return ResolvedModel(folder, DEMO_LABEL, "demo", True, window_s=DEMO_WINDOW_S, variable_length=True)

@@ -17,6 +17,7 @@ class NoCheckpoint:
         return {}
 
     async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
+        """Keep nothing."""
         pass
 
     async def language(self) -> tuple[str, float] | None:
@@ -24,6 +25,7 @@ class NoCheckpoint:
         return None
 
     async def save_language(self, language: tuple[str, float]) -> None:
+        """Keep nothing."""
         pass
 
     async def turns(self) -> tuple[LoadedModel, tuple[SpeakerTurn, ...]] | None:
@@ -31,6 +33,7 @@ class NoCheckpoint:
         return None
 
     async def save_turns(self, model: LoadedModel, turns: tuple[SpeakerTurn, ...]) -> None:
+        """Keep nothing."""
         pass
 
 

@@ -77,4 +77,5 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         raise SourceForbidden(NOT_PUBLIC)
 
     async def sleep(self, seconds: float) -> None:
+        """Sleep, as httpcore requires of a backend."""
         await asyncio.sleep(seconds)

@@ -51,6 +51,7 @@ class ResumableUpload:
 
     @property
     def is_complete(self) -> bool:
+        """Return whether all bytes have been received."""
         return self.offset == self.description.length
 
 

@@ -44,6 +44,7 @@ class DecodingResult:
 
     @property
     def compression_ratio(self) -> float:
+        """Return how many times smaller zlib makes the text."""
         return compression_ratio(self.text)
 
 

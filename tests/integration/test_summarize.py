@@ -33,7 +33,7 @@ def post(service: Service, **body: Any) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def warm(service: Service) -> Service:
-    """The service with its summariser in memory: it starts with the first request."""
+    """The service with its summarizer in memory: it starts with the first request."""
     service.load_summarizer()
     return service
 

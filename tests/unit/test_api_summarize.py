@@ -1,4 +1,4 @@
-"""POST /v1/summarize over HTTP, with a peer of the summariser and the real books."""
+"""POST /v1/summarize over HTTP, with a peer of the summarizer and the real books."""
 
 import asyncio
 import http.client

@@ -43,9 +43,9 @@ NAME = DeploymentID("transcriber", "app")
 DOWN, UNLOAD = 100.0, 200.0
 TICK = 5.0
 
-seconds = st.floats(0, 1e6)
+seconds = st.floats(0, 1e6, allow_subnormal=False)
 pieces = st.integers(0, 10_000)
-busy = st.floats(0, 100)
+busy = st.floats(0, 100, allow_subnormal=False)
 
 
 def wanted(audio_s: float, count: float, live: float) -> float:

@@ -1,4 +1,4 @@
-"""The summariser's replica on the demo model: what summaries say, callers that leave, and too many of them."""
+"""The summarizer's replica on the demo model: what summaries say, callers that leave, and too many of them."""
 
 import asyncio
 import random

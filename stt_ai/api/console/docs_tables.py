@@ -22,6 +22,7 @@ def request(operation: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def answers(operation: dict[str, Any]) -> str:
+    """Return the table of an operation's answers by status."""
     rows = [
         (status, ", ".join(answer.get("content", {})), answer["description"])
         for status, answer in operation["responses"].items()
@@ -44,6 +45,7 @@ def shapes(operation: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def body_schema(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an operation's body."""
     content = operation.get("requestBody", {}).get("content", {})
     found: dict[str, Any] = content.get(FORM, content.get(JSON, {})).get("schema", {})
     return found
@@ -56,6 +58,7 @@ def body_fields(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, 
 
 
 def table(head: str, rows: Iterable[tuple[Any, ...]]) -> str:
+    """Return an HTML table with these rows."""
     titles = "".join(f'<th scope="col">{title}</th>' for title in head.split())
     lines = "".join("<tr>" + "".join(f"<td>{prose(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     name = escape(head.split()[0])
@@ -66,6 +69,7 @@ def table(head: str, rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def kind(field: dict[str, Any]) -> str:
+    """Return the type of a field in words."""
     if "enum" in field:
         return ", ".join(str(value) for value in field["enum"])
     if "const" in field:

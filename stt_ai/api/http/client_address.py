@@ -70,12 +70,12 @@ def parse_address(text: str) -> Address | None:
 
 
 def peer_of(scope: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """Return the peer of the connection, without uvicorn's own reading of `X-Forwarded-For`.
+    """Return the peer of the connection, and whether `X-Forwarded-For` may be read.
 
-    Unless `FORWARDED_ALLOW_IPS` is empty, uvicorn puts an address of that header in the place of a peer on this
-    machine. Where peer and header agree to the port, which no honest peer brings about, that is what happened, or
-    somebody elsewhere wrote his own address and port there. False: it cannot be told, and the header is not to be read.
-    Without a port there it can: uvicorn makes it 0, and nobody connects from that.
+    Unless `FORWARDED_ALLOW_IPS` is empty, uvicorn replaces a peer on this machine by an address of that header. If
+    peer and header agree in address and port, either uvicorn did so, or a remote client wrote its own address and port
+    into the header. The two cannot be told apart, so the header must not be read: False. An entry without a port is
+    safe: uvicorn makes the port 0, and nobody connects from that.
     """
     if PEER in scope:
         return str(scope[PEER]), True

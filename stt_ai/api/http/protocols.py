@@ -51,6 +51,8 @@ class JsonHttpProtocol(HttpToolsProtocol):
 
 
 class JsonWebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, with refusals as JSON."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # websockets calls it to refuse a handshake, and uvicorn for an app that failed before it accepted one.

@@ -14,6 +14,8 @@ OpenSession = Callable[[LiveConfig, int, int], LiveSession]
 
 @dataclass(frozen=True, slots=True)
 class LiveServices:
+    """The parts that serve live streams."""
+
     open: OpenSession
     decode: DecodeAudio
     limits: StreamLimits = field(default_factory=StreamLimits)

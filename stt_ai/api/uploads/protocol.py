@@ -35,6 +35,7 @@ def require_version(headers: Headers) -> None:
 
 
 def require_content_type(headers: Headers) -> None:
+    """Raise `UnsupportedMedia` unless the body is declared as an upload's bytes."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise UnsupportedBody(f"Send the bytes of an upload with `Content-Type: {CONTENT_TYPE}`.")
 

@@ -48,6 +48,7 @@ class Owners:
 
 
 def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) -> APIRouter:
+    """Return the routes of resumable uploads."""
     router = APIRouter(prefix="/v1/uploads", dependencies=[KEY])
 
     @router.post(

@@ -1,1 +1,1 @@
-"""How the demo summariser that ships in `stt_ai/models/demo/summaries` is made."""
+"""How the demo summarizer that ships in `stt_ai/models/demo/summaries` is made."""

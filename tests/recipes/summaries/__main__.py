@@ -1,4 +1,4 @@
-"""The demo summariser from nothing: training, figures. Its corpus is made while it trains.
+"""The demo summarizer from nothing: training, figures. Its corpus is made while it trains.
 
 `python -m tests.recipes.summaries` runs every step; name one or more of them to run only those.
 """

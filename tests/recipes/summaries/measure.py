@@ -1,4 +1,4 @@
-"""The demo summariser's figures: held-out meetings, asked as the service asks."""
+"""The demo summarizer's figures: held-out meetings, asked as the service asks."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The demo summariser's tokenizer: Qwen2's kind (byte-level BPE, ChatML) with a small vocabulary of the meetings."""
+"""The demo summarizer's tokenizer: Qwen2's kind (byte-level BPE, ChatML) with a small vocabulary of the meetings."""
 
 from itertools import islice
 from pathlib import Path

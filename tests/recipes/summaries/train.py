@@ -1,4 +1,4 @@
-"""Trains a small Qwen2 to summarise the meetings: short ones first, so that copying is learnt before choosing is."""
+"""Trains a small Qwen2 to summarize the meetings: short ones first, so that copying is learnt before choosing is."""
 
 import math
 import random
