@@ -16,6 +16,7 @@ from stt_ai.cli.ledger import credits, db, ledger
 from stt_ai.cli.models import models
 from stt_ai.cli.serve import print_environment, serve
 from stt_ai.cli.session import Session, database_errors
+from stt_ai.cli.store import store
 from stt_ai.cli.stream import stream
 from stt_ai.cli.summarize import summarize
 from stt_ai.cli.transcribe import transcribe
@@ -51,7 +52,8 @@ class Commands(click.Group):
 def main(context: click.Context, database_url: str | None, config: Path | None, as_json: bool) -> None:
     """Speech to text: files, live speech and summaries, through a service or on this machine alone.
 
-    accounts, keys, credits, ledger and db are for the operators of a service, and work on its database.
+    accounts, keys, credits, ledger and db are for the operators of a service, and work on its database; store works on
+    what jobs and uploads keep.
     """
     context.obj = Session(database_url, config, as_json)
     context.call_on_close(context.obj.close)
@@ -70,6 +72,7 @@ for command in (
     credits,
     ledger,
     db,
+    store,
 ):
     main.add_command(command)
 
