@@ -29,6 +29,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.synchronous --check
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.benchmarks

@@ -7,9 +7,8 @@ with Client(api_key="…", base_url="http://127.0.0.1:8000") as client:
 """
 
 from stt_ai.sdk.account_results import Account, Allowance, Key, NewAccount, NewKey, Plan, Plans, Usage
-from stt_ai.sdk.async_client import AsyncClient
-from stt_ai.sdk.async_stream import AsyncStream
-from stt_ai.sdk.client import Client
+from stt_ai.sdk.aio.client import AsyncClient
+from stt_ai.sdk.aio.stream import AsyncStream
 from stt_ai.sdk.errors import (
     AuthenticationFailed,
     BadRequest,
@@ -50,7 +49,8 @@ from stt_ai.sdk.results import (
     TranscriptWarning,
     Word,
 )
-from stt_ai.sdk.stream import Stream
+from stt_ai.sdk.sync.client import Client
+from stt_ai.sdk.sync.stream import Stream
 from stt_ai.sdk.webhooks import InvalidWebhook, verify_webhook
 
 __all__ = [

@@ -13,7 +13,7 @@ from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, 
 from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
 from stt_ai.sdk.reading import read
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText, TranscriptWarning
-from stt_ai.sdk.told import Watcher
+from stt_ai.sdk.server_events import Watcher
 from stt_ai.sdk.uploads import Upload
 from stt_ai.sdk.warning_header import read_warnings
 
@@ -23,7 +23,7 @@ Format = Literal["json", "txt", "srt", "vtt"]
 Style = Literal["brief", "detailed", "action_items", "bullet_points"]
 
 
-class Asked(TypedDict, total=False):
+class TranscriptParams(TypedDict, total=False):
     """What may be asked of a file's transcript. None: as the service thinks best.
 
     ``speakers``: how many speak, 0 to find out, then within ``min_speakers`` and ``max_speakers``. ``diarize`` False:
@@ -115,7 +115,7 @@ class Call(Generic[T]):
         never_sent = isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
         return not isinstance(failure, ConnectionFailed) or never_sent
 
-    def whole(self, told: Mapping[str, Any], response: httpx.Response) -> T:
+    def from_events(self, told: Mapping[str, Any], response: httpx.Response) -> T:
         """The value of an answer that came as events, whose last said ``told``."""
         body = told.get("content")
         content = body if isinstance(body, str) else json.dumps(told)
@@ -153,13 +153,13 @@ def transcribe(
     url: str | None,
     upload_id: str | None,
     response_format: Format,
-    asked: Mapping[str, Any],
+    params: Mapping[str, Any],
     key: str | None,
     watcher: Watcher,
 ) -> "Call[Transcription | TranscriptText]":
     """Raises `TypeError` for what is no parameter: the service would not look at it."""
-    check_names(asked, Asked)
-    form = spelled_form(asked)
+    check_names(params, TranscriptParams)
+    form = spelled_form(params)
     form["response_format"] = response_format
     if watcher:
         form["stream"] = "true"
@@ -180,9 +180,9 @@ def transcript_parser(response_format: Format) -> "Callable[[httpx.Response], Tr
     return _transcription if response_format == "json" else _text
 
 
-def spelled_form(asked: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields of the form for `Asked`; those that are None are left out."""
-    given = {name: value for name, value in asked.items() if value is not None}
+def spelled_form(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of the form for `TranscriptParams`; those that are None are left out."""
+    given = {name: value for name, value in params.items() if value is not None}
     keywords = given.pop("keywords", ())
     if isinstance(keywords, str):
         raise TypeError("`keywords` is a list of names and terms, such as ['Ada Lovelace']")
@@ -247,7 +247,7 @@ def sign_up(name: str | None) -> Call[NewAccount]:
     return Call("POST", "/v1/account", one(NewAccount), json={"name": name})
 
 
-def told(call: Call[Summary]) -> dict[str, Any]:
+def with_events(call: Call[Summary]) -> dict[str, Any]:
     """The arguments of httpx for a summary that is told while it is written. Its answers are not kept under a key."""
     return {"method": call.method, "url": call.path, "json": {**call.json, "stream": True}}
 

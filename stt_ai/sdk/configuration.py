@@ -10,6 +10,7 @@ import httpx
 BASE_URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 3600.0
 """Seconds without a byte of the answer: a file of hours is worked on for long before the first one comes."""
+MAX_RETRIES = 4
 _CONNECT_S = 10.0
 
 

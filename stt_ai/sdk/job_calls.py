@@ -7,13 +7,16 @@ from typing import Any, Required, TypedDict
 from urllib.parse import quote
 
 from stt_ai.sdk import calls
-from stt_ai.sdk.calls import Asked, Call, Format
+from stt_ai.sdk.calls import Call, Format, TranscriptParams
 from stt_ai.sdk.errors import JobEnded, from_message
 from stt_ai.sdk.job_results import Job, JobPage, JobStatus
 from stt_ai.sdk.results import Transcription, TranscriptText
 from stt_ai.sdk.uploads import Upload
 
 MIN_PAUSE_S, MAX_PAUSE_S, GROWTH = 0.5, 10.0, 1.5
+
+
+OnJob = Callable[[Job], None]
 
 
 class Webhook(TypedDict, total=False):
@@ -36,12 +39,12 @@ def create(
     retention_hours: float | None,
     keep_audio: bool,
     webhook: Webhook | str | None,
-    asked: Mapping[str, Any],
+    params: Mapping[str, Any],
     key: str | None,
 ) -> Call[Job]:
     """Raise `TypeError` for what is no parameter: the service would not look at it."""
-    calls.check_names(asked, Asked)
-    key, options = key or calls.new_key(), calls.spelled_form(asked)
+    calls.check_names(params, TranscriptParams)
+    key, options = key or calls.new_key(), calls.spelled_form(params)
     if url_headers and url is None:
         raise TypeError("`url_headers` goes with `url`")
     if file is not None:

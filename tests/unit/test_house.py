@@ -29,6 +29,12 @@ def test_the_tree_passes(check: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_synchronous_client_is_made_from_the_one_for_asyncio() -> None:
+    command = [sys.executable, "-m", "tests.synchronous", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
     registry = r"https?://[^\s\"']*(pypi|npmjs|debian|/simple/)"
     forbidden = re.compile(rf"{registry}|/(work|root|home/\w+)/", re.IGNORECASE)

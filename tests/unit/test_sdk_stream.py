@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from stt_ai import AsyncClient, Client, Ended, Final, Microphone, MicrophoneUnavailable, Partial, Ready
 from stt_ai.errors import Overloaded, SttError, Unauthorized
 from stt_ai.sdk import errors, sources
-from stt_ai.sdk.live import KEPT_S, Cut, Talk
+from stt_ai.sdk.replay import KEPT_S, Cut, ReplayBuffer
 from tests.support.api import PATIENCE, eventually, serving
 from tests.support.scripted_server import wire
 from tests.support.stream_client import SECOND, Sessions, live_app, said
@@ -297,7 +297,7 @@ def test_a_stream_that_is_given_up_waits_for_nobody(kind: str, reads: bool, tmp_
     def give_up(url: str) -> None:
         with Client(base_url=url) as client, client.stream(endless()) as stream:
             for _ in stream:
-                assert reads or eventually(lambda: stream._feed.talk.full)
+                assert reads or eventually(lambda: stream._feed.buffer.full)
                 raise KeyError
 
     with live(tmp_path, sessions) as port:
@@ -409,11 +409,11 @@ def test_no_text_is_lost_or_repeated_wherever_the_wire_breaks(
     seconds: int, size: int, cuts: list[int], lost: list[int], remembers: bool
 ) -> None:
     """``cuts``: messages sent on each connection before it breaks; ``lost``: the last answers that did not come."""
-    talk, server, told = Talk({}), Heard(remembers), []
+    talk, server, told = ReplayBuffer({}), Heard(remembers), []
     audio = (SECOND[:size] for _ in range(seconds * len(SECOND) // size))
     for most, missing in [*zip(cuts, [*lost, *[0] * 8], strict=False), (10_000, 0)]:
         answers = server.connect(json.loads(talk.begin()))
-        talk.hear(answers[0])
+        talk.receive(answers[0])
         for _ in range(most):
             while not talk.full and (piece := next(audio, None)):
                 talk.add(piece)
@@ -423,16 +423,16 @@ def test_no_text_is_lost_or_repeated_wherever_the_wire_breaks(
                 break
             answers += server.receive(sent)
         for message in answers[1 : max(1, len(answers) - missing)]:
-            event = talk.hear(message)
+            event = talk.receive(message)
             told += [event] if isinstance(event, Final) else []
     assert " ".join(final.text for final in told) == said(seconds) == talk.text
 
 
 def test_silence_is_not_kept_for_ever() -> None:
     """And what is kept goes on at the second where it begins."""
-    talk = Talk({})
+    talk = ReplayBuffer({})
     talk.begin()
-    talk.hear('{"status": "ready", "session_id": "s"}')
+    talk.receive('{"status": "ready", "session_id": "s"}')
     for _ in range(3_000):
         talk.add(SECOND)
         while talk.next() is not None:
@@ -443,17 +443,17 @@ def test_silence_is_not_kept_for_ever() -> None:
 
 
 def test_coded_audio_goes_on_from_its_beginning_or_says_that_it_cannot() -> None:
-    talk = Talk({"encoding": "opus"})
+    talk = ReplayBuffer({"encoding": "opus"})
     talk.begin()
-    talk.hear('{"status": "ready", "session_id": "s"}')
+    talk.receive('{"status": "ready", "session_id": "s"}')
     talk.add(b"header" * 100)
     assert talk.next()
-    talk.hear('{"text": "w0", "end": 1.0, "segment_id": 0}')
+    talk.receive('{"text": "w0", "end": 1.0, "segment_id": 0}')
     again = json.loads(talk.begin())
     assert (again["session_id"], again["offset"], again["last_segment_id"]) == ("s", 0, 0)
     assert talk.next() == b"header" * 100
     with pytest.raises(errors.StreamClosed):
-        talk.hear('{"status": "ready", "session_id": "t", "resumed": false}')
+        talk.receive('{"status": "ready", "session_id": "t", "resumed": false}')
 
 
 @pytest.mark.parametrize(
@@ -466,10 +466,10 @@ def test_coded_audio_goes_on_from_its_beginning_or_says_that_it_cannot() -> None
 )
 def test_a_failure_says_whether_the_stream_may_go_on(message: dict[str, Any], expected: type[Exception]) -> None:
     with pytest.raises(expected):
-        Talk({}).hear(json.dumps(message))
+        ReplayBuffer({}).receive(json.dumps(message))
 
 
 def test_messages_that_are_not_known_are_passed_over() -> None:
-    talk = Talk({})
-    assert talk.hear('{"event": "applause", "at": 1}') is None
-    assert talk.hear('{"later": true}') is None
+    talk = ReplayBuffer({})
+    assert talk.receive('{"event": "applause", "at": 1}') is None
+    assert talk.receive('{"later": true}') is None

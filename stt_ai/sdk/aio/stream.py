@@ -1,4 +1,4 @@
-"""Live transcription for asyncio. `stt_ai.sdk.stream` is the same for threads."""
+"""Live transcription for asyncio. `stt_ai.sdk.sync.stream` is the same for threads."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
@@ -9,24 +9,24 @@ from typing import Any, Self
 from websockets.asyncio.client import connect
 
 from stt_ai.sdk import sockets
-from stt_ai.sdk.async_feed import AsyncFeed, Source, ended
+from stt_ai.sdk.aio.feed import AsyncFeed, Source, ended
 from stt_ai.sdk.configuration import Configuration
 from stt_ai.sdk.errors import SttAiError
 from stt_ai.sdk.events import Ended, Event, Ready
-from stt_ai.sdk.live import Cut, LiveOptions, Talk
 from stt_ai.sdk.microphone import Microphone
+from stt_ai.sdk.replay import Cut, LiveOptions, ReplayBuffer
 from stt_ai.sdk.sources import AsyncAudio, pieces
-from stt_ai.sdk.stream import DRAIN_S
+from stt_ai.sdk.sync.stream import DRAIN_S
 
 
 class AsyncStream:
-    """As `stt_ai.sdk.stream.Stream`, to be iterated over with `async for` in the task that made it."""
+    """As `stt_ai.sdk.sync.stream.Stream`, to be iterated over with `async for` in the task that made it."""
 
     def __init__(self, configuration: Configuration, audio: AsyncAudio, options: LiveOptions, paced: bool) -> None:
         wanted: dict[str, Any] = dict(options)
         self._source: Source
         self._source, live = (audio, True) if isinstance(audio, AsyncIterable) else pieces(audio, wanted)
-        self._feed = AsyncFeed(Talk(wanted), paced and not live)
+        self._feed = AsyncFeed(ReplayBuffer(wanted), paced and not live)
         self._configuration = configuration
         self._events = self._run()
         self._begun = False
@@ -34,7 +34,7 @@ class AsyncStream:
     @property
     def text(self) -> str:
         """The transcript so far."""
-        return self._feed.talk.text
+        return self._feed.buffer.text
 
     def stop(self) -> None:
         """No more audio is taken. Events come until all that was heard is told."""
@@ -101,11 +101,11 @@ class AsyncStream:
         """What one connection tells. Raises `Cut`."""
         try:
             async with connect(**sockets.arguments(self._configuration)) as socket:
-                await socket.send(self._feed.talk.begin())
+                await socket.send(self._feed.buffer.begin())
                 sending: asyncio.Task[None] | None = None
                 try:
-                    while not self._feed.talk.ended:
-                        event = self._feed.talk.hear(await socket.recv())
+                    while not self._feed.buffer.ended:
+                        event = self._feed.buffer.receive(await socket.recv())
                         if isinstance(event, Ready):
                             sending = asyncio.create_task(self._feed.send(socket))
                         if event is not None:

@@ -1,4 +1,5 @@
-"""`Client.uploads`: files that are sent in pieces. `async_uploading` is for asyncio."""
+# Made from stt_ai/sdk/aio/uploads.py by `python -m tests.synchronous`: edit that one.
+"""`client.uploads`: files that are sent in pieces."""
 
 import time
 from contextlib import suppress

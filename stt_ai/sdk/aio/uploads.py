@@ -1,4 +1,4 @@
-"""`AsyncClient.uploads`. `stt_ai.sdk.uploading` is the same for programs that wait."""
+"""`client.uploads`: files that are sent in pieces."""
 
 import asyncio
 from contextlib import suppress
@@ -11,14 +11,18 @@ from stt_ai.sdk.uploads import File, Progress, Upload
 
 
 class AsyncUploads:
-    """As `stt_ai.sdk.uploading.Uploads`, for one event loop."""
+    """Files on their way to the service in pieces: what has arrived stays when the connection breaks."""
 
     def __init__(self, do: AsyncDo, max_retries: int) -> None:
         self._do = do
         self._max_retries = max_retries
 
     async def send(self, file: File, *, upload_id: str | None = None, progress: Progress | None = None) -> str:
-        """As `Uploads.send`. The file is read in the event loop's thread."""
+        """Send a file, going on after a break, and return the upload's id for `transcribe` and `jobs.create`.
+
+        Needs a key, and a file that can seek. ``upload_id``: of an upload of this file that was interrupted: only the
+        rest is sent. ``progress`` is told (bytes sent, bytes in all). Raise `UploadInterrupted`, which has that id.
+        """
         with Upload(file, progress) as upload:
             return await self.transfer(upload, upload_id)
 

@@ -50,8 +50,8 @@ class Cut(Exception):
         self.failure = failure
 
 
-class Talk:
-    """``add`` audio and ``finish``; ``begin`` each connection, send what ``next`` gives, and ``hear`` what comes."""
+class ReplayBuffer:
+    """``add`` audio and ``finish``; ``begin`` each connection, send what ``next`` gives, and ``receive`` what comes."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Raises `TypeError` for an option that there is not."""
@@ -121,7 +121,7 @@ class Talk:
             return STOP
         return None
 
-    def hear(self, message: str | bytes) -> Event | None:
+    def receive(self, message: str | bytes) -> Event | None:
         """What a message tells. Raises `Cut`, or what the stream failed with for good."""
         told = json.loads(message)
         if "error" in told:

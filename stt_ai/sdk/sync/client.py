@@ -1,4 +1,5 @@
-"""The client for programs that wait for their answers. `stt_ai.sdk.async_client` is the same for asyncio."""
+# Made from stt_ai/sdk/aio/client.py by `python -m tests.synchronous`: edit that one.
+"""The client: every call of the service but live streams."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,26 +10,27 @@ import httpx
 
 from stt_ai.sdk import calls
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
-from stt_ai.sdk.calls import Asked, Call, Format, Style
-from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
+from stt_ai.sdk.calls import Call, Format, Style, TranscriptParams
+from stt_ai.sdk.configuration import MAX_RETRIES, TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
-from stt_ai.sdk.jobs import Jobs
-from stt_ai.sdk.live import LiveOptions
+from stt_ai.sdk.replay import LiveOptions
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
+from stt_ai.sdk.server_events import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, is_event_stream
 from stt_ai.sdk.sources import Audio
-from stt_ai.sdk.stream import Stream
-from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
-from stt_ai.sdk.uploading import Uploads
+from stt_ai.sdk.sync.jobs import Jobs
+from stt_ai.sdk.sync.stream import Stream
+from stt_ai.sdk.sync.uploads import Uploads
 from stt_ai.sdk.uploads import File, Progress, upload_of
 
 T = TypeVar("T")
-MAX_RETRIES = 4
 
 
 class Client:
-    """Talks to one service. Threads may share it; a context manager that closes its connections.
+    """Talks to one service; a context manager that closes its connections.
+
+    `AsyncClient` belongs to one event loop, `Client` may be shared by threads.
 
     ``api_key`` None: that of `STT_AI_API_KEY`, else none, as an anonymous caller. ``base_url`` None: that of
     `STT_AI_BASE_URL`, else this machine. ``timeout``: seconds that an answer may take to begin. ``max_retries``: of a
@@ -63,7 +65,7 @@ class Client:
         on_text: OnText | None = None,
         on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
-        **asked: Unpack[Asked],
+        **params: Unpack[TranscriptParams],
     ) -> Transcription: ...
     @overload
     def transcribe(
@@ -77,7 +79,7 @@ class Client:
         on_text: OnText | None = None,
         on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
-        **asked: Unpack[Asked],
+        **params: Unpack[TranscriptParams],
     ) -> TranscriptText: ...
     def transcribe(
         self,
@@ -90,7 +92,7 @@ class Client:
         on_text: OnText | None = None,
         on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
-        **asked: Unpack[Asked],
+        **params: Unpack[TranscriptParams],
     ) -> Transcription | TranscriptText:
         """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
 
@@ -100,24 +102,20 @@ class Client:
         ``progress`` is told (bytes sent, bytes in all). ``on_text`` is told the text piece by piece while the file is
         transcribed, and ``on_progress`` (seconds of audio transcribed, seconds in all); with them a call that is left
         early is charged for the audio whose text was told. ``idempotency_key``: of your own, to ask for the same answer
-        again later; else each call has one. `Asked` lists the other parameters.
+        again later; else each call has one. `TranscriptParams` lists the other parameters.
         """
         with upload_of(file, url, upload_id, progress) as upload:
-            call = calls.transcribe(
-                upload, url, upload_id, response_format, asked, idempotency_key, Watcher(on_text, on_progress)
-            )
-            return self._do(call)
+            how = (response_format, params, idempotency_key, Watcher(on_text, on_progress))
+            return self._do(calls.transcribe(upload, url, upload_id, *how))
 
     @overload
     def summarize(self, text: str, style: Style = "brief", *, stream: Literal[False] = False) -> Summary: ...
     @overload
     def summarize(self, text: str, style: Style = "brief", *, stream: Literal[True]) -> Iterator[str | Summary]: ...
-    def summarize(
-        self, text: str, style: Style = "brief", *, stream: bool = False
-    ) -> Summary | Iterator[str | Summary]:
+    def summarize(self, text: str, style: Style = "brief", *, stream: bool = False) -> Any:
         """A transcript's summary. With ``stream``: pieces of it while it is written, and last the whole."""
         call = calls.summarize(text, style)
-        return self._tell(call) if stream else self._do(call)
+        return self._stream(call) if stream else self._do(call)
 
     def stream(self, audio: Audio, *, paced: bool = False, **options: Unpack[LiveOptions]) -> Stream:
         """Live transcription: events to iterate over, `Ready` first and `Ended` last.
@@ -183,15 +181,15 @@ class Client:
         while True:
             try:
                 with self._http.stream(**call.request()) as response:
-                    if tells_events(response):
-                        return call.whole(self._watch(response, call.watcher), response)
+                    if is_event_stream(response):
+                        return call.from_events(self._watch(response, call.watcher), response)
                     response.read()
                 if response.is_success:
                     return call.result(response)
                 failure = from_answer(response.status_code, response.headers, response.content)
             except httpx.TransportError as error:
                 failure = connection_failed(error, self.base_url)
-                if call.watcher.told:
+                if call.watcher.text_given:
                     raise failure from error
             time.sleep(attempts.wait(failure))
 
@@ -201,15 +199,15 @@ class Client:
             reader.line(line)
         return reader.end()
 
-    def _tell(self, call: Call[Summary]) -> Iterator[str | Summary]:
-        attempts, request = self._attempts(call), calls.told(call)
+    def _stream(self, call: Call[Summary]) -> Iterator[str | Summary]:
+        attempts, request = self._attempts(call), calls.with_events(call)
         while True:
-            told = False
+            given = False
             try:
                 with self._http.stream(**request) as response:
                     if response.is_success:
                         for piece in _pieces(response):
-                            told = True
+                            given = True
                             yield piece
                         return
                     failure = from_answer(response.status_code, response.headers, response.read())
@@ -217,7 +215,7 @@ class Client:
                 failure = connection_failed(error, self.base_url)
             except SttAiError as error:
                 failure = error
-            if told:
+            if given:
                 raise failure
             time.sleep(attempts.wait(failure))
 

@@ -14,10 +14,10 @@ from stt_ai.sdk import sockets
 from stt_ai.sdk.configuration import Configuration
 from stt_ai.sdk.errors import ConnectionFailed, SttAiError
 from stt_ai.sdk.events import Ended, Event, Ready
-from stt_ai.sdk.feed import Feed
-from stt_ai.sdk.live import Cut, LiveOptions, Talk
 from stt_ai.sdk.microphone import Microphone
+from stt_ai.sdk.replay import Cut, LiveOptions, ReplayBuffer
 from stt_ai.sdk.sources import Audio, pieces
+from stt_ai.sdk.sync.feed import Feed
 
 DRAIN_S = 10.0
 """Seconds that the last texts may take to come when a stream is left early."""
@@ -34,7 +34,7 @@ class Stream:
     def __init__(self, configuration: Configuration, audio: Audio, options: LiveOptions, paced: bool) -> None:
         wanted: dict[str, Any] = dict(options)
         self._source, live = pieces(audio, wanted)
-        self._feed = Feed(Talk(wanted), paced and not live)
+        self._feed = Feed(ReplayBuffer(wanted), paced and not live)
         self._configuration = configuration
         self._deadline: float | None = None
         self._events = self._run()
@@ -43,7 +43,7 @@ class Stream:
     @property
     def text(self) -> str:
         """The transcript so far."""
-        return self._feed.talk.text
+        return self._feed.buffer.text
 
     def stop(self) -> None:
         """No more audio is taken. Events come until all that was heard is told."""
@@ -122,7 +122,7 @@ class Stream:
                         yield event
                 finally:
                     self._feed.cut()
-                    if not self._feed.talk.ended:
+                    if not self._feed.buffer.ended:
                         _break(connection)
                     connection.close()
                     if sender.ident is not None:
@@ -134,9 +134,9 @@ class Stream:
             raise Cut(failure) from error
 
     def _heard(self, connection: ClientConnection) -> Iterator[Event]:
-        while not self._feed.talk.ended:
+        while not self._feed.buffer.ended:
             left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-            event = self._feed.hear(connection.recv(timeout=left))
+            event = self._feed.receive(connection.recv(timeout=left))
             if event is not None:
                 yield event
 

@@ -1,4 +1,4 @@
-"""The audio's way from its source to the socket, in one event loop. `stt_ai.sdk.feed` is the same for threads."""
+"""The audio's way from its source to the socket, in one event loop. `stt_ai.sdk.sync.feed` is the same for threads."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from contextvars import copy_context
 from websockets.asyncio.client import ClientConnection
 
 from stt_ai.sdk import sockets
-from stt_ai.sdk.live import KEEPALIVE, KEEPALIVE_S, Talk
+from stt_ai.sdk.replay import KEEPALIVE, KEEPALIVE_S, ReplayBuffer
 
 Source = Iterable[bytes] | AsyncIterable[bytes]
 
@@ -19,8 +19,8 @@ Source = Iterable[bytes] | AsyncIterable[bytes]
 class AsyncFeed:
     """``paced``: audio is taken as fast as it is spoken. ``error``: what the source failed with."""
 
-    def __init__(self, talk: Talk, paced: bool) -> None:
-        self.talk = talk
+    def __init__(self, buffer: ReplayBuffer, paced: bool) -> None:
+        self.buffer = buffer
         self.error: Exception | None = None
         self._paced = paced
         self._changed = asyncio.Event()
@@ -33,16 +33,16 @@ class AsyncFeed:
         try:
             async with aclosing(_each(source)) as pieces:
                 async for piece in pieces:
-                    while self.talk.full and not self._done.is_set():
+                    while self.buffer.full and not self._done.is_set():
                         self._sent.clear()
                         await self._sent.wait()
                     if self._done.is_set():
                         return
-                    self.talk.add(piece)
+                    self.buffer.add(piece)
                     self._changed.set()
                     size += len(piece)
-                    if self._paced and self.talk.bytes_per_second:
-                        await self._rest_until(began + size / self.talk.bytes_per_second)
+                    if self._paced and self.buffer.bytes_per_second:
+                        await self._rest_until(began + size / self.buffer.bytes_per_second)
         except Exception as error:
             self.error = error
         finally:
@@ -53,7 +53,7 @@ class AsyncFeed:
         with suppress(*sockets.NETWORK):  # who hears meets it too
             while self.error is None:
                 self._changed.clear()
-                piece = self.talk.next() or await self._waited()
+                piece = self.buffer.next() or await self._waited()
                 if piece is not None:
                     await socket.send(piece)
                     self._sent.set()
@@ -63,12 +63,12 @@ class AsyncFeed:
         """Say that no audio follows."""
         self._done.set()
         self._sent.set()
-        self.talk.finish()
+        self.buffer.finish()
         self._changed.set()
 
     def finalize(self) -> None:
         """Ask for the text of what was sent so far."""
-        self.talk.finalize()
+        self.buffer.finalize()
         self._changed.set()
 
     async def _waited(self) -> str | None:

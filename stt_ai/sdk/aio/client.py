@@ -1,7 +1,7 @@
-"""The client for asyncio. `stt_ai.sdk.client` is the same for programs that wait."""
+"""The client: every call of the service but live streams."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -9,26 +9,32 @@ import httpx
 
 from stt_ai.sdk import calls
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
-from stt_ai.sdk.async_jobs import AsyncJobs
-from stt_ai.sdk.async_stream import AsyncStream
-from stt_ai.sdk.async_uploading import AsyncUploads
-from stt_ai.sdk.calls import Asked, Call, Format, Style
-from stt_ai.sdk.client import MAX_RETRIES
-from stt_ai.sdk.configuration import TIMEOUT_S, Configuration
+from stt_ai.sdk.aio.jobs import AsyncJobs
+from stt_ai.sdk.aio.stream import AsyncStream
+from stt_ai.sdk.aio.uploads import AsyncUploads
+from stt_ai.sdk.calls import Call, Format, Style, TranscriptParams
+from stt_ai.sdk.configuration import MAX_RETRIES, TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
-from stt_ai.sdk.live import LiveOptions
+from stt_ai.sdk.replay import LiveOptions
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
+from stt_ai.sdk.server_events import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, is_event_stream
 from stt_ai.sdk.sources import AsyncAudio
-from stt_ai.sdk.told import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, tells_events
 from stt_ai.sdk.uploads import File, Progress, upload_of
 
 T = TypeVar("T")
 
 
 class AsyncClient:
-    """As `stt_ai.sdk.client.Client`, for one event loop."""
+    """Talks to one service; a context manager that closes its connections.
+
+    `AsyncClient` belongs to one event loop, `Client` may be shared by threads.
+
+    ``api_key`` None: that of `STT_AI_API_KEY`, else none, as an anonymous caller. ``base_url`` None: that of
+    `STT_AI_BASE_URL`, else this machine. ``timeout``: seconds that an answer may take to begin. ``max_retries``: of a
+    call that was refused for a while or whose connection broke; the service charges it once however often it is sent.
+    """
 
     def __init__(
         self,
@@ -58,7 +64,7 @@ class AsyncClient:
         on_text: OnText | None = None,
         on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
-        **asked: Unpack[Asked],
+        **params: Unpack[TranscriptParams],
     ) -> Transcription: ...
     @overload
     async def transcribe(
@@ -72,7 +78,7 @@ class AsyncClient:
         on_text: OnText | None = None,
         on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
-        **asked: Unpack[Asked],
+        **params: Unpack[TranscriptParams],
     ) -> TranscriptText: ...
     async def transcribe(
         self,
@@ -85,31 +91,40 @@ class AsyncClient:
         on_text: OnText | None = None,
         on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
-        **asked: Unpack[Asked],
+        **params: Unpack[TranscriptParams],
     ) -> Transcription | TranscriptText:
-        """As `Client.transcribe`. The file is read in the event loop's thread."""
+        """A file's transcript; its text, SRT or VTT where ``response_format`` says so.
+
+        ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.
+        ``url`` in its place: the address of the recording, which the service fetches. ``upload_id``: of a file that
+        `uploads` sent.
+        ``progress`` is told (bytes sent, bytes in all). ``on_text`` is told the text piece by piece while the file is
+        transcribed, and ``on_progress`` (seconds of audio transcribed, seconds in all); with them a call that is left
+        early is charged for the audio whose text was told. ``idempotency_key``: of your own, to ask for the same answer
+        again later; else each call has one. `TranscriptParams` lists the other parameters.
+        """
         with upload_of(file, url, upload_id, progress) as upload:
-            return await self._do(
-                calls.transcribe(
-                    upload, url, upload_id, response_format, asked, idempotency_key, Watcher(on_text, on_progress)
-                )
-            )
+            how = (response_format, params, idempotency_key, Watcher(on_text, on_progress))
+            return await self._do(calls.transcribe(upload, url, upload_id, *how))
 
     @overload
-    def summarize(self, text: str, style: Style = "brief", *, stream: Literal[False] = False) -> Awaitable[Summary]: ...
+    async def summarize(self, text: str, style: Style = "brief", *, stream: Literal[False] = False) -> Summary: ...
     @overload
     def summarize(
         self, text: str, style: Style = "brief", *, stream: Literal[True]
     ) -> AsyncIterator[str | Summary]: ...
-    def summarize(
-        self, text: str, style: Style = "brief", *, stream: bool = False
-    ) -> Awaitable[Summary] | AsyncIterator[str | Summary]:
-        """As `Client.summarize`: to be awaited, or with ``stream`` to be iterated over with `async for`."""
+    def summarize(self, text: str, style: Style = "brief", *, stream: bool = False) -> Any:
+        """A transcript's summary. With ``stream``: pieces of it while it is written, and last the whole."""
         call = calls.summarize(text, style)
-        return self._tell(call) if stream else self._do(call)
+        return self._stream(call) if stream else self._do(call)
 
     def stream(self, audio: AsyncAudio, *, paced: bool = False, **options: Unpack[LiveOptions]) -> AsyncStream:
-        """As `Client.stream`; ``audio`` may be an asynchronous iterable of pieces too."""
+        """Live transcription: events to iterate over, `Ready` first and `Ended` last.
+
+        ``audio``: a path, bytes, a binary file object, an iterable of pieces, or a `Microphone`. A file of any kind may
+        be named by its path; all else but WAV is raw audio as the options say. ``paced``: sent as fast as it is spoken
+        instead of as fast as it is heard. `LiveOptions` lists the options.
+        """
         return AsyncStream(self._configuration, audio, options, paced)
 
     async def models(self) -> tuple[Model, ...]:
@@ -167,15 +182,15 @@ class AsyncClient:
         while True:
             try:
                 async with self._http.stream(**call.request()) as response:
-                    if tells_events(response):
-                        return call.whole(await self._watch(response, call.watcher), response)
+                    if is_event_stream(response):
+                        return call.from_events(await self._watch(response, call.watcher), response)
                     await response.aread()
                 if response.is_success:
                     return call.result(response)
                 failure = from_answer(response.status_code, response.headers, response.content)
             except httpx.TransportError as error:
                 failure = connection_failed(error, self.base_url)
-                if call.watcher.told:
+                if call.watcher.text_given:
                     raise failure from error
             await asyncio.sleep(attempts.wait(failure))
 
@@ -185,15 +200,15 @@ class AsyncClient:
             reader.line(line)
         return reader.end()
 
-    async def _tell(self, call: Call[Summary]) -> AsyncIterator[str | Summary]:
-        attempts, request = self._attempts(call), calls.told(call)
+    async def _stream(self, call: Call[Summary]) -> AsyncIterator[str | Summary]:
+        attempts, request = self._attempts(call), calls.with_events(call)
         while True:
-            told = False
+            given = False
             try:
                 async with self._http.stream(**request) as response:
                     if response.is_success:
                         async for piece in _pieces(response):
-                            told = True
+                            given = True
                             yield piece
                         return
                     failure = from_answer(response.status_code, response.headers, await response.aread())
@@ -201,7 +216,7 @@ class AsyncClient:
                 failure = connection_failed(error, self.base_url)
             except SttAiError as error:
                 failure = error
-            if told:
+            if given:
                 raise failure
             await asyncio.sleep(attempts.wait(failure))
 

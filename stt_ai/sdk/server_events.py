@@ -73,8 +73,8 @@ class Watcher:
 
     on_text: OnText | None = None
     on_progress: OnProgress | None = None
-    told: bool = False
-    """Whether any text was told: another attempt would tell it again."""
+    text_given: bool = False
+    """Whether `on_text` was called: another attempt would give it the same text again."""
 
     def __bool__(self) -> bool:
         return bool(self.on_text or self.on_progress)
@@ -92,7 +92,7 @@ class TranscriptReader:
         """Raises what the service failed with."""
         match self._events.line(line):
             case ("delta", told) if self._watcher.on_text:
-                self._watcher.told = True
+                self._watcher.text_given = True
                 self._watcher.on_text(str(told.get("text", "")))
             case ("progress", told) if self._watcher.on_progress:
                 self._watcher.on_progress(float(told["done"]), float(told["total"]))
@@ -108,5 +108,5 @@ class TranscriptReader:
         return self._whole
 
 
-def tells_events(response: httpx.Response) -> bool:
+def is_event_stream(response: httpx.Response) -> bool:
     return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")

@@ -9,14 +9,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from stt_ai.sdk.events import Event
-from stt_ai.sdk.live import KEEPALIVE, KEEPALIVE_S, Talk
+from stt_ai.sdk.replay import KEEPALIVE, KEEPALIVE_S, ReplayBuffer
 
 
 class Feed:
-    """Guards a `Talk` for three threads. ``paced``: audio is taken as fast as it is spoken."""
+    """Guards a `ReplayBuffer` for three threads. ``paced``: audio is taken as fast as it is spoken."""
 
-    def __init__(self, talk: Talk, paced: bool) -> None:
-        self.talk = talk
+    def __init__(self, buffer: ReplayBuffer, paced: bool) -> None:
+        self.buffer = buffer
         self._paced = paced
         self._changed = threading.Condition()
         self._turn = 0
@@ -42,14 +42,14 @@ class Feed:
         began, size = time.monotonic(), 0
         for piece in iterator:
             with self._changed:
-                self._changed.wait_for(lambda: self._done or not self.talk.full)
+                self._changed.wait_for(lambda: self._done or not self.buffer.full)
                 if self._done:
                     return
-                self.talk.add(piece)
+                self.buffer.add(piece)
                 self._changed.notify_all()
             size += len(piece)
-            if self._paced and self.talk.bytes_per_second:
-                due = began + size / self.talk.bytes_per_second
+            if self._paced and self.buffer.bytes_per_second:
+                due = began + size / self.buffer.bytes_per_second
                 with self._changed:
                     self._changed.wait_for(lambda: self._done, max(0.0, due - time.monotonic()))
 
@@ -64,7 +64,7 @@ class Feed:
     def _next(self, turn: int) -> bytes | str | None:
         with self._changed:
             while turn == self._turn and self._error is None:
-                piece = self.talk.next()
+                piece = self.buffer.next()
                 if piece is not None:
                     self._changed.notify_all()
                     return piece
@@ -76,12 +76,12 @@ class Feed:
         """The turn of a new connection, and its first message."""
         with self._changed:
             self._turn += 1
-            return self._turn, self.talk.begin()
+            return self._turn, self.buffer.begin()
 
-    def hear(self, message: str | bytes) -> Event | None:
+    def receive(self, message: str | bytes) -> Event | None:
         """Return the event in ``message``, or None where it is none of the caller's."""
         with self._changed:
-            return self.talk.hear(message)
+            return self.buffer.receive(message)
 
     def cut(self) -> None:
         """The connection is gone: nobody sends on it any more."""
@@ -98,13 +98,13 @@ class Feed:
         """Say that no audio follows."""
         with self._changed:
             self._done = True
-            self.talk.finish()
+            self.buffer.finish()
             self._changed.notify_all()
 
     def finalize(self) -> None:
         """Ask for the text of what was sent so far."""
         with self._changed:
-            self.talk.finalize()
+            self.buffer.finalize()
             self._changed.notify_all()
 
     def leave(self) -> None:
