@@ -69,6 +69,23 @@ def create_app(services: Services) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
+    _include_routers(app, services, admission)
+    install_error_handlers(app)
+    # The last added is the outermost.
+    app.add_middleware(TrailingSlash)
+    app.add_middleware(LingeringClose)
+    app.add_middleware(LastResort)
+    app.add_middleware(HeadAsGet)
+    tus = {"/v1/uploads": capabilities(config.max_file_bytes)} if services.uploads else {}
+    app.add_middleware(Cors, options=tus)
+    app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id, meters=services.meters)
+    app.add_middleware(SocketContext, meters=services.meters)
+    return app
+
+
+def _include_routers(app: FastAPI, services: Services, admission: Admission) -> None:
+    """Serve each part that ``services`` have."""
+    config = services.config
     app.include_router(transcription_routes(services, admission))
     app.include_router(openai_routes(services, admission))
     app.include_router(catalogue_routes(services))
@@ -92,17 +109,6 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(upload_routes(services.uploads, Owners(services.billing, config), config))
     app.include_router(docs_routes(app))
     app.include_router(console_routes())
-    install_error_handlers(app)
-    # The last added is the outermost.
-    app.add_middleware(TrailingSlash)
-    app.add_middleware(LingeringClose)
-    app.add_middleware(LastResort)
-    app.add_middleware(HeadAsGet)
-    tus = {"/v1/uploads": capabilities(config.max_file_bytes)} if services.uploads else {}
-    app.add_middleware(Cors, options=tus)
-    app.add_middleware(RequestContext, send_request_id=not config.server_sends_request_id, meters=services.meters)
-    app.add_middleware(SocketContext, meters=services.meters)
-    return app
 
 
 async def _sweep(uploads: ResumableUploads) -> None:

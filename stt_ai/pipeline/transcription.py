@@ -22,11 +22,9 @@ from stt_ai.stages import stage
 from stt_ai.types import (
     DecodedAudio,
     DecodingOptions,
-    LoadedModel,
     Segment,
     Transcript,
     TranscriptionRequest,
-    TranscriptWarning,
     Upload,
 )
 
@@ -76,22 +74,18 @@ class Pipeline:
         if transcriber is None:
             raise ModelUnavailable(f"The model {request.model} is not served here.", 3600)
         begun = time.perf_counter()
-        options = _options_for(request, self._options)
-        results = WindowResults()  # kept when samples are lost: no window is transcribed twice
+        options, results = _options_for(request, self._options), WindowResults()
         speakers = Speakers(self._diarizer, request, checkpoint)
         progress = ProgressReporter(on_duration, on_text)
+        in_flight, keywords = self._windows_in_flight, request.keywords
         for attempt in range(1, self._decode_attempts + 1):
             with stage(self._meters, "decode"):
                 audio = await checkpoint.load(await self._decoder.decode(upload, request.selection))
             refuse_if_strict(request, audio.warnings)
-            in_flight, keywords = self._windows_in_flight, request.keywords
+            # The results are kept when samples are lost: no window is transcribed twice.
             file = FileTranscriber(audio, transcriber, options, in_flight, results, progress, keywords, checkpoint)
             try:
-                async with task_group() as group:
-                    group.create_task(progress.report_duration(audio.duration))
-                    group.create_task(self._diarize(speakers, audio))
-                    spoken = group.create_task(self._transcribe(file, request, progress, audio))
-                code, probability = spoken.result()
+                language = await self._transcribe_and_diarize(file, speakers, request, progress, audio)
                 break
             except AudioLost:
                 logger.warning("the decoded samples were lost in attempt %d", attempt)
@@ -100,23 +94,25 @@ class Pipeline:
         with stage(self._meters, "attribute"):
             # The words of hours take seconds, in which the event loop serves others.
             found = await asyncio.to_thread(_segments, file, speakers, request, audio)
-        warnings = (*audio.warnings, *_labels(file.model, speakers.model))
-        refuse_if_strict(request, warnings)
-        model = file.model.label
-        self._meters.add(AUDIO, audio.duration, model=model, kind="file")
-        if audio.duration:
-            self._meters.observe(REALTIME_FACTOR, (time.perf_counter() - begun) / audio.duration, model=model)
-        return Transcript(
-            segments=found,
-            language=code,
-            language_probability=probability,
-            duration=audio.duration,
-            model=model,
-            demo=file.model.demo or (speakers.model is not None and speakers.model.demo),
-            warnings=warnings,
-            windows=tuple(replace(note, start=note.start + audio.start) for note in file.notes()),
-            start=audio.start,
-        )
+        transcript = _transcript(found, language, file, speakers, audio)
+        refuse_if_strict(request, transcript.warnings)
+        self._measure(transcript, time.perf_counter() - begun)
+        return transcript
+
+    async def _transcribe_and_diarize(
+        self,
+        file: FileTranscriber,
+        speakers: Speakers,
+        request: TranscriptionRequest,
+        progress: ProgressReporter,
+        audio: DecodedAudio,
+    ) -> tuple[str, float]:
+        """Return the file's language with its probability. Raise `AudioLost` if the samples are gone."""
+        async with task_group() as group:
+            group.create_task(progress.report_duration(audio.duration))
+            group.create_task(self._diarize(speakers, audio))
+            language = group.create_task(self._transcribe(file, request, progress, audio))
+        return language.result()
 
     async def _transcribe(
         self, file: FileTranscriber, request: TranscriptionRequest, progress: ProgressReporter, audio: DecodedAudio
@@ -135,6 +131,11 @@ class Pipeline:
             with stage(self._meters, "diarize"):
                 await speakers.find(audio)
 
+    def _measure(self, transcript: Transcript, seconds: float) -> None:
+        self._meters.add(AUDIO, transcript.duration, model=transcript.model, kind="file")
+        if transcript.duration:
+            self._meters.observe(REALTIME_FACTOR, seconds / transcript.duration, model=transcript.model)
+
 
 def _segments(
     file: FileTranscriber, speakers: Speakers, request: TranscriptionRequest, audio: DecodedAudio
@@ -148,8 +149,26 @@ def _segments(
     return tuple(shift(segment, audio.start) for segment in found) if audio.start else found
 
 
-def _labels(transcriber: LoadedModel, diarizer: LoadedModel | None) -> tuple[TranscriptWarning, ...]:
-    return (*transcriber_warnings(transcriber), *(diarizer_warnings(diarizer) if diarizer else ()))
+def _transcript(
+    found: tuple[Segment, ...],
+    language: tuple[str, float],
+    file: FileTranscriber,
+    speakers: Speakers,
+    audio: DecodedAudio,
+) -> Transcript:
+    model, diarizer = file.model, speakers.model
+    about_models = (*transcriber_warnings(model), *(diarizer_warnings(diarizer) if diarizer else ()))
+    return Transcript(
+        segments=found,
+        language=language[0],
+        language_probability=language[1],
+        duration=audio.duration,
+        model=model.label,
+        demo=model.demo or (diarizer is not None and diarizer.demo),
+        warnings=(*audio.warnings, *about_models),
+        windows=tuple(replace(note, start=note.start + audio.start) for note in file.notes()),
+        start=audio.start,
+    )
 
 
 def _options_for(request: TranscriptionRequest, usual: DecodingOptions) -> DecodingOptions:

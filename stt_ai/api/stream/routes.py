@@ -28,6 +28,7 @@ from stt_ai.billing.keys import is_token
 from stt_ai.errors import ConfigTimeout, MalformedBody, NotFound, SttError, Unauthorized
 from stt_ai.meters import NO_METERS, OPEN_STREAMS, Meters
 from stt_ai.ports import Catalogue
+from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class Streams:
         meters.set(OPEN_STREAMS, 0)
 
     async def serve(self, websocket: WebSocket, meter: StreamMeter) -> None:
-        """From the first message to the close."""
+        """Serve the connection from its first message to its close."""
         self._count(1)
         try:
             await self._serve(websocket, meter)
@@ -140,7 +141,7 @@ class Streams:
             await self._run_stream(socket, meter, params)
 
     async def _receive_config(self, socket: StreamSocket) -> StreamParams | None:
-        """What the first message asks for; None when it only says stop."""
+        """Return the parameters of the first message; None if it only says stop."""
         while True:
             message = await socket.receive()
             if isinstance(message, bytes):
@@ -153,49 +154,57 @@ class Streams:
                 return parse_config(given, self._catalogue, self._default_model, self._limits.max_offset_s)
 
     def _language(self, params: StreamParams, start: StreamStart) -> str | None:
-        """A stream may go on with a model that does not know the language of before."""
-        session_id_kept = dict(self._catalogue.languages(params.config.model))
-        return params.config.language or (start.language if start.language in session_id_kept else None)
+        """Return the caller's language, else that of the resumed stream if this stream's model knows it, too."""
+        known = dict(self._catalogue.languages(params.config.model))
+        return params.config.language or (start.language if start.language in known else None)
 
     async def _run_stream(self, socket: StreamSocket, meter: StreamMeter, params: StreamParams | None) -> None:
         if params is None:
             await socket.finish(last_message(0))
             return
         start = self._resumable.start_of(params)
-        # Who knows it gets the texts: so it is ours, and not one that a caller thought of.
-        session_id_kept = params.session_id if start.resumed else None
-        session_id = session_id_kept or secrets.token_urlsafe(16)
-        config = replace(params.config, language=self._language(params, start))
-        session = self._live.open(config, start.position, start.segment_id)
+        # Whoever knows the id gets the texts: so it is one of ours, not one that a caller thought of.
+        session_id = (params.session_id if start.resumed else None) or secrets.token_urlsafe(16)
+        effective = replace(params, config=replace(params.config, language=self._language(params, start)))
+        session = self._live.open(effective.config, start.position, start.segment_id)
         stream = LiveStream(socket, session, meter, self._live.decode, params, self._limits, start)
-        failure: SttError | None = None
-        left = stopped = False
+        failure: SttError | ClientLeft | None = INTERNAL  # also when this is cancelled
+        try:
+            failure = await self._transmit(socket, session, stream, effective, session_id, start)
+        finally:
+            # Also when this is cancelled, as the server does when the client has left.
+            charging = meter.end(stream.received)
+            if failure is not None and (stream.received or start.resumed):
+                self._resumable.save(session_id, stream.resume_point())
+            await session.aclose()
+        await asyncio.wait([charging], timeout=BOOKS_S)
+        if failure is None:
+            await socket.finish(last_message(session.received_samples / SAMPLE_RATE))
+        elif isinstance(failure, SttError):
+            at = stream.resume_point().position / SAMPLE_RATE
+            await socket.refuse(failure, session_id=session_id, offset=round(at, 2))
+
+    async def _transmit(
+        self,
+        socket: StreamSocket,
+        session: LiveSession,
+        stream: LiveStream,
+        params: StreamParams,
+        session_id: str,
+        start: StreamStart,
+    ) -> SttError | ClientLeft | None:
+        """Return why the stream ended; None: the client stopped it."""
         try:
             model = await session.start()
             current_record().model = model.label
             at = start.position / SAMPLE_RATE
-            await socket.send(ready_message(replace(params, config=config), model, session_id, start.resumed, at))
+            await socket.send(ready_message(params, model, session_id, start.resumed, at))
             for final in start.repeated:
                 await socket.send(final_message(final))
             await stream.run()
-            failure = stream.ending
-            stopped = failure is None
-        except ClientLeft:
-            left = True
-        except SttError as error:
-            failure = error
+            return stream.ending
+        except (ClientLeft, SttError) as error:
+            return error
         except Exception:
             logger.exception("a stream failed")
-            failure = INTERNAL
-        finally:
-            # Also when this is cancelled, as the server does when the client has left.
-            charging = meter.end(stream.received)
-            if not stopped and (stream.received or start.resumed):
-                self._resumable.save(session_id, stream.resume_point())
-            await session.aclose()
-        await asyncio.wait([charging], timeout=BOOKS_S)
-        if stopped:
-            await socket.finish(last_message(session.received_samples / SAMPLE_RATE))
-        elif failure is not None and not left:
-            at = stream.resume_point().position / SAMPLE_RATE
-            await socket.refuse(failure, session_id=session_id, offset=round(at, 2))
+            return INTERNAL
