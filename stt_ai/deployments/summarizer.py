@@ -14,15 +14,18 @@ from stt_ai.deployments.metrics import counted_batches, process_meters, watch_qu
 from stt_ai.deployments.model_loader import ModelLoader
 from stt_ai.deployments.niceness import SUMMARIES, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
+from stt_ai.deployments.summary_workload import SummaryWorkload
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream
-from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.engines.chat_answer import Question
+from stt_ai.engines.language_model import LanguageModel
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
 from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
 from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.settings import SummarizerSettings
-from stt_ai.speech.summaries import Asking, summarize
+from stt_ai.summarization.chat_model import ChatModel
+from stt_ai.summarization.summarize import summarize
 from stt_ai.types import LoadedModel, Prompt, Summary, SummaryProgress, SummaryStyle
 
 GATHER_S = 0.02
@@ -66,6 +69,7 @@ class SummarizerDeployment:
         self._config = config
         self._loader = ModelLoader(self._load, _UNAVAILABLE)
         self._inside = 0
+        self._workload = SummaryWorkload()
         self._scheduler: BatchScheduler[Question, str] = BatchScheduler(
             counted_batches(self._answer, process_meters()),
             max_batch=config.max_batch,
@@ -116,44 +120,53 @@ class SummarizerDeployment:
     async def _summarize(
         self, text: str, style: SummaryStyle, tell: Callable[[str | SummaryProgress], None] | None
     ) -> Summary:
-        async with self._place():
+        async with self._place() as key:
             model = await self._loader.ready()
-            deadline = time.monotonic() + self._config.timeout_s
-
-            async def ask(prompt: Prompt, hear: Callable[[str], None] | None) -> str:
-                question = Question(prompt, deadline=deadline, hear=hear)
-                try:
-                    return await self._scheduler.submit(question, deadline=deadline)
-                finally:
-                    question.cancelled.set()
+            chat = self._chat_model(model, key, time.monotonic() + self._config.timeout_s)
 
             def report(done: int, total: int) -> None:
                 if tell is not None:
                     tell(SummaryProgress(done, total))
 
+            written = await summarize(text, style, chat, tell, report)
             loaded = self._loader.description
-            asking = Asking(
-                model.count,
-                ask,
-                model.context,
-                model.size,
-                part=_PART_TOKENS if self._config.device == "cpu" else 0,
-                with_examples=not loaded.demo,
-                seconds=model.speed.seconds,
-                limit_s=self._config.timeout_s,
-            )
-            written = await summarize(text, style, asking, tell, report)
             return Summary(written, style, loaded.label, loaded.demo, summarizer_warnings(loaded))
 
+    def _chat_model(self, model: LanguageModel, key: object, deadline: float) -> ChatModel:
+        """Return the model as one caller's, whose questions end with the caller or at ``deadline``."""
+
+        async def ask(prompt: Prompt, on_text: Callable[[str], None] | None) -> str:
+            question = Question(prompt, deadline=deadline, on_text=on_text)
+            try:
+                return await self._scheduler.submit(question, deadline=deadline)
+            finally:
+                question.cancelled.set()
+
+        def admit(tokens: int, steps: int) -> None:
+            self._workload.admit(key, model.speed.seconds(tokens, steps), self._config.timeout_s)
+
+        return ChatModel(
+            model.count,
+            ask,
+            model.context,
+            model.size,
+            max_part_tokens=_PART_TOKENS if self._config.device == "cpu" else 0,
+            with_examples=not self._loader.description.demo,
+            admit=admit,
+        )
+
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self) -> AsyncIterator[object]:
+        """Yield the key of a place in this replica."""
         if self._inside >= self._config.max_requests:
             raise Overloaded(_BUSY, 10)
         self._inside += 1
+        key = object()
         try:
-            yield
+            yield key
         finally:
             self._inside -= 1
+            self._workload.done(key)
 
     def _load(self) -> tuple[LanguageModel, LoadedModel]:
         config = self._config

@@ -1,19 +1,17 @@
 """A causal chat model in memory, answering several questions at once, each of which may be ended alone."""
 
-import json
 import logging
-import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stt_ai.engines.cores import available
-from stt_ai.engines.prefix_cache import PrefixCache, Speed
-from stt_ai.errors import ModelUnavailable, SttError, Unavailable
-from stt_ai.speech.loops import tail_loop, without_tail_loop
+from stt_ai.engines import chat_weights
+from stt_ai.engines.chat_answer import Answer, Question
+from stt_ai.engines.prefix_cache import PrefixCache
+from stt_ai.engines.reading_speed import Speed
+from stt_ai.errors import ModelUnavailable, SttError
 from stt_ai.types import Prompt
 
 logger = logging.getLogger(__name__)
@@ -24,30 +22,6 @@ MAX_CACHED_TOKENS = 5_120
 """Of questions and answers that are held at once, unless one alone is longer: 125 MB in a model of 0.5 B parameters."""
 PREFILL_TOKENS = 128
 """Read in one step: 0.2 s of two cores, after which a caller's leaving is noticed."""
-_LOOP_TOKENS = 40
-"""So many must repeat themselves to be a loop: of large numbers each digit is a token."""
-_TOO_LATE = "The service did not finish this in time. Please try again."
-_ENDED = "The work was ended before it was done."
-
-
-@dataclass(eq=False, slots=True)
-class Question:
-    """A prompt and what becomes of it. Setting ``cancelled`` ends it with `Unavailable`, before the next token.
-
-    ``deadline`` is a time of `time.monotonic`, after which it ends the same way. ``hear`` gets the text so far after
-    each token, in the thread that generates.
-    """
-
-    prompt: Prompt
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    deadline: float | None = None
-    hear: Callable[[str], None] | None = None
-
-    @property
-    def failure(self) -> SttError | None:
-        if self.cancelled.is_set():
-            return Unavailable(_ENDED)
-        return Unavailable(_TOO_LATE) if self.deadline is not None and time.monotonic() > self.deadline else None
 
 
 class LanguageModel:
@@ -61,11 +35,11 @@ class LanguageModel:
     ) -> None:
         """``context`` 0: the model's own, at most `LONGEST_CONTEXT`. Raises `ModelUnavailable`."""
         try:
-            self._model, self._tokenizer = _load(folder, device, dtype, threads)
+            self._model, self._tokenizer = chat_weights.load(folder, device, dtype, threads)
         except Exception as error:  # whatever torch, transformers or the files have to say
             logger.exception("cannot load the language model %s", folder)
             raise ModelUnavailable("The model that writes summaries cannot be loaded.") from error
-        self._ends = _ends(self._model, self._tokenizer)
+        self._ends = chat_weights.end_tokens(self._model, self._tokenizer)
         self._prefixes = PrefixCache(self._model.config)
         self.speed = Speed()
         # Rows of unlike lengths cannot be put together where a layer forgets what lies far back.
@@ -74,8 +48,10 @@ class LanguageModel:
         self.context = min(own, context or LONGEST_CONTEXT)
 
     def measure_speed(self) -> None:
-        """Answer a short question, so that the first estimate of how long a text takes rests on something."""
-        self.answer([Question(Prompt("Say yes.", "Say yes. " * 40, 8))])
+        """Answer a question twice, the second time at full speed, so that the first estimate rests on something."""
+        for _ in range(2):
+            self.speed = Speed()
+            self.answer([Question(Prompt("Say yes.", "Say yes. " * 80, 8))])
 
     def count(self, text: str) -> int:
         """Tokens of ``text``. May be called in any thread."""
@@ -92,13 +68,13 @@ class LanguageModel:
         steps a question may end without the others.
         """
         prompts = [self._encoded(question.prompt) for question in questions]
-        answers = [_Answer(question, self._tokenizer, self._ends) for question in questions]
+        answers = [Answer(question, self._tokenizer, self._ends) for question in questions]
         sizes = [len(ids) + question.prompt.max_tokens for ids, question in zip(prompts, questions, strict=True)]
         for rows in _groups(sizes, MAX_CACHED_TOKENS):
             self._answer_together([answers[row] for row in rows], [prompts[row] for row in rows])
         return [answer.result for answer in answers]
 
-    def _answer_together(self, answers: Sequence["_Answer"], prompts: Sequence[list[int]]) -> None:
+    def _answer_together(self, answers: Sequence[Answer], prompts: Sequence[list[int]]) -> None:
         import torch
 
         with torch.inference_mode():
@@ -111,7 +87,7 @@ class LanguageModel:
             for batch in batches:
                 self._write(batch)
 
-    def _read(self, answer: "_Answer", ids: list[int]) -> "_Row | None":
+    def _read(self, answer: Answer, ids: list[int]) -> "_Row | None":
         """Read a prompt of (tokens,). Return None if nobody waits for its answer any more, or one token is all of it.
 
         What all questions of one kind begin with, their instructions, is read once and kept.
@@ -201,7 +177,7 @@ class LanguageModel:
 class _Row:
     """A prompt that was read: the first token of its answer, and its keys and values in ``length`` places."""
 
-    answer: "_Answer"
+    answer: Answer
     token: int
     cache: Any
     length: int
@@ -217,98 +193,3 @@ def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
         group.append(place)
     if group:
         yield group
-
-
-class _Answer:
-    """One answer while it is written."""
-
-    def __init__(self, question: Question, tokenizer: Any, ends: frozenset[int]) -> None:
-        self.prompt = question.prompt
-        self._question = question
-        self._tokenizer = tokenizer
-        self._ends = ends
-        self._tokens: list[int] = []
-        self._failure: SttError | None = None
-        self._ended = self._loops = False
-
-    def goes_on(self) -> bool:
-        """Return whether somebody still waits for it."""
-        self._failure = self._question.failure
-        return self._failure is None
-
-    def goes_on_with(self, token: int) -> bool:
-        """Takes the next token. False: it is at its end, or full, in a loop, or nobody waits for it any more."""
-        self._ended = token in self._ends
-        if not self._ended:
-            self._tokens.append(token)
-        self._loops = not self._ended and _is_loop(self._tokens)
-        self._failure = self._question.failure
-        if self._failure is None and self._question.hear is not None:
-            self._question.hear(self._text.rstrip("\ufffd"))
-        done = self._ended or self._loops or len(self._tokens) >= self._question.prompt.max_tokens
-        return not done and self._failure is None
-
-    @property
-    def result(self) -> str | SttError:
-        """Without the end that one of full length, or one in a loop, breaks off in, if something stands before it.
-
-        Sentences and lines that say the same again are `stt_ai.speech.summaries.shape`'s to leave out; words alone that
-        do are told once.
-        """
-        if self._failure is not None:
-            return self._failure
-        text = self._text
-        if not self._ended:
-            end = max(text.rfind(mark) + 1 for mark in (".", "!", "?", "\n", "。", "！", "？"))
-            text = text[:end] or (self._said_once() if self._loops else text)
-        return text.strip()
-
-    def _said_once(self) -> str:
-        words = self._text.split()[:-1]
-        return " ".join(without_tail_loop(words)) or self._spelt(without_tail_loop(self._tokens)).rstrip("\ufffd")
-
-    @property
-    def _text(self) -> str:
-        return self._spelt(self._tokens)
-
-    def _spelt(self, tokens: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
-
-
-def _is_loop(tokens: Sequence[int]) -> bool:
-    """Whether it ends on what a model says for ever where it has learnt nothing, and not on a number's zeros."""
-    size = tail_loop(tokens)
-    return size > 0 and len(tokens) >= _LOOP_TOKENS and tokens[-_LOOP_TOKENS:-size] == tokens[size - _LOOP_TOKENS :]
-
-
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens that end an answer: chat models have several, and name them in their generation config."""
-    named = model.generation_config.eos_token_id
-    listed = named if isinstance(named, list) else [named]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
-
-
-def _load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve the other models on these cores
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as chatter
-
-    chatter.disable_progress_bar()
-    if device == "cpu":
-        torch.set_num_threads(threads or available())  # Ray tells every process to have but one
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    # Few processors multiply half precision quickly.
-    kind = "float32" if dtype == "auto" and device == "cpu" else dtype
-    if json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel":
-        from stt_ai.engines import int8_model
-
-        model: Any = int8_model.load(folder, multiply_in_8_bits=device == "cpu")
-        return model if device == "cpu" else model.to(device, torch.bfloat16), tokenizer
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=kind, device_map={"": device}, local_files_only=True, use_safetensors=True
-    )
-    return model.eval(), tokenizer

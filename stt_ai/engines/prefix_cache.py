@@ -36,30 +36,3 @@ class PrefixCache:
         self._kept[tuple(prefix)] = [(layer.keys, layer.values) for layer in cache.layers]
         while sum(map(len, self._kept)) > MAX_TOKENS:
             self._kept.popitem(last=False)
-
-
-class Speed:
-    """How fast a model reads and writes: averages that forget, in tokens and steps a second."""
-
-    _FORGET = 0.1
-
-    def __init__(self) -> None:
-        self.tokens_a_second = 0.0
-        self.steps_a_second = 0.0
-
-    def read(self, tokens: int, seconds: float) -> None:
-        """Take into account that ```tokens``` were read in ```seconds```."""
-        self.tokens_a_second = self._averaged(self.tokens_a_second, tokens / max(seconds, 1e-6))
-
-    def wrote(self, seconds: float) -> None:
-        """Take into account that one step of writing took ```seconds```."""
-        self.steps_a_second = self._averaged(self.steps_a_second, 1 / max(seconds, 1e-6))
-
-    def seconds(self, tokens: int, steps: int) -> float:
-        """Return an estimate for reading ``tokens`` and writing ``steps``; 0 as long as nothing was measured."""
-        if not self.tokens_a_second or not self.steps_a_second:
-            return 0.0
-        return tokens / self.tokens_a_second + steps / self.steps_a_second
-
-    def _averaged(self, before: float, now: float) -> float:
-        return now if not before else before + self._FORGET * (now - before)

@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.engines.chat_answer import Question
+from stt_ai.engines.language_model import LanguageModel
 from stt_ai.engines.scheduler import BatchScheduler
-from stt_ai.speech.prompts import language_of, prompt
-from stt_ai.speech.summaries import Asking, shape, summarize
+from stt_ai.summarization.chat_model import ChatModel
+from stt_ai.summarization.prompts import language_of, prompt
+from stt_ai.summarization.shaping import shape
+from stt_ai.summarization.summarize import summarize
 from stt_ai.types import Prompt, SummaryStyle
 from tests.benchmarks.meetings import FactedMeeting, Judgement, judge_items, judge_summary, load_meetings
 
@@ -56,8 +59,8 @@ async def _all(model: LanguageModel, meetings: list[FactedMeeting], style: Summa
     """Return the meetings' summaries, written in batches as the service does."""
     scheduler: BatchScheduler[Question, str] = BatchScheduler(model.answer, max_batch=8, max_wait=0.1)
 
-    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
-        return await scheduler.submit(Question(asked, hear=hear))
+    async def ask(asked: Prompt, on_text: Callable[[str], None] | None) -> str:
+        return await scheduler.submit(Question(asked, on_text=on_text))
 
     try:
         return await asyncio.gather(*(write(model, ask, meeting, style) for meeting in meetings))
@@ -66,7 +69,7 @@ async def _all(model: LanguageModel, meetings: list[FactedMeeting], style: Summa
 
 
 async def _ours(model: LanguageModel, ask: Ask, meeting: FactedMeeting, style: SummaryStyle) -> str:
-    asking = Asking(model.count, ask, model.context, model.size, part=1200, with_examples=True)
+    asking = ChatModel(model.count, ask, model.context, model.size, max_part_tokens=1200, with_examples=True)
     return await summarize(meeting.text, style, asking)
 
 

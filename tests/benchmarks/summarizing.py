@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from transformers import pipeline
 
-from stt_ai.engines.language_model import LanguageModel, Question
-from stt_ai.speech.prompts import prompt
+from stt_ai.engines.chat_answer import Question
+from stt_ai.engines.language_model import LanguageModel
+from stt_ai.summarization.prompts import prompt
 from stt_ai.types import Prompt, SummaryStyle
 from tests.recipes.summaries.evaluate import held_out
 
@@ -64,7 +65,7 @@ def first_token(model: LanguageModel, asked: Prompt) -> float:
         heard.append(time.perf_counter())
         question.cancelled.set()
 
-    question.hear = hear
+    question.on_text = hear
     begin = time.perf_counter()
     model.answer([question])
     return heard[0] - begin

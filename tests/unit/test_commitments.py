@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.commitments import find_commitments
-from stt_ai.speech.grounding import Grounding
-from stt_ai.speech.turns import parse_turns, speakers, split_sentences
+from stt_ai.summarization.commitments import find_commitments
+from stt_ai.summarization.grounding import Grounding
+from stt_ai.summarization.turns import parse_turns, speakers, split_sentences
 from tests.benchmarks.meetings import FactedMeeting, Judgement, judge_items, load_meetings
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.grounding import Grounding
+from stt_ai.summarization.grounding import Grounding
 from stt_ai.types import SummaryStyle
 from tests.benchmarks.meetings import load_meetings
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from stt_ai.engines.chat_answer import Question
 from stt_ai.engines.int8_model import Int8Embedding, Int8Linear, load
-from stt_ai.engines.language_model import LanguageModel, Question
+from stt_ai.engines.language_model import LanguageModel
 from stt_ai.models.convert_summaries import convert
 from stt_ai.types import Prompt
 from tests.unit.test_convert_summaries import write_gguf

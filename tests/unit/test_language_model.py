@@ -16,14 +16,16 @@ from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.engines.language_model import PREFILL_TOKENS, LanguageModel, Question, _Answer, _groups
+from stt_ai.engines.chat_answer import Answer, Question
+from stt_ai.engines.language_model import PREFILL_TOKENS, LanguageModel, _groups
 from stt_ai.engines.prefix_cache import MIN_TOKENS, PrefixCache
 from stt_ai.errors import ModelUnavailable, Unavailable
 from stt_ai.models.fetch import Source, SourceSettings, demo_path
 from stt_ai.models.language_models import DEMO_LABEL, PACKAGED_LABEL, resolve
 from stt_ai.models.packaged import PACKAGED
-from stt_ai.speech.prompts import language_of, prompt
-from stt_ai.speech.summaries import Asking, summarize
+from stt_ai.summarization.chat_model import ChatModel
+from stt_ai.summarization.prompts import language_of, prompt
+from stt_ai.summarization.summarize import summarize
 from stt_ai.types import Prompt, SummaryStyle
 from tests.recipes.summaries.corpus import MeetingMaker, Size
 from tests.support.model_hub import LoopbackHub
@@ -63,7 +65,7 @@ def test_the_same_question_gets_the_same_answer(model: LanguageModel) -> None:
 def test_an_answer_is_heard_while_it_is_made(model: LanguageModel) -> None:
     heard: list[str] = []
     asked = question()
-    asked.hear = heard.append
+    asked.on_text = heard.append
     told = answer(model, asked)
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(heard))
     assert heard[-1].strip() == told
@@ -78,7 +80,7 @@ def test_one_that_is_left_ends_at_once_and_the_others_go_on(model: LanguageModel
         tokens.append(text)
         left.cancelled.set()
 
-    left.hear = leave
+    left.on_text = leave
     failure, told = model.answer([left, stays])
     assert isinstance(failure, Unavailable)
     assert len(tokens) == 1
@@ -89,7 +91,7 @@ def test_when_all_have_left_nothing_more_is_generated(model: LanguageModel) -> N
     steps: list[str] = []
     asked = [question(), question()]
     for one in asked:
-        one.hear = steps.append
+        one.on_text = steps.append
         one.cancelled.set()
     assert all(isinstance(told, Unavailable) for told in model.answer(asked))
     assert steps == []
@@ -205,14 +207,14 @@ def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
     pieces: list[str] = []
     written = iter(model._tokenizer(before + 100 * loop)["input_ids"])
 
-    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
-        answer = _Answer(Question(asked, hear=hear), model._tokenizer, frozenset())
+    async def ask(asked: Prompt, on_text: Callable[[str], None] | None) -> str:
+        answer = Answer(Question(asked, on_text=on_text), model._tokenizer, frozenset())
         while answer.goes_on_with(next(written)):
             pass
         assert isinstance(answer.result, str)
         return answer.result
 
-    asking = Asking(model.count, ask, model.context, model.size)
+    asking = ChatModel(model.count, ask, model.context, model.size)
     assert asyncio.run(summarize("What was said.", SummaryStyle(style), asking, pieces.append)) == told
     assert "".join(pieces) == told
     assert len(list(written)) > 10, "it was not full"
@@ -222,7 +224,7 @@ def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
     "said", ["It is 100000000000000 euros.", "It costs $1,000,000,000,000 now.", "no, " * 9 + "yes."]
 )
 def test_numbers_and_what_people_repeat_are_no_loop(model: LanguageModel, said: str) -> None:
-    answer = _Answer(question(), model._tokenizer, frozenset())
+    answer = Answer(question(), model._tokenizer, frozenset())
     assert all(map(answer.goes_on_with, model._tokenizer(said)["input_ids"]))
     assert answer.result == said
 

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.errors import SummaryTooLong, Unavailable
-from stt_ai.speech.prompts import TITLES, defused, language_of, prompt
-from stt_ai.speech.summaries import AT_ONCE, SECTIONS, Asking, shape, split, summarize, whole_units
+from stt_ai.summarization.chat_model import ChatModel
+from stt_ai.summarization.prompts import TITLES, defused, language_of, prompt
+from stt_ai.summarization.shaping import shape, whole_units
+from stt_ai.summarization.splitting import split
+from stt_ai.summarization.summarize import AT_ONCE, SECTIONS, summarize
 from stt_ai.types import Prompt, SummaryStyle
 
 ENGLISH = "We will talk about the budget and the plan that Emma wrote for you. "
@@ -35,9 +38,9 @@ class Clerk:
     def __init__(self, context: int = 1000) -> None:
         self.asked: list[Prompt] = []
         self.running = self.most = 0
-        self.model = Asking(count, self.ask, context, size)
+        self.model = ChatModel(count, self.ask, context, size)
 
-    async def ask(self, asked: Prompt, hear: Callable[[str], None] | None) -> str:
+    async def ask(self, asked: Prompt, on_text: Callable[[str], None] | None) -> str:
         self.asked.append(asked)
         self.running += 1
         self.most = max(self.most, self.running)
@@ -47,9 +50,9 @@ class Clerk:
         answer = body.split(".")[0].strip() + "."
         if asked.system.startswith(("Action", "Bullet")):
             answer = f"- {answer}\n"
-        if hear:
+        if on_text:
             for end in range(1, len(answer) + 1):
-                hear(answer[:end])
+                on_text(answer[:end])
         return answer
 
 
@@ -186,18 +189,36 @@ async def test_what_is_told_on_the_way_is_the_summary() -> None:
 
 async def test_a_long_texts_parts_are_reported() -> None:
     reported: list[tuple[int, int]] = []
-    await summarize(ENGLISH * 200, SummaryStyle.BRIEF, Clerk().model, report=lambda *told: reported.append(told))
+    await summarize(ENGLISH * 200, SummaryStyle.BRIEF, Clerk().model, on_progress=lambda *told: reported.append(told))
     total = reported[0][1]
     assert reported == [(done, total) for done in range(1, total + 1)] and total > 2
 
 
 async def test_what_cannot_be_done_in_time_is_refused_before_anything_is_asked() -> None:
     clerk = Clerk()
-    slow = replace(clerk.model, seconds=lambda tokens, steps: tokens / 10 + steps, limit_s=120)
-    with pytest.raises(SummaryTooLong, match=r"about \d+ minutes, and at most 2"):
-        await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, slow)
+    wanted: list[tuple[int, int]] = []
+
+    def admit(tokens: int, steps: int) -> None:
+        wanted.append((tokens, steps))
+        raise SummaryTooLong("no time")
+
+    busy = replace(clerk.model, admit=admit)
+    for style in SummaryStyle:
+        with pytest.raises(SummaryTooLong, match="no time"):
+            await summarize(ENGLISH * 2000, style, busy)
     assert clerk.asked == []
-    assert await summarize(ENGLISH, SummaryStyle.BRIEF, slow)
+    assert all(tokens > count(ENGLISH * 2000) and steps > 1000 for tokens, steps in wanted)
+    assert await summarize(ENGLISH, SummaryStyle.BRIEF, busy), "one question is always taken"
+
+
+async def test_the_estimate_is_of_what_is_read_and_written() -> None:
+    """The clerk's answers are shorter than a model's, so what is read of them is less than was expected."""
+    wanted: list[int] = []
+    clerk = Clerk()
+    model = replace(clerk.model, admit=lambda tokens, steps: wanted.append(tokens))
+    await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, model)
+    read = sum(count(asked.user) for asked in clerk.asked)
+    assert 0.7 * read < wanted[0] < 1.6 * read
 
 
 async def test_action_items_of_a_conversation_are_its_promises_whatever_the_model_says() -> None:
@@ -209,15 +230,15 @@ async def test_action_items_of_a_conversation_are_its_promises_whatever_the_mode
 
 
 async def test_a_sentence_that_the_text_does_not_support_is_left_out_and_a_promise_is_added() -> None:
-    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
+    async def ask(asked: Prompt, on_text: Callable[[str], None] | None) -> str:
         answer = "The loan is 5,000 euros. Bob will call the bank about the loan on Monday. It is 7,000 euros."
-        for end in range(len(answer) if hear else 0):
-            hear(answer[: end + 1])
+        for end in range(len(answer) if on_text else 0):
+            on_text(answer[: end + 1])
         return answer
 
     text = "Ann: The loan is 5,000 euros. I'll call the bank about the loan on Monday.\nBob: I will tell the owner."
     told: list[str] = []
-    summary = await summarize(text, SummaryStyle.BRIEF, Asking(count, ask, 1000, size), told.append)
+    summary = await summarize(text, SummaryStyle.BRIEF, ChatModel(count, ask, 1000, size), told.append)
     assert (
         summary
         == "".join(told)
@@ -238,7 +259,7 @@ def test_an_example_stands_in_the_instructions_alone() -> None:
 async def test_a_part_that_fails_ends_the_others() -> None:
     begun: list[int] = []
 
-    async def ask(asked: Prompt, hear: Callable[[str], None] | None) -> str:
+    async def ask(asked: Prompt, on_text: Callable[[str], None] | None) -> str:
         begun.append(1)
         if len(begun) == 3:
             raise Unavailable("no more")
@@ -246,6 +267,6 @@ async def test_a_part_that_fails_ends_the_others() -> None:
         return ""
 
     with pytest.raises(Unavailable, match="no more"):
-        await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, Asking(count, ask, 1000, size))
+        await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, ChatModel(count, ask, 1000, size))
     assert len(begun) <= AT_ONCE + 1
     assert len(asyncio.all_tasks()) == 1

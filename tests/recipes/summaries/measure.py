@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stt_ai.speech.prompts import prompt
-from stt_ai.speech.summaries import shape
+from stt_ai.summarization.prompts import prompt
+from stt_ai.summarization.shaping import shape
 from stt_ai.types import SummaryStyle
 
 from .corpus import Meeting

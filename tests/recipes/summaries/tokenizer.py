@@ -6,7 +6,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from stt_ai.speech.prompts import TITLES
+from stt_ai.summarization.prompts import TITLES
 from stt_ai.types import SummaryStyle
 
 from ..whisper.grammar import LANGUAGES, words

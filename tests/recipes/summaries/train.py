@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from stt_ai.speech.prompts import prompt
+from stt_ai.summarization.prompts import prompt
 from stt_ai.types import SummaryStyle
 
 from .corpus import MeetingMaker, Size, summary

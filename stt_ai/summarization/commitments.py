@@ -9,9 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stt_ai.speech import promise_patterns as patterns
-from stt_ai.speech.turns import Turn, speakers
-from stt_ai.speech.verb_phrases import (
+from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization.addressees import Addressees
+from stt_ai.summarization.commitment import Commitment
+from stt_ai.summarization.turns import Turn
+from stt_ai.summarization.verb_phrases import (
     after_decline,
     base,
     clean_when,
@@ -23,31 +25,6 @@ from stt_ai.speech.verb_phrases import (
 
 _REACH = 4
 """Turns after a request in which its answer is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commitment:
-    """``owner`` does ``task`` (a verb phrase in the text's words) ``when`` (or empty). ``turn``: where it is agreed on.
-
-    ``deictic``: the task says "it" or "that" of something that was named before.
-    """
-
-    owner: str
-    task: str
-    when: str
-    turn: int
-    deictic: bool = False
-
-    @property
-    def line(self) -> str:
-        """Return it as an action item."""
-        return f"{self.owner}: {self.task}{' ' + self.when if self.when else ''}"
-
-    def sentence(self, language: str) -> str:
-        """Return it as a sentence: as it was promised in English, as an item in other languages."""
-        if language != "en":
-            return f"{self.line}."
-        return f"{self.owner} will {self.task}{' ' + self.when if self.when else ''}."
 
 
 @dataclass(slots=True)
@@ -74,7 +51,7 @@ class _Finder:
     def __init__(self, turns: Sequence[Turn], language: str) -> None:
         self._turns = turns
         self._language = language
-        self._people = speakers(turns)
+        self._people = Addressees(turns)
         self._found: list[Commitment] = []
         self._requests: list[_Request] = []
 
@@ -208,8 +185,8 @@ class _Finder:
                 self._requests.append(_Request(made.task, made.when, "", speaker, place))
 
     def _request(self, place: int, turn: Turn, sentence: str) -> _Request | None:
-        person = self._addressed(place, turn, sentence)
-        match = patterns.REQUEST[self._language].search(sentence) or self._assigned(sentence)
+        person = self._people.addressed(turn, sentence)
+        match = patterns.REQUEST[self._language].search(sentence) or self._people.assigned(sentence)
         if match is None:
             match = patterns.OPEN[self._language].search(sentence)
             person = ""
@@ -217,7 +194,7 @@ class _Finder:
             return None
         groups = {name: value for name, value in match.groupdict().items() if value}
         if "who" in groups:
-            person = self._person(groups.pop("who"))
+            person = self._people.spelled(groups.pop("who"))
         text = f"{base(groups['verb'])} {groups['rest']}" if "rest" in groups else next(iter(groups.values()))
         task, when = task_and_when(text)
         if not content_words(task) and not is_deictic(task):
@@ -228,42 +205,17 @@ class _Finder:
                     request.person = person
                     return None
         request = _Request(task, when, person, turn.speaker, place, match.re is patterns.REQUEST[self._language])
-        if match.re is patterns.REQUEST[self._language] and not person and len(self._people) == 2:
-            request.person = next((other for other in self._people if other != turn.speaker), "")
+        if match.re is patterns.REQUEST[self._language] and not person and len(self._people.people) == 2:
+            request.person = next((other for other in self._people.people if other != turn.speaker), "")
         return request
 
     def _duty(self, place: int, sentence: str) -> Commitment | None:
         """Return what somebody must do who is named and does not speak here, so that nobody can answer for them."""
         match = patterns.DUTY[self._language].match(sentence)
-        if match is None or match["who"].lower() in patterns.NO_PERSON or match["who"] in " ".join(self._people):
+        if match is None or not self._people.is_absent_person(match["who"]):
             return None
-        if re.search(rf"\b{match['who'].lower()}\b", " ".join(turn.text for turn in self._turns)):
-            return None  # "Revenue must grow": no name, for it is written small elsewhere
         task, when = task_and_when(match["task"])
         return Commitment(match["who"], task, when, place) if content_words(task) else None
-
-    def _assigned(self, sentence: str) -> re.Match[str] | None:
-        """ "Bob will send it", said by somebody else, of somebody who is there."""
-        names = "|".join(re.escape(name) for name in self._people)
-        verbs = r"will|is going to|can|could|should|va a|puede|tiene que" if names else ""
-        return re.search(rf"\b(?P<who>{names}) (?:{verbs}) (?P<task>\w.*)", sentence) if names else None
-
-    def _addressed(self, place: int, turn: Turn, sentence: str) -> str:
-        """Return whom a sentence speaks to: by name in it or in the one before."""
-        at = next((at for at, one in enumerate(turn.sentences) if sentence in one), 0)
-        for text in (sentence, *reversed(turn.sentences[max(0, at - 2) : at])):
-            for name in self._people:
-                if name != turn.speaker and re.search(
-                    rf"(?:^|[,.;:¿¡!?]\s*|^(?:and|so|ok|okay|then|thanks|y)\W+){re.escape(name)}\s*[,?:]|"
-                    rf",\s*{re.escape(name)}\s*[?.!]*$|^(?:and |so |y )?{re.escape(name)}\b",
-                    text,
-                    re.IGNORECASE,
-                ):
-                    return name
-        return ""
-
-    def _person(self, name: str) -> str:
-        return next((person for person in self._people if person.lower() == name.lower()), name)
 
     def _attach_date(self, place: int, turn: Turn) -> None:
         """ "Sure, I'll send it. By Friday." """

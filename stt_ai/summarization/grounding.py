@@ -1,19 +1,20 @@
 """Checks a summary against its text: what the text does not put together is mended or left out.
 
 Names and numbers must occur in the text. A sentence about a person must have most of its words where that person
-speaks or is spoken of. What a person is to do is compared with `stt_ai.speech.commitments`: there the owner counts who
-made the promise, and promises that a summary forgot are added.
+speaks or is spoken of. What a person is to do is compared with `stt_ai.summarization.commitments`: there the owner
+counts who made the promise, and promises that a summary forgot are added.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from stt_ai.speech.antecedents import name_the_thing
-from stt_ai.speech.commitments import Commitment, find_commitments
-from stt_ai.speech.promise_patterns import NO_PERSON
-from stt_ai.speech.turns import Turn, parse_turns, speakers, split_sentences
-from stt_ai.speech.verb_phrases import content_words
+from stt_ai.summarization.antecedents import name_the_thing
+from stt_ai.summarization.commitment import Commitment
+from stt_ai.summarization.commitments import find_commitments
+from stt_ai.summarization.promise_patterns import NO_PERSON
+from stt_ai.summarization.turns import Turn, parse_turns, speakers, split_sentences
+from stt_ai.summarization.verb_phrases import content_words
 from stt_ai.types import SummaryStyle
 
 MIN_SUPPORT = 0.5

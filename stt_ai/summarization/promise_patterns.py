@@ -152,6 +152,12 @@ STOP = frozenset(
     during from about again
     """.split()  # noqa: SIM905
 )
+# What is said of somebody who is there. ``names`` is to be filled in.
+ASSIGNED = (
+    r"\b(?P<who>{names}) (?:(?:will|is going to|can|could|should|va a|puede|tiene que) (?P<task>\w.*)|"
+    r"(?P<verb>does|takes|handles|covers|owns|runs|writes|sends|calls|books|prepares|checks|brings|reviews|updates|"
+    r"fixes|tests|organi[sz]es) (?P<rest>\w.*))"
+)
 # What must be done by somebody who is named and does not speak: "Philip must sign it before Saturday".
 DUTY = {
     "en": re.compile(r"^(?:and |so |then )?(?P<who>[A-Z][^\W\d_]+) (?:must|has to|needs to) (?P<task>\w.*)"),

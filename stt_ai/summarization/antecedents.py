@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stt_ai.speech import promise_patterns as patterns
-from stt_ai.speech.commitments import Commitment
-from stt_ai.speech.turns import Turn
-from stt_ai.speech.verb_phrases import content_words
+from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization.commitment import Commitment
+from stt_ai.summarization.turns import Turn
+from stt_ai.summarization.verb_phrases import content_words
 
 
 def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Commitment:

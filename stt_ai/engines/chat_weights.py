@@ -1,0 +1,41 @@
+"""Chat models of transformers, from a folder of Hugging Face's form into memory."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from stt_ai.engines.cores import available
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Return the tokens that end an answer: chat models have several, and name them in their generation config."""
+    named = model.generation_config.eos_token_id
+    listed = named if isinstance(named, list) else [named]
+    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+
+
+def load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve the other models on these cores
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as chatter
+
+    chatter.disable_progress_bar()
+    if device == "cpu":
+        torch.set_num_threads(threads or available())  # Ray tells every process to have but one
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    # Few processors multiply half precision quickly.
+    kind = "float32" if dtype == "auto" and device == "cpu" else dtype
+    if json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel":
+        from stt_ai.engines import int8_model
+
+        model: Any = int8_model.load(folder, multiply_in_8_bits=device == "cpu")
+        return model if device == "cpu" else model.to(device, torch.bfloat16), tokenizer
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=kind, device_map={"": device}, local_files_only=True, use_safetensors=True
+    )
+    return model.eval(), tokenizer

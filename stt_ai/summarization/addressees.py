@@ -1,0 +1,56 @@
+"""Whom a sentence of a conversation speaks to, or of."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization.turns import Turn, speakers
+
+_ADDRESSED = (
+    r"(?:^|[,.;:¿¡!?]\s*|^(?:and|so|ok|okay|then|thanks|y)\W+){name}\s*[,?:]|"
+    r",\s*{name}\s*[?.!]*$|^(?:and |so |y )?{name}\b"
+)
+
+
+class Addressees:
+    """The people who speak in a conversation, as its sentences name them."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+        self.people = speakers(turns)
+        self._addressed = [
+            (name, name.lower(), re.compile(_ADDRESSED.format(name=re.escape(name)), re.IGNORECASE))
+            for name in self.people
+        ]
+        names = "|".join(re.escape(name) for name in self.people)
+        self._assigned = re.compile(patterns.ASSIGNED.format(names=names)) if names else None
+
+    def addressed(self, turn: Turn, sentence: str) -> str:
+        """Return whom a sentence of ``turn`` speaks to, by name in it or in the two before; empty if nobody."""
+        at = next((at for at, one in enumerate(turn.sentences) if sentence in one), 0)
+        for text in (sentence, *reversed(turn.sentences[max(0, at - 2) : at])):
+            small = text.lower()
+            for name, small_name, pattern in self._addressed:
+                if name != turn.speaker and small_name in small and pattern.search(text):
+                    return name
+        return ""
+
+    def assigned(self, sentence: str) -> re.Match[str] | None:
+        """Return the match of "Bob will send it" or "Bob does it", said of somebody who is there."""
+        return self._assigned.search(sentence) if self._assigned else None
+
+    def spelled(self, name: str) -> str:
+        """Return a name as the turns' labels spell it."""
+        return next((person for person in self.people if person.lower() == name.lower()), name)
+
+    def is_absent_person(self, name: str) -> bool:
+        """Return whether ``name`` names somebody who does not speak here, and so cannot answer."""
+        if name.lower() in patterns.NO_PERSON or name in " ".join(self.people):
+            return False
+        return name.lower() not in self._small_words  # "Revenue must grow": no name, for it is written small elsewhere
+
+    @cached_property
+    def _small_words(self) -> frozenset[str]:
+        words = (re.findall(r"\b[^\W\d_]+\b", turn.text) for turn in self._turns)
+        return frozenset(word for found in words for word in found if word == word.lower())
