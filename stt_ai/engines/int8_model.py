@@ -16,6 +16,11 @@ from torch import Tensor, nn
 _MIN_OUTPUTS = 256
 """oneDNN takes 3 ms for one token and fewer outputs, float32 less than 0.1 ms."""
 _MIN_SCALE = 1e-9
+_ROW_STEP = 16
+"""Reading makes a kernel for each number of rows, some 100 kB; of multiples of this there are few. AMX takes as many at
+once, so that the rows in vain cost nothing."""
+_MAX_WRITTEN_ROWS = 8
+"""As many or fewer are a batch that is written, a row for each answer."""
 
 
 class Int8Linear(nn.Module):  # type: ignore[misc]
@@ -32,7 +37,10 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
         """Return the layer's output in float32; ``x`` is quantized row by row."""
         rows = x.reshape(-1, x.shape[-1])
         row_scale = rows.abs().amax(1, keepdim=True).clamp_(min=_MIN_SCALE).div_(127)
-        quantized = (rows / row_scale).round_().to(torch.int8)
+        count = len(rows)
+        padding = -count % _ROW_STEP if count > _MAX_WRITTEN_ROWS else 0
+        quantized = rows.new_zeros((count + padding, rows.shape[1]), dtype=torch.int8)
+        quantized[:count] = (rows / row_scale).round_()
         y = torch.ops.onednn.qlinear_pointwise(
             quantized,
             1.0,
@@ -47,7 +55,7 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
             "none",
             [],
             "",
-        ).mul_(row_scale)
+        )[:count].mul_(row_scale)
         if self._bias is not None:
             y.add_(self._bias)
         return y.view(*x.shape[:-1], -1)
@@ -78,7 +86,8 @@ def load(folder: Path, *, multiply_in_8_bits: bool = True) -> Any:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     stored = _Stored(folder / "model.safetensors", multiply_in_8_bits and _has_kernel())
-    for name, module in list(model.named_modules()):
+    # The largest first: while it is packed it is there twice.
+    for name, module in sorted(model.named_modules(), key=lambda one: one[0] != "lm_head"):
         parent, _, attribute = name.rpartition(".")
         if isinstance(module, nn.Embedding | nn.Linear):
             replacement = stored.embedding(name) if isinstance(module, nn.Embedding) else stored.linear(name)

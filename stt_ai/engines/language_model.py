@@ -95,7 +95,7 @@ class LanguageModel:
         if not answer.goes_on():
             return None
         prefix = self._prefix(answer.prompt, ids)
-        cache, begin = self._prefixes.start(ids[:prefix])
+        cache, begin = self._prefixes.start(ids[:prefix], len(ids))
         if begin == 0:
             begin = prefix
             for _ in self._steps(ids[:prefix], cache):

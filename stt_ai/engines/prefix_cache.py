@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 MIN_TOKENS = 32
-MAX_TOKENS = 3_000
-"""Of all prefixes together: 75 MB in a model of 0.5 B parameters."""
+MAX_TOKENS = 2_000
+"""Of all prefixes together: 50 MB in a model of 0.5 B parameters."""
 
 
 class PrefixCache:
@@ -16,11 +16,14 @@ class PrefixCache:
         self._config = config
         self._kept: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
-    def start(self, prefix: Sequence[int]) -> tuple[Any, int]:
-        """Return a cache to continue, and how many of the tokens in ``prefix`` it holds: all or none."""
-        from transformers import DynamicCache
+    def start(self, prefix: Sequence[int], capacity: int) -> tuple[Any, int]:
+        """Return a cache to continue, and how many of the tokens in ``prefix`` it holds: all or none.
 
-        cache = DynamicCache(config=self._config)
+        It has room for ``capacity`` tokens.
+        """
+        from stt_ai.engines.batch_cache import roomy
+
+        cache = roomy(self._config, capacity)
         key = tuple(prefix)
         if key not in self._kept:
             return cache, 0
@@ -30,9 +33,9 @@ class PrefixCache:
         return cache, len(key)
 
     def keep(self, prefix: Sequence[int], cache: Any) -> None:
-        """Keep what ``cache`` holds, which is exactly ``prefix``. Its tensors are shared: caches grow by copying."""
+        """Keep what ``cache`` holds, which is exactly ``prefix``. It is copied."""
         if not MIN_TOKENS <= len(prefix) <= MAX_TOKENS:
             return
-        self._kept[tuple(prefix)] = [(layer.keys, layer.values) for layer in cache.layers]
+        self._kept[tuple(prefix)] = [(layer.keys.clone(), layer.values.clone()) for layer in cache.layers]
         while sum(map(len, self._kept)) > MAX_TOKENS:
             self._kept.popitem(last=False)

@@ -15,7 +15,6 @@ from stt_ai.summarization.commitment import Commitment
 from stt_ai.summarization.turns import Turn
 from stt_ai.summarization.verb_phrases import (
     after_decline,
-    base,
     clean_when,
     content_words,
     is_deictic,
@@ -42,26 +41,32 @@ class _Request:
 
 def find_commitments(turns: Sequence[Turn], language: str) -> tuple[Commitment, ...]:
     """Return the promises that stand at the end, in order. ``language`` is `en` or `es`."""
-    return tuple(_Finder(turns, language if language == "es" else "en").find())
+    return tuple(CommitmentFinder(turns, language).found)
 
 
-class _Finder:
-    """Walks through the turns once, with the requests that are open."""
+class CommitmentFinder:
+    """Walks through the turns once, with the requests that are open.
+
+    ``found`` are the promises, ``refused`` pairs of a person and the task that this person declined.
+    """
 
     def __init__(self, turns: Sequence[Turn], language: str) -> None:
         self._turns = turns
-        self._language = language
+        self._language = language if language == "es" else "en"
         self._people = Addressees(turns)
         self._found: list[Commitment] = []
         self._requests: list[_Request] = []
-
-    def find(self) -> list[Commitment]:
+        self.refused: list[tuple[str, str]] = []
         for place, turn in enumerate(self._turns):
             self._requests = [request for request in self._requests if place - request.turn <= _REACH]
-            self._listen(place, turn)
+            self._follow(place, turn)
+
+    @property
+    def found(self) -> list[Commitment]:
+        """Return the promises that stand at the end, in order."""
         return self._found
 
-    def _listen(self, place: int, turn: Turn) -> None:
+    def _follow(self, place: int, turn: Turn) -> None:
         """Take a turn's answer to what was asked, then its own promises, then its requests."""
         lang = self._language
         declined = False
@@ -78,9 +83,8 @@ class _Finder:
                 self._take(place, turn.speaker, sentence)
                 answered = True
                 continue
-            promise = None if sentence.rstrip().endswith("?") else patterns.PROMISE[lang].search(sentence)
-            if promise and not patterns.NEGATED.search(sentence[: promise.start()][-12:]):
-                self._promise(place, turn.speaker, task_of(promise), number)
+            if (promise := self._promise_in(sentence)) is not None:
+                self._promise(place, turn.speaker, promise, number)
                 answered = True
             elif offered := patterns.OFFER[lang].search(sentence):
                 task, when = task_and_when(offered["task"])
@@ -99,6 +103,18 @@ class _Finder:
         else:
             self._accept(place, turn)
         self._attach_date(place, turn)
+
+    def _promise_in(self, sentence: str) -> re.Match[str] | None:
+        """Return the match of a promise in a sentence that neither asks nor tells what is done as a rule."""
+        found = patterns.PROMISE[self._language].search(sentence)
+        if found is None or sentence.rstrip().endswith("?"):
+            return None
+        before = sentence[: found.start()]
+        if patterns.NEGATED.search(before[-12:]) or patterns.HABIT.search(before):
+            return None
+        if found.groupdict().get("doing") and not patterns.WHEN.search(sentence):
+            return None  # "I'm writing a test": now, and no promise
+        return found
 
     def _answered(self, place: int, turn: Turn) -> bool:
         """A bare date after "by when?" belongs to the promise before."""
@@ -150,8 +166,25 @@ class _Finder:
         self._add(Commitment(speaker, request.task, when, place, is_deictic(request.task)))
         self._requests.remove(request)
 
-    def _promise(self, place: int, speaker: str, text: str, number: int) -> None:
-        task, when = task_and_when(text)
+    def _promise(self, place: int, speaker: str, promise: re.Match[str], number: int) -> None:
+        task, when = task_and_when(task_of(promise))
+        if (
+            not when
+            and "doing" in promise.groupdict()
+            and promise["doing"]
+            and (said := patterns.WHEN.search(promise.string))
+        ):
+            when = clean_when(said[0])
+        last = self._found[-1] if self._found else None
+        if (
+            promise.groupdict().get("delivery")
+            and last
+            and last.turn == place
+            and last.owner == speaker
+            and not last.when
+        ):
+            self._found[-1] = replace(last, when=when)
+            return
         if len(content_words(task)) == 0 and not is_deictic(task):
             return
         request = next(
@@ -177,11 +210,13 @@ class _Finder:
         """What is declined is open to others, and a promise that is taken back is none."""
         for request in self._requests:
             if request.person == speaker:
+                self.refused.append((speaker, request.task))
                 request.person = ""
         words = content_words(sentence)
         for made in [made for made in self._found if made.owner == speaker]:
             if len(words & content_words(made.task)) >= 2:
                 self._found.remove(made)
+                self.refused.append((speaker, made.task))
                 self._requests.append(_Request(made.task, made.when, "", speaker, place))
 
     def _request(self, place: int, turn: Turn, sentence: str) -> _Request | None:
@@ -192,11 +227,11 @@ class _Finder:
             person = ""
         if match is None:
             return None
-        groups = {name: value for name, value in match.groupdict().items() if value}
-        if "who" in groups:
-            person = self._people.spelled(groups.pop("who"))
-        text = f"{base(groups['verb'])} {groups['rest']}" if "rest" in groups else next(iter(groups.values()))
-        task, when = task_and_when(text)
+        if match.groupdict().get("who"):
+            person = self._people.spelled(match["who"])
+            if self._settle_offer(place, person, match):
+                return None
+        task, when = task_and_when(task_of(match))
         if not content_words(task) and not is_deictic(task):
             return None
         if not content_words(task) and person:  # "Erin can do it": what is open already
@@ -208,6 +243,15 @@ class _Finder:
         if match.re is patterns.REQUEST[self._language] and not person and len(self._people.people) == 2:
             request.person = next((other for other in self._people.people if other != turn.speaker), "")
         return request
+
+    def _settle_offer(self, place: int, person: str, match: re.Match[str]) -> bool:
+        """ "I could squeeze it in." "Bob does the banner then": says what the "it" was. Return whether it was so."""
+        last = self._found[-1] if self._found else None
+        if last is None or last.owner != person or last.turn < place - 1 or not last.deictic:
+            return False
+        task, when = task_and_when(task_of(match))
+        self._found[-1] = replace(last, task=task, when=last.when or when, deictic=is_deictic(task))
+        return True
 
     def _duty(self, place: int, sentence: str) -> Commitment | None:
         """Return what somebody must do who is named and does not speak here, so that nobody can answer for them."""

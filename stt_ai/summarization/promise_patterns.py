@@ -6,16 +6,24 @@ _I = re.IGNORECASE
 PROMISE = {
     "en": re.compile(
         r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| personally| definitely| gladly)?|"
-        r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|I(?:['’]ve| have) to|"
-        r"I need to|I must|I(?:['’]d| would) like to)\s+(?P<task>(?!(?:be|have|think|see if|say|ask why|hear|imagine|"
+        r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|"
+        r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
+        r"I(?:['’]d| would) like to)\s+(?P<task>(?!(?:be|have|see|tell you (?:that|how|what|why)|"
+        r"feel|think|see if|say|ask why|hear|imagine|"
         r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree)\b)\w.*)|"
-        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) \w.*)",
+        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) \w.*)|"
+        r"\bI(?:['’]m| am) (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|being|having|"
+        r"asking|assuming|guessing|leaving|staying|getting)(?P<doing>\w{2,}ing\b.*)",
         _I,
     ),
     "es": re.compile(
         r"(?:\b(?:voy a|puedo|tengo que|debo|me comprometo a)\s+(?P<task>(?!(?:ser|estar|tener|ver si|decir)\b)\w.*)|"
         r"\b(?:me encargo de|me ocupo de|yo me encargo de)\s+(?P<charge>\w.*)|"
-        r"\byo (?!creo|pienso|tengo|quiero|no\b|lo\b)(?P<present>\w{3,}o\b (?!yo).*)|"
+        r"\byo (?!creo|pienso|tengo|quiero|no\b|lo\b)(?!puedo|debo|voy|me\b)(?P<present>\w{3,}o\b (?!yo).*)|"
+        r"\b(?:ya )?(?:(?:me|le|les|lo|la|los|las|se lo|se la) )?"
+        r"(?!cre|pien|quier|teng)(?P<stressed>\w{3,}o) yo\b(?P<object>.*)|"
+        r"\b(?:le|les|os|te|me) (?!siento|agradezco|alegro|temo|digo|creo|entiendo|imagino|llamo|gusto|parezco|paso|"
+        r"lo\b)(?P<clitic>\w{3,}o\b(?! que).*)|"
         r"(?P<future>\b(?!(?:seré|estaré|tendré|iré|podré|habré)\b)(?:(?:lo|la|los|las|te|os|le|les|se lo|se la) )?"
         r"\w{2,}ré\b.*))",
         _I,
@@ -25,7 +33,8 @@ TAKES = {
     "en": re.compile(
         r"\b(?:I(?:['’]ll| will| can| could)(?: happily| gladly)? (?:do|take|handle|take care of|cover|manage|own) "
         r"(?:it|that|this|them|those|care of (?:it|that|this))\b|leave (?:it|that) (?:to|with) me|I(?:['’]m| am) on it|"
-        r"consider it done|count on me|I volunteer)",
+        r"consider it done|count on me|I volunteer|(?:give|leave) (?:it|that|them) to me|put me down for (?:it|that)|"
+        r"I(?:['’]ve)? got (?:it|that|this) (?:covered|then)|(?:that|it)(?:['’]s| is) (?:on me|mine))",
         _I,
     ),
     "es": re.compile(
@@ -39,7 +48,11 @@ REQUEST = {
     "en": re.compile(
         r"\b(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
         r"remind me)\b)(?P<task>\w.*)|\bplease\s+(?P<order>(?!(?:note|remember|everyone)\b)\w.*)|"
-        r"\bI(?:['’]d| would) like you to\s+(?P<wish>\w.*)|\b(?:you should|you need to|you have to)\s+(?P<duty>\w.*)",
+        r"\b(?:I(?:['’]d| would) like|I need|I want) you to\s+(?P<wish>\w.*)|"
+        r"\bif you could(?: just)?\s+(?P<could>\w.*)|"
+        r"\bwould you mind (?P<doing>\w{2,}ing\b.*)|"
+        r"^(?!I\b|we\b|you\b|he\b|she\b|it\b|they\b|that\b)(?P<imperative>\w.*), (?:would|could|can|will) you\W*$|"
+        r"\b(?:you should|you need to|you have to)\s+(?P<duty>\w.*)",
         _I,
     ),
     "es": re.compile(
@@ -51,13 +64,15 @@ REQUEST = {
 OPEN = {
     "en": re.compile(
         r"\b(?:who (?:can|could|will|wants to|is going to|would)\s+(?P<task>\w.*)|"
+        r"who(?:['’]s| is) (?!coming|missing|going|joining|speaking|talking|asking|leaving|being)"
+        r"(?P<doing>\w{2,}ing\b.*)|"
         r"who (?!wants|is\b|was|has|likes|knows|needs|says)(?P<verb>\w+s) (?P<rest>\w.*)|"
         r"(?:someone|somebody|we) (?:needs? to|has to|have to|must|should)\s+(?P<need>\w.*))",
         _I,
     ),
     "es": re.compile(
         r"¿quién (?:puede|podría|va a|quiere)\s+(?P<task>\w.*)|¿quién se (?:encarga|ocupa) de\s+(?P<verb>\w.*)|"
-        r"\b(?:alguien|hay) (?:tiene que|que|debe)\s+(?P<need>\w.*)",
+        r"\b(?:(?:alguien|hay) (?:tiene que|que|debe)|habría que|(?:mejor )?que alguien|necesitamos)\s+(?P<need>\w.*)",
         _I,
     ),
 }
@@ -112,25 +127,34 @@ WHEN = re.compile(
     _I,
 )
 ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
-FILLER = re.compile(r"^(?:please|do is|also|then|just|so|well|still|tú|yo|por favor|también)\s+", _I)
+FILLER = re.compile(r"^(?:please|do is|also|then|just|maybe|perhaps|so|well|still|tú|yo|por favor|también)\s+", _I)
 TAIL = re.compile(
     r"(?:[,;]?\s*(?:then|too|as well|also|please|after all|instead|for (?:you|us)|if you (?:like|want)|right|"
     r"okay|ok|también|entonces|"
-    r"por favor|si (?:quieres|queréis)))+$",
+    r"por favor|myself|yo mism[oa]|si (?:quieres|queréis)))+$",
     _I,
 )
 CLAUSE = re.compile(
     r"(?:;|,? but\b|,? because\b|,? since\b|,? pero\b|,? porque\b|,? so (?:that )?(?:you|we|I)\b|"
-    r",? (?:when|once|as soon as) I\b|,? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
+    r",? (?:when|once|as soon as|before|after) I\b|,? and you(?:['’]ll| will| should)\b|, and (?:the|it|they)\b|"
+    r", (?:this|that|it|which)(?: won['’]t|['’]ll| shouldn['’]t)\b|, que (?:lo|la|los|las|ya|así|yo)\b|"
+    r" y (?:os|te|les?)\b|"
+    r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
     r", (?:that|it)['’]s\b|, (?:it|they|we|she|he) (?:has|have|is|are|was|will|would|can)\b|, (?:tengo|es|son|está)\b|"
     r",? cuando\b| — )",
     _I,
 )
 ABOUT_IT = re.compile(
     r"\b(?:(?:get|have|do) (?:it|that|them|this)|(?:should|will|would|['’]ll|['’]d) be (?:done|ready|finished)|"
-    r"first draft|lo|la|los|las|voy)\b",
+    r"first draft|(?:lo|la|los|las) (?:tend|har|teng|hag|env|mand|entreg|llam)\w+|me paso|voy)\b",
     _I,
 )
+HABIT = re.compile(
+    r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b"
+    r"(?!.*\b(?:I['’]ll|I will)\b)",
+    _I,
+)
+"""Before "I have to" or "I can": what somebody does as a rule, and has not promised."""
 OFFER = {
     "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
     "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
@@ -140,6 +164,15 @@ DETERMINERS = {
     "en": frozenset({"the", "our", "your", "my", "a", "an"}),
     "es": frozenset({"el", "la", "los", "las", "un", "una"}),
 }
+PRESENT = {
+    "hago": "hacer", "pido": "pedir", "digo": "decir", "traigo": "traer", "pongo": "poner", "doy": "dar", "voy": "ir",
+    "veo": "ver", "escribo": "escribir", "recojo": "recoger", "subo": "subir", "conduzco": "conducir",
+    "consigo": "conseguir", "envío": "enviar", "sigo": "seguir", "cierro": "cerrar", "pruebo": "probar",
+    "resuelvo": "resolver", "vendo": "vender", "leo": "leer", "abro": "abrir", "imprimo": "imprimir",
+    "ofrezco": "ofrecer", "reparto": "repartir", "recuerdo": "recordar", "muevo": "mover", "corrijo": "corregir",
+    "respondo": "responder", "aprendo": "aprender", "salgo": "salir", "vengo": "venir",
+}  # fmt: skip
+"""First person to infinitive; the others end in -ar."""
 IRREGULAR = {"har": "hacer", "dir": "decir", "pondr": "poner", "saldr": "salir", "vendr": "venir", "tendr": "tener"}
 NO_THING = frozenset({"lot", "pity", "bit", "day", "end", "moment", "idea", "good", "great", "time", "question", "way"})
 VERB = re.compile(r"(?:needs?|said|says|goes|went|looks?|came|comes|should|must|almost|already|still|next|last)$", _I)

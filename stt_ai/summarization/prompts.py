@@ -94,72 +94,27 @@ _SHOWN = {
 NOTHING_TO_DO = {"en": "There are no action items.", "es": "No hay tareas pendientes."}
 
 _COMMON = {
-    "en": frozenset(
-        [
-            "the",
-            "and",
-            "of",
-            "to",
-            "in",
-            "is",
-            "that",
-            "it",
-            "was",
-            "for",
-            "on",
-            "you",
-            "we",
-            "will",
-            "with",
-            "are",
-            "this",
-            "have",
-            "be",
-            "not",
-            "they",
-            "what",
-        ]
-    ),
-    "es": frozenset(
-        [
-            "el",
-            "la",
-            "de",
-            "que",
-            "y",
-            "en",
-            "los",
-            "las",
-            "un",
-            "una",
-            "por",
-            "con",
-            "para",
-            "se",
-            "del",
-            "al",
-            "es",
-            "lo",
-            "va",
-            "está",
-            "como",
-            "muy",
-            "pero",
-            "no",
-        ]
-    ),
+    "en": "the and of to in is that it was for on you we will with are this have be not they what",
+    "es": "el la de que y en los las un una por con para se del al es lo va está como muy pero no",
+    # Only told apart: nothing is asked in these.
+    "fr": "le la de et les des un une est que pour dans en du il elle nous vous je au avec pas sur ce qui",
+    "it": "il la di che e è un una per con non del della sono si lo le gli ma anche come questo ho",
+    "pt": "o a de que e do da em um uma para com não os as se na no por mais mas foi ao isso você",
+    "de": "der die das und ist nicht ich sie es wir ein eine zu den mit auf für von dem im auch",
 }
+_COMMON_WORDS = {code: frozenset(words.split()) for code, words in _COMMON.items()}
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOKED_AT = 20_000
 
 
 def language_of(text: str) -> str:
-    """`en` or `es`, or empty when the most frequent small words are of neither."""
+    """Return `en` or `es`, or an empty string when the most frequent small words are of neither."""
     words = Counter(_WORD.findall(text[:_LOOKED_AT].lower()))
-    scores = {code: sum(words[word] for word in common) for code, common in _COMMON.items()}
+    scores = {code: sum(words[word] for word in common) for code, common in _COMMON_WORDS.items()}
     best = max(scores, key=lambda code: scores[code])
-    enough = 0.04 * sum(words.values())
-    return best if scores[best] > enough and scores[best] > 1.3 * min(scores.values()) else ""
+    rivals = [score * (1.3 if code in TITLES else 1.0) for code, score in scores.items() if code != best]
+    sure = best in TITLES and scores[best] > max(0.04 * sum(words.values()), *rivals)
+    return best if sure else ""
 
 
 def defused(text: str) -> str:

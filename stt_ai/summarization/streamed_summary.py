@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
 from stt_ai.summarization.shaping import nothing_to_do, shape, whole_units
 from stt_ai.types import SummaryStyle
@@ -12,11 +13,9 @@ _SEPARATORS = {SummaryStyle.BRIEF: " ", SummaryStyle.DETAILED: "\n\n"}
 class StreamedSummary:
     """Calls ``on_text`` with pieces of a summary that are never taken back; joined, they are the summary."""
 
-    def __init__(
-        self, style: SummaryStyle, language: str, grounding: Grounding, on_text: Callable[[str], None] | None
-    ) -> None:
-        self._style, self._language, self._on_text = style, language, on_text
-        self._grounding = grounding
+    def __init__(self, style: SummaryStyle, grounding: Grounding, on_text: Callable[[str], None] | None) -> None:
+        self._style, self._language, self._on_text = style, grounding.language, on_text
+        self._grounding, self._completion = grounding, Completion(grounding)
         self._sent = ""
 
     @property
@@ -27,10 +26,10 @@ class StreamedSummary:
     def finish(self, answer: str) -> str:
         """Return the summary that the model's whole answer makes, with the promises that it forgot."""
         summary = self._checked(answer)
-        closing = self._grounding.closing(summary, self._style)
+        closing = self._completion.closing(summary, self._style)
         summary = _SEPARATORS.get(self._style, "\n").join(filter(None, (summary, closing)))
         if not summary:
-            summary = shape(self._grounding.excerpt(), self._style, self._language)
+            summary = shape(self._completion.excerpt(), self._style, self._language)
         self._send_up_to(summary)
         return summary
 

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from stt_ai.summarization.chat_model import ChatModel
+from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
 from stt_ai.summarization.prompts import language_of
 from stt_ai.summarization.shaping import shape
@@ -59,7 +60,7 @@ async def summarize(
     if not by_rules:
         _admit(text, style, limit, model)
     grounding = await asyncio.to_thread(Grounding, text, language)
-    summary = StreamedSummary(style, language, grounding, on_text)
+    summary = StreamedSummary(style, grounding, on_text)
     if by_rules:
         return summary.finish(await _promised(text, grounding, language, model))
     parts = await asyncio.to_thread(lambda: list(split(text, model.count, limit)))
@@ -84,7 +85,7 @@ async def _promised(text: str, grounding: Grounding, language: str, model: ChatM
         asked = model.question(text, SummaryStyle.ACTION_ITEMS, language)
         if model.size(asked) + asked.max_tokens <= min(model.context, model.max_part_tokens or model.context):
             written = shape(await model.ask(asked, None), SummaryStyle.ACTION_ITEMS, language)
-    return "\n".join(f"- {item}" for item in grounding.action_items(written))
+    return "\n".join(f"- {item}" for item in Completion(grounding).action_items(written))
 
 
 def _admit(text: str, style: SummaryStyle, limit: int, model: ChatModel) -> None:
@@ -98,7 +99,7 @@ def _admit(text: str, style: SummaryStyle, limit: int, model: ChatModel) -> None
         parts = math.ceil(tokens / max(1, limit))
         read += tokens + parts * _QUESTION
         steps += math.ceil(parts / AT_ONCE) * _USUAL_ANSWER
-        if parts <= _max_sections(style):
+        if parts <= _max_sections(style) or style is SummaryStyle.ACTION_ITEMS:
             break
         tokens = min(parts * _USUAL_ANSWER, tokens // 2)
     if steps > _USUAL_ANSWER:

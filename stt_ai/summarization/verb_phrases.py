@@ -24,7 +24,16 @@ def task_of(match: re.Match[str]) -> str:
     groups = {name: value for name, value in match.groupdict().items() if value}
     if "delivery" in groups:  # "you will have the figure", "I'll have the figure ready"
         return "deliver " + re.sub(r"\b(?:ready|done|finished)\b", "", groups["delivery"])
-    return next(iter(groups.values()))
+    if "doing" in groups:
+        verb, _, rest = groups["doing"].rstrip(".!?… ").partition(" ")
+        return f"{without_ing(verb)} {rest}".strip()
+    if "rest" in groups:
+        return f"{base(groups['verb'])} {groups['rest']}"
+    first = next((groups[name] for name in ("present", "stressed", "clitic") if name in groups), "")
+    if first:
+        verb, _, rest = first.partition(" ")
+        return " ".join(f"{infinitive(verb)} {rest} {groups.get('object', '')}".split())
+    return next(iter(value for name, value in groups.items() if name != "who"))
 
 
 def task_and_when(text: str) -> tuple[str, str]:
@@ -60,7 +69,8 @@ def tidy(task: str) -> str:
 
 def clean_when(when: str) -> str:
     """Return when a task is due, worded to stand alone."""
-    when = re.sub(r"^(?:at|in)\s+(?=lunch|the end)", "by ", when.strip(" ,"), flags=re.IGNORECASE)
+    when = re.sub(r"^in\s+(?=tomorrow|today)", "", when.strip(" ,"), flags=re.IGNORECASE)
+    when = re.sub(r"^(?:at|in)\s+(?=lunch|the end)", "by ", when, flags=re.IGNORECASE)
     return re.sub(r"^[A-ZÁÉÍÓÚ](?=[a-záéíóú]{1,6} )", lambda first: first[0].lower(), when) if " " in when else when
 
 
@@ -74,3 +84,23 @@ def base(verb: str) -> str:
     if re.search(r"(?:s|x|z|ch|sh|o)es$", verb):
         return verb[:-2]
     return verb[:-3] + "y" if verb.endswith("ies") else verb[:-1]
+
+
+def without_ing(gerund: str) -> str:
+    """Return the infinitive of an English gerund, by the rules of its spelling."""
+    stem = gerund[:-3]
+    if re.search(r"([bdgmnprt])\1$", stem):
+        return stem[:-1]
+    silent = re.search(
+        r"(?:(?:[^aeiou]|qu|^)[aeiou][bcdgklmnprstvz]|[bckdtpgz]l|[nlr]c|rg|ang|[lr]v|[nr]s|[aeiou]{2}[svz]|re?at|u)$",
+        stem,
+    )
+    plain = re.search(
+        r"(?:er|en|or|op|on|et|el|(?<!r)(?<!b)(?<!qu)(?<!un)(?<!v)it|visit|treat|ain|all|ell|ill|ss)$", stem
+    )
+    return stem + "e" if silent and not plain else stem
+
+
+def infinitive(verb: str) -> str:
+    """Return the infinitive of a Spanish verb's first person in the present."""
+    return patterns.PRESENT.get(verb.lower(), re.sub(r"o$", "ar", verb))

@@ -15,7 +15,7 @@ def test_rows_stand_on_the_right_and_grow_and_leave_like_transformers(
     made = torch.Generator().manual_seed(1)
     rows = [tuple(torch.randn(1, 2, length, 3, generator=made) for _ in range(2)) for length in lengths]
     longest = max(lengths)
-    roomy = RoomyLayer(rows, sum(steps))
+    roomy = RoomyLayer.of_rows(rows, sum(steps))
     plain = DynamicLayer()
     padded = [
         torch.cat([torch.nn.functional.pad(row[part], (0, 0, longest - row[part].shape[-2], 0)) for row in rows])
@@ -31,3 +31,15 @@ def test_rows_stand_on_the_right_and_grow_and_leave_like_transformers(
         plain.batch_select_indices(stay)
         assert torch.equal(roomy.keys, plain.keys) and torch.equal(roomy.values, plain.values)
         assert roomy.get_seq_length() == plain.get_seq_length()
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
+def test_a_cache_that_begins_empty_grows_like_transformers(steps: list[int]) -> None:
+    roomy, plain = RoomyLayer(sum(steps)), DynamicLayer()
+    assert roomy.get_seq_length() == 0
+    for step in steps:
+        new = [torch.randn(2, 2, step, 3) for _ in range(2)]
+        for ours, theirs in zip(roomy.update(*new), plain.update(*new), strict=True):
+            assert torch.equal(ours, theirs)
+    roomy.reset()
+    assert roomy.get_seq_length() == 0 and roomy.keys is None

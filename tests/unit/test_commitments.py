@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.summarization.commitments import find_commitments
+from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
 from stt_ai.summarization.turns import parse_turns, speakers, split_sentences
 from tests.benchmarks.meetings import FactedMeeting, Judgement, judge_items, load_meetings
 
 
 def items(text: str, language: str = "en") -> list[str]:
-    return Grounding(text, language).action_items("")
+    return Completion(Grounding(text, language)).action_items("")
 
 
 @pytest.mark.parametrize(

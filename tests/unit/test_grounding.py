@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
 from stt_ai.types import SummaryStyle
 from tests.benchmarks.meetings import load_meetings
@@ -51,29 +52,29 @@ def test_lines_and_paragraphs_keep_their_form() -> None:
 
 
 def test_a_forgotten_promise_is_added_and_a_told_one_is_not() -> None:
-    grounding = Grounding(MEETING, "en")
+    completion = Completion(Grounding(MEETING, "en"))
     summary = "The repair costs 4,200 euros. Erin will update the test server on Monday."
-    assert grounding.closing(summary, SummaryStyle.BRIEF) == (
+    assert completion.closing(summary, SummaryStyle.BRIEF) == (
         "Next steps: Alice: book the meeting room at the Plaza tomorrow."
     )
-    points = f"- {summary}\n- {grounding.closing(summary, SummaryStyle.BULLET_POINTS)[2:]}"
+    points = f"- {summary}\n- {completion.closing(summary, SummaryStyle.BULLET_POINTS)[2:]}"
     assert points.endswith("- Alice will book the meeting room at the Plaza tomorrow.")
-    assert grounding.closing(points, SummaryStyle.BULLET_POINTS) == ""
+    assert completion.closing(points, SummaryStyle.BULLET_POINTS) == ""
 
 
 def test_a_forgotten_number_is_told_as_it_was_said() -> None:
-    closing = Grounding(MEETING, "en").closing("- Bob is on holiday.", SummaryStyle.BULLET_POINTS)
+    closing = Completion(Grounding(MEETING, "en")).closing("- Bob is on holiday.", SummaryStyle.BULLET_POINTS)
     assert closing.splitlines()[0] == "- The repair costs 4,200 euros."
 
 
 def test_the_models_words_count_only_for_an_it_of_the_same_person() -> None:
     text = "Ann: Where is he?\nBob: No idea. I will phone them and ask on Friday."
-    grounding = Grounding(text, "en")
-    assert grounding.action_items("- Ann: phone them and ask on Friday") == ["Bob: phone them and ask on Friday"]
-    assert grounding.action_items("- Bob: phone the idea and ask on Friday") == [
+    completion = Completion(Grounding(text, "en"))
+    assert completion.action_items("- Ann: phone them and ask on Friday") == ["Bob: phone them and ask on Friday"]
+    assert completion.action_items("- Bob: phone the idea and ask on Friday") == [
         "Bob: phone the idea and ask on Friday"
     ]
-    assert grounding.action_items("- Bob: phone the police and ask on Friday") == ["Bob: phone them and ask on Friday"]
+    assert completion.action_items("- Bob: phone the police and ask on Friday") == ["Bob: phone them and ask on Friday"]
 
 
 def test_a_text_without_speakers_or_in_another_language_is_checked_by_names_and_numbers() -> None:

@@ -32,9 +32,10 @@ def test_a_product_in_8_bits_is_within_two_percent(weights: tuple[torch.Tensor, 
 
 def test_a_rows_product_does_not_depend_on_other_rows(weights: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
     linear = Int8Linear(*weights)
-    x = torch.randn(4, 96)
-    neighbors = torch.cat([x, 1000 * torch.randn(3, 96)])
-    assert torch.equal(linear(neighbors)[:4], linear(x))
+    for rows in (4, 13, 16):
+        x = torch.randn(rows, 96)
+        neighbors = torch.cat([x, 1000 * torch.randn(3, 96)])
+        assert torch.equal(linear(neighbors)[:rows], linear(x))
 
 
 def test_an_embedding_is_its_row_times_its_scale(weights: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
