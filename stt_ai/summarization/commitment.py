@@ -1,6 +1,15 @@
-"""Something that somebody promised to do."""
+"""What people promised to do, and when."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+
+from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization.verb_phrases import clean_when, content_words, is_deictic, task_and_when, task_of
+
+REACH = 4
+"""Turns after a request or a promise in which it is still spoken of."""
+_SAME_TASK = 0.75
+"""The part of the shorter task's words, two at least, that two wordings of one task share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +35,60 @@ class Commitment:
         if language != "en":
             return f"{self.line}."
         return f"{self.owner} will {self.task}{' ' + self.when if self.when else ''}."
+
+
+class Commitments:
+    """The promises that stand so far, in order; what is said later dates them, changes them and takes them back."""
+
+    def __init__(self) -> None:
+        self.made: list[Commitment] = []
+
+    def add(self, made: Commitment) -> None:
+        """Add a promise. Whoever had the task before has it no more; the same person's is told once."""
+        words = content_words(made.task)
+        for older in self.made:
+            shared = words & content_words(older.task)
+            smaller = min(len(words), len(content_words(older.task))) or 1
+            if len(shared) / smaller >= _SAME_TASK and len(shared) >= 2:
+                self.made.remove(older)
+                if older.owner == made.owner:
+                    fuller = older.task if len(content_words(older.task)) > len(words) else made.task
+                    made = replace(made, task=fuller, when=made.when or older.when, deictic=is_deictic(fuller))
+                break
+        self.made.append(made)
+
+    def take_back(self, owner: str, sentence: str) -> list[Commitment]:
+        """Remove and return what ``owner`` declines in ``sentence``."""
+        words = content_words(sentence)
+        declined = [one for one in self.made if one.owner == owner and len(words & content_words(one.task)) >= 2]
+        self.made = [one for one in self.made if one not in declined]
+        return declined
+
+    def last_of(self, owner: str, turn: int, reach: int = REACH) -> int | None:
+        """Return the index of the latest promise of ``owner`` in ``turn`` or up to ``reach`` turns before."""
+        found = [at for at, one in enumerate(self.made) if one.owner == owner and turn - one.turn <= reach]
+        return found[-1] if found else None
+
+    def date(self, index: int, text: str) -> bool:
+        """Date a promise by what ``text`` says, if it has no date yet. Return whether it has one from there."""
+        when = patterns.WHEN.search(text)
+        if when is None or self.made[index].when:
+            return False
+        self.made[index] = replace(self.made[index], when=clean_when(when[0]))
+        return True
+
+    def date_last(self, owner: str, turn: int, text: str) -> bool:
+        """Date the last promise of all, if ``owner`` made it in ``turn`` or just before."""
+        last = self.made[-1] if self.made else None
+        if last is None or last.owner != owner or last.turn < turn:
+            return False
+        return self.date(len(self.made) - 1, text)
+
+    def settle_offer(self, owner: str, turn: int, assigned: re.Match[str]) -> bool:
+        """ "I could squeeze it in." "Bob does the banner then": set what the "it" was. Return whether it was so."""
+        last = self.made[-1] if self.made else None
+        if last is None or last.owner != owner or last.turn < turn - 1 or not last.deictic:
+            return False
+        task, when = task_and_when(task_of(assigned))
+        self.made[-1] = replace(last, task=task, when=last.when or when, deictic=is_deictic(task))
+        return True

@@ -7,11 +7,11 @@ models give more than a quarter of all tasks to the wrong person.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stt_ai.summarization import promise_patterns as patterns
 from stt_ai.summarization.addressees import Addressees
-from stt_ai.summarization.commitment import Commitment
+from stt_ai.summarization.commitment import REACH, Commitment, Commitments
 from stt_ai.summarization.turns import Turn
 from stt_ai.summarization.verb_phrases import (
     after_decline,
@@ -21,9 +21,6 @@ from stt_ai.summarization.verb_phrases import (
     task_and_when,
     task_of,
 )
-
-_REACH = 4
-"""Turns after a request in which its answer is looked for."""
 
 
 @dataclass(slots=True)
@@ -54,23 +51,25 @@ class CommitmentFinder:
         self._turns = turns
         self._language = language if language == "es" else "en"
         self._people = Addressees(turns)
-        self._found: list[Commitment] = []
+        self._commitments = Commitments()
         self._requests: list[_Request] = []
         self.refused: list[tuple[str, str]] = []
         for place, turn in enumerate(self._turns):
-            self._requests = [request for request in self._requests if place - request.turn <= _REACH]
+            self._requests = [request for request in self._requests if place - request.turn <= REACH]
             self._follow(place, turn)
 
     @property
     def found(self) -> list[Commitment]:
         """Return the promises that stand at the end, in order."""
-        return self._found
+        return self._commitments.made
 
     def _follow(self, place: int, turn: Turn) -> None:
         """Take a turn's answer to what was asked, then its own promises, then its requests."""
         lang = self._language
         declined = False
-        answered = self._answered(place, turn)
+        answered = False
+        if patterns.ASKS_WHEN.search(self._turns[place - 1].text if place else ""):
+            self._commitments.date_last(turn.speaker, 0, turn.text)
         for number, sentence in enumerate(turn.sentences):
             if patterns.DECLINES[lang].search(sentence):
                 rest = after_decline(sentence)
@@ -90,19 +89,19 @@ class CommitmentFinder:
                 task, when = task_and_when(offered["task"])
                 self._requests.append(_Request(task, when, turn.speaker, turn.speaker, place, offer=True))
             elif (duty := self._duty(place, sentence)) is not None:
-                self._add(duty)
+                self._commitments.add(duty)
             elif (request := self._request(place, turn, sentence)) is not None:
-                if not (is_deictic(request.task) and not content_words(request.task) and self._date(place, request)):
+                if not self._dates_the_last(place, request):
                     self._requests.append(request)
             elif answered and patterns.ABOUT_IT.search(sentence):
-                self._date_last(place, turn.speaker, sentence)
+                self._commitments.date_last(turn.speaker, place, sentence)
         if declined:
             return
         if answered:  # what somebody promises is the answer to what was asked
             self._requests = [one for one in self._requests if one.person != turn.speaker or one.turn == place]
         else:
             self._accept(place, turn)
-        self._attach_date(place, turn)
+        self._date_by_closing(place, turn)
 
     def _promise_in(self, sentence: str) -> re.Match[str] | None:
         """Return the match of a promise in a sentence that neither asks nor tells what is done as a rule."""
@@ -116,15 +115,6 @@ class CommitmentFinder:
             return None  # "I'm writing a test": now, and no promise
         return found
 
-    def _answered(self, place: int, turn: Turn) -> bool:
-        """A bare date after "by when?" belongs to the promise before."""
-        previous = self._turns[place - 1].text if place else ""
-        if patterns.ASKS_WHEN.search(previous) and self._found and (when := patterns.WHEN.search(turn.text)):
-            last = self._found[-1]
-            if last.owner == turn.speaker and not last.when:
-                self._found[-1] = replace(last, when=clean_when(when[0]))
-        return False
-
     def _accept(self, place: int, turn: Turn) -> None:
         """Who is asked and agrees has promised it, and who offers it to somebody who agrees."""
         if not turn.sentences or not patterns.ACCEPTS[self._language].search(turn.sentences[0]):
@@ -132,7 +122,7 @@ class CommitmentFinder:
         for offer in [one for one in self._requests if one.offer and one.turn == place - 1 and one.by != turn.speaker]:
             named = patterns.WHEN.search(turn.text)
             date = offer.when or (clean_when(named[0]) if named else "")
-            self._add(Commitment(offer.by, offer.task, date, place, is_deictic(offer.task)))
+            self._commitments.add(Commitment(offer.by, offer.task, date, place, is_deictic(offer.task)))
             self._requests.remove(offer)
         open_requests = [one for one in self._requests if not one.offer]
         asked = [one for one in open_requests if one.turn < place and one.person == turn.speaker]
@@ -144,7 +134,7 @@ class CommitmentFinder:
             when = request.when
             if not when and (found := patterns.WHEN.search(turn.text)):
                 when = clean_when(found[0])
-            self._add(Commitment(turn.speaker, request.task, when, place, is_deictic(request.task)))
+            self._commitments.add(Commitment(turn.speaker, request.task, when, place, is_deictic(request.task)))
             self._requests.remove(request)
 
     def _take(self, place: int, speaker: str, sentence: str) -> None:
@@ -152,39 +142,26 @@ class CommitmentFinder:
         open_requests = [one for one in self._requests if not one.offer]
         asked = [one for one in open_requests if one.person in ("", speaker) or one.turn >= place - 1]
         if not asked:
-            own = [at for at, made in enumerate(self._found) if made.owner == speaker and place - made.turn <= _REACH]
-            if own and not self._found[own[-1]].when and (when_said := patterns.WHEN.search(sentence)):
-                self._found[own[-1]] = replace(self._found[own[-1]], when=clean_when(when_said[0]))
-            elif own:
-                return
+            own = self._commitments.last_of(speaker, place)
+            if own is not None:
+                self._commitments.date(own, sentence)
             elif re.search(r"\b(?:take|handle|do|own)\b (?:it|that|this)\b", sentence, re.IGNORECASE):
-                self._add(Commitment(speaker, "take care of it", "", place, True))
+                self._commitments.add(Commitment(speaker, "take care of it", "", place, True))
             return
         request = asked[-1]
         found = patterns.WHEN.search(sentence)
         when = clean_when(found[0]) if found else request.when
-        self._add(Commitment(speaker, request.task, when, place, is_deictic(request.task)))
+        self._commitments.add(Commitment(speaker, request.task, when, place, is_deictic(request.task)))
         self._requests.remove(request)
 
     def _promise(self, place: int, speaker: str, promise: re.Match[str], number: int) -> None:
-        task, when = task_and_when(task_of(promise))
-        if (
-            not when
-            and "doing" in promise.groupdict()
-            and promise["doing"]
-            and (said := patterns.WHEN.search(promise.string))
-        ):
-            when = clean_when(said[0])
-        last = self._found[-1] if self._found else None
-        if (
-            promise.groupdict().get("delivery")
-            and last
-            and last.turn == place
-            and last.owner == speaker
-            and not last.when
-        ):
-            self._found[-1] = replace(last, when=when)
+        if promise.groupdict().get("delivery") and self._commitments.date_last(speaker, place, promise.string):
             return
+        task, when = task_and_when(task_of(promise))
+        if place and (other := self._turns[place - 1].speaker) not in ("", speaker):
+            task = re.sub(r"(?<= )you\b(?! (?:all|both|guys))(?= \w)", other, task)
+        if not when and promise.groupdict().get("doing") and (said := patterns.WHEN.search(promise.string)):
+            when = clean_when(said[0])
         if len(content_words(task)) == 0 and not is_deictic(task):
             return
         request = next(
@@ -200,7 +177,7 @@ class CommitmentFinder:
             rest = self._turns[place].sentences[number + 1 : number + 2]
             later = patterns.WHEN.search(rest[0]) if rest and patterns.ABOUT_IT.search(rest[0]) else None
             when = clean_when(later[0]) if later else ""
-        self._add(Commitment(speaker, task, when, place, is_deictic(task)))
+        self._commitments.add(Commitment(speaker, task, when, place, is_deictic(task)))
 
     def _same(self, asked: str, promised: str) -> bool:
         words = content_words(promised)
@@ -212,12 +189,9 @@ class CommitmentFinder:
             if request.person == speaker:
                 self.refused.append((speaker, request.task))
                 request.person = ""
-        words = content_words(sentence)
-        for made in [made for made in self._found if made.owner == speaker]:
-            if len(words & content_words(made.task)) >= 2:
-                self._found.remove(made)
-                self.refused.append((speaker, made.task))
-                self._requests.append(_Request(made.task, made.when, "", speaker, place))
+        for made in self._commitments.take_back(speaker, sentence):
+            self.refused.append((speaker, made.task))
+            self._requests.append(_Request(made.task, made.when, "", speaker, place))
 
     def _request(self, place: int, turn: Turn, sentence: str) -> _Request | None:
         person = self._people.addressed(turn, sentence)
@@ -229,7 +203,7 @@ class CommitmentFinder:
             return None
         if match.groupdict().get("who"):
             person = self._people.spelled(match["who"])
-            if self._settle_offer(place, person, match):
+            if self._commitments.settle_offer(person, place, match):
                 return None
         task, when = task_and_when(task_of(match))
         if not content_words(task) and not is_deictic(task):
@@ -244,15 +218,6 @@ class CommitmentFinder:
             request.person = next((other for other in self._people.people if other != turn.speaker), "")
         return request
 
-    def _settle_offer(self, place: int, person: str, match: re.Match[str]) -> bool:
-        """ "I could squeeze it in." "Bob does the banner then": says what the "it" was. Return whether it was so."""
-        last = self._found[-1] if self._found else None
-        if last is None or last.owner != person or last.turn < place - 1 or not last.deictic:
-            return False
-        task, when = task_and_when(task_of(match))
-        self._found[-1] = replace(last, task=task, when=last.when or when, deictic=is_deictic(task))
-        return True
-
     def _duty(self, place: int, sentence: str) -> Commitment | None:
         """Return what somebody must do who is named and does not speak here, so that nobody can answer for them."""
         match = patterns.DUTY[self._language].match(sentence)
@@ -261,40 +226,16 @@ class CommitmentFinder:
         task, when = task_and_when(match["task"])
         return Commitment(match["who"], task, when, place) if content_words(task) else None
 
-    def _attach_date(self, place: int, turn: Turn) -> None:
+    def _dates_the_last(self, place: int, request: _Request) -> bool:
+        """ "Could you do that by Thursday?" dates the promise of whoever spoke before. Return whether it does."""
+        if content_words(request.task) or not is_deictic(request.task) or not self._commitments.made:
+            return False
+        owner = self._commitments.made[-1].owner
+        return owner != request.by and self._commitments.date_last(owner, place - 1, request.when)
+
+    def _date_by_closing(self, place: int, turn: Turn) -> None:
         """ "Sure, I'll send it. By Friday." """
-        if self._found and self._found[-1].turn == place and not self._found[-1].when:
-            last = turn.sentences[-1]
-            when = patterns.WHEN.search(last)
-            if when and len(content_words(last) - content_words(when[0])) <= 1:
-                self._found[-1] = replace(self._found[-1], when=clean_when(when[0]))
-
-    def _date(self, place: int, request: _Request) -> bool:
-        """ "Could you do that by Thursday?" dates the promise of whoever spoke before. Return whether there is one."""
-        if not request.when or not self._found:
-            return False
-        last = self._found[-1]
-        if last.turn < place - 1 or last.owner == request.by or last.when:
-            return False
-        self._found[-1] = replace(last, when=request.when)
-        return True
-
-    def _date_last(self, place: int, speaker: str, sentence: str) -> None:
-        """ "You will have it on Tuesday" tells the date of the promise before."""
-        when, last = patterns.WHEN.search(sentence), self._found[-1] if self._found else None
-        if when and last and last.turn == place and last.owner == speaker and not last.when:
-            self._found[-1] = replace(last, when=clean_when(when[0]))
-
-    def _add(self, made: Commitment) -> None:
-        """A task that somebody else had before is theirs no more; one of the same person is told once."""
-        words = content_words(made.task)
-        for older in self._found:
-            shared = words & content_words(older.task)
-            smaller = min(len(words), len(content_words(older.task))) or 1
-            if len(shared) / smaller >= 0.75 and len(shared) >= 2:
-                self._found.remove(older)
-                if older.owner == made.owner:
-                    fuller = older.task if len(content_words(older.task)) > len(words) else made.task
-                    made = replace(made, task=fuller, when=made.when or older.when, deictic=is_deictic(fuller))
-                break
-        self._found.append(made)
+        closing = turn.sentences[-1] if turn.sentences else ""
+        when = patterns.WHEN.search(closing)
+        if when and self._commitments.made and len(content_words(closing) - content_words(when[0])) <= 1:
+            self._commitments.date_last(self._commitments.made[-1].owner, place, closing)

@@ -61,7 +61,7 @@ class Completion:
     def excerpt(self) -> str:
         """Return the two sentences of the text whose words occur most often in it (Luhn, 1958), in order."""
         said = [sentence for turn in self._grounding.turns for sentence in turn.sentences] or split_sentences(
-            self._text
+            self._grounding.text
         )
         counts = Counter(word for sentence in said for word in content_words(sentence))
         score = {place: sum(counts[word] for word in content_words(one)) for place, one in enumerate(said)}

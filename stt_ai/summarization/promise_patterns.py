@@ -10,7 +10,8 @@ PROMISE = {
         r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
         r"I(?:['’]d| would) like to)\s+(?P<task>(?!(?:be|have|see|tell you (?:that|how|what|why)|"
         r"feel|think|see if|say|ask why|hear|imagine|"
-        r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree)\b)\w.*)|"
+        r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree|"
+        r"(?:start|begin)\b(?! \w))\b)\w.*)|"
         r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) \w.*)|"
         r"\bI(?:['’]m| am) (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|being|having|"
         r"asking|assuming|guessing|leaving|staying|getting)(?P<doing>\w{2,}ing\b.*)",

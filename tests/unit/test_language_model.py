@@ -215,7 +215,7 @@ def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
         return answer.result
 
     asking = ChatModel(model.count, ask, model.context, model.size)
-    assert asyncio.run(summarize("What was said.", SummaryStyle(style), asking, pieces.append)) == told
+    assert asyncio.run(summarize(before + loop, SummaryStyle(style), asking, pieces.append)) == told
     assert "".join(pieces) == told
     assert len(list(written)) > 10, "it was not full"
 
