@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 
+from stt_ai.models.language_models import PACKAGED_LABEL
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.meetings import load_meetings
 from tests.benchmarks.real_stream_figures import RealFigures
@@ -20,6 +21,7 @@ from tests.benchmarks.real_talk import talk
 from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
 from tests.service import Service
+from tests.support.packaged_models import packaged
 
 BESIDE_LIVE, LONG = 40_000, 200_000
 """Characters."""
@@ -30,6 +32,8 @@ IDLE_PERCENT = 15.0
 
 def run(bench: Bench, result: Result) -> None:
     """Run everything on a service of its own, whose models are the packaged ones."""
+    if packaged(PACKAGED_LABEL) is None:
+        return
     folder = bench.folder / "long_summaries"
     folder.mkdir()
     service = Service(folder, {"models": {"source": "packages"}})

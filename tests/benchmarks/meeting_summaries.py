@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks.meeting_summaries FOLDER THREADS QUICK`: what summaries of meetings keep and get wrong.
+"""`python -m tests.benchmarks.meeting_summaries FOLDER THREADS QUICK [MODE …]`: what summaries keep and get wrong.
 
-Beside the same model asked once in a style's question without an example, unchecked.
+Beside the same model asked once in a style's question without an example, unchecked. Without modes all of `MODES`.
 """
 
 import asyncio
@@ -28,9 +28,10 @@ def main() -> None:
     began = time.perf_counter()
     model = LanguageModel(folder, threads=threads)
     loaded = time.perf_counter() - began
-    meetings = load_meetings()[: 3 if quick else None]
     found: dict[str, Any] = {"load_s": loaded}
-    for name, write in (("checked", _ours), ("asked once", _asked_once)):
+    for name in sys.argv[4:] or MODES:
+        write, source = MODES[name]
+        meetings = load_meetings(source)[: 3 if quick else None]
         began = time.perf_counter()
         for style in SummaryStyle:
             judge = judge_items if style is SummaryStyle.ACTION_ITEMS else judge_summary
@@ -69,13 +70,21 @@ async def _all(model: LanguageModel, meetings: list[FactedMeeting], style: Summa
 
 
 async def _ours(model: LanguageModel, ask: Ask, meeting: FactedMeeting, style: SummaryStyle) -> str:
-    asking = ChatModel(model.count, ask, model.context, model.size, max_part_tokens=1200, with_examples=True)
+    asking = ChatModel(model.count, ask, model.context, model.size, max_part_tokens=1000, with_examples=True)
     return await summarize(meeting.text, style, asking)
 
 
 async def _asked_once(model: LanguageModel, ask: Ask, meeting: FactedMeeting, style: SummaryStyle) -> str:
     language = language_of(meeting.text)
     return shape(await ask(prompt(meeting.text, style, language, max_tokens=400), None), style, language)
+
+
+MODES: dict[str, tuple[Write, str]] = {
+    "checked": (_ours, "meetings"),
+    "asked once": (_asked_once, "meetings"),
+    "held out, checked": (_ours, "held_out"),
+    "held out, asked once": (_asked_once, "held_out"),
+}
 
 
 if __name__ == "__main__":

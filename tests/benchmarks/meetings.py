@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MEETINGS = Path(__file__).parents[1] / "data" / "meetings" / "meetings.toml"
+FOLDER = Path(__file__).parents[1] / "data" / "meetings"
+_NAME = re.compile(r"(?<![.!?…:\n-] )(?<!^)\b[A-ZÁÉÍÓÚÑÜ][^\W\d_]+", re.MULTILINE)
+_OWN_WORDS = frozenset({"Next", "Próximos"})
+"""Of the service's headings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Judgement:
 
     Of items: promises kept with the right owner, kept with their date, given to the wrong person, and lines that are
     no promise at all or one told before. Of other styles: facts and promises kept, and sentences that give a promise
-    to the wrong person or hold a number that was not said.
+    to the wrong person or hold a number, a name or a day that was not said.
     """
 
     expected: int = 0
@@ -57,8 +60,9 @@ class Judgement:
         return Judgement(**sums, notes=self.notes + other.notes)
 
 
-def load_meetings() -> list[FactedMeeting]:
-    listed = tomllib.loads(MEETINGS.read_text())["meeting"]
+def load_meetings(name: str = "meetings") -> list[FactedMeeting]:
+    """Return the conversations of a file: `meetings`, or `held_out`, which nothing was tuned on."""
+    listed = tomllib.loads((FOLDER / f"{name}.toml").read_text())["meeting"]
     return [
         FactedMeeting(
             one["id"],
@@ -113,7 +117,8 @@ def judge_summary(meeting: FactedMeeting, summary: str) -> Judgement:
         if owner and not negated and (refused or (told and not any(promise.owner in one for promise in told))):
             found.wrong_person += 1
             found.notes.append(f"{meeting.id}, wrong person: {one}")
-        if any(_plain(number) not in said for number in re.findall(r"\d+(?:[.,]\d+)*", one)):
+        names = {name for name in _NAME.findall(one) if name not in meeting.text and name not in _OWN_WORDS}
+        if names or any(_plain(number) not in said for number in re.findall(r"\d+(?:[.,]\d+)*", one)):
             found.invented += 1
             found.notes.append(f"{meeting.id}, invented: {one}")
     return found
