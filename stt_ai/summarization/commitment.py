@@ -8,6 +8,8 @@ from stt_ai.summarization.verb_phrases import clean_when, content_words, is_deic
 
 REACH = 4
 """Turns after a request or a promise in which it is still spoken of."""
+_MEMORY = 60
+"""Turns after which the same words are another task."""
 _SAME_TASK = 0.75
 """The part of the shorter task's words, two at least, that two wordings of one task share."""
 
@@ -46,11 +48,12 @@ class Commitments:
     def add(self, made: Commitment) -> None:
         """Add a promise. Whoever had the task before has it no more; the same person's is told once."""
         words = content_words(made.task)
-        for older in self.made:
-            shared = words & content_words(older.task)
-            smaller = min(len(words), len(content_words(older.task))) or 1
-            if len(shared) / smaller >= _SAME_TASK and len(shared) >= 2:
-                self.made.remove(older)
+        for at in range(len(self.made) - 1, -1, -1):
+            older = self.made[at]
+            if made.turn - older.turn > _MEMORY:
+                break
+            if _is_same(words, content_words(older.task)):
+                del self.made[at]
                 if older.owner == made.owner:
                     fuller = older.task if len(content_words(older.task)) > len(words) else made.task
                     made = replace(made, task=fuller, when=made.when or older.when, deictic=is_deictic(fuller))
@@ -92,3 +95,12 @@ class Commitments:
         task, when = task_and_when(task_of(assigned))
         self.made[-1] = replace(last, task=task, when=last.when or when, deictic=is_deictic(task))
         return True
+
+
+def _is_same(task: frozenset[str], other: frozenset[str]) -> bool:
+    """Return whether the words of two tasks are of one. Different numbers make different tasks."""
+    shared = task & other
+    numbers, others = ({word for word in words if word.isdigit()} for words in (task, other))
+    if numbers and others and numbers != others:
+        return False
+    return len(shared) >= 2 and len(shared) >= _SAME_TASK * min(len(task), len(other))

@@ -138,7 +138,7 @@ TAIL = re.compile(
 CLAUSE = re.compile(
     r"(?:;|,? but\b|,? because\b|,? since\b|,? pero\b|,? porque\b|,? so (?:that )?(?:you|we|I)\b|"
     r",? (?:when|once|as soon as|before|after) I\b|,? and you(?:['’]ll| will| should)\b|, and (?:the|it|they)\b|"
-    r", (?:this|that|it|which)(?: won['’]t|['’]ll| shouldn['’]t)\b|, que (?:lo|la|los|las|ya|así|yo)\b|"
+    r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?:lo|la|los|las|ya|así|yo)\b|"
     r" y (?:os|te|les?)\b|"
     r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
     r", (?:that|it)['’]s\b|, (?:it|they|we|she|he) (?:has|have|is|are|was|will|would|can)\b|, (?:tengo|es|son|está)\b|"

@@ -8,6 +8,7 @@ from stt_ai.summarization.commitments import find_commitments
 from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
 from stt_ai.summarization.turns import parse_turns, speakers, split_sentences
+from stt_ai.summarization.verb_phrases import without_ing
 from tests.benchmarks.meetings import FactedMeeting, Judgement, judge_items, load_meetings
 
 
@@ -35,6 +36,20 @@ def items(text: str, language: str = "en") -> list[str]:
         ("Ann: Will I call the bank?\nBob: Can I call the bank?", []),
         ("Ann: Cleo must call the bank before Friday.\nBob: Right.", ["Cleo: call the bank before Friday"]),
         ("Ann: Revenue must grow.\nBob: Our revenue is flat. Everyone must call the bank.", []),
+        ("Ann: Who's reviewing the patch?\nBob: Give it to me.", ["Bob: review the patch"]),
+        ("Ann: Hi.\nBob: Today I'm writing a letter to the bank.", ["Bob: write a letter to the bank Today"]),
+        ("Ann: Hi.\nBob: I'm writing a letter to the bank.", []),
+        ("Ann: Where is it?\nBob: When guests come, I have to show them the garden.", []),
+        (
+            "Ann: Cleo is busy.\nBob: I could squeeze it in.\nAnn: Bob paints. Bob does the fence then.",
+            ["Bob: do the fence"],
+        ),
+        (
+            "Ann: If you could just send us the reading on Monday, that helps.\nBob: Fine, I'll do that.",
+            ["Bob: send the reading on Monday"],
+        ),
+        ("Ann: I need the list.\nBob: I'll put you in touch with Cleo.", ["Bob: put Ann in touch with Cleo"]),
+        ("Ann: Hi.\nBob: I'll sign the lease. You'll have the copy on Friday.", ["Bob: sign the lease on Friday"]),
     ],
 )
 def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:
@@ -50,6 +65,9 @@ def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:
             ["Eva: llamar al banco"],
         ),
         ("Ana: Hola.\nLuis: Enviaré el informe el lunes.", ["Luis: enviar el informe el lunes"]),
+        ("Ana: ¿Y el banco?\nLuis: Ya miro yo la cuenta esta noche.", ["Luis: mirar la cuenta esta noche"]),
+        ("Ana: ¿Y el banco?\nLuis: Le pido una cita al banco.", ["Luis: pedir una cita al banco"]),
+        ("Ana: Estoy enferma.\nLuis: Lo siento, te creo.", []),
     ],
 )
 def test_promises_are_understood_in_spanish(text: str, expected: list[str]) -> None:
@@ -98,3 +116,23 @@ def test_turns_are_told_by_labels_in_front_of_lines_or_sentences() -> None:
 
 def test_sentences_do_not_end_behind_abbreviations_and_in_numbers() -> None:
     assert split_sentences("Dr. Who paid 3.5 euros. ¿Sí? Yes!") == ("Dr. Who paid 3.5 euros.", "¿Sí?", "Yes!")
+
+
+VERBS = """
+write make take update prepare hire visit edit open cover call send bring change fix clean talk look handle finalize
+resolve move use create merge treat repeat quote close schedule drive review arrange
+"""
+
+
+@pytest.mark.parametrize("verb", VERBS.split())
+def test_a_gerund_goes_back_to_its_verb(verb: str) -> None:
+    assert without_ing(verb.removesuffix("e") + "ing") == verb
+
+
+def test_a_doubled_consonant_is_taken_back_with_the_ending() -> None:
+    assert [without_ing(gerund) for gerund in ("setting", "running", "planning")] == ["set", "run", "plan"]
+
+
+def test_a_task_of_other_numbers_is_another_task() -> None:
+    text = "\n".join(f"Person{number % 40}: I will call bank {number} about loan {number}." for number in range(400))
+    assert len(items(text)) == 400

@@ -37,6 +37,14 @@ def checked(summary: str, style: SummaryStyle = SummaryStyle.BRIEF, text: str = 
         ("Can you update the test server?", ""),
         ("Bob will paint the garden fence.", ""),
         ("Erin described the castle of the queen.", ""),
+        ("The castle of the queen was sold to a prince.", ""),
+        ("The repair takes seven weeks.", ""),
+        ("The repair costs 4,200 euros on Friday.", ""),
+        ("Erin said great, thank you.", ""),
+        ("Alice asked Bob to update the test server.", "Alice asked Bob to update the test server."),
+        ("Alice asked Erin to update the test server.", ""),
+        ("Bob updates the test server.", ""),
+        ("Bob does not update the test server.", "Bob does not update the test server."),
     ],
 )
 def test_a_sentence_stands_mended_or_not_at_all(written: str, kept: str) -> None:
