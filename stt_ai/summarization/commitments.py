@@ -6,7 +6,7 @@ models give more than a quarter of all tasks to the wrong person.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stt_ai.summarization import promise_patterns as patterns
@@ -47,7 +47,8 @@ class CommitmentFinder:
     ``found`` are the promises, ``refused`` pairs of a person and the task that this person declined.
     """
 
-    def __init__(self, turns: Sequence[Turn], language: str) -> None:
+    def __init__(self, turns: Sequence[Turn], language: str, on_turn: Callable[[], None] = lambda: None) -> None:
+        """Find them. ``on_turn`` is called before each turn and ends it by raising."""
         self._turns = turns
         self._language = language if language == "es" else "en"
         self._people = Addressees(turns)
@@ -55,6 +56,7 @@ class CommitmentFinder:
         self._requests: list[_Request] = []
         self.refused: list[tuple[str, str]] = []
         for place, turn in enumerate(self._turns):
+            on_turn()
             self._requests = [request for request in self._requests if place - request.turn <= REACH]
             self._follow(place, turn)
 

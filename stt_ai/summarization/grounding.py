@@ -60,14 +60,15 @@ _NARRATION = content_words(
 class Grounding:
     """The text that summaries are checked against. ``language``: `en`, `es`, or empty for others."""
 
-    def __init__(self, text: str, language: str) -> None:
+    def __init__(self, text: str, language: str, on_turn: Callable[[], None] = lambda: None) -> None:
+        """Take the text in. ``on_turn`` is called again and again meanwhile, and ends it by raising."""
         self.language = language
         self.turns = parse_turns(text)
         self.people = speakers(self.turns)
         self.commitments: tuple[Commitment, ...] = ()
         self._refused: list[tuple[str, str]] = []
         if self.people and language:
-            finder = CommitmentFinder(self.turns, language)
+            finder = CommitmentFinder(self.turns, language, on_turn)
             self.commitments = tuple(name_the_thing(made, self.turns, language) for made in finder.found)
             self._refused = finder.refused
         self.text = text

@@ -14,8 +14,10 @@ words for it count only where they say the same.
 import asyncio
 import logging
 import math
+import threading
 from collections.abc import Callable, Sequence
 
+from stt_ai.errors import Unavailable
 from stt_ai.summarization.chat_model import ChatModel
 from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
@@ -59,7 +61,7 @@ async def summarize(
     by_rules = style is SummaryStyle.ACTION_ITEMS and bool(language) and bool(parse_turns(text))
     if not by_rules:
         _admit(text, style, limit, model)
-    grounding = await asyncio.to_thread(Grounding, text, language)
+    grounding = await _grounding(text, language)
     summary = StreamedSummary(style, grounding, on_text)
     if by_rules:
         return summary.finish(await _promised(text, grounding, language, model))
@@ -76,6 +78,20 @@ async def summarize(
         groups = grouped(sections, model.count, limit)
         sections = await _each(groups, SummaryStyle.BRIEF, language, model, of_parts=True)
     return summary.finish("\n\n".join(sections))
+
+
+async def _grounding(text: str, language: str) -> Grounding:
+    """Return the text to check against, taken in by a thread that ends with this task."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        if ended.is_set():
+            raise Unavailable("The work was ended before it was done.")
+
+    try:
+        return await asyncio.to_thread(Grounding, text, language, go_on)
+    finally:
+        ended.set()
 
 
 async def _promised(text: str, grounding: Grounding, language: str, model: ChatModel) -> str:

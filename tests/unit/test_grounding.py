@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stt_ai.errors import Unavailable
 from stt_ai.summarization.completion import Completion
 from stt_ai.summarization.grounding import Grounding
 from stt_ai.types import SummaryStyle
@@ -118,3 +119,16 @@ def test_a_person_whom_the_text_does_not_name_does_nothing() -> None:
     assert checked == ""
     said = "Philip must refuse the pilot before Saturday."
     assert Grounding(text, "en").check(said, SummaryStyle.BRIEF) == said
+
+
+def test_taking_in_a_text_can_be_ended() -> None:
+    turns: list[int] = []
+
+    def on_turn() -> None:
+        turns.append(1)
+        if len(turns) == 3:
+            raise Unavailable("ended")
+
+    with pytest.raises(Unavailable):
+        Grounding(MEETING * 100, "en", on_turn)
+    assert len(turns) == 3
