@@ -20,8 +20,8 @@ from tests.benchmarks.real_stream_figures import RealFigures
 from tests.benchmarks.real_talk import talk
 from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
-from tests.service import Service
 from tests.support.packaged_models import packaged
+from tests.support.service import Service
 
 BESIDE_LIVE, LONG = 40_000, 200_000
 """Characters."""
