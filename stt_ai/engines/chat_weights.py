@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stt_ai.engines.cores import available
+from stt_ai.engines.malloc import return_freed_memory, use_one_arena
 
 
 def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -16,25 +17,46 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]:
+    """Return the model in ``folder``, on its device, and its tokenizer."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve the other models on these cores
+    use_one_arena()
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as chatter
 
     chatter.disable_progress_bar()
     if device == "cpu":
         torch.set_num_threads(threads or available())  # Ray tells every process to have but one
+    packaged = json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel"
+    loaded = _load_int8(folder, device) if packaged else _load_any(folder, device, dtype)
+    return_freed_memory()
+    return loaded
+
+
+def _load_int8(folder: Path, device: str) -> tuple[Any, Any]:
+    """Return a model that `stt_ai.models.convert_summaries` wrote, and its tokenizer.
+
+    The tokenizer's own class would keep its 150,000 words in Python beside those that it works with, 60 MB.
+    """
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from stt_ai.engines import int8_model
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, padding_side="left", local_files_only=True)
+    return_freed_memory()
+    model = int8_model.load(folder, multiply_in_8_bits=device == "cpu")
+    return model if device == "cpu" else model.to(device, torch.bfloat16), tokenizer
+
+
+def _load_any(folder: Path, device: str, dtype: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     # Few processors multiply half precision quickly.
     kind = "float32" if dtype == "auto" and device == "cpu" else dtype
-    if json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel":
-        from stt_ai.engines import int8_model
-
-        model: Any = int8_model.load(folder, multiply_in_8_bits=device == "cpu")
-        return model if device == "cpu" else model.to(device, torch.bfloat16), tokenizer
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=kind, device_map={"": device}, local_files_only=True, use_safetensors=True
     )

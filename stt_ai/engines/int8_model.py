@@ -13,6 +13,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from stt_ai.engines.stored_rows import StoredRows
+
 _MIN_OUTPUTS = 256
 """oneDNN takes 3 ms for one token and fewer outputs, float32 less than 0.1 ms."""
 _MIN_SCALE = 1e-9
@@ -64,14 +66,14 @@ class Int8Linear(nn.Module):  # type: ignore[misc]
 class Int8Embedding(nn.Module):  # type: ignore[misc]
     """Rows of a table in 8 bits, as float32."""
 
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+    def __init__(self, rows: StoredRows, scale: Tensor) -> None:
         super().__init__()
-        self.weight = weight
+        self._rows = rows
         self._scale = scale
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the rows of ``ids`` as float32."""
-        return self.weight[ids].float().mul_(self._scale[ids].unsqueeze(-1))
+        return self._rows.read(ids).float().mul_(self._scale[ids].unsqueeze(-1))
 
 
 def load(folder: Path, *, multiply_in_8_bits: bool = True) -> Any:
@@ -120,10 +122,10 @@ class _Stored:
         return self.mapped(name).clone()
 
     def embedding(self, name: str) -> nn.Module:
-        weight, scale = self.mapped(f"{name}.weight"), self.tensor(f"{name}.weight_scale")
+        scale = self.tensor(f"{name}.weight_scale")
         if self._in_8_bits:  # stays in the file: of its rows only those of words that occur are read
-            return Int8Embedding(weight, scale)
-        return nn.Embedding.from_pretrained(weight.float() * scale.unsqueeze(-1))
+            return Int8Embedding(StoredRows(self._path, f"{name}.weight"), scale)
+        return nn.Embedding.from_pretrained(self.mapped(f"{name}.weight").float() * scale.unsqueeze(-1))
 
     def linear(self, name: str) -> nn.Module:
         stored = name if f"{name}.weight" in self._names else "model.embed_tokens"

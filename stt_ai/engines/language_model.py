@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CONTEXT = 16_384
 """Tokens: what is kept of longer texts for every layer would fill the memory that others need."""
-MAX_CACHED_TOKENS = 5_120
-"""Of questions and answers that are held at once, unless one alone is longer: 125 MB in a model of 0.5 B parameters."""
+MAX_CACHED_TOKENS = 4_608
+"""Of questions and answers that are held at once, unless one alone is longer: 115 MB in a model of 0.5 B parameters."""
 PREFILL_TOKENS = 128
 """Read in one step: 0.2 s of two cores, after which a caller's leaving is noticed."""
 

@@ -1,4 +1,4 @@
-"""Keeps the memory that a model frees, for its next call."""
+"""What becomes of the memory that a model frees: kept for its next call, or handed back."""
 
 import ctypes
 import logging
@@ -8,6 +8,21 @@ logger = logging.getLogger(__name__)
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
 NEVER = 2**31 - 1
+
+
+def use_one_arena() -> None:
+    """Tell glibc to share one arena among all threads, so that what one frees another can use.
+
+    To be called before a model's threads start.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
+
+
+def return_freed_memory() -> None:
+    """Hand back to the kernel what is free now: what loading a model needed for a moment."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_freed_memory() -> bool:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from stt_ai.engines.chat_answer import Question
 from stt_ai.engines.int8_model import Int8Embedding, Int8Linear, load
 from stt_ai.engines.language_model import LanguageModel
+from stt_ai.engines.stored_rows import StoredRows
 from stt_ai.models.convert_summaries import convert
 from stt_ai.types import Prompt
 from tests.unit.test_convert_summaries import write_gguf
@@ -38,10 +40,14 @@ def test_a_rows_product_does_not_depend_on_other_rows(weights: tuple[torch.Tenso
         assert torch.equal(linear(neighbors)[:rows], linear(x))
 
 
-def test_an_embedding_is_its_row_times_its_scale(weights: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
-    matrix, scale, _ = weights
+def test_an_embedding_is_its_row_times_its_scale(
+    weights: tuple[torch.Tensor, torch.Tensor, torch.Tensor], tmp_path: Path
+) -> None:
+    matrix, scale, bias = weights
+    save_file({"before": bias, "words": matrix, "zz": scale}, tmp_path / "model.safetensors")
+    rows = StoredRows(tmp_path / "model.safetensors", "words")
     ids = torch.tensor([[0, 319], [7, 7]])
-    assert torch.equal(Int8Embedding(matrix, scale)(ids), matrix[ids].float() * scale[ids].unsqueeze(-1))
+    assert torch.equal(Int8Embedding(rows, scale)(ids), matrix[ids].float() * scale[ids].unsqueeze(-1))
 
 
 def test_a_converted_model_answers_and_is_near_its_float32(tmp_path: Path) -> None:
