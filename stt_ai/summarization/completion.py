@@ -12,9 +12,12 @@ from stt_ai.types import SummaryStyle
 
 MAX_ADDED = 3
 """Promises that a brief summary ends with."""
+MAX_PROMISES = 40
+"""Promises that points and paragraphs end with. A list of action items has all."""
 MAX_FACTS = 12
 """Sentences with numbers that points and paragraphs are given beside what the model wrote."""
 _NEXT_STEPS = {"en": "Next steps", "es": "Próximos pasos"}
+_LEANS_ON = re.compile(r"(?:it|that|this|he|she|they|and|but|so|yes|no|then|y|pero|sí)\b", re.IGNORECASE)
 _FUTURE_ES = re.compile(r"\b\w{3,}ré\b", re.IGNORECASE)
 
 
@@ -48,7 +51,7 @@ class Completion:
         if style is SummaryStyle.ACTION_ITEMS or not self._grounding.language:
             return ""
         missing = self.forgotten(summary)
-        promised = [made.sentence(self._grounding.language) for made in missing]
+        promised = [made.sentence(self._grounding.language) for made in missing[:MAX_PROMISES]]
         if style is SummaryStyle.BULLET_POINTS:
             return "\n".join(f"- {sentence}" for sentence in (*self._facts(summary)[:MAX_FACTS], *promised))
         if style is SummaryStyle.DETAILED:
@@ -75,15 +78,8 @@ class Completion:
         for turn in self._grounding.turns:
             for sentence in turn.sentences:
                 numbers = {plain_number(number) for number in NUMBER.findall(sentence)}
-                opened = re.match(
-                    r"(?:it|that|this|he|she|they|and|but|so|yes|no|then|y|pero|sí)\b", sentence, re.IGNORECASE
-                )
-                if (
-                    numbers - told
-                    and not opened
-                    and not _FUTURE_ES.search(sentence)
-                    and self._grounding.check_sentence(sentence)
-                ):
+                stands_alone = not _LEANS_ON.match(sentence) and not _FUTURE_ES.search(sentence)
+                if numbers - told and stands_alone and self._grounding.check_sentence(sentence):
                     facts.append(sentence)
                     told |= numbers
         return facts

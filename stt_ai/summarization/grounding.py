@@ -126,11 +126,8 @@ class Grounding:
         """Return whether a sentence holds a number that the text does not, in digits or in words."""
         if any(plain_number(number) not in self._numbers for number in NUMBER.findall(sentence)):
             return True
-        words = re.findall(r"[^\W\d_]+", sentence.lower())
-        return any(
-            word in NUMBER_WORDS and word not in self._words and NUMBER_WORDS[word] not in self._numbers
-            for word in words
-        )
+        in_words = {word for word in re.findall(r"[^\W\d_]+", sentence.lower()) if word in NUMBER_WORDS}
+        return any(NUMBER_WORDS[word] not in self._numbers for word in in_words - self._words)
 
     def _has_foreign_name(self, sentence: str) -> bool:
         """Return whether a sentence names a person, a thing or a day that the text does not."""
@@ -145,13 +142,9 @@ class Grounding:
         for other in self.people:
             if other != person and re.search(rf"\b{_ASKS}{re.escape(other)}\b", sentence):
                 said = content_words(sentence) - content_words(f"{person} {other}") - _NARRATION
-                asked = (
-                    len(said & scene.own) >= MIN_SUPPORT * len(said)
-                    and (other in scene.text or scene.answered_by == other)
-                    for scene in self._scenes
-                    if scene.speaker == person
-                )
-                return not any(asked)
+                scenes = [scene for scene in self._scenes if scene.speaker == person]
+                asked = [scene for scene in scenes if other in scene.text or scene.answered_by == other]
+                return not any(len(said & scene.own) >= MIN_SUPPORT * len(said) for scene in asked)
         return False
 
     def _was_refused(self, person: str, words: frozenset[str], sentence: str) -> bool:
@@ -190,6 +183,7 @@ def _named(name: str, sentence: str) -> re.Match[str] | None:
 
 
 def plain_number(number: str) -> str:
+    """Return a number without the marks between its thousands."""
     return re.sub(r"[.,](?=\d{3}\b)", "", number)
 
 

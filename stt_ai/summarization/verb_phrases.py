@@ -1,12 +1,10 @@
 """What is promised: a verb phrase and a date out of a sentence in English or Spanish."""
 
 import re
-from functools import lru_cache
 
 from stt_ai.summarization import promise_patterns as patterns
 
 
-@lru_cache(maxsize=16_384)
 def content_words(text: str) -> frozenset[str]:
     """Return the stems (five letters at most) of the words that carry meaning."""
     words = re.findall(r"[^\W_]+", text.lower())
