@@ -2,13 +2,14 @@
 
 One pass, in memory that does not grow with the file. The sound goes through these hands in turn: `ffmpeg` decodes it,
 `mixing` makes one channel of all, `timeline` lays it out in time, `levels` makes it loud enough, `silero` finds speech.
+Channels that are kept apart are not mixed, and `crosstalk` mutes what they have of each other.
 """
 
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,7 +25,7 @@ from stt_ai.engines.structure import FileSlice, Structure, inspect
 from stt_ai.engines.timeline import AnySamples
 from stt_ai.engines.track_assembly import TrackAssembler
 from stt_ai.errors import BadParameter, BadRequest, DamagedMedia, NoAudioTrack, Unavailable, UnsupportedMedia
-from stt_ai.types import MAX_SEPARATE_CHANNELS, SAMPLE_RATE, AudioSelection, DecodedAudio, Samples, Upload
+from stt_ai.types import SAMPLE_RATE, AudioSelection, DecodedAudio, Samples, Upload
 
 __all__ = ["DecoderLimits", "FileDecoder"]
 
@@ -91,35 +92,18 @@ class FileDecoder:
         return first.audio
 
     def _decode_track(self, job: "_Job", track: int) -> "_Track":
-        if not job.selection.separate:
-            return self._decode_channel(job, track, None)
-        # One pass a channel: each is leveled and searched for speech by itself.
-        first = self._decode_channel(job, track, 0)
-        if first.channels > MAX_SEPARATE_CHANNELS:
-            raise BadParameter(
-                f"`channels` is separate, but the recording has {first.channels} channels; at most "
-                f"{MAX_SEPARATE_CHANNELS} are transcribed separately. Send `channels` as mix.",
-                "channels",
-            )
-        rest = [self._decode_channel(job, track, channel).audio for channel in range(1, first.channels)]
-        return replace(first, audio=_joined((first.audio, *rest)))
-
-    def _decode_channel(self, job: "_Job", track: int, channel: int | None) -> "_Track":
-        """``channel`` None: the mix of all."""
         report = DecodingReport(job.container.demuxer, skipped_tracks=0 if job.selection.track else track)
         sink = PcmSink(self._put, self._chunk_samples, self._limits, job.size, self._detector, job.selection)
-        with closing(self._assembled(job, track, channel, report)) as blocks:
+        with closing(self._assembled(job, track, report)) as blocks:
             for block in blocks:
                 sink.feed(block)
                 if sink.full:
                     report.stopped = True
                     break
-        return _Track(sink.finish(job.container.name, report), report.tracks, report.channels)
+        return _Track(sink.finish(job.container.name, report), report.tracks)
 
-    def _assembled(
-        self, job: "_Job", track: int, channel: int | None, report: DecodingReport
-    ) -> Generator[AnySamples, None, None]:
-        """Mono samples laid out in time, and in the end the account of them."""
+    def _assembled(self, job: "_Job", track: int, report: DecodingReport) -> Generator[AnySamples, None, None]:
+        """Yield samples laid out in time, mono or of all channels, and in the end the account of them."""
         structure = job.structure
         report.truncated, report.damaged = structure.truncated, structure.damaged
         is_plain = job.container.demuxer == "wav" and len(structure.slices) == 1
@@ -140,7 +124,7 @@ class FileDecoder:
             if number and time.monotonic() - begun > allowed:
                 raise Unavailable("Decoding the file took too long; try again later.")
             try:
-                yield from self._decode_slice(job, slice_, track, channel, report)
+                yield from self._decode_slice(job, slice_, track, report)
             except DamagedMedia as error:
                 failure = error
                 report.damaged = True
@@ -149,19 +133,16 @@ class FileDecoder:
         if len(structure.slices) == 1 and structure.claimed_s:
             report.claimed_s = structure.claimed_s
 
-    def _decode_slice(
-        self, job: "_Job", slice_: FileSlice, track: int, channel: int | None, report: DecodingReport
-    ) -> Iterator[AnySamples]:
+    def _decode_slice(self, job: "_Job", slice_: FileSlice, track: int, report: DecodingReport) -> Iterator[AnySamples]:
         container = job.container
         begun = report.end_s
         with slice_as_file(job.file, job.upload.path, job.size, slice_, container) as (path, size):
             source = Source(path, container.demuxer, size, track, job.structure.decoder, job.structure.deep)
             run = Decoding(self._program, source, self._limits)
-            assembler = TrackAssembler(run, container.demuxer, tuple(job.structure.holes), channel)
+            assembler = TrackAssembler(run, container.demuxer, tuple(job.structure.holes), job.selection.separate)
             try:
                 for block in run.blocks(job.cancelled):
                     report.tracks = max(report.tracks, len(run.log.codecs))
-                    report.channels = max(report.channels, run.log.channels)
                     yield from assembler.feed(block)
                 yield from assembler.finish()
             except NoAudioTrack:
@@ -191,14 +172,6 @@ class _Track:
     audio: DecodedAudio
     tracks: int
     """How many audio tracks the file has."""
-    channels: int
-
-
-def _joined(channels: tuple[DecodedAudio, ...]) -> DecodedAudio:
-    """Return one audio whose ``channels`` they are, with the speech and the warnings of all."""
-    regions = sorted((region for one in channels for region in one.regions), key=lambda region: region.start)
-    warnings = dict.fromkeys(warning for one in channels for warning in one.warnings)
-    return replace(channels[0], regions=tuple(regions), warnings=tuple(warnings), channels=channels)
 
 
 def _no_track(track: int, tracks: int) -> BadParameter:

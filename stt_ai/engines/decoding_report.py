@@ -33,8 +33,6 @@ class DecodingReport:
     skipped_tracks: int = 0
     tracks: int = 1
     """Audio tracks in the file."""
-    channels: int = 1
-    """Channels of the track, at most."""
     start_s: float = 0.0
     """Where the part that was asked for begins; it ends at ``end_s``."""
     stopped: bool = False

@@ -1,4 +1,4 @@
-"""Mixed sound as int16 at a level at which speech detection and models hear it."""
+"""Audio as int16 at a level at which speech detection and models hear it."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -25,19 +25,24 @@ _FADE = 320
 
 @dataclass(frozen=True, slots=True)
 class Leveled:
-    """int16, shape (n,). ``faint``: speech in it, if any, is low."""
+    """int16, shape (n, channels). ``faint``: of each channel, whether speech in it, if any, is low."""
 
     samples: Samples
-    faint: bool
+    faint: tuple[bool, ...]
 
 
 class Leveler:
-    """Takes mixed samples and gives them in blocks of `BLOCK`, amplified where all of a minute is very quiet."""
+    """Takes samples and gives them in blocks of `BLOCK`, amplified where all of a minute is very quiet.
 
-    def __init__(self) -> None:
+    All channels have one gain: amplified by itself, a channel on which nobody speaks would be full of the others.
+    """
+
+    def __init__(self, channels: int = 1) -> None:
+        self._channels = channels
         self._pending: list[AnySamples] = []
         self._waiting = 0
         self._levels: deque[float] = deque(maxlen=_HISTORY)
+        self._of_channels: deque[list[float]] = deque(maxlen=_HISTORY)
         self._gain = 1.0
         self.loudest_db = -np.inf
         """Of all blocks, the level of the loudest twentieth of the frames."""
@@ -49,8 +54,8 @@ class Leveler:
         return self.max_gain > 1.0 and self.loudest_db < _QUIET_DB
 
     def feed(self, samples: AnySamples) -> Iterator[Leveled]:
-        """``samples``: float32 with full scale at 1, or int16, shape (n,)."""
-        self._pending.append(samples)
+        """``samples``: float32 with full scale at 1, or int16, shape (n,) or (n, channels)."""
+        self._pending.append(samples.reshape(len(samples), self._channels))
         self._waiting += len(samples)
         if self._waiting < BLOCK:
             return
@@ -69,39 +74,41 @@ class Leveler:
     def _level(self, block: AnySamples) -> Leveled:
         plain = block.dtype == np.int16
         scaled: FloatSamples = block.astype(np.float32) * np.float32(1 / 32768) if plain else block
-        level, steady, peak = _measure(scaled)
-        if not np.isfinite(peak):
+        if not np.isfinite(scaled).all():
             scaled = np.nan_to_num(scaled, nan=0.0, posinf=0.0, neginf=0.0)
-            level, steady, peak = _measure(scaled)
+        measured = [_measure(channel) for channel in scaled.T]
+        steady = all(hum for _, hum in measured)
+        level = max(loudness for loudness, hum in measured if steady or not hum)
+        peak = float(np.abs(scaled).max())
         self.loudest_db = max(self.loudest_db, level)
         self._levels.append(level)
+        self._of_channels.append([loudness for loudness, _ in measured])
         recent = max(self._levels)
         before, self._gain = self._gain, _gain(recent, steady, peak)
         if not steady:
             self.max_gain = max(self.max_gain, self._gain)
-        faint = recent < _FAINT_DB
+        faint = tuple(max(levels) < _FAINT_DB for levels in zip(*self._of_channels, strict=True))
         if plain and self._gain == before == 1.0:
             return Leveled(np.asarray(block, np.int16), faint)
         if before != self._gain and len(self._levels) > 1:
             fade = min(_FADE, len(scaled))
             gains = np.full(len(scaled), self._gain, np.float32)
             gains[:fade] = np.linspace(before, self._gain, fade, dtype=np.float32)
-            scaled = scaled * gains
+            scaled = scaled * gains[:, None]
         elif self._gain != 1.0:
             scaled = scaled * np.float32(self._gain)
         scaled = scaled * np.float32(32768)
         return Leveled(np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16), faint)
 
 
-def _measure(block: FloatSamples) -> tuple[float, bool, float]:
-    """Return the block's level in dB of full scale, whether it hardly changes, and its peak."""
-    peak = max(float(block.max()), -float(block.min()))
+def _measure(block: FloatSamples) -> tuple[float, bool]:
+    """Return the level of a channel's block in dB of full scale, and whether it hardly changes."""
     whole = max(len(block) // _FRAME, 1) * _FRAME
     padded = block[:whole] if len(block) >= whole else np.pad(block, (0, whole - len(block)))
     frames = padded.reshape(-1, _FRAME)
     power = np.einsum("ij,ij->i", frames, frames) / _FRAME
     low, high = np.percentile(10 * np.log10(power + 1e-14), [10, 95])
-    return float(high), bool(high - low < _STEADY_DB), peak
+    return float(high), bool(high - low < _STEADY_DB)
 
 
 def _gain(level: float, steady: bool, peak: float) -> float:

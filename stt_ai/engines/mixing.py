@@ -111,18 +111,14 @@ class Mixer:
             mixed[channel] = self._signs[channel]
 
 
-class ChannelPicker:
-    """Takes samples of shape (n, channels) and gives those of one ``channel``, shape (n,); silence where it is none."""
+class Unmixed:
+    """Gives samples of shape (n, channels) as they are."""
 
     cancelled = False
 
-    def __init__(self, channel: int) -> None:
-        self._channel = channel
-
     def feed(self, samples: AnySamples) -> Iterator[AnySamples]:
-        """Yield a copy of the channel's samples, shape (n,)."""
-        exists = self._channel < samples.shape[1]
-        yield samples[:, self._channel].copy() if exists else np.zeros(len(samples), samples.dtype)
+        """Yield the samples."""
+        yield samples
 
     def finish(self) -> Iterator[AnySamples]:
         """Yield nothing: no sample is held back."""

@@ -14,7 +14,7 @@ from stt_ai.types import SAMPLE_RATE
 FloatSamples = npt.NDArray[np.float32]
 """Full scale is 1."""
 AnySamples = npt.NDArray[Any]
-"""`FloatSamples` or `stt_ai.types.Samples`."""
+"""`FloatSamples` or `stt_ai.types.Samples`, shape (n,) of one channel or (n, channels)."""
 
 _TOLERANCE_S = 0.1
 """Stamps of milliseconds jitter, and clocks drift; a jump is more."""
@@ -67,7 +67,8 @@ class Timeline:
         """Given so far, silence included."""
         self._max_gap = max_gap_s
         self._taken = 0
-        self._kind: npt.DTypeLike = np.float32
+        self._kind: AnySamples = np.zeros(0, np.float32)
+        """An empty block like those that come."""
         self._clock = None if origin is None else Clock(0, origin)
         self._old: deque[Clock] = deque(maxlen=_OLD_CLOCKS)
         self._held: list[AnySamples] = []
@@ -76,7 +77,7 @@ class Timeline:
 
     def feed(self, samples: AnySamples, marks: deque[Mark]) -> Iterator[AnySamples]:
         """``marks``: in order; those within ``samples`` are removed from it."""
-        self._kind = samples.dtype
+        self._kind = samples[:0]
         while len(samples):
             end = self._taken + len(samples)
             while marks and marks[0].position <= self._taken:
@@ -180,6 +181,6 @@ class Timeline:
             self.report.gaps.append((start, start + seconds))
         left = round(seconds * SAMPLE_RATE)
         while left > 0:
-            part = np.zeros(min(left, _SILENCE), self._kind)
+            part = np.zeros((min(left, _SILENCE), *self._kind.shape[1:]), self._kind.dtype)
             left -= len(part)
             yield from self._give(part)

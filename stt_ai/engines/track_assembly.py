@@ -1,10 +1,10 @@
-"""The output of one run of ffmpeg -> one channel, in which every sample is at its place in time."""
+"""What one run of ffmpeg decodes, mixed or with its channels kept apart, laid out in time."""
 
 from collections.abc import Iterator
 
 from stt_ai.engines.decoding_report import DecodingReport
 from stt_ai.engines.ffmpeg import Decoding
-from stt_ai.engines.mixing import ChannelPicker, Mixer
+from stt_ai.engines.mixing import Mixer, Unmixed
 from stt_ai.engines.timeline import AnySamples, Timeline
 from stt_ai.types import SAMPLE_RATE
 
@@ -17,24 +17,24 @@ _UNTIMED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "wav", "w64", "aiff", 
 
 
 class TrackAssembler:
-    """Mixes the blocks of one ``run`` and places them in time. ``channel``: the one to keep; None: mix all."""
+    """Takes the blocks of one ``run`` in order and mixes them; with ``separate`` their shape stays (n, channels)."""
 
     def __init__(
-        self, run: Decoding, demuxer: str, holes: tuple[tuple[float, float], ...], channel: int | None = None
+        self, run: Decoding, demuxer: str, holes: tuple[tuple[float, float], ...], separate: bool = False
     ) -> None:
         self._run = run
         self._timed = demuxer not in _UNTIMED
         self._max_gap = _MAX_BROADCAST_GAP_S if demuxer in _BROADCAST else _MAX_GAP_S
         self._holes = holes
-        self._channel = channel
-        self._mixer: Mixer | ChannelPicker | None = None
+        self._separate = separate
+        self._mixer: Mixer | Unmixed | None = None
         self._timeline: Timeline | None = None
 
     def feed(self, block: AnySamples) -> Iterator[AnySamples]:
         """Yield the samples whose place in time is known."""
         if self._mixer is None or self._timeline is None:
             log = self._run.log
-            self._mixer = Mixer(log.channels) if self._channel is None else ChannelPicker(self._channel)
+            self._mixer = Unmixed() if self._separate else Mixer(log.channels)
             self._timeline = Timeline(log.start if self._timed else None, self._max_gap, self._holes)
         for mixed in self._mixer.feed(block):
             yield from self._timeline.feed(mixed, self._run.log.marks)

@@ -139,7 +139,8 @@ def test_channels_that_cancel_are_told_apart_from_those_that_do_not() -> None:
 
 def leveled(sound: AnySamples) -> tuple[np.ndarray, Leveler]:
     leveler = Leveler()
-    return np.concatenate([part.samples for part in [*leveler.feed(sound), *leveler.finish()]]), leveler
+    parts = [*leveler.feed(sound), *leveler.finish()]
+    return np.concatenate([part.samples[:, 0] for part in parts]), leveler
 
 
 def test_sound_of_usual_loudness_is_left_as_it_is() -> None:
