@@ -76,7 +76,7 @@ IDEMPOTENCY_KEY = {
 }
 _LABELS = {
     "X-STT-Model": {"description": "The model that wrote the answer.", "schema": {"type": "string"}},
-    "X-STT-Demo-Model": {"description": "`true` when a demo model had a part in it.", "schema": {"type": "string"}},
+    "X-STT-Demo-Model": {"description": "`true` when a demo model produced part of it.", "schema": {"type": "string"}},
     "X-STT-Warnings": {
         "description": (
             "The warnings of the answer, also where its form has no place for them: a list of RFC 9651, each item a "
@@ -154,12 +154,15 @@ _PART_FIELDS: dict[str, Any] = {
         "type": "string",
         "enum": [str(task) for task in Task],
         "default": Task.TRANSCRIBE.value,
-        "description": "Write what is said, or what it says in English; not all models can translate.",
+        "description": (
+            "`transcribe` writes what is said in its own language, `translate` writes it in English. Not all models "
+            "can translate."
+        ),
     },
     "prompt": {
         "type": "string",
         "maxLength": MAX_PROMPT,
-        "description": "Text that the model takes for what was said before: it follows its style and spelling.",
+        "description": "Context before the audio: the model follows its spelling and style.",
     },
     KEYWORDS: {
         "type": "array",
@@ -178,8 +181,8 @@ _PART_FIELDS: dict[str, Any] = {
         "description": (
             "`separate` transcribes each channel by itself, as in phone calls with one person on each: segments and "
             f"words have their `channel`, and speakers are `Channel 1`, `Channel 2` up to {MAX_SEPARATE_CHANNELS}. "
-            "The price is that of the recording, however many channels it has. A voice that is also audible on another "
-            "channel is transcribed there too."
+            "The price is that of the recording, however many channels it has. What a channel picks up of another, at "
+            "least 6 dB quieter, is muted."
         ),
     },
     "start": {
@@ -255,7 +258,7 @@ def summary_request(max_characters: int) -> dict[str, Any]:
             "description": "The transcript to summarize.",
         },
         "style": choice("What kind of summary.", list(SummaryStyle), SummaryStyle.BRIEF),
-        "stream": {"type": "boolean", "default": False, "description": "Tell it by server-sent events."},
+        "stream": {"type": "boolean", "default": False, "description": "Answer with server-sent events."},
     }
     schema = {"type": "object", "required": ["text"], "properties": properties}
     return {
@@ -302,13 +305,13 @@ def transcription_form(
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_SPEAKERS,
-            "description": "Find out, but expect at least so many speakers.",
+            "description": "Detect the number of speakers, but expect at least this many.",
         },
         "max_speakers": {
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_SPEAKERS,
-            "description": "Find out, but expect at most so many speakers.",
+            "description": "Detect the number of speakers, but expect at most this many.",
         },
         "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
         **_SUBTITLE_FIELDS,

@@ -34,7 +34,9 @@ def authenticate(session: Session, credential: str, *, locking: bool = False) ->
     digest = keys.hash_of(keys.checked(credential))
     found = session.exec(_BY_KEY_LOCKED if locking else _BY_KEY, params={"digest": digest}).first()
     if found is None or not hmac.compare_digest(found[0], digest):
-        raise Unauthorized("The API key is not known here.")
+        raise Unauthorized(
+            "This service does not know the API key. Check that it was copied whole, and for this service."
+        )
     if found[1] is not None:
         raise Unauthorized("The API key was revoked. Use another one.")
     return found[2]

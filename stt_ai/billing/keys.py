@@ -57,9 +57,11 @@ def checked(key: str) -> str:
     """Return the same key. Raise `Unauthorized` for what cannot be one."""
     match = KEY_PATTERN.fullmatch(key)
     if match is None:
-        raise Unauthorized(f"This is not an API key: one is {PREFIX} and 36 letters and digits.")
+        raise Unauthorized(
+            f"This is not an API key of this service: one is {PREFIX} followed by 36 letters and digits."
+        )
     if not hmac.compare_digest(_checksum(match[1]), match[2]):
-        raise Unauthorized("The API key is mistyped: its last characters do not fit the rest.")
+        raise Unauthorized("The API key is mistyped: its checksum is wrong. Copy it again.")
     return key
 
 

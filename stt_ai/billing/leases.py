@@ -21,7 +21,7 @@ _GONE = "The service lost contact with this request for too long and gave it up.
 
 def given_up() -> LeaseExpired:
     """Return the error for a lease that expired or was released."""
-    return LeaseExpired("The request was given up. Please send it again.", 1)
+    return LeaseExpired("The request took too long and was abandoned. Please send it again.", 1)
 
 
 _CALLER = select(Lease.caller_id).where(Lease.id == bindparam("lease"))

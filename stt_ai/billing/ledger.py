@@ -133,7 +133,7 @@ def grant(session: Session, caller: Caller, credits: int, reference: str, now: f
     ).first()
     if before is not None:
         if before.amount != credits:
-            raise BadParameter(f"`reference` {reference} stands for a grant of {before.amount} already.", "reference")
+            raise BadParameter(f"`reference` {reference} was already used for a grant of {before.amount}.", "reference")
         return False
     if pool.available() + credits < 0:
         raise BadParameter(f"`credits`: only {pool.available()} can be taken back.", "credits")

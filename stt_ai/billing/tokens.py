@@ -32,7 +32,10 @@ def create(session: Session, caller: Caller, key: str, token: str, now: float, c
         StreamToken.caller_id == caller.id, col(StreamToken.lease_id).is_(None), col(StreamToken.expires_at) > now
     )
     if session.exec(unspent).one() >= MAX_UNSPENT:
-        raise TooManyRequests(f"Your account has {MAX_UNSPENT} tokens that nobody has used yet.", config.stream_token_s)
+        raise TooManyRequests(
+            f"Your account has {MAX_UNSPENT} unused stream tokens. Use one, or wait until they expire.",
+            config.stream_token_s,
+        )
     credential = session.exec(select(Credential.id).where(Credential.sha256 == keys.hash_of(key))).one()
     row = StreamToken(
         sha256=digest, caller_id=caller.id, credential_id=credential, expires_at=now + config.stream_token_s

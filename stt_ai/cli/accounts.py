@@ -17,7 +17,9 @@ def accounts() -> None:
 @accounts.command("create")
 @click.argument("name")
 @click.option("--plan", type=PLANS, default=PlanName.FREE.value, show_default=True)
-@click.option("--credits", type=click.IntRange(0, 100_000_000), default=0, help="Makes it a paid account.")
+@click.option(
+    "--credits", type=click.IntRange(0, 100_000_000), default=0, help="Grant credits, which makes it a paid account."
+)
 @click.pass_obj
 def create_account(session: Session, name: str, plan: str, credits: int) -> None:
     """Make an account with its first key, which is shown only now."""

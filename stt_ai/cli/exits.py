@@ -16,7 +16,7 @@ Exit codes:
   0  done
   1  refused, not found, or some of the files failed
   2  wrong usage
-  3  the books do not agree (ledger reconcile)
+  3  the ledger does not balance (ledger reconcile)
   4  the key is missing, unknown or revoked
   5  a limit: credits, allowance, too much at once, too large
   6  the service cannot be reached, or cannot serve now

@@ -31,7 +31,7 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--status", type=click.Choice(get_args(JobStatus)), help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--cursor", help="Of the page before, to go on after it.")
+@click.option("--cursor", help="The cursor of the previous page, to continue after it.")
 @asks_service
 def list_jobs(service: Service, status: JobStatus | None, limit: int, cursor: str | None) -> None:
     """Your jobs, newest first."""

@@ -17,7 +17,7 @@ def credits() -> None:
 @credits.command("grant")
 @click.argument("account_id")
 @click.argument("credits", type=click.IntRange(1, 100_000_000))
-@click.option("--reference", help="Such as an invoice's number: the same one is granted once, however often asked.")
+@click.option("--reference", help="Such as an invoice number: the same one is granted once, however often it is sent.")
 @click.pass_obj
 def grant(session: Session, account_id: str, credits: int, reference: str | None) -> None:
     """Give credits to an account, which makes it a paid one."""
@@ -27,7 +27,7 @@ def grant(session: Session, account_id: str, credits: int, reference: str | None
 @credits.command("take")
 @click.argument("account_id")
 @click.argument("credits", type=click.IntRange(1, 100_000_000))
-@click.option("--reference", help="As for grant.")
+@click.option("--reference", help="The same as for grant.")
 @click.pass_obj
 def take(session: Session, account_id: str, credits: int, reference: str | None) -> None:
     """Take credits back that are neither used nor reserved."""

@@ -54,7 +54,7 @@ class Local:
         if not path.is_file():
             raise IsADirectoryError(f"{path} is not a file")
         if not size:
-            raise EmptyFile("The file is empty.")
+            raise EmptyFile("The file is empty. Check that it was saved or downloaded whole.")
         progress.sent(size, size)
         fields = spelled_form(asked) | {"response_format": "json" if form == "tsv" else form}
         wanted = parse_parameters(fields, self._settings.models.catalogue, self._settings.models.catalogue.default)

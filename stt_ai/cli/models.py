@@ -37,7 +37,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--local", is_flag=True, help="Those that this installation knows, without a service.")
+@click.option("--local", is_flag=True, help="List the models of this installation, without a service.")
 @asks_service
 def list_models(service: Service, local: bool) -> None:
     """The models that a service offers, and what serves when they are asked for, as far as it is known.
@@ -58,7 +58,7 @@ def list_models(service: Service, local: bool) -> None:
 
 
 @models.command("check")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Instead of the settings' own.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Overrides the setting.")
 @click.pass_obj
 def check(session: Session, device: str | None) -> None:
     """Whether the models' files are what was fetched, and whether they can use this machine's GPU.
@@ -87,7 +87,7 @@ def check(session: Session, device: str | None) -> None:
 
 @models.command("pull")
 @click.argument("names", nargs=-1)
-@click.option("--best-effort", is_flag=True, help="What cannot be had is said, and is no failure.")
+@click.option("--best-effort", is_flag=True, help="Report what cannot be fetched, but do not fail.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def pull(session: Session, names: tuple[str, ...], best_effort: bool, as_json: bool) -> None:

@@ -18,8 +18,8 @@ TOKEN = Path("~/.ray/auth_token")
 
 @click.command()
 @click.argument("config", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--address", help="A Ray that runs already, such as `auto`, and was started with `stt-ai environment`.")
-@click.option("--pull/--no-pull", "pulling", default=True, help="Whether weights that are not here are fetched first.")
+@click.option("--address", help="A running Ray cluster to use, such as `auto`, started with `stt-ai environment`.")
+@click.option("--pull/--no-pull", "pulling", default=True, help="Fetch missing weights first.")
 @click.pass_context
 def serve(context: click.Context, config: Path | None, address: str | None, pulling: bool) -> None:
     """Run the service that CONFIG describes (./serve_config.yaml) until Ctrl-C.

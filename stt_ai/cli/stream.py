@@ -27,13 +27,13 @@ Examples:
 
 @click.command(epilog=f"{EXAMPLES}\n{EXIT_CODES}")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--microphone", is_flag=True, help="Listen to this machine's microphone. Ctrl-C ends it.")
+@click.option("--microphone", is_flag=True, help="Listen to this machine's microphone until Ctrl-C.")
 @click.option("--device", help="Which microphone: a number or a part of its name.")
 @click.option("--fast", is_flag=True, help="Send a file as fast as the service takes it, not in real time.")
 @click.option("--model", help="Default: the service's.")
 @click.option("--language", help="A code such as en; default: detected.")
 @click.option("--prompt", help="Context before the audio: names, spelling, style.")
-@click.option("--hotwords", help="Words that may be said.")
+@click.option("--hotwords", help="Words to expect.")
 @asks_service
 def stream(
     service: Service, file: Path | None, microphone: bool, device: str | None, fast: bool, **options: Any

@@ -55,8 +55,8 @@ class Worker(Protocol):
 @click.option("--url", "urls", multiple=True, metavar="URL", help="A recording that the service fetches.")
 @click.option("-f", "--format", "form", type=click.Choice(FORMS), help="Default: what -o ends in, else txt.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="A folder; or, for one recording, a file.")
-@click.option("--skip-existing", is_flag=True, help="Leave out recordings whose text is in the folder already.")
-@click.option("--watch", is_flag=True, help="Go on with what comes into the folders, until Ctrl-C.")
+@click.option("--skip-existing", is_flag=True, help="Skip recordings whose text is already in the folder.")
+@click.option("--watch", is_flag=True, help="Keep transcribing what is added to the folders, until Ctrl-C.")
 @click.option("--model", help="Default: the service's. `stt-ai models list` shows them.")
 @click.option("--language", help="A code such as en; default: detected.")
 @click.option("--diarize/--no-diarize", default=True, help="Whether to identify speakers.")
@@ -65,7 +65,7 @@ class Worker(Protocol):
 @click.option("--max-speakers", type=int, help="Maximum number of speakers.")
 @click.option("--task", type=click.Choice(("transcribe", "translate")), help="translate: into English.")
 @click.option("--prompt", help="Context before the audio: names, spelling, style.")
-@click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Give it for each.")
+@click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Repeat for more.")
 @click.option("--channels", type=click.Choice(("mix", "separate")), help="separate: each channel is a speaker.")
 @click.option("--start", type=float, help="Second of the recording at which to begin.")
 @click.option("--end", type=float, help="Second at which to end. Only the part is charged.")
@@ -73,9 +73,9 @@ class Worker(Protocol):
 @click.option("--line-width", type=int, help="Characters of a subtitle's line. Default: 42.")
 @click.option("--lines", type=int, help="Lines of a subtitle, at most. Default: 2.")
 @click.option("--words-per-cue", type=int, help="Words of a subtitle, at most.")
-@click.option("--strict", is_flag=True, default=None, help="Fail where a part of the audio is missing or damaged.")
+@click.option("--strict", is_flag=True, default=None, help="Fail if part of the audio is missing or damaged.")
 @click.option(
-    "--job", "as_jobs", is_flag=True, help="As a job, which goes on when the connection or this program ends."
+    "--job", "as_jobs", is_flag=True, help="As a job, which continues when the connection or this program ends."
 )
 @click.option("--parallel", "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Files at once.")
 @click.option("--local", is_flag=True, help="On this machine, without a service.")
@@ -108,7 +108,7 @@ def transcribe(
         raise click.UsageError("Name a recording, a folder, - for standard input, or a --url.")
     found: list[Recording] = [*expanded(files), *map(Address, urls)]
     if not found and not watch:
-        raise click.UsageError("There is no recording in the folder.")
+        raise click.UsageError("There is no recording (such as .mp3, .wav or .mp4) in the folder.")
     with _worker(service, local, as_jobs) as worker:
         code = _transcribe_all(service, worker, found, wanted)
         if watch:

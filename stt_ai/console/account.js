@@ -43,7 +43,7 @@ const fail = (error, retry) => $("account-failure").replaceChildren(failure(erro
 const leaving = () => h("button", { type: "button", id: "sign-out", onclick: signOut }, "Sign out");
 
 function signedOut() {
-  const lead = "Without a key you may have a few files a day transcribed. A free account gives you hours each month.";
+  const lead = "Without a key you can transcribe a few files a day. A free account gives you hours each month.";
   return [h("p", { class: "lead" }, lead), h("div", { class: "two" }, signUpCard(), signInCard())];
 }
 
@@ -89,7 +89,7 @@ function remembering() {
 function secretCard(key) {
   const copying = h("button", { type: "button", class: "main", onclick: () => copy(copying, key) }, "Copy");
   const kept = h("button", { type: "button", onclick: () => (keySaved(), openAccount()) }, "I have saved it");
-  const sentence = "Save it now: it is never shown again after you leave. This page goes on using it until you sign out.";
+  const sentence = "Save it now: it is never shown again after you leave. This page keeps using it until you sign out.";
   return h("div", { class: "card secret", role: "status" },
     h("h2", {}, "Your API key"), h("code", {}, key), h("p", {}, sentence), h("p", { class: "row" }, copying, kept));
 }

@@ -18,7 +18,7 @@ export function keysCard(keys, changed) {
       const answer = await own.keys.create(name.value.trim());
       if (own !== client) return; // somebody else is here by now
       sessionStorage.setItem(MADE, JSON.stringify(answer));
-      announce(`The key ${answer.name} is created.`);
+      announce(`Key ${answer.name} created.`);
       await changed();
     } catch (error) {
       place.replaceChildren(failure(error));
@@ -53,7 +53,7 @@ function row(key, changed, place) {
     if (!(await ask("Revoke this key?", `“${key.name}” is refused from then on, wherever it is used.${own}`, "Revoke"))) return;
     try {
       await client.keys.revoke(key.id);
-      announce(`The key ${key.name} is revoked.`);
+      announce(`Key ${key.name} revoked.`);
       if (isOwn(key.prefix)) signOut();
       else await changed();
     } catch (error) {

@@ -27,7 +27,7 @@ export async function openLibrary() {
 function draw() {
   const sought = $("search").value.trim().toLowerCase();
   const shown = records.filter(({ name, body }) => `${name}\n${body.text}`.toLowerCase().includes(sought));
-  const empty = records.length ? "No transcript has these words." : "No transcripts yet. Those that you make are kept here, in this browser.";
+  const empty = records.length ? "No transcript has these words." : "No transcripts yet. Those you create are kept here, in this browser.";
   $("kept").replaceChildren(...(shown.length ? [h("ul", { class: "kept" }, ...shown.map((one) => row(one, sought)))] : [h("p", { class: "muted" }, empty)]));
   $("found").textContent = sought ? `${shown.length} of ${records.length}` : "";
 }

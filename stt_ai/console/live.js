@@ -10,8 +10,8 @@ import { save } from "./store.js";
 
 const REFUSED = {
   NotAllowedError: "The microphone is not allowed for this page. Allow it in the browser’s address bar, then start again.",
-  NotFoundError: "No microphone was found.",
-  NotReadableError: "The microphone is used by another program.",
+  NotFoundError: "No microphone was found. Connect one, then start again.",
+  NotReadableError: "Another program is using the microphone. Close it, then start again.",
 };
 let level;
 const LATE_SECONDS = 3; // without text for what is being said, after which it is told
@@ -84,7 +84,7 @@ function stop() {
 }
 
 async function opened(microphone) {
-  if (!navigator.mediaDevices) throw new Error("Browsers give the microphone to pages over HTTPS only, or on this very machine.");
+  if (!navigator.mediaDevices) throw new Error("Browsers allow the microphone only on HTTPS pages and on localhost. Open this page over HTTPS.");
   try {
     await microphone.open();
   } catch (error) {

@@ -31,6 +31,6 @@ function allowed({ amount, unit, period }) {
 
 function more(url) {
   const own = signedIn() ? [] : [h("a", { href: "#account" }, "Create a free account"), ". "];
-  const buying = url ? [h("a", { href: url }, "Buy credits")] : ["Credits come from whoever runs this service."];
+  const buying = url ? [h("a", { href: url }, "Buy credits")] : ["To buy credits, ask whoever runs this service."];
   return [...own, ...buying];
 }

@@ -105,14 +105,14 @@ function edit(on) {
 function corrected(place, text) {
   correctWord(shown.body, place, text);
   changed();
-  announce(text ? `Corrected: ${text}` : "The word is removed.");
+  announce(text ? `Corrected: ${text}` : "Word removed.");
 }
 
 /** What these segments say is said by `speaker`. */
 function given(segments, speaker) {
   giveTo(shown.body, segments, speaker);
   changed();
-  announce(`Said by ${speaker} now.`);
+  announce(`Now spoken by ${speaker}.`);
 }
 
 /** Everything that shows the body is drawn again, and it is kept. */

@@ -16,7 +16,7 @@ export function startUploads() {
   input.addEventListener("change", () => choose([...input.files]));
   // A file that is dropped beside the field would take the place of the page.
   for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
-  addEventListener("drop", (event) => $("live").hidden && choose([...event.dataTransfer.files]));
+  addEventListener("drop", (event) => $("live").hidden && dropped(event.dataTransfer));
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   $("cancel").addEventListener("click", () => running?.controller.abort());
@@ -27,6 +27,16 @@ export function startUploads() {
 
 /** Which stage of the view is to be seen when no transcript is: that of choosing, or of waiting. */
 export const idle = () => running === null;
+
+/** A folder looks like a file that cannot be read. */
+function dropped({ items, files }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.());
+  const folders = entries.filter((entry) => entry?.isDirectory).map(({ name }) => name);
+  choose([...files].filter(({ name }) => !folders.includes(name)));
+  for (const name of folders) {
+    $("file-failure").append(failure(new Error(`${name} is a folder. Open it and drop the recordings in it.`)));
+  }
+}
 
 function choose(files) {
   $("file").value = ""; // the same file may be chosen again

@@ -30,7 +30,7 @@ class ClusterExposition:
         texts = await asyncio.gather(*(asyncio.to_thread(_fetch, address) for address in addresses))
         answers = [text for text in texts if text is not None]
         if not answers:
-            raise Unavailable("The figures cannot be had at the moment.", 10)
+            raise Unavailable("Metrics are not available at the moment.", 10)
         return await asyncio.to_thread(joined, answers, SHOWN)
 
 

@@ -48,7 +48,7 @@ class Container:
 def identify(file: BinaryIO) -> Container:
     """Raise `EmptyFile`, `UnsupportedMedia`, or `DamagedMedia` and `NoAudioTrack` where the bytes say so already."""
     if file.seek(0, io.SEEK_END) == 0:
-        raise EmptyFile("The file is empty.")
+        raise EmptyFile("The file is empty. Check that it was saved or downloaded whole.")
     start = _after_id3(file)
     file.seek(start)
     head = file.read(HEAD_BYTES)

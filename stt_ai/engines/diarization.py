@@ -56,7 +56,7 @@ class DiarizationEngine:
             self._pipeline: LongFileDiarization = _load(config, dict(parts or {}), device)
         except Exception as error:  # whatever torch, yaml or pyannote find wrong with the files
             logger.exception("cannot load the diarization pipeline %s", config)
-            raise ModelUnavailable("The model that tells speakers apart cannot be loaded.") from error
+            raise ModelUnavailable("The diarization model cannot be loaded.") from error
         size = batch_size or CHUNKS_A_BATCH.get(device, 8)
         self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
         self._pipeline.max_concurrency = 1 if device != "cpu" else threads or available()

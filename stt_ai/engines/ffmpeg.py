@@ -78,7 +78,7 @@ def find_ffmpeg(choice: str = "") -> str:
     if choice:
         if found := shutil.which(choice):
             return str(Path(found).absolute())  # it is not started from here
-        raise Unavailable("The service cannot decode files: its ffmpeg is not where it was said to be.")
+        raise Unavailable("The service cannot decode files: the ffmpeg that STT_AI_FFMPEG names was not found.")
     import imageio_ffmpeg
 
     try:
@@ -197,7 +197,7 @@ class Decoding:
             logger.info("ffmpeg ended with %s: %s", returncode, log.tail())
         # Killed, as by a machine short of memory, or never begun: not found, or dead while it was loaded.
         if returncode == -signal.SIGKILL or (returncode and not log.began):
-            raise Unavailable("The decoder could not run to its end; try again later.")
+            raise Unavailable("Decoding was interrupted; try again later.")
         if not self.samples:
             raise log.failure(self._source.track)
 

@@ -38,7 +38,7 @@ class LanguageModel:
             self._model, self._tokenizer = chat_weights.load(folder, device, dtype, threads)
         except Exception as error:  # whatever torch, transformers or the files have to say
             logger.exception("cannot load the language model %s", folder)
-            raise ModelUnavailable("The model that writes summaries cannot be loaded.") from error
+            raise ModelUnavailable("The summarization model cannot be loaded.") from error
         self._ends = chat_weights.end_tokens(self._model, self._tokenizer)
         self._prefixes = PrefixCache(self._model.config)
         self.speed = Speed()

@@ -188,7 +188,7 @@ class BatchScheduler(Generic[Item, Result]):
         """Asks to come back when, at the speed measured so far, half of the queue will be done."""
         speed = self._audio_seconds / self._busy_seconds if self._busy_seconds else 0.0
         wait = min(max(1.0, self._queue.seconds / speed / 2), 600.0) if speed else 5.0
-        return Overloaded("The service has more to do than it can take. Please try again later.", wait)
+        return Overloaded("The service is overloaded. Please try again later.", wait)
 
     def _expire(self, ticket: Ticket[Item]) -> None:
         if self._queue.discard(ticket):

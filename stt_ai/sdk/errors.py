@@ -144,7 +144,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> SttAiEr
         kind = ConnectionFailed
     message = told.get("error")
     if not isinstance(message, str):
-        message = f"The server answered {status} without saying why."
+        message = f"The server answered {status}, not in the service's form. Is this the service's address?"
     return kind(
         message,
         str(told.get("code") or ""),

@@ -40,7 +40,7 @@ class Microphone:
         try:
             import sounddevice
         except ImportError:
-            message = "A microphone needs sounddevice: pip install 'stt-ai[microphone]'."
+            message = "A microphone needs sounddevice: pip install '.[microphone]' in the project's folder."
             raise MicrophoneUnavailable(message) from None
         except OSError as error:
             message = f"A microphone needs the PortAudio library (libportaudio2 in Debian): {error}."
@@ -59,4 +59,5 @@ class Microphone:
                 callback=recorded,
             )
         except (sounddevice.PortAudioError, ValueError) as error:
-            raise MicrophoneUnavailable(f"The microphone cannot be opened: {error}.") from None
+            message = f"The microphone cannot be opened: {error}. `python -m sounddevice` lists those there are."
+            raise MicrophoneUnavailable(message) from None

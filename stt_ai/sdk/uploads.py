@@ -1,5 +1,6 @@
 """A file on its way to the service, whatever it is: told while it goes, and sent again where it can be."""
 
+import errno
 import io
 import os
 from collections.abc import Callable
@@ -126,12 +127,18 @@ class SizedReader(Reader):
 def _opened(file: File) -> tuple[Any, bool]:
     """Something to read, and whether it is ours to close."""
     if isinstance(file, str | os.PathLike):
-        return Path(file).open("rb"), True
+        return _open(Path(file)), True
     if isinstance(file, bytes | bytearray | memoryview):
         return io.BytesIO(file), True
     if isinstance(file, io.TextIOBase) or not isinstance(file, Readable):
         raise TypeError(f"a file is a path, bytes or a binary file object, not {type(file).__name__}")
     return file, False
+
+
+def _open(path: Path) -> io.BufferedReader:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "This is a folder; give the path of one recording", str(path))
+    return path.open("rb")
 
 
 def _name(file: File) -> str:

@@ -65,7 +65,7 @@ class Fetcher:
             except BrokenOff:
                 if not download.validator or download.received == before:
                     raise
-        raise SourceRefused("The URL's host broke the connection off too often.")
+        raise SourceRefused("The URL's host dropped the connection too often.")
 
     async def _follow(self, download: _Download) -> None:
         for _ in range(MAX_REDIRECTS + 1):
@@ -118,7 +118,7 @@ def _check_status(response: httpcore.Response, download: _Download) -> None:
         return
     content_range = _CONTENT_RANGE.fullmatch(header(response, "content-range"))
     if response.status != 206 or not content_range or int(content_range[1]) != download.received:
-        raise SourceRefused("The URL's host broke the connection off, and does not send the rest alone.")
+        raise SourceRefused("The URL's host dropped the connection, and cannot send the rest alone.")
 
 
 def _check_content(response: httpcore.Response) -> None:

@@ -27,7 +27,7 @@ def test_each_plan_is_granted_what_the_contract_says(books: Books) -> None:
 def test_an_unknown_a_mistyped_and_a_revoked_key_are_refused(books: Books) -> None:
     key = books.account()
     own = books.service.list_keys(key)[0]
-    for wrong, message in ((new_key(), "not known"), (key[:-1] + "?", "not an API key"), ("", "not an API key")):
+    for wrong, message in ((new_key(), "does not know"), (key[:-1] + "?", "not an API key"), ("", "not an API key")):
         with pytest.raises(Unauthorized, match=message):
             books.admit(wrong)
     lease = books.admit(key).lease

@@ -175,7 +175,7 @@ def test_which_ffmpeg_is_the_operators_to_say(programs: Path, monkeypatch: pytes
     assert find_ffmpeg.__wrapped__(str(other)) == str(other)
     monkeypatch.chdir(programs)
     assert find_ffmpeg.__wrapped__("./ffmpeg8") == str(other), "it is started elsewhere"
-    with pytest.raises(Unavailable, match="not where it was said"):
+    with pytest.raises(Unavailable, match="names was not found"):
         find_ffmpeg.__wrapped__(str(programs / "missing"))
 
 

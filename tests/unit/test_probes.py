@@ -28,7 +28,7 @@ class Figures:
 
 class NoFigures:
     async def text(self) -> str:
-        raise Unavailable("The figures cannot be had at the moment.", 10)
+        raise Unavailable("Metrics are not available at the moment.", 10)
 
 
 def client(folder: Path, token: str = TOKEN, exposition: object = None) -> TestClient:

@@ -111,11 +111,21 @@ async def _on_disconnect(request: Request, exc: Exception) -> Response:
     return error_response(errors.MalformedBody("The connection closed before the answer was ready."))
 
 
+_MAX_QUOTED = 60
+
+
+def _unknown_endpoint(path: str) -> str:
+    before, found, _ = path.rpartition("/v1/")
+    if found and before and before.isprintable() and len(before) <= _MAX_QUOTED:
+        return f"Unknown endpoint: the service's address ends before /v1, so give clients one without {before}."
+    return "Unknown endpoint. GET /docs lists all endpoints."
+
+
 async def _on_framework_failure(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     headers = exc.headers
     if exc.status_code == 404:
-        return error_response(errors.NotFound("Unknown endpoint. GET /docs lists all endpoints."))
+        return error_response(errors.NotFound(_unknown_endpoint(request.url.path)))
     if exc.status_code == 405:
         allow = _allowed_methods(headers)
         message = f"This address does not take {request.method}; it takes {allow}."

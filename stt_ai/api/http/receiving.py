@@ -88,7 +88,7 @@ async def receive_form(
             url, upload_id = (reader.fields.get(name, "").strip() for name in IN_PLACE_OF_FILE)
             elsewhere = url or upload_id
             if not file.size and not elsewhere:
-                raise EmptyFile("The file is empty.")
+                raise EmptyFile("The file is empty. Check that it was saved or downloaded whole.")
             await file.flush()
         sha256 = hashlib.sha256(elsewhere.encode()).hexdigest() if elsewhere else file.sha256
         yield ReceivedForm(file, reader.filename, reader.fields, sha256, url, upload_id)

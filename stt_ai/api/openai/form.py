@@ -60,7 +60,7 @@ _COMMON = {
         "description": "The language that is spoken, as GET /v1/languages lists them; detected by default.",
         "examples": ["en", "es"],
     },
-    "prompt": {"type": "string", "description": "What the model takes for said before: names, spellings, style."},
+    "prompt": {"type": "string", "description": "Context before the audio: names, spelling, style."},
     "temperature": {
         "type": "number",
         "default": 0,

@@ -74,7 +74,7 @@ def _metrics_route(exposition: Exposition, token: str) -> APIRouter:
         """
         offered = bearer_of(request.headers) or ""
         if not token or not secrets.compare_digest(offered.encode(), token.encode()):
-            raise Unauthorized("The figures are for operators: send the token that STT_AI_METRICS_TOKEN has.")
+            raise Unauthorized("Metrics are for operators: send the value of STT_AI_METRICS_TOKEN as a bearer token.")
         return PlainTextResponse(await exposition.text(), media_type=MEDIA_TYPE)
 
     return router

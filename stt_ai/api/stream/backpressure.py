@@ -91,7 +91,7 @@ async def _hoarded(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> 
             total += _size(message)
             if total > MAX_HOARDED:
                 closed = True
-                error = TooFast("The audio comes far faster than it can be heard. Send it more slowly.")
+                error = TooFast("The audio arrives much faster than it can be transcribed. Send it more slowly.")
                 await send({"type": "websocket.send", "text": encoded(error_message(error))})
                 await send({"type": "websocket.close", "code": close_code(error), "reason": error.code})
                 message = {"type": "websocket.disconnect", "code": close_code(error)}

@@ -92,7 +92,7 @@ def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: 
 def _resumed(given: Mapping[str, Any], max_offset: float) -> tuple[str | None, float, int | None]:
     session_id, offset = given.get("session_id"), given.get("offset", 0.0)
     if session_id is not None and not (isinstance(session_id, str) and _SESSION_ID.fullmatch(session_id)):
-        raise BadParameter("`session_id` must be the one that an earlier stream was told.", "session_id")
+        raise BadParameter("`session_id` must be one that an earlier stream received in `ready`.", "session_id")
     if not _is_number(offset) or not 0 <= offset <= max_offset:
         message = f"`offset` is {_shown(offset)}; it must be seconds of the stream, from 0 to {max_offset:g}."
         raise BadParameter(message, "offset")

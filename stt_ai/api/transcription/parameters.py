@@ -142,7 +142,7 @@ def _speaker_numbers(given: Mapping[str, str]) -> tuple[int, int, int]:
     maximum = _number("max_speakers", given["max_speakers"], 1) if "max_speakers" in given else 0
     if exactly and (minimum or maximum):
         name = "min_speakers" if minimum else "max_speakers"
-        raise BadParameter(f"`{name}` says something only when `speakers` is 0 or left out; send one of them.", name)
+        raise BadParameter(f"`{name}` is accepted only when `speakers` is 0 or left out; send one of them.", name)
     if maximum and minimum > maximum:
         raise BadParameter(
             f"`min_speakers` is {minimum} and `max_speakers` {maximum}; the first must not be larger.", "min_speakers"

@@ -85,6 +85,6 @@ def _separate(given: Mapping[str, str]) -> bool:
     separate = _SEPARATE[value.lower()]
     for name in _SPEAKERS:
         if separate and given.get(name, "0") != "0":
-            text = f"`{name}` says nothing where `channels` is separate: each channel is one speaker. Leave it out."
+            text = f"`{name}` has no effect when `channels` is separate: each channel is one speaker. Leave it out."
             raise BadParameter(text, name)
     return separate

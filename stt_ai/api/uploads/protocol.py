@@ -75,7 +75,7 @@ class Checksum:
             return cls()
         algorithm, _, value = text.partition(" ")
         if algorithm not in CHECKSUMS:
-            raise BadParameter(f"`Upload-Checksum` must be by one of {', '.join(CHECKSUMS)}.", "Upload-Checksum")
+            raise BadParameter(f"`Upload-Checksum` must use one of {', '.join(CHECKSUMS)}.", "Upload-Checksum")
         return cls(algorithm, _decoded(value, "Upload-Checksum"))
 
 

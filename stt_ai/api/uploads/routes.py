@@ -67,7 +67,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         owner, max_bytes = await owners.limits(request)
         length = protocol.number(request.headers, "Upload-Length")
         if not length:
-            raise EmptyFile("The file is empty.")
+            raise EmptyFile("The file is empty. Check that it was saved or downloaded whole.")
         if length > max_bytes:
             raise FileTooLarge(f"The file is larger than the {max_bytes / 1e6:g} MB that you may send.")
         name = protocol.filename(request.headers)

@@ -61,7 +61,7 @@ export function errorOf(status, header, text) {
   const lost = body.error === undefined && (status === 500 || text.includes("/-/routes"));
   const Kind = lost ? ConnectionFailed : (BY_STATUS[status] ?? (status >= 500 ? ServerError : BadRequest));
   const after = Number.parseFloat(header("retry-after"));
-  return new Kind(body.error ?? `The service answered ${status}.`, {
+  return new Kind(body.error ?? `The server answered ${status}, not in the service’s form. Is this the service’s address?`, {
     code: body.code ?? `http_${status}`,
     status,
     requestId: body.request_id ?? header("x-request-id"),

@@ -1,5 +1,15 @@
 // The parameters of a transcription as the service spells them.
 
+const ASKED = ["model", "language", "diarize", "speakers", "minSpeakers", "maxSpeakers", "task", "prompt", "keywords"]
+  .concat(["channels", "start", "end", "track", "lineWidth", "lines", "wordsPerCue", "strict", "responseFormat"]);
+const SENT = ["filename", "signal", "idempotencyKey", "onProgress", "onText", "onTranscribed", "onWarnings"];
+
+/** Throws where one of a transcription's options is misspelt: it would be left out without a word. */
+export function checkNames(options) {
+  const unknown = Object.keys(options).find((name) => !ASKED.includes(name) && !SENT.includes(name));
+  if (unknown) throw new TypeError(`There is no option ${unknown}; there are ${[...ASKED, ...SENT].join(", ")}.`);
+}
+
 /** The fields of the form; what is left out is the service's choice. */
 export function fieldsOf(options) {
   const { model, language, diarize, speakers, minSpeakers, maxSpeakers, strict } = options;

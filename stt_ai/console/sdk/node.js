@@ -15,7 +15,11 @@ export { NodeSocket } from "./node-socket.js";
 
 export async function fileAt(path) {
   if (path instanceof URL) path = fileURLToPath(path);
-  const { size } = await stat(path);
+  const found = await stat(path);
+  if (found.isDirectory()) {
+    throw Object.assign(new Error(`${path} is a folder; give the path of one recording.`), { code: "EISDIR" });
+  }
+  const { size } = found;
   return { name: basename(path), size, pieces: () => createReadStream(path) };
 }
 

@@ -26,7 +26,22 @@ export async function fetched(url, { method = "GET", headers, body, signal } = {
 /** What to throw when there was no answer: the caller's own reason when it was the caller who gave up. */
 export function failed(url, signal, cause) {
   if (signal?.aborted) return signal.reason;
-  return new ConnectionFailed(`${new URL(url).host} cannot be reached, or the connection broke.`, { cause });
+  return new ConnectionFailed(advice(new URL(url), codesOf(cause)), { cause });
+}
+
+/** What solves the usual mistakes. A page is not told what went wrong. */
+function advice({ origin, host, protocol }, codes) {
+  if (codes.includes("ENOTFOUND")) return `No service answers at ${origin}: no host has this name. Check the address.`;
+  if (protocol === "https:" && (codes.includes("EPROTO") || codes.includes("ERR_SSL_WRONG_VERSION_NUMBER")))
+    return `No service answers at ${origin}: it does not speak HTTPS. Try http://${host}.`;
+  if (codes.includes("ECONNREFUSED"))
+    return `No service answers at ${origin}: the connection was refused. Start the service (\`make serve\`), or name the address where it runs.`;
+  return `${host} cannot be reached, or the connection broke. Check that the service runs, and try again.`;
+}
+
+/** Of an error and of what caused it. */
+function codesOf(error) {
+  return error ? [error.code, ...codesOf(error.cause), ...(error.errors ?? []).flatMap(codesOf)] : [];
 }
 
 /**

@@ -33,7 +33,7 @@ export interface TranscriptOptions {
   maxSpeakers?: number;
   /** `translate`: into English, by models that can. */
   task?: "transcribe" | "translate";
-  /** Text that the model takes for what was said before. */
+  /** Context before the audio: names, spelling, style. */
   prompt?: string;
   /** Names and terms that may be said: spelled so where they were said, and nowhere else. */
   keywords?: string[];

@@ -1,6 +1,6 @@
 // The client of an stt_ai service, for pages and for Node from 20 on. Its types stand in stt-ai.d.ts.
 import { ConnectionFailed, errorOfMessage } from "./errors.js";
-import { fieldsOf } from "./fields.js";
+import { checkNames, fieldsOf } from "./fields.js";
 import { Jobs, remoteOf } from "./jobs.js";
 import { LiveStream } from "./live.js";
 import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
@@ -24,6 +24,8 @@ export class Client {
     // The runtime's own error would show the key.
     if (/[^\x20-\x7e]/.test(this.apiKey ?? "")) throw new TypeError("The API key has characters that no key has.");
     this.baseUrl = String(baseUrl ?? (environment.STT_AI_BASE_URL || local)).replace(/\/+$/, "");
+    if (!/^https?:\/\//.test(this.baseUrl))
+      throw new TypeError(`The service’s address must begin with http:// or https://, and ${this.baseUrl} does not.`);
     this.maxRetries = maxRetries;
     /** What the last counted answer said is left: `{limit, remaining, resetsIn}`; null before. */
     this.allowance = null;
@@ -42,6 +44,7 @@ export class Client {
   }
 
   async transcribe(source, options = {}) {
+    checkNames(options);
     const { onText, onTranscribed, responseFormat } = options;
     const stream = onText || onTranscribed ? "true" : undefined;
     const events = stream ? new TranscriptEvents(options) : null;
