@@ -1,6 +1,7 @@
-// The transcripts that are kept: found by title and text, opened and erased.
+// The transcripts that there are: the account's jobs, and what this browser keeps. Found by title and text.
 
 import { $, announce, ask, clock, failure, h } from "./dom.js";
+import { jobRows, jobsKnown, knownIds, olderJobs, refreshJobs, searchTexts } from "./jobs.js";
 import { languageName } from "./languages.js";
 import { owner, session } from "./session.js";
 import { erase, listed } from "./store.js";
@@ -11,7 +12,8 @@ const AROUND = 60; // characters before and after what was found
 let records = [];
 
 export function startLibrary() {
-  $("search").addEventListener("input", draw);
+  $("search").addEventListener("input", () => (draw(), $("search").value.trim() && searchTexts(draw)));
+  addEventListener("jobs", () => $("library").hidden || openLibrary());
   session.addEventListener("change", () => $("library").hidden || openLibrary());
 }
 
@@ -19,6 +21,7 @@ export async function openLibrary() {
   try {
     records = await listed(owner());
     draw();
+    await refreshJobs(draw);
   } catch (error) {
     $("kept").replaceChildren(failure(error, openLibrary));
   }
@@ -26,10 +29,24 @@ export async function openLibrary() {
 
 function draw() {
   const sought = $("search").value.trim().toLowerCase();
-  const shown = records.filter(({ name, body }) => `${name}\n${body.text}`.toLowerCase().includes(sought));
-  const empty = records.length ? "No transcript has these words." : "No transcripts yet. Those you create are kept here, in this browser.";
-  $("kept").replaceChildren(...(shown.length ? [h("ul", { class: "kept" }, ...shown.map((one) => row(one, sought)))] : [h("p", { class: "muted" }, empty)]));
-  $("found").textContent = sought ? `${shown.length} of ${records.length}` : "";
+  const own = knownIds(); // what is corrected of a job is kept here too, and shown once
+  const here = records.filter(({ id }) => !own.has(id));
+  const shown = here.filter(({ name, body }) => `${name}\n${body.text}`.toLowerCase().includes(sought));
+  const [jobs, all] = [jobRows(sought), here.length + jobsKnown()];
+  section("jobs", [jobs.length > 0 && list(jobs), !sought && olderJobs(draw)], jobsKnown() && "In your account");
+  const empty = all ? "No transcript has these words." : "No transcripts yet. Those you create are kept here, in this browser.";
+  const none = !shown.length && !jobs.length && h("p", { class: "muted" }, empty);
+  section("kept", [shown.length > 0 && list(shown.map((one) => row(one, sought))), none], jobsKnown() && shown.length && "In this browser");
+  $("found").textContent = sought ? `${shown.length + jobs.length} of ${all}` : "";
+}
+
+const list = (rows) => h("ul", { class: "kept" }, ...rows);
+
+/** Puts the parts into the element with this id, under a title if there is one. Who is at a button there stays at it. */
+function section(id, parts, title) {
+  const held = $(id).contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  $(id).replaceChildren(...[title ? h("h2", {}, title) : null, ...parts].filter(Boolean));
+  if (held) $(id).querySelector(`[aria-label="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
 }
 
 function row(record, sought) {

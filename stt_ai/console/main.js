@@ -6,19 +6,20 @@ import { startLive } from "./live.js";
 import { languageName } from "./languages.js";
 import { openLibrary, startLibrary } from "./library.js";
 import { openPlans } from "./plans.js";
-import { clear, open, startResults } from "./result.js";
+import { clear, open, openJob, startResults } from "./result.js";
 import { menuName, speakersNote, transcriptionNote } from "./serving.js";
 import { client, filesLeft, session, signedIn } from "./session.js";
 import { idle, startUploads } from "./upload.js";
 
 const VIEWS = ["files", "live", "library", "plans", "account"];
-const TRANSCRIPT = "transcript-"; // and its id: a transcript by itself
+const [TRANSCRIPT, JOB] = ["transcript-", "job-"]; // and an id: a transcript by itself
 const THEMES = ["system", "light", "dark"];
 const THEME = "stt-ai-theme";
 
 async function show() {
   const name = location.hash.slice(1);
   if (name.startsWith(TRANSCRIPT)) return showTranscript(name.slice(TRANSCRIPT.length));
+  if (name.startsWith(JOB)) return showJob(name.slice(JOB.length));
   if (name && !VIEWS.includes(name)) return; // the skip link's
   const chosen = name || VIEWS[0];
   if (chosen === "files") {
@@ -38,6 +39,20 @@ async function showTranscript(id) {
     location.replace("#library");
     return;
   }
+  showResult();
+}
+
+async function showJob(id) {
+  try {
+    await openJob(id);
+    showResult();
+  } catch (error) {
+    notice("missing", error.message);
+    location.replace("#library");
+  }
+}
+
+function showResult() {
   notice("missing", null);
   stage("result");
   turnTo("files", "library");

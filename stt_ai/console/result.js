@@ -3,6 +3,7 @@
 import { $, announce, clock, count, failure, h, notice } from "./dom.js";
 import { renameSpeaker, correctWord, giveTo } from "./edits.js";
 import { exportCard } from "./export.js";
+import { openedJob, renameInJob } from "./jobs.js";
 import { languageName } from "./languages.js";
 import { Player } from "./player.js";
 import { randomName } from "./sdk/requests.js";
@@ -59,6 +60,13 @@ export async function open(id) {
     $("words").replaceChildren(failure(error));
     return true;
   }
+}
+
+/** Shows the job with this id; throws what the service says where it cannot. */
+export async function openJob(id) {
+  if (shown?.id === id) return;
+  const { record, file } = await openedJob(id);
+  show(record, file);
 }
 
 function show(record, file) {
@@ -168,11 +176,17 @@ function rename(body, from, to) {
   renameSpeaker(body, from, to);
   const held = document.activeElement;
   const focused = renamed[inputs().indexOf(held)];
+  if (shown.names) inJob(renameInJob(shown, from, to));
   changed();
   const next = inputs()[body.speakers.indexOf(focused)];
   next?.focus({ preventScroll: true });
   next?.setSelectionRange(held.selectionStart, held.selectionEnd);
   announce(`${from} is ${to} now.`);
+}
+
+/** What is corrected in the account's job too. Where that fails, this browser has it still. */
+function inJob(work) {
+  work.then(() => notice("job", null), (error) => notice("job", `This browser has the new name, the service does not: ${error.message}`));
 }
 
 function details(body, substituted) {

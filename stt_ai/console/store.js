@@ -59,10 +59,15 @@ export async function listed(owner) {
 
 /** `{record, file}`; null: there is none of this id. `file` undefined: the recording is not kept. */
 export async function found(id) {
-  const read = async (name) =>
-    unkept[name].get(id) ?? ((await database()) ? run(name, "readonly", (store) => store.get(id)) : undefined);
-  const [record, file] = [await read(TRANSCRIPTS), await read(RECORDINGS)];
-  return record ? { record, file } : null;
+  const record = await kept(TRANSCRIPTS, id);
+  return record ? { record, file: await kept(RECORDINGS, id) } : null;
+}
+
+/** The recording that is kept under this id, or undefined. */
+export const recording = (id) => kept(RECORDINGS, id);
+
+async function kept(name, id) {
+  return unkept[name].get(id) ?? ((await database()) ? run(name, "readonly", (store) => store.get(id)) : undefined);
 }
 
 export async function erase(id) {

@@ -1,14 +1,16 @@
 // From files to their transcripts: choosing, sending one after the other, waiting, and what can go wrong.
 
 import { $, announce, count, failure, h, notice, warnBeforeLeaving } from "./dom.js";
+import { inBackground, valid, wanted } from "./options.js";
 import { keepTranscript } from "./result.js";
 import { randomName } from "./sdk/requests.js";
-import { client, session, spent } from "./session.js";
+import { client, session, signedIn, spent } from "./session.js";
+import { saveRecording } from "./store.js";
 import { watch } from "./work.js";
 
-const waiting = []; // {file, asked, key}
+const waiting = []; // {file, asked, key, background}
 let running = null; // {controller, item}
-let made = []; // records of the files that were chosen together
+let made = []; // {id, name, queued} of the files that were chosen together; `queued`: as a job
 let chosen = 0;
 
 export function startUploads() {
@@ -21,7 +23,9 @@ export function startUploads() {
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   $("cancel").addEventListener("click", () => running?.controller.abort());
   $("more").addEventListener("click", () => input.click());
-  session.addEventListener("change", () => $("file-failure").replaceChildren());
+  const accountOnly = () => ($("background").hidden = !signedIn());
+  session.addEventListener("change", () => ($("file-failure").replaceChildren(), accountOnly()));
+  accountOnly();
   warnBeforeLeaving(() => running !== null);
 }
 
@@ -40,24 +44,16 @@ function dropped({ items, files }) {
 
 function choose(files) {
   $("file").value = ""; // the same file may be chosen again
-  if (!files.length) return;
+  if (!files.length || !valid()) return;
   const asked = wanted();
   if (!running) $("file-failure").replaceChildren();
   chosen += files.length;
-  waiting.push(...files.map((file) => ({ file, asked, key: randomName() })));
+  waiting.push(...files.map((file) => ({ file, asked, key: randomName(), background: inBackground(file) })));
   if (location.hash && location.hash !== "#files") location.hash = "#files";
   if (running) {
     announce(`${count(waiting.length, "file")} waiting.`);
     queued();
   } else next();
-}
-
-function wanted() {
-  const { language, model, speakers, keywords } = Object.fromEntries(new FormData($("wanted")));
-  const special = { none: { diarize: false }, channels: { channels: "separate" } };
-  const people = special[speakers] ?? { speakers: Number(speakers) };
-  const names = keywords.split(",").map((name) => name.trim()).filter(Boolean);
-  return { language, ...(model && { model }), ...(names.length && { keywords: names }), ...people };
 }
 
 /** One of the two stages of choosing and waiting. */
@@ -77,12 +73,8 @@ async function next() {
   const watching = watch(item.file, item.asked.diarize !== false);
   let left;
   try {
-    const { sent: onProgress, transcribed: onTranscribed, text: onText } = watching;
-    const options = { ...item.asked, idempotencyKey: item.key, signal: running.controller.signal };
-    const body = await client.transcribe(item.file, { ...options, onProgress, onTranscribed, onText });
-    left = client.allowance;
-    made.push(await keepTranscript(item.file, body));
-    announce(`Done: ${body.segments.length ? "the transcript is ready" : "no speech detected"}.`);
+    if (item.background) await queue(item, watching);
+    else left = await transcribe(item, watching);
   } catch (error) {
     failed(item, error, watching);
   } finally {
@@ -91,6 +83,25 @@ async function next() {
     running = null;
   }
   next();
+}
+
+/** Waits for the transcript, and returns the allowance that it left. */
+async function transcribe({ file, asked, key }, { sent: onProgress, transcribed: onTranscribed, text: onText }) {
+  const { signal } = running.controller;
+  const body = await client.transcribe(file, { ...asked, idempotencyKey: key, signal, onProgress, onTranscribed, onText });
+  const left = client.allowance;
+  made.push(await keepTranscript(file, body));
+  announce(`Done: ${body.segments.length ? "the transcript is ready" : "no speech detected"}.`);
+  return left;
+}
+
+/** Sends the file and leaves the rest to the service; this browser keeps the recording, to play it. */
+async function queue({ file, asked, key }, { sent: onProgress }) {
+  const { signal } = running.controller;
+  const { id } = await client.jobs.create(file, { ...asked, idempotencyKey: key, signal, onProgress });
+  await saveRecording(id, file);
+  made.push({ id, name: file.name, queued: true });
+  announce("Sent. It is transcribed in the background.");
 }
 
 function failed(item, error, watching) {
@@ -123,8 +134,10 @@ function finish() {
   queued();
   stage("start");
   const here = !$("files").hidden && $("result").hidden;
-  if (!here && all.length) notice("done", `${several ? count(all.length, "file") : all[0].name} transcribed: see Transcripts.`);
-  else if (all.length) location.hash = several ? "#library" : `#transcript-${all[0].id}`;
+  const asJobs = all.some((one) => one.queued);
+  const subject = several ? count(all.length, "file") : all[0]?.name;
+  if (!here && all.length) notice("done", `${subject} ${asJobs ? "sent" : "transcribed"}: see Transcripts.`);
+  else if (all.length) location.hash = several || asJobs ? "#library" : `#transcript-${all[0].id}`;
   else if (here) $("file").focus();
 }
 
