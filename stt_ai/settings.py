@@ -17,8 +17,8 @@ from stt_ai.billing.plans import BillingConfig
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.models.catalogue import ModelCatalogue
 from stt_ai.models.diarization import PipelineName
-from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import DEFAULT_REPOSITORY
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 
 BUCKETS = ("s3", "gs", "az")

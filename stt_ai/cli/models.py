@@ -16,7 +16,7 @@ from stt_ai.cli.session import Session
 from stt_ai.errors import ModelUnavailable
 
 if TYPE_CHECKING:
-    from stt_ai.models.fetch import WantedModel
+    from stt_ai.models.wanted import WantedModel
     from stt_ai.settings import Settings
 
 SPEAKERS, SUMMARIES = "speakers", "summaries"

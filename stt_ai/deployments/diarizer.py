@@ -20,7 +20,7 @@ from stt_ai.engines.diarization import DiarizationEngine
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, Overloaded
 from stt_ai.models.diarization import CONFIG, PipelineName, resolve
-from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.settings import DiarizerSettings
 from stt_ai.types import LoadedModel, Pcm, Samples, SpeakerCount, SpeakerTurn
 

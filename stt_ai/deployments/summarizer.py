@@ -20,8 +20,8 @@ from stt_ai.engines.chat_answer import Question
 from stt_ai.engines.language_model import LanguageModel
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
-from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.language_models import resolve
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.settings import SummarizerSettings
 from stt_ai.summarization.chat_model import ChatModel

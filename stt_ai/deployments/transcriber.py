@@ -23,8 +23,8 @@ from stt_ai.engines.gpu import find_gpu
 from stt_ai.engines.scheduler import BatchScheduler, SchedulerStats
 from stt_ai.errors import SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import SourceSettings
 from stt_ai.models.speech_models import resolve
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.settings import ModelSettings, TranscriberSettings
 from stt_ai.types import (
     MAX_WINDOW_S,

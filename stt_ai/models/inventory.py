@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stt_ai.models import manifest
-from stt_ai.models.fetch import Origin, SourceSettings, WantedModel, local_folder, package_store
+from stt_ai.models.fetch import local_folder, package_store
+from stt_ai.models.wanted import Origin, SourceSettings, WantedModel
 from stt_ai.models.weights import BadModelFiles
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

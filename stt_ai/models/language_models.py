@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stt_ai.models import fetch
-from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedModel, demo_path
+from stt_ai.models.fetch import demo_path
 from stt_ai.models.package_store import PackageStore
 from stt_ai.models.packaged import PACKAGED
+from stt_ai.models.wanted import Origin, ResolvedModel, SourceSettings, WantedModel
 from stt_ai.models.weights import BadModelFiles, read_json
 
 if TYPE_CHECKING:

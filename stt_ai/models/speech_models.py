@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from stt_ai.models import fetch
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import Origin, ResolvedModel, SourceSettings, WantedModel, demo_path
+from stt_ai.models.fetch import demo_path
 from stt_ai.models.package_store import PackageStore
 from stt_ai.models.packaged import PACKAGED, PackagedModel
+from stt_ai.models.wanted import Origin, ResolvedModel, SourceSettings, WantedModel
 from stt_ai.models.weights import inspect
 
 if TYPE_CHECKING:

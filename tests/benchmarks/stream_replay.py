@@ -19,7 +19,7 @@ from stt_ai.deployments.transcriber import TranscriberConfig, TranscriberDeploym
 from stt_ai.engines.silero import VoiceDetector
 from stt_ai.errors import SttError, Unavailable
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.events import Final, Partial
 from stt_ai.streaming.session import LiveSession

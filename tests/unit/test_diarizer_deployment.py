@@ -11,7 +11,7 @@ import pytest
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.scaling import AUDIO_S, PIECES
 from stt_ai.errors import ModelUnavailable, Overloaded, Unavailable
-from stt_ai.models.fetch import Source, SourceSettings
+from stt_ai.models.wanted import Source, SourceSettings
 from stt_ai.types import SAMPLE_RATE, LoadedModel, Pcm, SpeakerCount, SpeakerTurn
 
 PCM = Pcm((), 1, 0)

@@ -20,8 +20,9 @@ from pydantic import ValidationError
 from stt_ai.errors import ModelUnavailable
 from stt_ai.models import fetch, progress, resume, snapshot, speech_models
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import ResolvedModel, SourceSettings, demo_path
+from stt_ai.models.fetch import demo_path
 from stt_ai.models.speech_models import DEMO_LABEL
+from stt_ai.models.wanted import ResolvedModel, Source, SourceSettings
 from tests.support.model_hub import COMMIT, LoopbackHub, write_model
 
 REPO = "someone/faster-whisper-small"
@@ -38,7 +39,7 @@ HUB_TIMEOUT = 60.0
 
 
 def resolve(
-    entry: ModelEntry, source: fetch.Source, local_dir: Path | None = None, cache_dir: Path | None = None, **where: Any
+    entry: ModelEntry, source: Source, local_dir: Path | None = None, cache_dir: Path | None = None, **where: Any
 ) -> ResolvedModel:
     where = {"hub_timeout": HUB_TIMEOUT} | where
     return speech_models.resolve(
@@ -126,7 +127,7 @@ def run_elsewhere(code: str, **environment: str) -> subprocess.Popen[str]:
 RESOLVE = f"""
 import logging
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.models.speech_models import resolve
 logging.basicConfig(level=logging.DEBUG)
 entry = ModelEntry(id="small", name="Small", repo="{REPO}", mel_bins=80)
@@ -147,7 +148,7 @@ def test_a_first_download_brings_the_whole_model_and_nothing_else(hub: LoopbackH
 
 
 @pytest.mark.parametrize("source", ["hub", "auto"])
-def test_a_second_start_asks_nobody(hub: LoopbackHub, cache: Path, source: fetch.Source) -> None:
+def test_a_second_start_asks_nobody(hub: LoopbackHub, cache: Path, source: Source) -> None:
     first = resolve(ENTRY, source, cache_dir=cache, endpoint=hub.endpoint)
     asked = len(hub.asked)
     second = resolve(ENTRY, source, cache_dir=cache, endpoint=hub.endpoint)
@@ -326,7 +327,7 @@ def test_auto_falls_back_to_the_demo_with_a_warning(
     ],
 )
 def test_a_refusal_is_an_error_and_never_quietly_the_demo(
-    hub: LoopbackHub, cache: Path, source: fetch.Source, trouble: dict[str, Any], complaint: str
+    hub: LoopbackHub, cache: Path, source: Source, trouble: dict[str, Any], complaint: str
 ) -> None:
     for name, value in trouble.items():
         setattr(hub, name, value)
@@ -363,7 +364,7 @@ def test_a_token_opens_a_gated_repository_and_is_never_logged(
     ],
 )
 def test_wrong_files_are_described(
-    hub: LoopbackHub, cache: Path, source: fetch.Source, name: str, content: bytes | None, complaint: str
+    hub: LoopbackHub, cache: Path, source: Source, name: str, content: bytes | None, complaint: str
 ) -> None:
     hub.repos[REPO].pop(name)
     if content is not None:

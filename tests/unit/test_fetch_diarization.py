@@ -13,8 +13,9 @@ from huggingface_hub import constants
 from stt_ai.errors import ModelUnavailable
 from stt_ai.models import snapshot
 from stt_ai.models.diarization import DEMO_LABEL, PACKAGED_LABEL, PipelineName, resolve
-from stt_ai.models.fetch import Source, SourceSettings, demo_path
+from stt_ai.models.fetch import demo_path
 from stt_ai.models.packaged import PACKAGED
+from stt_ai.models.wanted import Source, SourceSettings
 from tests.support.model_hub import LoopbackHub
 
 TOKEN = "hf_aSecretThatMustNotBeLogged"

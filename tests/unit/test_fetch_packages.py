@@ -12,8 +12,8 @@ from stt_ai.cli.main import main
 from stt_ai.errors import ModelUnavailable
 from stt_ai.models import snapshot, speech_models
 from stt_ai.models.catalogue import ModelEntry
-from stt_ai.models.fetch import ResolvedModel, Source, SourceSettings
 from stt_ai.models.packaged import PACKAGED
+from stt_ai.models.wanted import ResolvedModel, Source, SourceSettings
 from tests.support.model_hub import LoopbackHub, write_model
 from tests.support.package_index import LoopbackIndex, in_packages
 

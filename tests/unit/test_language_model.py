@@ -20,9 +20,10 @@ from stt_ai.engines.chat_answer import Answer, Question
 from stt_ai.engines.language_model import PREFILL_TOKENS, LanguageModel, _groups
 from stt_ai.engines.prefix_cache import MIN_TOKENS, PrefixCache
 from stt_ai.errors import ModelUnavailable, Unavailable
-from stt_ai.models.fetch import Source, SourceSettings, demo_path
+from stt_ai.models.fetch import demo_path
 from stt_ai.models.language_models import DEMO_LABEL, PACKAGED_LABEL, resolve
 from stt_ai.models.packaged import PACKAGED
+from stt_ai.models.wanted import Source, SourceSettings
 from stt_ai.summarization.chat_model import ChatModel
 from stt_ai.summarization.prompts import language_of, prompt
 from stt_ai.summarization.summarize import summarize

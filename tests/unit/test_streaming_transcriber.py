@@ -13,7 +13,7 @@ from stt_ai.deployments.scaling import AUDIO_S, BUSY, LIVE, PIECES
 from stt_ai.deployments.transcriber import DecodeKind, DecodeRequest, TranscriberConfig, TranscriberDeployment
 from stt_ai.errors import InternalError, Unavailable
 from stt_ai.models.catalogue import DOCUMENTED
-from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.types import (
     SAMPLE_RATE,
     DecodingOptions,

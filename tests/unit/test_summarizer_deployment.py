@@ -8,7 +8,7 @@ import pytest
 
 from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
 from stt_ai.errors import ModelUnavailable, Overloaded, SummaryTooLong
-from stt_ai.models.fetch import SourceSettings
+from stt_ai.models.wanted import SourceSettings
 from stt_ai.types import Summary, SummaryProgress, SummaryStyle
 from tests.recipes.summaries.corpus import Meeting, MeetingMaker, Size
 from tests.recipes.summaries.evaluate import Figures, judge, sentences
