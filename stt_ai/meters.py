@@ -122,6 +122,21 @@ MODEL_LOAD_SECONDS = Histogram("stt_ai_model_load_seconds", "Loading a model, it
 # Billing. ``meter`` is what is counted: credits, minutes, …; ``entry`` the kind of the ledger's entry.
 CREDITS = Counter("stt_ai_credits", "What requests reserved, were charged and gave back.", ("meter", "entry"))
 
+# Jobs and their webhooks, told by billing, which outlives whatever works on them.
+JOBS = Gauge("stt_ai_jobs", "Jobs that have not ended; `state` is queued or running.", ("state",))
+OLDEST_JOB_SECONDS = Gauge(
+    "stt_ai_oldest_job_seconds", "How long the oldest job has waited that could run by its time."
+)
+JOB_ATTEMPTS = Counter("stt_ai_job_attempts", "How often work on a job has begun.")
+JOBS_ENDED = Counter("stt_ai_jobs_ended", "Jobs that ended; `outcome` is their status.", ("outcome",))
+WEBHOOKS = Gauge("stt_ai_webhooks", "Messages about jobs that are still to be delivered.")
+WEBHOOK_ATTEMPTS = Counter(
+    "stt_ai_webhook_attempts", "Messages that were sent; `outcome` is delivered or failed.", ("outcome",)
+)
+WEBHOOKS_ENDED = Counter(
+    "stt_ai_webhooks_ended", "Messages not to be sent again; `outcome` is delivered or failed.", ("outcome",)
+)
+
 # Every replica.
 MEMORY = Gauge("stt_ai_replica_memory_bytes", "Resident memory of the replica's process.")
 

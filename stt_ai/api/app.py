@@ -19,6 +19,7 @@ from stt_ai.api.http.errors import install_error_handlers
 from stt_ai.api.http.lingering_close import LingeringClose
 from stt_ai.api.http.middleware import Cors, HeadAsGet, LastResort, RequestContext, TrailingSlash
 from stt_ai.api.http.uploads import sweep_stale
+from stt_ai.api.jobs.load import follow_load
 from stt_ai.api.jobs.routes import job_routes
 from stt_ai.api.jobs.webhooks import describe_messages, webhook_secret_routes
 from stt_ai.api.openai.routes import openai_routes
@@ -52,10 +53,12 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweep_stale(config.uploads_dir)
-        sweeping = asyncio.create_task(_sweep(services.uploads)) if services.uploads else None
+        background = [asyncio.create_task(_sweep(services.uploads))] if services.uploads else []
+        if services.jobs and services.jobs.on_load:
+            background.append(asyncio.create_task(follow_load(services.jobs.client, services.jobs.on_load)))
         yield
-        if sweeping:
-            sweeping.cancel()
+        for task in background:
+            task.cancel()
 
     app = FastAPI(
         title="STT.ai",

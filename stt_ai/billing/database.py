@@ -14,8 +14,8 @@ from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from stt_ai.billing.ledger import POSTED
-from stt_ai.meters import CREDITS, NO_METERS, Meters
+from stt_ai.billing.counting import counted
+from stt_ai.meters import NO_METERS, Meters
 
 DatabaseError = sa.exc.SQLAlchemyError
 """Base of all that the database or its driver raises."""
@@ -66,8 +66,8 @@ class Database:
         with self._writing, Session(engine, expire_on_commit=False) as session:
             with session.begin():
                 yield session
-            for meter, entry, amount in session.info.get(POSTED, ()):
-                self._meters.add(CREDITS, amount, meter=meter, entry=entry)
+            for counter, amount, labels in counted(session):
+                self._meters.add(counter, amount, **labels)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

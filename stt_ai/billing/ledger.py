@@ -6,12 +6,11 @@ from sqlalchemy import bindparam, insert
 from sqlmodel import Session, select
 
 from stt_ai.accounts import Allowance, PlanName
+from stt_ai.billing.counting import count
 from stt_ai.billing.plans import BillingConfig, Meter, MeterName
 from stt_ai.billing.tables import Balance, Caller, EntryKind, Lease, LedgerEntry
 from stt_ai.errors import BadParameter, PaymentRequired, SttError, TooManyRequests
-
-POSTED = "stt_ai.posted"
-"""The key in a session's ``info`` under which stands what was posted in it: (meter, kind of entry, amount)."""
+from stt_ai.meters import CREDITS
 
 NO_CREDITS = "No credits remaining. Upgrade your plan."
 
@@ -101,7 +100,7 @@ class Pool:
         self.balance.granted += amount if kind is EntryKind.GRANT else 0
         self._session.add(self.balance)
         self._session.flush()
-        self._session.info.setdefault(POSTED, []).append((str(self.meter.name), str(kind), abs(amount or held)))
+        count(self._session, CREDITS, abs(amount or held), meter=str(self.meter.name), entry=str(kind))
 
 
 def pool_of(session: Session, lease: Lease, config: BillingConfig) -> Pool | None:

@@ -10,7 +10,7 @@ from ray.serve import Application
 
 from stt_ai import environment
 from stt_ai.billing.plans import BillingConfig
-from stt_ai.deployments.metrics import process_meters
+from stt_ai.deployments.metrics import process_meters, watch_jobs
 from stt_ai.deployments.resources import SURGE_PERCENT, actor_options
 from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.environment import Secrets
@@ -51,7 +51,9 @@ class BillingDeployment:
         secret = Secrets.read().address_secret
         service = BillingService(database, config, could_renew=self._could_renew, address_secret=secret)
         self._worker = BillingWorker(service)
-        on_jobs = ((JobService(service, jobs), JOB_OPERATIONS), (WebhookService(service), WEBHOOK_OPERATIONS))
+        job_service = JobService(service, jobs)
+        watch_jobs(process_meters(), job_service.load)
+        on_jobs = ((job_service, JOB_OPERATIONS), (WebhookService(service), WEBHOOK_OPERATIONS))
         self._on_jobs: dict[str, Any] = {name: part for part, names in on_jobs for name in names}
         self._every = config.lease_s / EXPIRY_EVERY
         self._grace = config.lease_s

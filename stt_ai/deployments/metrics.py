@@ -14,15 +14,19 @@ from ray.serve.exceptions import RayServeException
 from ray.util import metrics
 
 from stt_ai.engines.scheduler import SchedulerStats
+from stt_ai.jobs.messages import JobLoad
 from stt_ai.meters import (
     BATCH_SIZE,
     BATCHED,
     BATCHED_SECONDS,
     BUSY_SECONDS,
+    JOBS,
     MEMORY,
     NO_METERS,
+    OLDEST_JOB_SECONDS,
     QUEUED,
     QUEUED_SECONDS,
+    WEBHOOKS,
     Counter,
     Gauge,
     Histogram,
@@ -118,6 +122,20 @@ def watch_queue(meters: Meters, stats: Callable[[], SchedulerStats]) -> None:
         now = stats()
         meters.set(QUEUED, now.queued)
         meters.set(QUEUED_SECONDS, now.queued_seconds)
+
+    if meters is not NO_METERS:
+        sample(look)
+
+
+def watch_jobs(meters: Meters, load: Callable[[], JobLoad]) -> None:
+    """Report how many jobs and webhooks there are, from now on."""
+
+    def look() -> None:
+        now = load()
+        meters.set(JOBS, now.queued, state="queued")
+        meters.set(JOBS, now.running, state="running")
+        meters.set(OLDEST_JOB_SECONDS, now.oldest_s)
+        meters.set(WEBHOOKS, now.webhooks)
 
     if meters is not NO_METERS:
         sample(look)

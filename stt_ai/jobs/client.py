@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from stt_ai.billing.client import Carrier
-from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, NoSummary, Progress
+from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobLoad, JobPage, JobStatus, JobView, NewJob, NoSummary, Progress
 from stt_ai.jobs.webhooks.client import WebhooksClient
 
 
@@ -91,6 +91,11 @@ class JobsClient:
     async def erased(self, job_id: str) -> None:
         """As `JobService.erased`."""
         await self._carry("erased", job_id)
+
+    async def load(self) -> JobLoad:
+        """As `JobService.load`."""
+        load: JobLoad = await self._carry("load")
+        return load
 
     async def kept(self, job_ids: Iterable[str]) -> frozenset[str]:
         """As `JobService.kept`."""

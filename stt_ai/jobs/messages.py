@@ -122,6 +122,21 @@ class NoSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class JobLoad:
+    """What is to be done now. ``oldest_s``: how long the oldest queued job has waited that could run by its time.
+
+    ``remaining_s``: of each running job, the seconds of audio that are not transcribed yet, as far as known.
+    ``webhooks``: messages that are still to be delivered.
+    """
+
+    queued: int
+    running: int
+    oldest_s: float
+    remaining_s: tuple[float, ...]
+    webhooks: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndedJob:
     """A job whose recording and checkpoint may still lie in the store."""
 
@@ -131,6 +146,6 @@ class EndedJob:
 
 JOB_OPERATIONS = frozenset(
     {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "claim", "renew", "reserve", "succeed"}
-    | {"fail", "retry", "fetched", "ended", "cleared", "overdue", "erased", "kept"}
+    | {"fail", "retry", "fetched", "ended", "cleared", "overdue", "erased", "kept", "load"}
 )
 """What may be asked from another process."""

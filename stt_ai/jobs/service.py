@@ -8,11 +8,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from sqlalchemy import exists
+from sqlalchemy import exists, func
 from sqlmodel import Session, col, delete, select
 
 from stt_ai.accounts import PlanName, WorkKind
 from stt_ai.billing import accounts, leases
+from stt_ai.billing.counting import count
 from stt_ai.billing.database import insert_new
 from stt_ai.billing.ledger import Pool, lock
 from stt_ai.billing.plans import Meter, meter_for
@@ -21,11 +22,23 @@ from stt_ai.billing.tables import Caller, Lease, LeaseState
 from stt_ai.errors import JobEnded, PaymentRequired, SttError, TooManyJobs, TooManyRequests
 from stt_ai.jobs import listing
 from stt_ai.jobs.config import HOUR_S, JobsConfig
-from stt_ai.jobs.messages import ClaimedJob, EndedJob, JobPage, JobStatus, JobView, NewJob, NoSummary, Progress, Stage
+from stt_ai.jobs.messages import (
+    ClaimedJob,
+    EndedJob,
+    JobLoad,
+    JobPage,
+    JobStatus,
+    JobView,
+    NewJob,
+    NoSummary,
+    Progress,
+    Stage,
+)
 from stt_ai.jobs.queue import PENDING, Queue, WorkState
 from stt_ai.jobs.tables import Job
 from stt_ai.jobs.webhooks.events import announce
 from stt_ai.jobs.webhooks.tables import WebhookDelivery
+from stt_ai.meters import JOB_ATTEMPTS, JOBS_ENDED
 
 RENEWALS = 4  # in the time of one lease: some may be lost
 AT_A_TIME = 100
@@ -121,6 +134,7 @@ class JobService:
                 row = QUEUE.claim(session, now, self.config.lease_s, self._has_slot(session, now))
                 if row is None:
                     return None
+                count(session, JOB_ATTEMPTS)
                 if (refused := self._begin(session, row, now)) is None:
                     every = min(self.config.lease_s, self._billing.config.lease_s) / RENEWALS
                     return ClaimedJob(
@@ -203,6 +217,27 @@ class JobService:
             now = self._billing.clock()
             self._give_back(session, row, now)
             QUEUE.retry(session, row, now + self.config.backoff_s * 2 ** max(0, row.failures - 1))
+
+    def load(self) -> JobLoad:
+        """Return how much is to be done."""
+        now = self._billing.clock()
+        with self.database.reading() as session:
+            waiting = select(func.count(), func.min(Job.created_at)).where(Job.state == WorkState.QUEUED)
+            (queued, _), (_, oldest) = (
+                session.exec(waiting).one(),
+                session.exec(waiting.where(Job.not_before <= now)).one(),
+            )
+            running = session.exec(
+                select(Job.total_s, Job.done_s, Job.duration_s).where(Job.state == WorkState.RUNNING)
+            ).all()
+            messages = select(func.count()).select_from(WebhookDelivery).where(col(WebhookDelivery.state).in_(PENDING))
+            return JobLoad(
+                queued=queued,
+                running=len(running),
+                oldest_s=now - oldest if oldest is not None else 0.0,
+                remaining_s=tuple(total - done if total else duration or 0.0 for total, done, duration in running),
+                webhooks=session.exec(messages).one(),
+            )
 
     # Retention.
 
@@ -386,6 +421,7 @@ class JobService:
             row.expires_at = now + row.retention_s
         row.source, row.leftovers = "{}", True
         QUEUE.end(session, row, state, now)
+        count(session, JOBS_ENDED, outcome=str(state))
         announce(session, row, self.config.public_url, now)
 
 

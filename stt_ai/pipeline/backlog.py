@@ -10,7 +10,7 @@ under way counts too, as in the same paper's head-of-line estimator.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from stt_ai.errors import Overloaded
@@ -70,6 +70,7 @@ class Backlog:
         self._ahead_s = ahead_s
         self._clock = clock
         self._working: set[_Work] = set()
+        self._elsewhere = 0.0  # seconds of audio that other processes work on
         self._reserved: dict[Reservation, float] = {}  # -> since when
         self._taken = self._done = 0.0  # seconds of time, and of audio, of recent files
         self._usual = 0.0  # seconds of audio of a recent file
@@ -84,7 +85,11 @@ class Backlog:
 
     @property
     def _seconds_in_work(self) -> float:
-        return sum(work.weight for work in self._working)
+        return self._elsewhere + sum(work.weight for work in self._working)
+
+    def count_elsewhere(self, remaining_s: Iterable[float]) -> None:
+        """Count files that other processes work on, such as jobs, by the seconds of audio that are left of each."""
+        self._elsewhere = sum(min(seconds, self._ahead_s) for seconds in remaining_s)
 
     @property
     def _awaited(self) -> int:

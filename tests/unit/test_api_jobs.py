@@ -1,5 +1,6 @@
 """POST /v1/jobs over the real books and store: what is queued, and what is refused."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -10,12 +11,14 @@ import httpx
 import pytest
 
 from stt_ai.api.app import create_app
+from stt_ai.api.jobs.load import follow_load
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.services import ApiConfig, Services
+from stt_ai.errors import SttError, Unavailable
 from stt_ai.jobs import stored
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
-from stt_ai.jobs.messages import NoSummary
+from stt_ai.jobs.messages import JobLoad, NoSummary
 from stt_ai.jobs.service import JobService
 from stt_ai.jobs.webhooks.service import WebhookService
 from stt_ai.jobs.webhooks.signing import new_secret
@@ -327,3 +330,20 @@ async def test_the_schema_is_whole(edge: Edge) -> None:
             place = place[name]
     message = document["webhooks"]["job_ended"]["post"]
     assert {one["name"] for one in message["parameters"]} == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+async def test_whoever_admits_files_is_told_how_much_work_jobs_are(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    await edge.post(key, files=FILE)
+    told: asyncio.Queue[JobLoad] = asyncio.Queue()
+    answers: list[JobLoad | SttError] = [Unavailable("Not now."), edge.service.load()]
+
+    async def carry(operation: str, *arguments: Any) -> JobLoad:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, SttError):
+            raise answer
+        return answer
+
+    following = asyncio.create_task(follow_load(JobsClient(carry), told.put_nowait, every_s=0))
+    assert (await told.get()).queued == 1
+    following.cancel()

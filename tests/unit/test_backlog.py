@@ -261,3 +261,11 @@ async def test_what_failed_says_nothing_of_the_pace_and_is_gone(upload: Upload) 
     with backlog.begin() as count:
         count(300)
         assert (len(backlog), backlog.wait_s) == (1, 0)
+
+
+def test_what_other_processes_work_on_counts_before_a_new_file_like_files_of_this_one() -> None:
+    backlog = Backlog(10, 0)
+    backlog.count_elsewhere([100, 2 * AHEAD_S])
+    assert backlog.seconds == 100 + AHEAD_S
+    backlog.count_elsewhere([])
+    assert backlog.seconds == 0

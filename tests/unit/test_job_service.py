@@ -1,5 +1,6 @@
 """Jobs in the database: charged once, in the order and number that plans allow, seen by their owners, gone in time."""
 
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stt_ai.accounts import WorkKind
+from stt_ai.billing.database import Database
 from stt_ai.billing.plans import PaidPlan
 from stt_ai.billing.service import BillingService
 from stt_ai.errors import JobEnded, LeaseExpired, NotFound, PaymentRequired, TooManyJobs, TooManyRequests
 from stt_ai.jobs.config import JobsConfig
-from stt_ai.jobs.messages import ClaimedJob, JobStatus, JobView, NewJob, NoSummary, Progress, Stage
+from stt_ai.jobs.messages import ClaimedJob, JobLoad, JobStatus, JobView, NewJob, NoSummary, Progress, Stage
 from stt_ai.jobs.service import JobService
+from stt_ai.jobs.webhooks.messages import Attempt
+from stt_ai.jobs.webhooks.service import WebhookService
+from stt_ai.meters import JOB_ATTEMPTS, JOBS_ENDED, WEBHOOK_ATTEMPTS, WEBHOOKS_ENDED
 from tests.support.billing import Books
+from tests.support.telemetry import RecordedMeters
 
 
 class Desk:
@@ -190,6 +196,55 @@ def test_where_nothing_is_counted_jobs_are_not_either(books: Books) -> None:
         desk.service.reserve(work.id, work.fence, 60)
         desk.service.succeed(work.id, work.fence, 60, "m")
     assert books.operators.reconcile() == ()
+
+
+def test_what_is_to_be_done_is_told(books: Books, desk: Desk) -> None:
+    assert desk.service.load() == JobLoad(0, 0, 0.0, (), 0)
+    key = books.account(credits=50)
+    for _ in range(3):
+        desk.queue(key)
+        books.clock.turn(10)
+    begun, decoded = desk.claim(), desk.claim()
+    desk.service.reserve(begun.id, begun.fence, 600)
+    desk.service.renew(begun.id, begun.fence, Progress(Stage.DECODING))
+    desk.service.renew(decoded.id, decoded.fence, Progress(Stage.TRANSCRIBING, 50, 300))
+    load = desk.service.load()
+    assert (load.queued, load.running, load.oldest_s) == (1, 2, 10.0)
+    assert sorted(load.remaining_s) == [250, 600]
+    desk.service.retry(begun.id, begun.fence, "replica_lost", "It died.")
+    assert desk.service.load().oldest_s == 10.0  # what waits for its time does not wait for a worker
+    assert desk.service.load().queued == 2
+
+
+def test_attempts_and_ends_are_counted_once_they_are_committed(database_url: str) -> None:
+    meters = RecordedMeters()
+    database = Database(database_url, meters=meters)
+    database.migrate()
+    books = Books(database)
+    desk = Desk(books)
+    key = books.account(credits=1)
+    hook = json.dumps({"url": "https://example.com/", "secret": "", "metadata": {}, "include_text": False})
+    first, second = desk.queue(key, webhook=hook), desk.queue(key)
+    work = desk.claim()
+    for _ in range(2):
+        desk.service.succeed(work.id, work.fence, 60, "m")
+    with pytest.raises(LeaseExpired):
+        desk.service.fail(work.id, work.fence, "c", "m")
+    assert work.id in (first.id, second.id)
+    assert desk.service.claim() is None  # there is nothing left to pay it with
+    assert meters.of(JOB_ATTEMPTS) == [1, 1]
+    assert meters.of(JOBS_ENDED, outcome="succeeded") == meters.of(JOBS_ENDED, outcome="failed") == [1]
+    webhooks = WebhookService(books.service)
+    assert desk.service.load().webhooks == 1
+    for attempt, ended in ((Attempt(0, 0, 500), []), (Attempt(0, 0, 204), [1])):
+        books.clock.turn(10)
+        delivery = webhooks.claim_delivery()
+        assert delivery is not None
+        webhooks.attempted(delivery.id, delivery.fence, attempt)
+        assert meters.of(WEBHOOKS_ENDED) == ended
+    assert meters.labels(WEBHOOK_ATTEMPTS) == {("outcome=failed",), ("outcome=delivered",)}
+    assert desk.service.load().webhooks == 0
+    database.close()
 
 
 def test_queued_jobs_are_bounded_and_the_refusal_has_its_code(books: Books) -> None:

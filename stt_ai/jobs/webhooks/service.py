@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sqlmodel import Session, col, select
 
 from stt_ai.billing import accounts
+from stt_ai.billing.counting import count
 from stt_ai.billing.database import insert_new
 from stt_ai.billing.service import BillingService
 from stt_ai.errors import NotFound, TooManyRequests
@@ -24,6 +25,7 @@ from stt_ai.jobs.webhooks.messages import (
     WebhookSecretView,
 )
 from stt_ai.jobs.webhooks.tables import WebhookDelivery, WebhookSecret
+from stt_ai.meters import WEBHOOK_ATTEMPTS, WEBHOOKS_ENDED
 
 LEASE_S = 120.0
 """A message whose deliverer died is sent again after this, which is longer than an attempt may take."""
@@ -113,7 +115,7 @@ class WebhookService:
                         include_text=row.include_text,
                     )
                 _keep(row, Attempt(now, 0.0, error=DIED))
-                DELIVERIES.end(session, row, WorkState.FAILED, now)
+                _end(session, row, DeliveryStatus.FAILED, now)
 
     def attempted(self, delivery_id: str, fence: int, attempt: Attempt) -> None:
         """Keep what came of an attempt, and when the next one is due. Raise `LeaseExpired`."""
@@ -121,12 +123,14 @@ class WebhookService:
             row = DELIVERIES.held(session, delivery_id, fence)
             _keep(row, attempt)
             now = self._billing.clock()
+            outcome = DeliveryStatus.DELIVERED if attempt.delivered else DeliveryStatus.FAILED
+            count(session, WEBHOOK_ATTEMPTS, outcome=str(outcome))
             if attempt.delivered:
-                DELIVERIES.end(session, row, WorkState.SUCCEEDED, now)
+                _end(session, row, outcome, now)
                 return
             delay = schedule.next_delay(row.attempt, attempt.retry_after, self._jitter())
             if attempt.gone or delay is None:
-                DELIVERIES.end(session, row, WorkState.FAILED, now)
+                _end(session, row, outcome, now)
             else:
                 DELIVERIES.retry(session, row, now + delay)
 
@@ -155,6 +159,11 @@ def _secret_of(session: Session, owner: str, now: float) -> WebhookSecret:
         insert_new(session, WebhookSecret(owner=owner, secret=signing.new_secret(), created_at=now))
         row = session.get_one(WebhookSecret, owner)
     return row
+
+
+def _end(session: Session, row: WebhookDelivery, outcome: DeliveryStatus, now: float) -> None:
+    DELIVERIES.end(session, row, WorkState.SUCCEEDED if outcome is DeliveryStatus.DELIVERED else WorkState.FAILED, now)
+    count(session, WEBHOOKS_ENDED, outcome=str(outcome))
 
 
 def _secret_view(row: WebhookSecret, now: float) -> WebhookSecretView:
