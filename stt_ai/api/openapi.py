@@ -69,8 +69,8 @@ IDEMPOTENCY_KEY = {
     "required": False,
     "description": (
         "A unique string you generate for each request. The same request sent again with the same key gets the "
-        "answer that it got before, for a day, and is charged once. What left the service is charged even when the "
-        "connection broke meanwhile: with a key, ask again."
+        "same response for a day, and is charged once. A response that was sent is charged even if the connection "
+        "broke: with a key, send the request again."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
@@ -142,11 +142,11 @@ _TRANSCRIPT_EVENT = {
 
 _SUBTITLE_FIELDS: dict[str, Any] = {
     name: {"type": "integer", "minimum": RANGES[name][0], "maximum": RANGES[name][1], "default": default}
-    | {"description": f"Of srt and vtt: {what}"}
+    | {"description": f"For srt and vtt: {what}"}
     for name, default, what in (
-        ("line_width", LINE_WIDTH, "characters of a line; those of Chinese, Japanese and Korean count twice."),
-        ("lines", MAX_LINES, "at most so many in a cue."),
-        ("words_per_cue", 0, "at most so many; 0: as many as fit."),
+        ("line_width", LINE_WIDTH, "maximum characters per line; Chinese, Japanese and Korean ones count as two."),
+        ("lines", MAX_LINES, "maximum lines per cue."),
+        ("words_per_cue", 0, "maximum words per cue; 0: as many as fit."),
     )
 }
 _PART_FIELDS: dict[str, Any] = {
@@ -170,8 +170,8 @@ _PART_FIELDS: dict[str, Any] = {
         "items": {"type": "string", "minLength": 1, "maxLength": MAX_KEYWORD},
         "description": (
             f"Names and terms that may be said, at most {MAX_KEYWORDS_LENGTH} characters in all. Each is written as it "
-            "is spelled here where something that sounds like it was said, and nowhere else. A comma parts two of "
-            "them. The work takes about twice as long."
+            "is spelled here where something that sounds like it was said, and nowhere else. Separate them with "
+            "commas. Transcription takes about twice as long."
         ),
     },
     "channels": {
@@ -288,12 +288,12 @@ def transcription_form(
             "type": "string",
             "default": "auto",
             "description": (
-                "Code of ISO 639 or tag that stands for one of those that GET /v1/languages lists (`es`, `spa`, "
-                "`es-MX`), its English name, or auto."
+                "An ISO 639 code or a tag for a language that GET /v1/languages lists (`es`, `spa`, `es-MX`), its "
+                "English name, or auto."
             ),
             "examples": ["auto", "en", "es"],
         },
-        "diarize": {"type": "boolean", "default": True, "description": "Tell speakers apart."},
+        "diarize": {"type": "boolean", "default": True, "description": "Identify speakers."},
         "speakers": {
             "type": "integer",
             "default": 0,

@@ -55,7 +55,7 @@ class WarningBody(Shape):
         examples=["audio_missing"],
     )
     message: str = Field(description="One sentence for people.")
-    start: float | None = Field(None, ge=0, description="Seconds; absent where the whole recording is concerned.")
+    start: float | None = Field(None, ge=0, description="Seconds; absent if it concerns the whole recording.")
     end: float | None = Field(None, ge=0, description="Seconds.")
 
 
@@ -96,7 +96,7 @@ class ModelBody(Shape):
     languages: int
     speed: str
     default: bool = Field(description="It is the one when a request names none.")
-    available: bool | None = Field(description="Whether it serves itself when asked for; null: not known yet.")
+    available: bool | None = Field(description="Whether this model itself answers when requested; null: not known yet.")
     served_by: str | None = Field(
         description="The model that serves when it is asked for; null: not known yet, or none can.",
         examples=["whisper-base"],
@@ -143,7 +143,9 @@ class PartBody(Shape):
 
     name: str
     ok: bool
-    detail: str = Field(description="What is wrong, or why another model serves than is set; else empty.")
+    detail: str = Field(
+        description="What is wrong, or why another model serves than the configured one; otherwise empty."
+    )
     served_by: str | None = Field(
         description="The model that serves this part; null where it needs none, or none has been loaded yet.",
         examples=["whisper-base"],

@@ -36,7 +36,7 @@ def audio_form(catalogue: Catalogue, default_model: str, task: Task) -> dict[str
     model = f"A model of this service, or a name of OpenAI's, which means {means}."
     if task is Task.TRANSCRIBE:
         model += f" With {DIARIZING}, srt and vtt name speakers; diarized_json always does."
-    stream = f"Tell the text while it is heard; with {', '.join(form for form in STREAMED if form in forms)}."
+    stream = f"Stream the text as it is transcribed; with {', '.join(form for form in STREAMED if form in forms)}."
     properties: dict[str, Any] = {
         "file": {"type": "string", "format": "binary", "description": "Audio or video; judged by content."},
         "model": choice(model, [*able_models(catalogue, task), *NAMES], "whisper-1"),
@@ -66,7 +66,7 @@ _COMMON = {
         "default": 0,
         "minimum": 0,
         "maximum": 1,
-        "description": "At which decoding begins; it rises by itself where the text is in doubt.",
+        "description": "Initial temperature; it rises automatically where the text is uncertain.",
     },
 }
 _OF_TRANSCRIPTIONS = {
@@ -78,7 +78,7 @@ _OF_TRANSCRIPTIONS = {
     "keywords[]": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Words that the model should expect; they are put before the prompt.",
+        "description": "Words to expect; they are put before the prompt.",
     },
     "chunking_strategy": choice("Speech is always found and cut by the service itself.", ["auto"], "auto"),
 }

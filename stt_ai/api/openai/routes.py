@@ -33,12 +33,12 @@ def openai_routes(services: Services, admission: Admission) -> APIRouter:
         openapi_extra=audio_form(catalogue, default, Task.TRANSCRIBE),
     )
     async def create_transcription(request: Request) -> Response:
-        """As OpenAI's own route: its clients work with `base_url` set to this service's `/v1`.
+        """Compatible with OpenAI's route: its clients work with `base_url` set to this service's `/v1`.
 
-        With `stream`, server-sent events tell the text while the file is heard: `transcript.text.delta` each piece,
-        `transcript.text.done` the whole; with diarized_json `transcript.text.segment` who says what. A failure
-        after the first event is an `error` event, and costs nothing; who leaves before the end is charged for the
-        audio whose text was told. Failures have OpenAI's form.
+        With `stream`, server-sent events send the text as it is transcribed: `transcript.text.delta` for each piece,
+        `transcript.text.done` for the whole; with diarized_json also `transcript.text.segment` with the speaker. A
+        failure after the first event is an `error` event and costs nothing; a client that disconnects early is charged
+        for the audio whose text was sent. Errors have OpenAI's form.
         """
         return Deferred(lambda send: transcribe(request, send))
 
@@ -50,9 +50,9 @@ def openai_routes(services: Services, admission: Admission) -> APIRouter:
         openapi_extra=audio_form(catalogue, default, Task.TRANSLATE),
     )
     async def create_translation(request: Request) -> Response:
-        """As OpenAI's own route: what is said, in English, by a model that was trained for it.
+        """Compatible with OpenAI's route: writes what is said in English, with a model that was trained to translate.
 
-        `language` may say which one is spoken. With `stream`, events tell it as they tell a transcript.
+        `language` may name the language that is spoken. `stream` works as for transcriptions.
         """
         return Deferred(lambda send: translate(request, send))
 

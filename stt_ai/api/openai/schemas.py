@@ -29,12 +29,14 @@ class AudioSegment(Shape):
     """A segment of format `verbose_json`. Times are seconds."""
 
     id: int = Field(ge=0)
-    seek: int = Field(ge=0, description="Where the window that holds its beginning starts, in hundredths of a second.")
+    seek: int = Field(ge=0, description="Start of the window that contains its beginning, in hundredths of a second.")
     start: float = Seconds
     end: float = Seconds
-    text: str = Field(description="With the blank before it, if any: joined, they are the whole.")
-    tokens: list[int] = Field(max_length=0, description="Always empty: the service does not tell its tokens.")
-    temperature: float = Field(ge=0, le=1, description="At which that window's text was decoded in the end.")
+    text: str = Field(description="Includes a leading space, if any: the texts joined are the whole.")
+    tokens: list[int] = Field(max_length=0, description="Always empty: the service does not return tokens.")
+    temperature: float = Field(
+        ge=0, le=1, description="The temperature at which the window's text was finally decoded."
+    )
     avg_logprob: float = Field(le=0, description="The mean over the segment's tokens.")
     compression_ratio: float = Field(ge=0, description="Of the segment's text by zlib; loops are above 2.4.")
     no_speech_prob: float = Field(ge=0, le=1, description="Of that window.")

@@ -24,8 +24,8 @@ def catalogue_routes(services: Services) -> APIRouter:
     async def list_models() -> ModelsBody:
         """The models on offer; `object` and `data` are what OpenAI's clients read.
 
-        `available` is true where a model serves itself when it is asked for, and false where another one serves, which
-        `served_by` names, or none can. Both are null as long as that is not known: a model is not loaded to find out.
+        `available` is true if the model itself answers when requested, and false if another one does, which `served_by`
+        names, or none can. Both are null while that is unknown: no model is loaded to find out.
         """
         found = services.catalogue.models()
         serving = (await probe(services)).models

@@ -31,7 +31,7 @@ def probe_routes(services: Services) -> APIRouter:
 
     @router.get("/livez", summary="Is the process alive?", responses=failures(500))
     async def livez() -> ProbeBody:
-        """Answers whenever the process does, however its parts are: what does not answer is to be started anew."""
+        """Succeeds while the process runs, whatever the state of its parts. Restart it when this does not answer."""
         return ProbeBody(status="ok")
 
     @router.get("/readyz", summary="Would a request be served?", responses=failures(500, 503))

@@ -45,13 +45,13 @@ def transcription_routes(services: Services, admission: Admission) -> APIRouter:
         ),
     )
     async def transcribe(request: Request) -> Response:
-        """Upload an audio or video file, or name its address; the answer is its transcript with the times of words.
+        """Upload an audio or video file, or give its URL. The response is its transcript with word times.
 
-        All parameters but the file may stand in the address instead: `?response_format=srt&language=es`. A field of the
-        form that there is not is refused, but for those that OpenAI's clients send along. With
-        `stream`, server-sent events show the work: `progress` (`done` of `total` seconds of audio), `delta` (the next
-        piece of the text), and last `transcript`, which is the whole answer. A failure after the first event is an
-        `error` event and costs nothing; who leaves before the end is charged for the audio whose text was told.
+        All parameters except the file may be in the query string instead: `?response_format=srt&language=es`. Unknown
+        form fields are refused, except those that OpenAI's clients add. With `stream`, server-sent events report the
+        work: `progress` (`done` of `total` seconds of audio), `delta` (the next piece of the text), and finally
+        `transcript`, which is the whole response. A failure after the first event is an `error` event and costs
+        nothing; a client that disconnects early is charged for the audio whose text was sent.
         """
         return Deferred(lambda send: serve_upload(services, admission, codec, request, send))
 
