@@ -7,7 +7,7 @@ from typing import Any, Required, TypedDict
 from urllib.parse import quote
 
 from stt_ai.sdk import calls
-from stt_ai.sdk.calls import Call, Format, TranscriptParams
+from stt_ai.sdk.calls import Call, Format, Style, TranscriptParams
 from stt_ai.sdk.errors import JobEnded, from_message
 from stt_ai.sdk.job_results import Job, JobPage, JobStatus
 from stt_ai.sdk.results import Transcription, TranscriptText
@@ -39,6 +39,7 @@ def create(
     retention_hours: float | None,
     keep_audio: bool,
     webhook: Webhook | str | None,
+    summary: Style | None,
     params: Mapping[str, Any],
     key: str | None,
 ) -> Call[Job]:
@@ -49,7 +50,8 @@ def create(
         raise TypeError("`url_headers` goes with `url`")
     if file is not None:
         spelled = None if webhook is None else json.dumps(_webhook(webhook))
-        more = {"keep_audio": keep_audio or None, "retention_hours": retention_hours, "webhook": spelled}
+        more: dict[str, Any] = {"keep_audio": keep_audio or None, "retention_hours": retention_hours}
+        more |= {"webhook": spelled, "summary": summary}
         form = options | calls.spelled_form(more)
         return Call("POST", "/v1/jobs", calls.one(Job), form=form, file=file, idempotency_key=key)
     body = {
@@ -58,6 +60,7 @@ def create(
         "retention_hours": retention_hours,
         "keep_audio": keep_audio,
         **({} if webhook is None else {"webhook": _webhook(webhook)}),
+        **({} if summary is None else {"summary": {"style": summary}}),
     }
     return Call("POST", "/v1/jobs", calls.one(Job), json=body, idempotency_key=key)
 

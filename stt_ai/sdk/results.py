@@ -77,7 +77,8 @@ class TranscriptText(str):
 class Transcription:
     """A file's transcript. ``demo``: a demo model had a part in it. ``raw``: the answer as it came.
 
-    ``duration``: seconds that were transcribed, from ``start`` on. All times are those of the recording.
+    ``duration``: seconds that were transcribed, from ``start`` on. All times are those of the recording. ``summary``:
+    where a job was asked for one, and it did not fail.
     """
 
     text: str
@@ -92,6 +93,7 @@ class Transcription:
     warnings: tuple[TranscriptWarning, ...] = ()
     demo: bool = False
     start: float = 0.0
+    summary: "Summary | None" = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

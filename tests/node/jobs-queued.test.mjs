@@ -48,16 +48,17 @@ for (const source of [SOUND, { url: "https://example.com/a.mp3", headers: { "X-T
       answer(response, { id: "job_1", status: "queued" });
     });
     const webhook = { url: "https://example.com/hook", metadata: { order: 7 }, includeText: true };
-    const job = await new Client({ baseUrl: url }).jobs.create(source, { keywords: ["Ada", "Bob"], keepAudio: true, webhook });
+    const job = await new Client({ baseUrl: url }).jobs.create(source, { keywords: ["Ada", "Bob"], keepAudio: true, webhook, summary: "brief" });
     const hook = { url: webhook.url, metadata: { order: 7 }, include_text: true };
     assert.equal(job.id, "job_1");
     assert.deepEqual([requests.length, new Set(requests.map(({ headers }) => headers["idempotency-key"])).size], [3, 1]);
     if (kind === "file") {
       assert.ok(requests[2].body.includes(`name="webhook"\r\n\r\n${JSON.stringify(hook)}\r\n`));
+      assert.match(requests[2].body, /name="summary"\r\n\r\nbrief\r\n/);
       return assert.match(requests[2].body, /name="keep_audio"\r\n\r\ntrue\r\n/);
     }
-    const { source: given, options, keep_audio: kept, webhook: told } = JSON.parse(requests[2].body);
-    assert.deepEqual(told, hook);
+    const { source: given, options, keep_audio: kept, webhook: told, summary } = JSON.parse(requests[2].body);
+    assert.deepEqual([told, summary], [hook, { style: "brief" }]);
     assert.deepEqual(given, kind === "url" ? source : { upload_id: "u1" });
     assert.deepEqual([options, kept], [{ "keywords[]": "Ada,Bob" }, true]);
   });

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stt_ai import AsyncClient, Client
-from stt_ai.sdk import Job, JobEnded, JobError, errors
+from stt_ai.sdk import Job, JobEnded, JobError, Summary, errors
 from stt_ai.sdk.job_calls import MAX_PAUSE_S, MIN_PAUSE_S, Polling
 from tests.support.api import TALK
 from tests.support.billed_api import books
@@ -144,11 +144,19 @@ def test_queuing_is_tried_again_under_the_same_key(scripted: Script, kind: str, 
 )
 def test_a_webhook_is_asked_for(scripted: Script, kind: str, webhook: Any, given: Any) -> None:
     with scripted(answer(QUEUED)) as (server, url):
-        Called(kind, url, "k")("jobs.create", **given, webhook=webhook)
+        Called(kind, url, "k")("jobs.create", **given, webhook=webhook, summary="brief")
     body = server.asked[0].body
     sent = body.partition(b'name="webhook"\r\n\r\n')[2].partition(b"\r\n")[0] if "file" in given else body
     told = json.loads(sent) if "file" in given else json.loads(sent)["webhook"]
     assert told == ({"url": webhook} if isinstance(webhook, str) else webhook)
+    assert (b'name="summary"\r\n\r\nbrief\r\n' if "file" in given else b'"summary":{"style":"brief"}') in body
+
+
+def test_a_result_has_the_summary_that_was_asked_for(scripted: Script, kind: str) -> None:
+    body = {"text": "Hello.", "summary": {"summary": "A greeting.", "style": "brief", "model": "m"}}
+    with scripted(answer(body), answer({"text": "Hello.", "summary": None})) as (_, url):
+        found = [Called(kind, url, "k")("jobs.result", "job_1").summary for _ in range(2)]
+    assert found == [Summary("A greeting.", "brief", "m"), None]
 
 
 @pytest.mark.parametrize(("name", "more"), [("cancel", ()), ("rename_speakers", ({"Speaker 1": "Ada"},))])

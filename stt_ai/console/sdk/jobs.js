@@ -15,15 +15,16 @@ export class Jobs {
 
   /** Queues a recording: a file as for `transcribe`, `{url, headers}` or `{uploadId}`. */
   async create(source, options = {}) {
-    const { retentionHours, keepAudio, webhook, signal, idempotencyKey = randomName() } = options;
+    const { retentionHours, keepAudio, webhook, summary, signal, idempotencyKey = randomName() } = options;
     const fields = fieldsOf(options);
     const remote = remoteOf(source);
     if (remote) {
       const json = { source: remote, options: fields, retention_hours: retentionHours, keep_audio: keepAudio, webhook: spelledWebhook(webhook) };
+      if (summary) json.summary = { style: summary };
       return this.#requests.json("/v1/jobs", { signal, idempotencyKey, method: "POST", json });
     }
     const told = webhook && JSON.stringify(spelledWebhook(webhook));
-    const kept = { retention_hours: retentionHours, keep_audio: keepAudio, webhook: told };
+    const kept = { retention_hours: retentionHours, keep_audio: keepAudio, webhook: told, summary };
     const answer = await this.#requests.form("/v1/jobs", source, { ...fields, ...spelled(kept) }, { ...options, idempotencyKey });
     return JSON.parse(await answer.text());
   }

@@ -109,6 +109,8 @@ export interface Transcript {
   request_id: string;
   /** Only where there are any. */
   warnings?: TranscriptWarning[];
+  /** Only of jobs that were asked for one; null where it failed, as `warnings` say. */
+  summary?: Summary | null;
 }
 
 /** One way in which an answer is not all of the recording, or not from the model asked for. */
@@ -185,6 +187,8 @@ export interface JobOptions extends TranscriptOptions, SendOptions {
   keepAudio?: boolean;
   /** What is told when the job has ended, by a signed message; `verifyWebhook` checks it. */
   webhook?: string | URL | Webhook;
+  /** A summary in this style, which stands in the result. */
+  summary?: SummaryStyle;
 }
 
 export interface Webhook {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, Unpack, overload
 
 from stt_ai.sdk import job_calls
-from stt_ai.sdk.calls import Call, Do, Format, TranscriptParams
+from stt_ai.sdk.calls import Call, Do, Format, Style, TranscriptParams
 from stt_ai.sdk.errors import NotFound
 from stt_ai.sdk.job_calls import OnJob, Polling, Webhook, id_of
 from stt_ai.sdk.job_results import Job, JobPage, JobStatus
@@ -34,6 +34,7 @@ class Jobs:
         retention_hours: float | None = None,
         keep_audio: bool = False,
         webhook: Webhook | str | None = None,
+        summary: Style | None = None,
         resumable: bool | None = None,
         progress: Progress | None = None,
         idempotency_key: str | None = None,
@@ -44,12 +45,13 @@ class Jobs:
         ``upload_id``: of a file that `Client.uploads` sent. ``url_headers`` are sent to the host of ``url`` alone.
         ``retention_hours``: audio and text are erased so long after the end. ``keep_audio``: the recording stays as
         long as the text. ``webhook``: an address, or a `Webhook`, that is told when the job has ended.
+        ``summary``: the style of a summary, which stands in the `Transcription` that is the result.
         ``resumable``: whether the file is sent in pieces, going on after a break; None: those of 100 MB and more,
         where there is a key. ``progress``, ``idempotency_key`` and `TranscriptParams` are as in `Client.transcribe`.
         """
 
         def call(upload: Upload | None, upload_id: str | None) -> Call[Job]:
-            how = (url_headers, retention_hours, keep_audio, webhook, params, idempotency_key)
+            how = (url_headers, retention_hours, keep_audio, webhook, summary, params, idempotency_key)
             return job_calls.create(upload, url, upload_id, *how)
 
         with upload_of(file, url, upload_id, progress) as upload:
