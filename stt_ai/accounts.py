@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class WorkKind(StrEnum):
-    """What a caller asks for. Transcriptions and streams share the `at once` limit; summaries stand apart.
+    """A kind of request. Transcriptions and streams share the limit of concurrent requests; summaries do not count.
 
     A submission brings a job, which is a transcription once it runs.
     """
@@ -18,7 +18,7 @@ class WorkKind(StrEnum):
 
 
 class PlanName(StrEnum):
-    """What an account may do; the limits of each are in `billing.plans`."""
+    """The plans; `billing.plans` has the limits of each."""
 
     ANONYMOUS = "anonymous"
     FREE = "free"
@@ -27,7 +27,7 @@ class PlanName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a caller may use and what is left of it: transcriptions, summaries, minutes or credits, by plan and kind.
+    """A caller's limit and what is left of it: transcriptions, summaries, minutes or credits, by plan and kind.
 
     ``reset_s``: seconds until the period ends and ``limit`` is there again; None for credits, which do not come back.
     """
@@ -39,7 +39,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What admission grants: a lease on a slot, to be renewed at least every ``renew_every_s`` while the work runs.
+    """A granted admission: a lease on a slot, to be renewed at least every ``renew_every_s`` while the work runs.
 
     ``replay``: a response is stored under the caller's idempotency key, so nothing is counted and the lease only
     serves to `claim` it. ``allowance`` None: this work is not counted for this caller.
@@ -87,7 +87,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """What opens one stream until ``expires_at``, ``seconds`` from now. ``secret`` is stored nowhere."""
+    """A token that opens one stream until ``expires_at``, ``seconds`` from now. ``secret`` is stored nowhere."""
 
     secret: str
     expires_at: datetime

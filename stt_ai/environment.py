@@ -222,7 +222,7 @@ class StoreKey:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What must not stand in `serve_config.yaml`, for Serve writes that to its log. Empty: not set."""
+    """Secrets, which must not be in `serve_config.yaml`, since Serve logs it. Empty: not set."""
 
     database_url: str = field(default="", repr=False)
     """Of billing's database, with its password."""

@@ -221,7 +221,7 @@ class TooManyJobs(TooManyRequests):
 
 
 class JobEnded(SttError):
-    """What was asked needs a job that has not ended."""
+    """The request needs a job that has not ended."""
 
     code = "job_ended"
 
@@ -304,7 +304,7 @@ class SummaryTooLong(SttError):
 
 
 class Unavailable(SttError):
-    """Nothing wrong with the request: the same may succeed after ``retry_after`` seconds."""
+    """The request is right, and may succeed after ``retry_after`` seconds."""
 
     code = "unavailable"
 
@@ -351,7 +351,7 @@ class LeaseExpired(Unavailable):
 
 
 class Superseded(Unavailable):
-    """Nobody needs the result any more: the same session asked again with more audio."""
+    """The result is not needed any more: the same session sent a newer request with more audio."""
 
     code = "superseded"
 

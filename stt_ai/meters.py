@@ -1,4 +1,4 @@
-"""What the service counts and measures of itself: every figure by name, and how parts report them.
+"""The service's metrics: every one by name, and how parts report them.
 
 Ray exports each with the prefix `ray_` and the labels ``deployment`` and ``replica`` beside those named here, which
 take few values each: nothing that a caller chooses freely, and nobody's name, key or address. Units are base units:
@@ -28,7 +28,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Counter(Meter):
-    """What only grows."""
+    """A metric that only grows."""
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class Counter(Meter):
 
 @dataclass(frozen=True, slots=True)
 class Gauge(Meter):
-    """What is so now."""
+    """A metric of a current value."""
 
 
 @dataclass(frozen=True, slots=True)

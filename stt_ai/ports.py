@@ -1,4 +1,4 @@
-"""What the pipeline needs of the parts, as small protocols. Engines and remote handles both fit them."""
+"""The parts that the pipeline calls, as small protocols. Engines and remote handles both implement them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -59,7 +59,7 @@ class Transcriber(Protocol):
 
 
 class Checkpoint(Protocol):
-    """What of one file is done, kept where it outlives all processes: whoever takes the file up again does the rest."""
+    """The finished work on one file, kept beyond all processes, so that a later attempt does only the rest."""
 
     async def load(self, audio: DecodedAudio) -> DecodedAudio:
         """Return ``audio`` with the speech that was found the first time, so that its windows are the same."""
@@ -104,7 +104,7 @@ class LiveRecognizer(Protocol):
     async def transcribe_partial(
         self, samples: Samples, options: DecodingOptions, *, key: str, within_s: float
     ) -> Hypothesis | None:
-        """Return what comes after the prefix, as far as it can be heard.
+        """Return the hypothesis for the text after the prefix.
 
         None: something else of the session took its place, or the model is so busy that it did not begin within
         ``within_s`` seconds. Raise `Unavailable` or `InternalError`.
@@ -117,7 +117,7 @@ class LiveRecognizer(Protocol):
 
 
 class VoiceStream(Protocol):
-    """Hears whether somebody speaks, in one stream of samples."""
+    """Detects speech in one stream of samples."""
 
     def feed(self, samples: Samples) -> Sequence[float]:
         """Return a probability for each complete frame of 512 samples, however the stream is cut into calls."""
@@ -125,7 +125,7 @@ class VoiceStream(Protocol):
 
 
 class VoiceDetector(Protocol):
-    """Hears whether somebody speaks, in any number of streams."""
+    """Detects speech in any number of streams."""
 
     def stream(self) -> VoiceStream:
         """Return a detector that keeps one stream's state."""
@@ -133,7 +133,7 @@ class VoiceDetector(Protocol):
 
 
 class Diarizer(Protocol):
-    """Tells the voices of a file apart."""
+    """Finds the speaker turns of a file."""
 
     async def describe(self) -> LoadedModel:
         """Return what is loaded, loading it first if need be. Raise `ModelLoading` or `ModelUnavailable`."""
@@ -167,7 +167,7 @@ class Reservation(Protocol):
     """A place in the queue, taken when a request is let in and carried to its work."""
 
     def begin(self) -> AbstractContextManager[Callable[[float], None]]:
-        """Around the work. What is yielded is called with the seconds of audio when they are known."""
+        """Return the context of the work. It yields a function to call with the seconds of audio once known."""
         ...
 
 
@@ -200,7 +200,7 @@ class Catalogue(Protocol):
 
 
 class HealthProbe(Protocol):
-    """Says how the service is, quickly, whatever else goes on."""
+    """Reports the service's health quickly, under any load."""
 
     async def health(self) -> ServiceHealth:
         """Return the state of the service and of its parts."""

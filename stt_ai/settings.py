@@ -123,7 +123,7 @@ class TranscriberSettings(_Settings):
 
 
 class DiarizerSettings(_Settings):
-    """Who tells speakers apart. The hub has pyannote's pipelines, whose conditions must be accepted, with HF_TOKEN set.
+    """Speaker diarization. The hub has pyannote's pipelines; accept their conditions and set HF_TOKEN.
 
     Until then, and where no hub is reached, one out of packages serves.
     """
@@ -141,7 +141,7 @@ class DiarizerSettings(_Settings):
 
 
 class SummarizerSettings(_Settings):
-    """Who writes summaries: any causal chat model of transformers, loaded on first use.
+    """Summaries: by any causal chat model of transformers, loaded on first use.
 
     Where no hub is reached, a small one out of packages serves.
     """
@@ -229,7 +229,7 @@ class StreamSettings(_Settings):
 
 
 class BillingSettings(BillingConfig):
-    """Who may do what. A URL with a password, and STT_AI_SECRET, belong in the environment of the billing replicas.
+    """Accounts and plans. A URL with a password, and STT_AI_SECRET, belong in the environment of the billing replicas.
 
     With SQLite there must be one billing replica, on the machine that has the file; with PostgreSQL any number.
     """

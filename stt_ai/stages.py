@@ -19,7 +19,7 @@ tracer = trace.get_tracer("stt_ai")
 
 @contextmanager
 def stage(meters: Meters, name: str) -> Iterator[None]:
-    """Around the work of one stage, whatever comes of it."""
+    """Measure the work of one stage, whether it succeeds or not."""
     begun = time.perf_counter()
     try:
         with span(name):

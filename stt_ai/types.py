@@ -109,7 +109,7 @@ class DecodedAudio:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the model hears at once: at most 30 s, made of one or more pieces of the file in order.
+    """The audio of one decode: at most 30 s, made of one or more pieces of the file in order.
 
     ``pieces`` are [start, end) samples of the file. Their audio is heard one directly after the other.
     """
@@ -129,7 +129,7 @@ class Window:
 
 
 class Priority(IntEnum):
-    """What the batch scheduler serves first: the lower value.
+    """The priority in the batch scheduler; lower values first.
 
     ``LIVE``: the text of what a live speaker has ended. ``FINAL``: a window of a file. ``PARTIAL``: what is heard so
     far of a live speaker, which may be dropped.
@@ -141,7 +141,7 @@ class Priority(IntEnum):
 
 
 class Task(StrEnum):
-    """What is written of speech: what was said, or what it says in English."""
+    """The text that is written: the speech as it is, or its translation into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -208,7 +208,7 @@ class SpeakerTurn:
 
 @dataclass(frozen=True, slots=True)
 class WindowTranscript:
-    """What the model heard in one window. Word times are seconds from the window's own start.
+    """The transcript of one window. Word times are seconds from the window's own start.
 
     ``temperature``: at which the text that was kept was decoded. ``languages``: (code, probability) of the likeliest,
     its own first, where nobody had named one.
@@ -232,7 +232,7 @@ class TokenizedWord:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the model hears, so far, after the ``prefix`` that it was given."""
+    """The text so far after the ``prefix`` that the model was given."""
 
     words: tuple[TokenizedWord, ...]
     language: str
@@ -250,7 +250,7 @@ class GpuInfo:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """What a transcriber has in memory. ``label`` is what answers report as their model.
+    """A model in memory. ``label`` is reported as the answer's model.
 
     ``window_s``: the longest window that it hears well, in seconds. ``translates``: it learnt to write English of
     what is said in other languages. ``variable_length``: a short window takes it less time than a long one.
@@ -328,7 +328,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class WindowNote:
-    """What the model noted of one window, which begins at ``start`` seconds of the file."""
+    """The model's measures of one window, which begins at ``start`` seconds of the file."""
 
     start: float
     no_speech_probability: float
@@ -387,7 +387,7 @@ class SpeakerCount:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
-    """What a caller asks of a file. ``language`` None: detect it.
+    """A caller's request for one file. ``language`` None: detect it.
 
     ``speakers`` 0: find out how many, within ``min_speakers`` and ``max_speakers`` where these are not 0.
     ``prompt``: text that the model takes for what was said before. ``temperature``: at which decoding begins, 0 to 1.
@@ -427,7 +427,7 @@ class ModelInfo:
 
 
 class SummaryStyle(StrEnum):
-    """What kind of summary: 2 to 3 sentences, paragraphs, what is to be done, or points."""
+    """The style of a summary: 2 to 3 sentences, paragraphs, tasks, or points."""
 
     BRIEF = "brief"
     DETAILED = "detailed"

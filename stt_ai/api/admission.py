@@ -1,4 +1,4 @@
-"""Who may send what: decided before a request's body is read.
+"""Admission: whether a request is accepted, decided before its body is read.
 
 Everything that refuses a request because of load or allowance, in the order in which a request meets it:
 
@@ -77,7 +77,7 @@ class IncomingRequest:
 
 
 class Grant:
-    """What an admitted caller may do. This one is neither counted nor charged.
+    """The grant of an admitted caller. This one is neither counted nor charged.
 
     ``headers`` are added to the response, whatever it says. ``idempotency_key``: the body's fingerprint is wanted.
     ``larger_files``: a sentence that says who may send larger files, empty where nobody may. ``reservation``: of the
@@ -112,7 +112,8 @@ class Grant:
 
     @contextmanager
     def work(self) -> Iterator[OnDuration]:
-        """Around the work itself. Yield what must be awaited with the seconds of audio as soon as they are known.
+        """Keep the grant during the work. Yield a function to await with the seconds of audio as soon as they are
+        known.
 
         It counts them in the backlog, and raises as `reserve` does.
         """

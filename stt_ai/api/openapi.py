@@ -1,4 +1,4 @@
-"""What the schema says beyond what FastAPI reads from the code: the form, the errors, the headers."""
+"""The parts of the OpenAPI schema that FastAPI cannot read from the code: the form, the errors, the headers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the HTTP API is made of: its settings and the parts that it calls, handed over as values."""
+"""The HTTP API's settings and the services that it calls, passed as values."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

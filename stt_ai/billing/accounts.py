@@ -124,7 +124,7 @@ def list_keys(session: Session, caller_id: str) -> tuple[ApiKey, ...]:
 
 
 def revoke_key(session: Session, key_id: str, now: float, caller_id: str | None = None) -> ApiKey:
-    """``caller_id`` None: anybody's key, for operators. Raise `NotFound`."""
+    """Revoke a key, with ``caller_id`` None anybody's, for operators. Raise `NotFound`."""
     row = session.get(Credential, key_id) if key_id.isprintable() else None  # PostgreSQL takes no text with NUL in it
     if row is None or caller_id not in (None, row.caller_id):
         raise NotFound(f"There is no key {key_id}.")
@@ -161,7 +161,7 @@ def key_value(row: Credential) -> ApiKey:
 
 
 def checked_name(name: str) -> str:
-    """``name`` without blanks around it. Raise `BadParameter` for what is no name."""
+    """Return ``name`` without blanks around it. Raise `BadParameter` for an invalid one."""
     name = name.strip()
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise BadParameter(f"`name` must be 1 to {MAX_NAME} printable characters.", "name")

@@ -1,4 +1,4 @@
-"""Who may begin what: the checks of admission, in the order in which a caller is told of them."""
+"""The checks of admission, in the order in which they refuse."""
 
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError

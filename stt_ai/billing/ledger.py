@@ -20,7 +20,7 @@ _NEW_ENTRY = insert(LedgerEntry)
 
 
 class Pool:
-    """What one caller has on one meter. Its caller's row must be locked by whoever posts here."""
+    """One caller's balance on one meter. The caller's row must be locked before anything is posted."""
 
     def __init__(self, session: Session, caller_id: str, meter: Meter, config: BillingConfig) -> None:
         self.caller_id = caller_id
@@ -73,7 +73,7 @@ class Pool:
         return TooManyRequests(message, end, allowance.limit)
 
     def _buy(self, words: str) -> str:
-        """``words``, with the operator's own page for it."""
+        """Return ``words`` with the address of the operator's page, if there is one."""
         return f"{words} at {self._config.upgrade_url}" if self._config.upgrade_url else words
 
     def require(self, needed: int, now: float) -> None:

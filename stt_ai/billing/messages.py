@@ -1,4 +1,4 @@
-"""What travels between the API and where the database is, in modules that bring no database along."""
+"""Messages between the API and billing. This module imports no database."""
 
 import gzip
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Asking:
 
 
 def packed(response: StoredResponse) -> StoredResponse:
-    """With its body compressed: transcripts are text. Done before the transaction, which shall be short."""
+    """Return the response with its body compressed, before the transaction, which has to be short."""
     return StoredResponse(response.status, response.headers, gzip.compress(response.body, compresslevel=3, mtime=0))
 
 

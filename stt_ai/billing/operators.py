@@ -1,4 +1,4 @@
-"""What operators may do with accounts, keys, credits and the ledger: from the command line, on the database itself."""
+"""Operators' commands for accounts, keys, credits and the ledger, on the database itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ class Operators:
         self._clock = service.clock
 
     def create_account(self, name: str, plan: PlanName = PlanName.FREE, credits: int = 0) -> NewAccount:
-        """With its first key. Credits make it a paid one."""
+        """Create an account with its first key. Credits make it a paid one."""
         now = self._clock()
         with self._database.transaction() as session:
             caller = accounts.create(session, new_id("acc"), name, _for_accounts(plan), now)

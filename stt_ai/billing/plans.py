@@ -1,4 +1,4 @@
-"""What each plan allows, and the meters that count it. Pure but for the settings' types."""
+"""The plans' limits, and the meters that count. Pure, except for the settings' types."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ class _Frozen(BaseModel):
 
 
 class PlanLimits(_Frozen):
-    """What every plan limits."""
+    """The limits that every plan has."""
 
     max_file_bytes: int = Field(gt=0)
     max_concurrency: int = Field(ge=1, description="Transcriptions and open streams together; as many summaries.")
@@ -98,7 +98,7 @@ class MeterName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What is counted, and in which period: `2026-11-22`, `2026-11`, or empty for what has none."""
+    """A counted quantity and its period: `2026-11-22`, `2026-11`, or empty for none."""
 
     name: MeterName
     period: str = ""

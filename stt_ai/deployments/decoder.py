@@ -31,7 +31,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def put_and_let_go(chunk: Samples) -> "ray.ObjectRef[Samples]":
-    """``chunk`` in the object store, without its pages staying in this process's resident memory.
+    """Put ``chunk`` into the object store, and release its pages from this process's resident memory.
 
     The store is shared memory, and whoever wrote a page has it counted as its own until it lets go: for hours of
     audio that is a gigabyte. Letting go of a shared page loses nothing.

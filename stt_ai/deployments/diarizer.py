@@ -45,7 +45,7 @@ class DiarizerConfig:
 
 
 class DiarizerDeployment:
-    """Tells the voices of whole files apart, several files by turns.
+    """Diarizes whole files, several at a time.
 
     A replica that cannot have its pipeline does not start when weights must be there (``source`` hub or packages).
     Else it starts, tells its callers that it cannot serve, and tries again at most every half minute.

@@ -18,7 +18,7 @@ REFRESH_S = 5.0
 
 
 class Described(Protocol):
-    """What is known of a deployment's model; `stt_ai.deployments.remote.Description` is one."""
+    """A deployment's model as far as known; `stt_ai.deployments.remote.Description` is one."""
 
     known: LoadedModel | None
     failed: bool
@@ -68,7 +68,7 @@ class ClusterHealth:
         return ServiceHealth(gpu, tuple(map(self._noted, self._parts)), models)
 
     def _noted(self, part: PartHealth) -> PartHealth:
-        """With the model that serves it, and whether it is needed."""
+        """Return the part with its model, and whether it is needed."""
         model = self._models.get(part.name)
         kept = part.name in self._kept
         known = model.known if model is not None and not model.failed else None

@@ -13,7 +13,7 @@ from stt_ai.types import Samples
 
 
 class LiveTranscription:
-    """``recognizers``: by the name of their model."""
+    """Opens live sessions. ``recognizers``: by the name of their model."""
 
     def __init__(
         self, recognizers: Mapping[str, LiveRecognizer], limits: LiveLimits, meters: Meters = NO_METERS

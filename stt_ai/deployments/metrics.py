@@ -90,7 +90,7 @@ _samples: list[Callable[[], None]] = []
 
 
 def sample(look: Callable[[], None]) -> None:
-    """``look`` every few seconds from now on, in a thread of its own: also while the event loop is busy."""
+    """Call ``look`` every few seconds from now on, in its own thread, so also while the event loop is busy."""
     _samples.append(look)
     if len(_samples) == 1:
         threading.Thread(target=_keep_sampling, name="metrics", daemon=True).start()
@@ -107,7 +107,7 @@ def _keep_sampling() -> None:
 
 
 def resident_bytes() -> int:
-    """Of this process, with what it shares; 0 where the system does not tell."""
+    """Return the resident memory of this process with its shared part; 0 if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -116,7 +116,7 @@ def resident_bytes() -> int:
 
 
 def watch_queue(meters: Meters, stats: Callable[[], SchedulerStats]) -> None:
-    """What waits for a model, from now on."""
+    """Report what waits for a model, from now on."""
 
     def look() -> None:
         now = stats()
@@ -144,7 +144,7 @@ def watch_jobs(meters: Meters, load: Callable[[], JobLoad]) -> None:
 def counted_batches(
     run: Callable[[Sequence[Item]], Result], meters: Meters, seconds: Callable[[Item], float] = lambda _: 0.0
 ) -> Callable[[Sequence[Item]], Result]:
-    """``run`` of a `BatchScheduler`, with its batches counted. ``seconds`` of an item's audio.
+    """Return ``run`` of a `BatchScheduler` with its batches counted. ``seconds``: of an item's audio.
 
     The time in which several batches run beside each other is counted once.
     """

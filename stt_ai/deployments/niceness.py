@@ -1,4 +1,4 @@
-"""Which replicas step back on a busy processor."""
+"""Replicas that run at a lower priority on a busy processor."""
 
 import os
 

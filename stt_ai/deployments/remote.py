@@ -122,7 +122,7 @@ def put_file(path: Path) -> list["ray.ObjectRef[bytes]"]:
 
 
 class Description:
-    """What a deployment has in memory, asked of a replica at most every `REFRESH_S`: every request needs it.
+    """A deployment's model in memory, fetched from a replica at most every `REFRESH_S`, since every request needs it.
 
     ``wait_s``: how long to wait for a replica that is being started; then it is `ModelLoading` with ``loading``.
     ``known``: the last answer. ``failed``: the last one was that its model cannot be loaded.

@@ -8,7 +8,7 @@ from stt_ai.types import LoadedModel, Pcm, SpeakerCount, SpeakerTurn
 
 
 class RemoteDiarizer:
-    """``wait_s``: how long a request waits for a replica that is being started."""
+    """The diarizer over its handle. ``wait_s``: how long a request waits for a replica that is starting."""
 
     def __init__(self, handle: DeploymentHandle, wait_s: float) -> None:
         self._handle = handle

@@ -1,4 +1,4 @@
-"""What the replicas of all deployments share out among them: the machine's cores and GPUs."""
+"""The machine's cores and GPUs, as the replicas of all deployments share them."""
 
 from typing import Any
 

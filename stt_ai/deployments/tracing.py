@@ -117,7 +117,7 @@ def traced_stream(name: str) -> Callable[[Callable[..., AsyncIterator[T]]], Call
 
 
 def current_span() -> SpanContext:
-    """Of the span that is current; one that is not valid where there is none."""
+    """Return the context of the current span; an invalid one if there is none."""
     return trace.get_current_span().get_span_context()
 
 

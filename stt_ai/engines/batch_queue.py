@@ -1,4 +1,4 @@
-"""What waits for a model, and in which order it is served. No clock, no threads, no event loop."""
+"""The queue before a model, and the order in which it is served. No clock, no threads, no event loop."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class QueueFull(Exception):
-    """Nothing that waits may be pushed out for what comes."""
+    """The queue is full, and no ticket in it may be dropped for the new one."""
 
 
 @dataclass(eq=False, slots=True)

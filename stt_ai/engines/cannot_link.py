@@ -24,7 +24,7 @@ MAX_LEAVES = 500
 
 @dataclass(frozen=True, slots=True)
 class Merges:
-    """``pairs`` of clusters in the order of their merging, the second into the first, at ``costs``."""
+    """Merges of clusters: ``pairs`` in order, the second merged into the first, at ``costs``."""
 
     leaves: Labels
     pairs: Sequence[tuple[int, int]]

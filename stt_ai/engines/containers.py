@@ -1,4 +1,4 @@
-"""What kind of media a file is, judged by its bytes alone.
+"""The container format of a file, judged by its bytes alone.
 
 ffmpeg is then told to use that one demuxer and no other, so nothing that names other files or addresses
 (playlists, concat scripts, manifests, image sequences, subtitles) can ever be picked by its own guessing.
@@ -38,7 +38,7 @@ _STILL_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1",
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """``name`` is for people, ``demuxer`` is ffmpeg's. ``start``: where the format itself begins, after ID3 tags."""
+    """A container format. ``name`` is for people, ``demuxer`` is ffmpeg's. ``start``: its first byte, behind tags."""
 
     name: str
     demuxer: str

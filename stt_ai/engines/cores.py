@@ -16,7 +16,7 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """``max_concurrency`` batches run beside each other, each on ``threads`` threads."""
+    """A share of the cores: ``max_concurrency`` batches at a time, each on ``threads`` threads."""
 
     threads: int
     max_concurrency: int = 1

@@ -1,4 +1,4 @@
-"""What was missing, damaged or repaired while one upload was decoded, and the warnings about it."""
+"""The report of one upload's decoding: what was missing, damaged or repaired, and the warnings about it."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ _ALWAYS_LOSS = frozenset({"mp3", "aac", "flac"})
 
 @dataclass(slots=True)
 class DecodingReport:
-    """What a file claims to hold, and what was decoded, skipped or repaired. Times are seconds of the result."""
+    """The claims of a file, and what was decoded, skipped or repaired. Times are seconds of the result."""
 
     demuxer: str
     claimed_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Who speaks when: a pyannote pipeline in memory, for several files at once."""
+"""Speaker diarization: a pyannote pipeline in memory, for several files at once."""
 
 import logging
 import os
@@ -129,7 +129,7 @@ def _load(config: Path, parts: Mapping[str, Path], device: str) -> "LongFileDiar
 
 
 def _located(value: Any, folder: Path, parts: Mapping[str, Path]) -> Any:
-    """``value`` of a pipeline's parameters, with `$model/…` and repositories' names as folders."""
+    """Return ``value`` of a pipeline's parameters, with `$model/…` and names of repositories as folders."""
     if isinstance(value, str) and value.startswith("$model/"):
         return {"checkpoint": str(folder), "subfolder": value.removeprefix("$model/").split("@")[0]}
     if isinstance(value, str) and value in parts:

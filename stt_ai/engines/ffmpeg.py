@@ -50,7 +50,7 @@ _MARKED = (
 
 @dataclass(frozen=True, slots=True)
 class DecoderLimits:
-    """What one file may take.
+    """The limits of decoding one file.
 
     The wall-clock limit is ``probe_timeout_s``, and the time that reading the file takes at ``read_rate`` bytes a
     second, and the time that the audio decoded so far takes at ``slowest`` times its own speed.

@@ -1,4 +1,4 @@
-"""Which accelerator this process may use, and the CUDA libraries that CTranslate2 opens by their names.
+"""The GPU of this process, and the CUDA libraries that CTranslate2 opens by their names.
 
 The wheel of CTranslate2 4.8 has the CUDA runtime in it, and names two libraries that it opens on a GPU: the driver and
 CUDA 12's cuBLAS (no cuDNN). torch's wheels bring CUDA 13's cuBLAS, which is another library. The extra `cuda` puts CUDA

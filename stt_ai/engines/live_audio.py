@@ -1,4 +1,4 @@
-"""What a live caller sends, as it comes -> 16 kHz mono int16 samples, however the bytes are cut.
+"""The bytes of a live caller, as they come -> 16 kHz mono int16 samples, however the bytes are cut.
 
 Raw samples are converted here: there is nothing in them to be fooled by. Containers are hostile input, so ffmpeg reads
 them in a confined process of the stream's own.

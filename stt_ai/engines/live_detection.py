@@ -1,4 +1,4 @@
-"""What live audio is whose sender does not say it: raw samples, unless its first bytes are a container's."""
+"""The format of live audio that is not declared: raw samples, unless its first bytes are a container's."""
 
 import struct
 from collections.abc import AsyncIterator, Callable

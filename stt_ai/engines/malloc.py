@@ -1,4 +1,4 @@
-"""What becomes of the memory that a model frees: kept for its next call, or handed back."""
+"""Memory that a model frees: kept for its next call, or returned to the system."""
 
 import ctypes
 import logging

@@ -107,7 +107,7 @@ class CannotLinkClustering(BaseClustering):  # type: ignore[misc]
 
 
 def _centroids(vectors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], labels: Any) -> Any:
-    """Of length 1: [clusters, dimension]. One of zeros when there is nothing at all."""
+    """Return centroids of length 1: [clusters, dimension]; one of zeros if there are no vectors."""
     if not len(vectors):
         return np.zeros((1, vectors.shape[1]))
     sums = np.zeros((int(labels.max()) + 1, vectors.shape[1]))

@@ -27,7 +27,7 @@ _SHELL = ("/bin/sh", "-c", "exec 4>&2 2>/dev/null; " + _LIMITED, "sh")
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """``memory_bytes`` is address space, ``cpu_seconds`` processor time. No file may be written at all."""
+    """``memory_bytes``: of address space. ``cpu_seconds``: of processor time. No file may be written."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -35,7 +35,7 @@ class SandboxLimits:
 
 
 def sandboxed(command: Sequence[str], limits: SandboxLimits) -> list[str]:
-    """``command`` under ``limits``, to be started in `environment` and in a folder that is empty."""
+    """Return ``command`` under ``limits``, to be started in `environment` and in an empty folder."""
     numbers = (limits.memory_bytes // 1024, limits.cpu_seconds, limits.open_files)
     return [*_dying_with_parent(), *_SHELL, *map(str, numbers), *command]
 

@@ -42,7 +42,7 @@ class Clock:
 
 @dataclass(slots=True)
 class TimelineReport:
-    """What was done to lay the sound out. Times are seconds of the output."""
+    """Gaps that were filled and timestamps that were repaired. Times are seconds of the output."""
 
     gaps: list[tuple[float, float]] = field(default_factory=list)
     repairs: int = 0

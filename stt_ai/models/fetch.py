@@ -1,4 +1,4 @@
-"""From a model that is asked for to a folder with one that can serve.
+"""Finds a folder with a model that can serve for a model that is wanted.
 
 ============  =====================================================================================================
 ``hub``       the model's own folder, else one in the folder of local models, else the hub's cache, else the hub
@@ -123,7 +123,7 @@ def _from_hub(wanted: WantedModel, source: SourceSettings) -> ResolvedModel | _L
 
 
 def _from_packages(wanted: WantedModel, store: PackageStore, lacks: list[_Lack]) -> ResolvedModel | _Lack:
-    """``lacks``: why it does not come from the hub; empty when that was not asked."""
+    """Return the model of the packages, or why there is none. ``lacks``: why the hub has none; empty if not asked."""
     model = wanted.packaged
     if model is None:
         return _Lack("no package has it", "no package has it or one in its place", silent=False)

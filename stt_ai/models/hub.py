@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class HubUnreachable(Exception):
-    """Nobody answers, or something that is not a hub, as a portal; the message says why, without a full stop."""
+    """Nobody answers, or something else than a hub, such as a portal. The message says why, without a full stop."""
 
 
 class HubRefused(Exception):
@@ -150,7 +150,7 @@ def _fetch(repo: HubRepo, name: str, large: LargeFile | None, afresh: bool) -> s
 
 
 def _within(timeout: float, call: Callable[[], T]) -> T:
-    """``call()`` in a thread that is left behind after ``timeout`` seconds.
+    """Return the result of ``call()`` in a thread, which is abandoned after ``timeout`` seconds.
 
     A connect timeout alone does not bound the wait: name resolution has none, and each address is tried in turn.
     """

@@ -1,4 +1,4 @@
-"""What of a model is on this machine, without asking anybody."""
+"""The files of a model on this machine, without any request."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What would serve: ``label``, and where it comes from.
+    """A model that would serve: ``label``, and where it comes from.
 
     ``folder``: where its files are; None: they are to be fetched. ``size``: bytes on the disk or to be fetched; None:
     only the hub knows.

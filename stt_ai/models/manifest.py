@@ -1,4 +1,4 @@
-"""What is known of the files of a model in the cache, so that one that somebody touched is noticed.
+"""The manifest of a model in the cache, by which a changed file is noticed.
 
 The manifest lies in the model's folder and is written last: a folder without it is no model. It keeps each file's
 SHA-256, and size, modification time and inode beside it: where these three are as they were, the content is believed,
@@ -67,7 +67,7 @@ def _look(status: os.stat_result) -> dict[str, int]:
 
 
 def _remember(folder: Path, manifest: dict[str, Any], files: dict[str, Any]) -> None:
-    """Nothing was changed, so it need not be read the next time. Where this cannot be written it is."""
+    """Note that nothing was changed, so that the files need not be read next time; best effort."""
     try:
         _save(folder, {**manifest, "files": files})
     except OSError:

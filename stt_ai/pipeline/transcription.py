@@ -1,4 +1,4 @@
-"""From an upload to its transcript: decode, then transcribe and diarize side by side; again if samples are lost."""
+"""Transcribes an upload: decodes, then transcribes and diarizes side by side; again if samples are lost."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Which IP addresses a caller may make the service connect to."""
+"""The IP addresses to which callers may make the service connect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

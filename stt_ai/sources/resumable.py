@@ -29,7 +29,7 @@ _MISSING = "There is no such upload: it was never made, is another account's, wa
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is known of an upload when it is created. ``length`` in bytes."""
+    """The description of an upload when it is created. ``length`` in bytes."""
 
     id: str
     length: int
@@ -176,7 +176,7 @@ class Appender:
 
     @property
     def digest(self) -> bytes:
-        """Of all that was flushed; empty when none was asked for."""
+        """Return the hash of all that was flushed; empty unless one was asked for."""
         return self._digest.digest() if self._digest else b""
 
     async def write(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Which words of a speaker who goes on speaking are decided: those that two hypotheses, far enough apart, agree on.
+"""Commits the words of an unfinished utterance that two hypotheses, far enough apart, agree on.
 
 After LocalAgreement-2 (Liu et al., 2020; Macháček et al., arXiv 2307.14743), with a distance: two hypotheses on nearly
 the same audio agree on what is wrong as well.

@@ -1,4 +1,4 @@
-"""Who said which word: the words of a file × the turns of its speakers."""
+"""Attributes words to speakers: the words of a file × its speaker turns."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which language a file is in, from what the model guessed of some of its windows."""
+"""The language of a file, from the languages that were detected in some of its windows."""
 
 from collections.abc import Sequence
 

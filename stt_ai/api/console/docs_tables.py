@@ -1,4 +1,4 @@
-"""What an operation takes and answers, as tables: parameters, bodies, statuses, and the types in them."""
+"""Tables of an operation: its parameters, bodies and statuses, and the types in them."""
 
 from collections.abc import Iterable
 from html import escape

@@ -1,4 +1,4 @@
-"""Whose request it is: the caller's network address, which no header of the caller's own can change."""
+"""The caller's network address, which no header of the caller can forge."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What is known of a request while it is served; becomes one log line at its end. Sizes are bytes."""
+    """The record of a request while it is served, written as one log line at its end. Sizes are bytes."""
 
     request_id: str
     method: str = ""

@@ -1,4 +1,4 @@
-"""From failures to answers: the one status table and the one error body, but for OpenAI's routes."""
+"""Error responses: the one table of statuses and the one error body, except for OpenAI's routes."""
 
 import json
 import logging
@@ -107,7 +107,7 @@ def failure_response(error: errors.SttError) -> Response:
 
 
 async def _on_disconnect(request: Request, exc: Exception) -> Response:
-    """Usually nobody reads this; a client that closed only its sending side does."""
+    """Answer a client that closed its sending side only; usually nobody reads this."""
     return error_response(errors.MalformedBody("The connection closed before the answer was ready."))
 
 

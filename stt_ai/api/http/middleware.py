@@ -1,4 +1,4 @@
-"""What surrounds every request, as plain ASGI so that bodies stream through: ids, one log line, CORS, HEAD, 500."""
+"""Middleware of every request, plain ASGI so that bodies stream through: ids, one log line, CORS, HEAD, 500."""
 
 import logging
 import time

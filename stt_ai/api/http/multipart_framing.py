@@ -1,4 +1,4 @@
-"""What RFC 2046, 5.1.1, lets stand around the parts of a multipart body, and the parser of the form does not take.
+"""Removes the preamble and blanks that RFC 2046, 5.1.1, allows around parts and that the form's parser rejects.
 
 A preamble before the first boundary, and blanks behind a boundary on its line.
 """

@@ -1,4 +1,4 @@
-"""What a server in front of the app does to every request, before it reads headers that callers must not set."""
+"""Removes headers that callers must not set, before the app reads them."""
 
 from http import HTTPStatus
 
@@ -51,7 +51,7 @@ class CleanHeaders:
 
 
 class JsonFailures:
-    """Tells failures of the server's own, which are plain text, as the app tells its failures."""
+    """Turns plain-text errors of the server itself into the app's JSON errors."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""From a request's body to a file on disk and the form's fields, under every limit."""
+"""Receives a request's body: a file on disk and the form's fields, under every limit."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""What of each request and stream goes to the meters and to traces. Never what it said."""
+"""Metrics and traces of requests and streams, never their content."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 @contextmanager
 def observed(record: RequestRecord, scope: Scope, meters: Meters) -> Iterator[None]:
-    """Around one request: a span in the trace of its `traceparent`, if it has one, and its figures when it ends."""
+    """Observe one request: a span in the trace of its `traceparent`, if it has one, and its metrics when it ends."""
     begun = time.perf_counter()
     method = record.method if record.method in _METHODS else "other"
     with span(method, _PROPAGATOR.extract(Headers(scope=scope)), SpanKind.SERVER) as made:

@@ -1,4 +1,4 @@
-"""What was received and not yet read, counted across two event loops; and the shapes of ASGI."""
+"""Counts bytes that were received and not yet read, across two event loops; and the types of ASGI."""
 
 import asyncio
 import threading
@@ -29,7 +29,7 @@ class Unread:
         return self._bytes
 
     def received(self, count: int) -> None:
-        """To be called in the loop of the side that waits."""
+        """Wait for bytes; call it in the event loop of the side that waits."""
         with self._lock:
             self._bytes += count
             if self._bytes > self._limit:

@@ -54,7 +54,7 @@ class TemporaryUpload:
 
     @property
     def sha256(self) -> str:
-        """Of all that is in the file since the last `flush`, in hexadecimal; empty when it was not asked for."""
+        """Return the hash of the file up to the last `flush`, in hexadecimal; empty unless it was asked for."""
         return self._digest.hexdigest() if self._digest else ""
 
     async def write(self, data: bytes) -> None:
@@ -138,7 +138,7 @@ def sweep_stale(directory: Path) -> int:
 
 
 def _is_stale(path: Path, owner: int) -> bool:
-    """Nobody holds its lock, and it is not just being made by a process between creating and locking it."""
+    """Return whether nobody holds its lock, except a process that has just created it and is about to lock it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:

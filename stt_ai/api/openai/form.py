@@ -1,4 +1,4 @@
-"""What the schema says of OpenAI's audio routes: their forms, answers and failures."""
+"""The OpenAPI schema of OpenAI's audio routes: their forms, answers and errors."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ _KEY = "stt_ai.socket_flow"
 
 
 class SocketFlow:
-    """Of one connection. Each of the two is made in the event loop that waits for it."""
+    """The backpressure of one connection. Each side is created in the event loop that waits for it."""
 
     def __init__(self) -> None:
         self.unread = Unread(MAX_UNREAD)

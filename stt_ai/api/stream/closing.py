@@ -30,7 +30,7 @@ _AGAIN = (errors.Unavailable, errors.TooManyRequests, errors.IdleTimeout, errors
 
 
 def close_code(error: errors.SttError) -> int:
-    """That of the nearest ancestor in the table."""
+    """Return the close code of the error: that of its nearest ancestor in the table."""
     return next(CODES[cls] for cls in type(error).__mro__ if cls in CODES)
 
 

@@ -31,7 +31,7 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class StreamParams:
-    """What a caller wants of a stream.
+    """A caller's parameters of a stream.
 
     ``encoding`` is `DETECTED` where the caller names none. ``session_id``: of a stream that was cut off and goes on
     here. ``offset``: the seconds of it at which the audio that comes now begins. ``last_segment_id``: of the last text

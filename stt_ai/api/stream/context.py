@@ -1,4 +1,4 @@
-"""What surrounds every WebSocket, as `api.http.middleware` does for requests: an id, and one log line at its end."""
+"""Middleware of every WebSocket, as `api.http.middleware` is of requests: an id, and one log line at its end."""
 
 import time
 

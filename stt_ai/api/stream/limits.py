@@ -1,4 +1,4 @@
-"""What one stream, and one process with all its streams, may take."""
+"""The limits of one stream, and of one process with all its streams."""
 
 from dataclasses import dataclass
 

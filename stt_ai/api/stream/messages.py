@@ -1,4 +1,4 @@
-"""What a live session tells, as the JSON that callers read."""
+"""The JSON messages of a live session."""
 
 import json
 from typing import Any
@@ -73,7 +73,7 @@ def ready_message(
 
 
 def ignored_message(reason: str) -> dict[str, Any]:
-    """Of something that the client sent; the stream goes on as if it had not."""
+    """Return the warning about a message that was ignored."""
     return {"warnings": [{"code": "message_ignored", "message": reason}]}
 
 

@@ -16,7 +16,7 @@ MAX_UNREAD_PONGS = 256 * 1024
 
 
 def restrain(receive: Receive) -> None:
-    """Before the connection is accepted. Elsewhere than in uvicorn it does nothing."""
+    """Limit the connection before it is accepted. With another server than uvicorn this does nothing."""
     protocol = _protocol(receive)
     if protocol is None:
         return

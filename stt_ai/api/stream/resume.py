@@ -23,7 +23,7 @@ _ROUNDED_S = 0.011
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """``position``: samples of the stream before it have their text told, or have none. ``finals``: the last ones."""
+    """Where to resume. Text before sample ``position`` was delivered. ``finals``: the last ones."""
 
     position: int
     next_segment_id: int

@@ -1,4 +1,4 @@
-"""One live stream from its first audio to its end: hears and tells at the same time."""
+"""One live stream from its first audio to its end: receives audio and sends events at the same time."""
 
 import asyncio
 from collections import deque
@@ -28,7 +28,7 @@ _SECOND_CONFIG = "The config is taken once: to change it, connect again. What fo
 
 
 class LiveStream:
-    """``received``: samples that are paid for, without those that had been heard before the stream was cut off."""
+    """A running stream. ``received``: samples that are paid for, without those before the point of resumption."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class LiveStream:
         self.ending: SttError | None = None
 
     async def run(self) -> None:
-        """Until the client stops it, or `ending` says why it did; all that was heard is told then.
+        """Run until the client stops or `ending` is set; then all text has been sent.
 
         Raise `ClientLeft`, and what the session failed with.
         """

@@ -1,4 +1,4 @@
-"""What streams are made of, handed over as values."""
+"""The services that streams call, passed as values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the headers of an answer say of it, whatever form its body has: the model, and the warnings.
+"""Headers of an answer in any form: the model and the warnings.
 
 `X-STT-Warnings` is a list of Structured Field Values (RFC 9651): each item is a code, with the seconds `start` and
 `end` where the warning concerns a part of the recording, and its sentence as `message`:

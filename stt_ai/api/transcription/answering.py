@@ -1,4 +1,4 @@
-"""From a request with a file to its answer, under admission, limits and charging: what all such routes share."""
+"""The path from a request with a file to its answer, which all such routes share: admission, limits, charging."""
 
 import asyncio
 import hashlib

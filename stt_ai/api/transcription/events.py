@@ -1,4 +1,4 @@
-"""A transcript told by server-sent events while the file is transcribed."""
+"""A transcript sent by server-sent events while the file is transcribed."""
 
 import asyncio
 import json

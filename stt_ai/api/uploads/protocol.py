@@ -62,7 +62,7 @@ def filename(headers: Headers) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """``algorithm`` empty: the caller sent none."""
+    """A checksum of the caller; ``algorithm`` is empty without one."""
 
     algorithm: str = ""
     digest: bytes = b""

@@ -1,4 +1,4 @@
-"""What a file's own structure says before anything is decoded: where it is cut off, has holes, begins anew, is locked.
+"""The structure of a file, read before decoding: whether it is truncated, has holes, begins anew or is encrypted.
 
 Only what is cheap to read is read: box and chunk headers, Ogg pages, and the headers of MPEG audio and AAC frames.
 """

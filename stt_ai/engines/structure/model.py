@@ -1,4 +1,4 @@
-"""What there is to know of a file before it is decoded."""
+"""The structure of a file, as far as it is known before decoding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

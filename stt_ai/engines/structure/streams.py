@@ -32,7 +32,7 @@ def read_au(file: BinaryIO, start: int, size: int, structure: Structure) -> None
 
 
 def read_transport(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
-    """Whole packets, from the first whole one on."""
+    """Read whole packets, from the first whole one on."""
     head = read_at(file, start, 1 << 16)
     found = packets(head)
     if found is not None:
