@@ -201,6 +201,13 @@ async def test_subtitles_of_a_result_look_as_they_are_asked_for(edge: Edge) -> N
     assert "goes with the result" in early
 
 
+@pytest.mark.parametrize("options", [{"lingua": "en"}, {"language": ["en"]}, {"lines": 2}, {"response_format": "srt"}])
+async def test_an_option_that_there_is_not_is_refused(edge: Edge, options: dict[str, Any]) -> None:
+    answer = await edge.post(edge.books.account(credits=5), {"source": {"url": HOOK}, "options": options})
+    refused(answer, 400, "invalid_parameter")
+    assert next(iter(options)) in answer.json()["error"]
+
+
 NATIVE = {
     "task": "transcribe",
     "prompt": "Dr. Núñez",
@@ -219,7 +226,9 @@ async def test_a_job_takes_every_parameter_of_a_transcription(edge: Edge, form: 
     if form:
         answer = await edge.post(key, files=FILE, data=NATIVE)
     else:
-        answer = await edge.post(key, {"source": {"url": HOOK}, "options": NATIVE})
+        numbers = {"start": 1, "end": 9.5, "track": 2, "strict": True, "keywords": ["Núñez", "Zoë"]}
+        options = {name: value for name, value in NATIVE.items() if name != "keywords[]"} | numbers
+        answer = await edge.post(key, {"source": {"url": HOOK}, "options": options})
     assert answer.status_code == 202, answer.text
     work = edge.service.claim()
     assert work is not None

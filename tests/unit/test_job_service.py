@@ -23,6 +23,8 @@ from stt_ai.meters import JOB_ATTEMPTS, JOBS_ENDED, WEBHOOK_ATTEMPTS, WEBHOOKS_E
 from tests.support.billing import Books
 from tests.support.telemetry import RecordedMeters
 
+HOOK = json.dumps({"url": "https://example.com/", "secret": "", "metadata": {}, "include_text": False})
+
 
 class Desk:
     """A job service and the shortest way to ask it things."""
@@ -223,8 +225,7 @@ def test_attempts_and_ends_are_counted_once_they_are_committed(database_url: str
     books = Books(database)
     desk = Desk(books)
     key = books.account(credits=1)
-    hook = json.dumps({"url": "https://example.com/", "secret": "", "metadata": {}, "include_text": False})
-    first, second = desk.queue(key, webhook=hook), desk.queue(key)
+    first, second = desk.queue(key, webhook=HOOK), desk.queue(key)
     work = desk.claim()
     for _ in range(2):
         desk.service.succeed(work.id, work.fence, 60, "m")
@@ -438,7 +439,7 @@ def test_no_order_of_events_charges_a_job_twice_or_leaves_anything_held(
         try:
             match step:
                 case "queue":
-                    jobs.append(desk.queue(key).id)
+                    jobs.append(desk.queue(key, webhook=HOOK).id)
                 case "claim":
                     claims += [claimed] if (claimed := desk.service.claim()) else []
                 case "cancel" if jobs:
@@ -455,5 +456,9 @@ def test_no_order_of_events_charges_a_job_twice_or_leaves_anything_held(
     for job in jobs:
         if desk.status(key, job) in (JobStatus.QUEUED, JobStatus.RUNNING):
             desk.service.cancel(key, job)
+    webhooks = WebhookService(books.service)
+    for job in jobs:
+        (told,) = webhooks.deliveries(key, job)
+        assert told.event == f"job.{desk.status(key, job)}"
     assert books.left(key) == (1000 - 2 * len(succeeded), 0)
     assert books.operators.reconcile() == ()

@@ -1,6 +1,6 @@
 """Examples of the operations on jobs. `JOB_ID` stands for the id of one."""
 
-from stt_ai.api.console.example_languages import AUTH, BASE, JSON, own
+from stt_ai.api.console.example_languages import AUTH, BASE, JSON, KEY, own, plain
 
 JOB_EXAMPLES: dict[str, dict[str, str]] = {
     "create_job": own(
@@ -42,5 +42,14 @@ JOB_EXAMPLES: dict[str, dict[str, str]] = {
         'print(client.jobs.rename_speakers("JOB_ID", {"Speaker 1": "Ada"}).speakers)',
         'console.log((await client.jobs.renameSpeakers("JOB_ID", { "Speaker 1": "Ada" })).speakers);',
     ),
+    "list_deliveries": plain("/v1/jobs/JOB_ID/deliveries", KEY),
+    "get_webhook_secret": plain("/v1/account/webhook-secret", KEY),
+    "rotate_webhook_secret": {
+        "curl": f"curl -X POST {AUTH} {BASE}/v1/account/webhook-secret/rotate",
+        "Python": f'import httpx\n\nanswer = httpx.post("{BASE}/v1/account/webhook-secret/rotate", '
+        f'headers={{"Authorization": "Bearer {KEY}"}})\nprint(answer.json())',
+        "JavaScript": f'const answer = await fetch("{BASE}/v1/account/webhook-secret/rotate", {{\n'
+        f'  method: "POST",\n  headers: {{ Authorization: "Bearer {KEY}" }},\n}});\nconsole.log(await answer.json());',
+    },
 }
 """By operation id, then by language."""

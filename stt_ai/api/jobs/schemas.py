@@ -55,8 +55,10 @@ class SummaryRequestBody(Shape):
 
 class NewJobBody(Shape):
     source: SourceBody
-    options: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="The parameters of POST /v1/transcribe.", examples=[{"language": "es"}]
+    options: dict[str, str | int | float | bool | list[str]] = Field(
+        default_factory=dict,
+        description="The parameters of POST /v1/transcribe; `keywords` is a list.",
+        examples=[{"language": "es", "keywords": ["Núñez"]}],
     )
     retention_hours: float | None = Field(None, gt=0, description="Audio and text are erased so long after the end.")
     keep_audio: bool = Field(False, description="Keep the recording, too, as long as the text.")

@@ -30,7 +30,7 @@ from stt_ai.api.jobs.webhooks import WEBHOOK, checked_webhook, webhook_of
 from stt_ai.api.replies import replayed, send_reply, stored_reply
 from stt_ai.api.services import Services
 from stt_ai.api.transcription.parameters import KNOWN, boolean, parse_parameters
-from stt_ai.api.transcription.spelling import misspelling, unknown_field
+from stt_ai.api.transcription.spelling import field_name, misspelling, unknown_field
 from stt_ai.api.transcription.subtitle_parameters import RANGES
 from stt_ai.api.transcription.values import quoted
 from stt_ai.api.uploads.routes import Owners
@@ -155,12 +155,7 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
         raise BadParameter("`source.headers` go with `source.url` only.", "source.headers")
     if source.url and services.fetcher is None:
         raise BadParameter("`source.url` is not taken here: send the recording as a form.", "source.url")
-    if unknown := sorted(body.options.keys() - OPTIONS):
-        raise BadParameter(
-            f"`options` has {quoted(unknown[0])}; it may have {', '.join(sorted(OPTIONS))}.", f"options.{unknown[0]}"
-        )
-    fields = {name: str(value) for name, value in body.options.items()}
-    asked = _parsed(services, jobs, fields)
+    asked = _parsed(services, jobs, _option_fields(body.options))
     url, headers = source.url, checked_headers(source.headers, "source.headers")
     digest = hashlib.sha256(json.dumps([url or source.upload_id, headers], sort_keys=True).encode()).hexdigest()
     hours = _checked_retention(body.retention_hours, jobs)
@@ -173,6 +168,20 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
         return
     async with _uploaded(services, request, source.upload_id) as (file, name):
         yield replace(made, file=file, filename=name)
+
+
+def _option_fields(options: Mapping[str, str | int | float | bool | list[str]]) -> dict[str, str]:
+    """Return the options of a JSON body as fields of a form. Raise `BadParameter`."""
+    fields: dict[str, str] = {}
+    for given, value in options.items():
+        name = field_name(given, OPTIONS)
+        if name not in OPTIONS:
+            known = ", ".join(sorted(option.removesuffix("[]") for option in OPTIONS))
+            raise BadParameter(f"`options` has {quoted(given)}; it may have {known}.", f"options.{given}")
+        if isinstance(value, list) and not name.endswith("[]"):
+            raise BadParameter(f"`options.{given}` must not be a list.", f"options.{given}")
+        fields[name] = ",".join(value) if isinstance(value, list) else str(value)
+    return fields
 
 
 @asynccontextmanager
