@@ -57,6 +57,8 @@ def test_an_example_runs_as_printed(service: Service, folder: Path, key: str, na
     text = EXAMPLES[name][language].replace(BASE, service.url).replace(KEY, key).replace("KEY_ID", made["id"])
     if "JOB_ID" in text:
         text = text.replace("JOB_ID", job_of(service, key, running=name == "cancel_job"))
+    if "UPLOAD_ID" in text:
+        text = text.replace("UPLOAD_ID", upload_of(service, key, (folder / "meeting.mp3").stat().st_size))
     suffix = {"js": "mjs"}.get(LANGUAGES[language], LANGUAGES[language])
     script = folder / f"{name}.{suffix}"
     script.write_text(text)
@@ -79,6 +81,13 @@ def job_of(service: Service, key: str, running: bool) -> str:
         if running:
             return client.jobs.create(DATA / "ten_minutes.opus", diarize=False).id
         return client.jobs.wait(client.jobs.create(DATA / "hello_3s.flac"), timeout=120).id
+
+
+def upload_of(service: Service, key: str, size: int) -> str:
+    """Return the id of a new, empty upload."""
+    headers = {"Authorization": f"Bearer {key}", "Tus-Resumable": "1.0.0", "Upload-Length": str(size)}
+    made: str = httpx.post(f"{service.url}/v1/uploads", headers=headers, timeout=60).raise_for_status().json()["id"]
+    return made
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from stt_ai.api.console.examples import EXAMPLES
 GROUPS = {
     "Transcription": ("/v1/transcribe",),
     "Live": ("/v1/stream",),
-    "Jobs": ("/v1/jobs",),
+    "Jobs": ("/v1/jobs", "/v1/uploads"),
     "Summaries": ("/v1/summarize",),
     "OpenAI": ("/v1/audio", "/v1/models/"),
     "Models and languages": ("/v1/models", "/v1/languages"),

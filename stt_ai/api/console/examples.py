@@ -2,6 +2,7 @@
 
 from stt_ai.api.console.example_languages import AUTH, BASE, JAVASCRIPT, JSON, KEY, PYTHON, openai, own, plain
 from stt_ai.api.console.examples_jobs import JOB_EXAMPLES
+from stt_ai.api.console.examples_uploads import UPLOAD_EXAMPLES, WEBHOOK_EXAMPLES
 
 EXAMPLES: dict[str, dict[str, str]] = {
     "transcribe": own(
@@ -101,5 +102,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "readyz": plain("/readyz"),
     "metrics": plain("/metrics", "METRICS_TOKEN", "text"),
     **JOB_EXAMPLES,
+    **UPLOAD_EXAMPLES,
+    **WEBHOOK_EXAMPLES,
 }
 """By operation id, then by language."""

@@ -58,7 +58,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         responses=failures(400, 401, 412, 413, 429, 500, 503),
         openapi_extra=_headers("Tus-Resumable", "Upload-Length", optional=("Upload-Metadata",)),
     )
-    async def create(request: Request) -> UploadBody:
+    async def create_upload(request: Request) -> UploadBody:
         """By the protocol tus 1.0.0, for which there are clients in every language; `Location` is the upload's address.
 
         `Upload-Metadata` may hold its `filename`. When all is sent, name it as `upload_id` where a `file` is taken.
@@ -76,7 +76,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         return JSONResponse(_body(made), 201, headers)  # type: ignore[return-value]
 
     @router.get("/{upload_id}", summary="How far an upload is", responses=failures(401, 404, 500, 503))
-    async def look(request: Request, upload_id: str) -> UploadBody:
+    async def get_upload(request: Request, upload_id: str) -> UploadBody:
         """HEAD gives the same in headers: `Upload-Offset` of `Upload-Length`."""
         found = await uploads.find(await owners.of(request), upload_id)
         return JSONResponse(_body(found), 200, protocol.state(found))  # type: ignore[return-value]
@@ -90,7 +90,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         openapi_extra=_headers("Tus-Resumable", "Upload-Offset", optional=("Upload-Checksum",))
         | {"requestBody": {"content": {protocol.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}}}},
     )
-    async def append(request: Request, upload_id: str) -> Response:
+    async def append_to_upload(request: Request, upload_id: str) -> Response:
         """From `Upload-Offset` on. When the connection breaks, what came stays: ask for the offset and go on.
 
         With `Upload-Checksum` a piece stays only if it came whole and is right.
@@ -111,7 +111,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         responses=failures(401, 404, 412, 500, 503),
         openapi_extra=_headers("Tus-Resumable"),
     )
-    async def delete(request: Request, upload_id: str) -> Response:
+    async def delete_upload(request: Request, upload_id: str) -> Response:
         """It is gone at once."""
         protocol.require_version(request.headers)
         await uploads.delete(await owners.of(request), upload_id)
