@@ -40,8 +40,8 @@ from stt_ai.sources.resumable import ResumableUploads
 logger = logging.getLogger(__name__)
 SWEEP_EVERY_S = 600.0
 
-# Ours are kept in `observed`. FastAPI's own would take each request for another beside them, and tell the texts of
-# exceptions, in which a caller's values may be.
+# `observed` makes ours. FastAPI's own would count each request again, and record the messages of exceptions, which may
+# hold a caller's values.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 

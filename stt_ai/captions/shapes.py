@@ -33,7 +33,7 @@ class WordLike(Protocol):
 
 
 class SegmentLike(Protocol):
-    """``speaker`` and ``channel`` are None where they are not told apart."""
+    """``speaker`` and ``channel`` are None where they are not distinguished."""
 
     @property
     def words(self) -> Sequence[WordLike]: ...

@@ -1,4 +1,4 @@
-"""The diarizer deployment: one pipeline that tells voices apart."""
+"""The diarizer deployment: one pipeline of speaker diarization."""
 
 import asyncio
 import threading

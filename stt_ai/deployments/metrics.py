@@ -44,7 +44,7 @@ Result = TypeVar("Result")
 
 
 class RayMeters:
-    """Makes Ray's metric for a meter when it is first told a value. From any thread; a call takes some microseconds."""
+    """Creates Ray's metric for a meter at its first value. For use from any thread; a call takes some microseconds."""
 
     def __init__(self, deployment: str, replica: str) -> None:
         self._own = {"deployment": deployment, "replica": replica}
@@ -76,7 +76,7 @@ class RayMeters:
 
 @functools.cache
 def process_meters() -> Meters:
-    """This replica's, whose memory is reported from then on; outside of one nobody is told anything."""
+    """Return this replica's meters, and report its memory from then on; elsewhere meters that do nothing."""
     try:
         context = serve.get_replica_context()
     except RayServeException:

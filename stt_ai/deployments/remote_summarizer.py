@@ -34,7 +34,7 @@ class RemoteSummarizer:
             return summary
 
     async def stream(self, text: str, style: SummaryStyle) -> AsyncIterator[str | SummaryProgress | Summary]:
-        """Left early, it ends the work. A replica that is lost is a failure: what it told was sent on already."""
+        """Closing it early ends the work. A lost replica is a failure: its text has been passed on already."""
         begun = time.perf_counter()
         await self.description.get()
         response = self._streaming.stream.remote(text, style, **trace_context())

@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Carrier = dict[str, str]
-"""A span as W3C's headers tell it: `traceparent` and `tracestate`."""
+"""A span as W3C's headers `traceparent` and `tracestate`."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")

@@ -28,7 +28,7 @@ PACKAGED = "stt_ai.engines.packaged_diarization.PackagedDiarization"
 """The pipeline's name in the `config.yaml` of the packaged models. Any other pipeline is pyannote's own."""
 
 CHUNKS_A_BATCH = {"cpu": 8, "cuda": 64}
-"""Chunks of five or ten seconds that a model hears at once: more cost memory and bring nothing on a CPU."""
+"""Chunks of five or ten seconds in one batch: more cost memory and bring nothing on a CPU."""
 
 
 class DiarizationEngine:

@@ -1,4 +1,4 @@
-"""Samples -> the log-mel features that Whisper hears."""
+"""Samples -> log-mel features for Whisper."""
 
 import numpy as np
 import numpy.typing as npt

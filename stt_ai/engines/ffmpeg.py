@@ -35,7 +35,7 @@ _UNSURE = frozenset({"mpegts", "mpeg"})
 """Their duration is the difference of two times, of which recorders change the origin in the middle of a file."""
 _LARGEST_BLOCK = 256 << 20
 _PROBE_BYTES = 16 << 20
-"""Containers without an index tell of a track only where it begins, which may be after much video."""
+"""Containers without an index show a track only where it begins, which may be after much video."""
 _LOWEST_RATE = 4000
 _MAX_CHANNELS = 64
 _MIN_CLAIM_RATE = 500.0

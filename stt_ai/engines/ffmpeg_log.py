@@ -56,7 +56,7 @@ class FfmpegLog:
         """Of the samples on stdout; 0 until that is known."""
         self.marks: deque[Mark] = deque()
         self.damage = 0
-        """How many messages told of damaged data."""
+        """The number of messages about damaged data."""
         self.encrypted = False
         self._guessing = self._no_track = self._no_decoder = self._refused = False
         self._base = 0

@@ -1,4 +1,4 @@
-"""Walks over the frames of MPEG audio and AAC without a container, and finds the holes: nothing else tells of them."""
+"""Walks over the frames of MPEG audio and AAC without a container, to find holes, which nothing else shows."""
 
 import struct
 from collections.abc import Callable

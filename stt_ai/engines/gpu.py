@@ -60,7 +60,7 @@ def load_cuda_libraries() -> tuple[str, ...]:
 
 
 def torch_problem() -> str | None:
-    """Return why torch cannot use a GPU, which tells speakers apart and writes summaries. None: it can."""
+    """Return why torch, for diarization and summaries, cannot use a GPU; None: it can."""
     import torch
 
     if torch.version.cuda is None:

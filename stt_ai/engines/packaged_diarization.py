@@ -64,7 +64,7 @@ class CannotLinkClustering(BaseClustering):  # type: ignore[misc]
         self.min_seconds = 1.0
         """Of speech without overlap: who says less is taken for one of the others."""
         self.overlap_seconds, self.overlap_share = 0.5, 0.02
-        """More overlap than that, in seconds and of all speech, is never heard where one person speaks."""
+        """One speaker alone never causes more overlap than that, in seconds and as a share of all speech."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Reads WAV that already is what the models hear, without ffmpeg: starting a program takes longer than the work."""
+"""Reads WAV that is 16 kHz mono already, without ffmpeg: starting a program takes longer than the work."""
 
 import struct
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The pipelines that tell speakers apart: from a name to a folder in pyannote's layout.
+"""Diarization pipelines: from a name to a folder in pyannote's layout.
 
 A pipeline is a `config.yaml` that names its models, as `$model/<folder>` beside it (community-1) or as repositories
 of their own (3.1), which are fetched too.

@@ -46,7 +46,7 @@ class PackagesUnavailable(Exception):
 
 
 def download(wheel: Wheel, work: Path, timeout: float, progress: Callable[[int], None]) -> Path:
-    """Return the wheel in ``work``, an empty folder. ``progress`` is told how many of its bytes are there.
+    """Return the wheel in ``work``, an empty folder. ``progress`` is called with the number of bytes received.
 
     ``timeout``: seconds for which the index may say nothing, before pip asks again. Raise `PackagesUnavailable`.
     """

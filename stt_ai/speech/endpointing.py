@@ -47,7 +47,7 @@ class Endpointing:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An utterance begins at sample ``start``. ``voice``: where speech was first heard in it.
+    """An utterance begins at sample ``start``. ``voice``: where its speech begins.
 
     ``continued``: the speaker did not pause before it; the utterance before was cut.
     """

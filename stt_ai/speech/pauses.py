@@ -47,7 +47,7 @@ def longest_unspoken(words: Sequence[Word], samples: Samples) -> float:
 
 
 def _quiet(samples: Samples) -> npt.NDArray[np.bool_]:
-    """bool [10 ms frames]: 35 dB below the speech and hardly above the noise. Empty where that cannot be told."""
+    """Return bool [10 ms frames]: 35 dB below the speech and hardly above the noise; empty if that is unclear."""
     frames = len(samples) // FRAME
     if not frames:
         return np.zeros(0, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Speech regions of a file -> the windows that a model hears, and times back.
+"""Speech regions of a file -> the windows that a model decodes, and times back.
 
 A window is cut out of the file as pieces. Pauses up to `JOINED_PAUSE` stay in as real audio, so that words on
 either side are not glued together; longer ones are left out, so that no model spends time on silence or invents
@@ -49,7 +49,7 @@ def pack(
 
 
 def _cut(regions: Iterable[SpeechRegion], max_samples: int) -> Iterable[SpeechRegion]:
-    """Yield regions longer than a window in equal parts: a window of a few leftover syllables is heard badly."""
+    """Yield long regions in equal parts: a window of a few leftover syllables would be transcribed badly."""
     for region in regions:
         length = region.end - region.start
         parts = -(-length // max_samples)

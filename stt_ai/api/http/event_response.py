@@ -1,4 +1,4 @@
-"""Answers by events, from their first to their last: who leaves ends the work, and a failure is told as one."""
+"""Answers by events. A caller who leaves ends the work; a failure is the last event."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -36,6 +36,6 @@ async def event_response(
 def _known(error: Exception) -> SttError:
     if isinstance(error, SttError):
         return error
-    fault = InternalError("The service failed while it told its answer.")
+    fault = InternalError("The service failed while it sent its answer.")
     fault.__cause__ = error
     return fault

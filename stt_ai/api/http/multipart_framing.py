@@ -24,7 +24,7 @@ class Framing:
         return self._passed + self._held
 
     def feed(self, data: bytes) -> bytes:
-        """Return what can be told so far of the body without preamble and blanks."""
+        """Return the body so far, without preamble and blanks."""
         data = self._held + data
         if not self.begun:
             start = data.find(self._delimiter)

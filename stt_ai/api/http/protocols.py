@@ -35,7 +35,7 @@ class JsonHttpProtocol(HttpToolsProtocol):
     _newest = b""
 
     def data_received(self, data: bytes) -> None:
-        """As in uvicorn; the bytes are kept, from which an unknown method is told from broken HTTP."""
+        """Keep the bytes, as uvicorn does not, to tell an unknown method from broken HTTP."""
         self._newest = data
         super().data_received(data)
 

@@ -1,4 +1,4 @@
-"""Failures as OpenAI's API tells them, for the routes that its clients call.
+"""Errors in the form of OpenAI's API, for the routes that its clients call.
 
 The clients read `message`, `type`, `param` and `code` of `error`; the house's own code and the request's id stand
 beside it.

@@ -18,7 +18,7 @@ class OpenAiEvents:
         self.streams_text = not self._diarized  # who speaks is known at the end only
 
     def begun(self, seconds: float) -> Iterable[Event]:
-        """As `Events.begun`: nothing, since OpenAI's streams tell no progress."""
+        """Return nothing, since OpenAI's streams have no progress."""
         return ()
 
     def piece(self, text: str, until: float, seconds: float) -> Iterable[Event]:

@@ -44,7 +44,7 @@ async def hold_back(app: AsgiApp, scope: Scope, receive: Receive, send: Send) ->
         return message
 
     async def send_and_count(message: Message) -> None:
-        with suppress(OSError):  # the client is gone, as the app will be told: Serve would log this as a failure
+        with suppress(OSError):  # the client is gone, which the app learns by itself; Serve would log this as a failure
             await send(message)
         if flow.unsent is not None:
             flow.unsent.read(_size(message))

@@ -1,4 +1,4 @@
-"""The stream as the schema and /docs tell it. OpenAPI knows no WebSockets, so its messages stand in an extension."""
+"""The stream in the schema and /docs. OpenAPI knows no WebSockets, so its messages are an extension."""
 
 from typing import Any
 

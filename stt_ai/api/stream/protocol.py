@@ -49,7 +49,7 @@ def _refuse_compression(protocol: Any) -> None:
 
 
 def _pass_on_large_messages(protocol: Any) -> None:
-    """uvicorn closes at the head of a message that is too large, and what was said before would not be told.
+    """Close after a message that is too large: uvicorn closes at its head, and earlier text would not be sent.
 
     The app gets one that it finds too large instead, and closes; whatever else comes until then is thrown away.
     """

@@ -1,4 +1,4 @@
-"""Streams that were cut off, remembered for a while, so that they can go on with nothing lost or told twice.
+"""Interrupted streams, kept for a while, so that they can resume with nothing lost or sent twice.
 
 In the memory of this process: a stream that goes on in another one, or after this one has died, starts afresh at the
 offset that its caller names. With the end of the last text as its offset it loses nothing then either; only what had
@@ -33,7 +33,7 @@ class ResumePoint:
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """Where a stream begins: at sample ``position``, after ``skipped`` samples that were heard before.
+    """Where a stream begins: at sample ``position``, after ``skipped`` samples that were transcribed before.
 
     ``repeated``: texts that the caller may have missed.
     """

@@ -48,7 +48,7 @@ class LiveStream:
         self._limits = limits
         self._start = start
         self._skipped = start.skipped
-        # With those that are told again: the client may be cut off from them once more.
+        # Including those that are sent again: the client may lose them once more.
         self._finals = deque(start.repeated, maxlen=KEPT_FINALS)
         self._ignored = 0
         self.received = 0

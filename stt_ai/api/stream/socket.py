@@ -16,7 +16,7 @@ GOODBYE_S = 2.0
 
 
 class ClientLeft(Exception):
-    """The connection is gone. Nobody is told."""
+    """The connection is gone, and no message can be sent."""
 
 
 class StreamSocket:

@@ -124,7 +124,7 @@ async def stream_transcript(
                 transcript = await services.transcription.transcribe(upload, wanted, begin, on_text)
         except asyncio.CancelledError:
             if transcribed:
-                # Nothing is stored: the same request again is heard, and charged, for itself.
+                # Nothing is stored: the same request again is transcribed and charged again.
                 await grant.settle(transcribed)
             raise
         current_record().audio_seconds = round(transcript.duration, 2)

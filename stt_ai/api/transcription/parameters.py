@@ -32,7 +32,7 @@ class ResponseFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionParams:
-    """What every route's caller may ask for; routes add in which form. ``stream``: told by server-sent events."""
+    """The parameters of all routes; each adds its format. ``stream``: answer by server-sent events."""
 
     request: TranscriptionRequest
     stream: bool = field(default=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""How values of parameters are told back to those who sent them."""
+"""Values of parameters, as messages quote them."""
 
 
 def quoted(value: str) -> str:

@@ -31,7 +31,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def read_movie(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
-    """Read into ``structure`` what the boxes of an MP4 or MOV file tell."""
+    """Read the boxes of an MP4 or MOV file into ``structure``."""
     slices = [start]
     movie = False
     for name, body, end in _boxes(file, start, size):

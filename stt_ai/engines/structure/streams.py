@@ -1,4 +1,4 @@
-"""Formats whose structure is told in a few lines."""
+"""Readers of formats with a simple structure."""
 
 import struct
 from typing import BinaryIO
