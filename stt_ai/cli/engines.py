@@ -131,6 +131,7 @@ def _load_whisper(entry: ModelEntry, settings: Settings) -> tuple[WhisperEngine,
         workers=cores.max_concurrency,
         variable_length=model.variable_length,
         silence_s=model.silence_s,
+        lone_threads=cores.lone_threads,
     )
     return engine, replace(model.loaded(), variable_length=engine.variable_length)
 

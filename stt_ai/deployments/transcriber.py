@@ -203,6 +203,10 @@ class TranscriberDeployment:
         # OpenMP reads it when it is loaded, and Ray says 1 to light replicas: threads beyond that number would be made
         # anew for each of the thousands of short steps of a batch.
         os.environ["OMP_NUM_THREADS"] = str(cores.threads)
+        if (
+            cores.threads == 1
+        ):  # then only encoders have threads, and those that wait would spin on other batches' cores
+            os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         # Here, since whoever puts the service together imports this module too and would wait for a model library.
         from stt_ai.engines.whisper import WhisperEngine
 
@@ -214,6 +218,7 @@ class TranscriberDeployment:
             workers=cores.max_concurrency * len(self._schedulers),
             variable_length=model.variable_length,
             silence_s=model.silence_s,
+            lone_threads=cores.lone_threads,
         )
         for share_of_time in (self._busy, self._busy_with_live):
             share_of_time.places = cores.max_concurrency

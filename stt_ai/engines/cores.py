@@ -16,21 +16,26 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """A share of the cores: ``max_concurrency`` batches at a time, each on ``threads`` threads."""
+    """A share of the cores: ``max_concurrency`` batches at a time, each on ``threads`` threads.
+
+    ``lone_threads``: what encodes a batch that has no other beside it, if that is more than ``threads``; else 0.
+    """
 
     threads: int
     max_concurrency: int = 1
+    lone_threads: int = 0
 
 
 def share(threads: int, model: Path, device: str = "cpu") -> Cores:
     """For the CTranslate2 model in the folder ``model``. ``threads`` as an operator says, or 0.
 
     0: a small model has one core for each batch. Its steps are so short that threads spend more time waiting for each
-    other than they save: the demo model takes half as long again on two cores as on one. Whisper tiny and base take
-    as long on one thread as on two, for two thirds of the processor time, so they get a second thread only where
-    `MIN_BATCHES` run beside each other. Others have up to `MAX_THREADS` cores for a batch, large ones twice as many,
-    and what is left is for batches beside it: a decoder's step reads all weights for a few windows, so memory bounds
-    it, and more threads for one batch bring next to nothing.
+    other than they save: the demo model takes half as long again on two cores as on one. Whisper tiny and base decode
+    as fast on one thread as on two, for two thirds of the processor time, so they get a second thread only where
+    `MIN_BATCHES` run beside each other; but two threads encode in two thirds of the time, so a batch that is alone is
+    encoded on up to `MAX_THREADS`, by a second copy of the weights. Others have up to `MAX_THREADS` cores for a batch,
+    large ones twice as many, and what is left is for batches beside it: a decoder's step reads all weights for a few
+    windows, so memory bounds it, and more threads for one batch bring next to nothing.
     """
     cores = available()
     if threads or device != "cpu":
@@ -39,9 +44,9 @@ def share(threads: int, model: Path, device: str = "cpu") -> Cores:
     if size <= SMALL_BYTES:
         return Cores(1, min(cores, MAX_AT_ONCE))
     if size <= MEDIUM_BYTES:
-        a_batch = min(max(1, cores // MIN_BATCHES), MAX_THREADS)
-    else:
-        a_batch = min(cores, MAX_THREADS_OF_LARGE if size >= LARGE_BYTES else MAX_THREADS)
+        a_batch, lone = min(max(1, cores // MIN_BATCHES), MAX_THREADS), min(cores, MAX_THREADS)
+        return Cores(a_batch, min(cores // a_batch, MAX_AT_ONCE), lone if lone > a_batch else 0)
+    a_batch = min(cores, MAX_THREADS_OF_LARGE if size >= LARGE_BYTES else MAX_THREADS)
     return Cores(a_batch, min(cores // a_batch, MAX_AT_ONCE))
 
 

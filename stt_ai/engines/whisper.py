@@ -43,6 +43,7 @@ class WhisperEngine:
         workers: int = 1,
         variable_length: bool = False,
         silence_s: float | None = None,
+        lone_threads: int = 0,
         thresholds: FallbackThresholds | None = None,
     ) -> None:
         """Load the CTranslate2 model in the folder ``path``. Raise `ModelUnavailable`.
@@ -51,6 +52,7 @@ class WhisperEngine:
         ``variable_length``: the model was trained on windows shorter than 30 s, so only the audio and a little silence
         are encoded. OpenAI's were not: how much silence follows the audio depends on the model's size, or is
         ``silence_s`` seconds.
+        ``lone_threads``: on so many a batch is encoded that has no other beside it; 0: on ``cpu_threads`` as well.
         """
         self._model = LoadedWhisper(
             path,
@@ -60,6 +62,7 @@ class WhisperEngine:
             workers=workers,
             variable_length=variable_length,
             silence_s=silence_s,
+            lone_threads=lone_threads,
         )
         self.workers = workers
         self._thresholds = thresholds or FallbackThresholds()
@@ -118,8 +121,10 @@ class WhisperEngine:
                 results[index] = fault
             else:
                 groups.setdefault(self.lengths_to_try(samples, options), []).append(index)
-        for group in groups.values():
-            results.update(zip(group, _run_isolating_failures(run, [windows[index] for index in group]), strict=True))
+        with self._model.calls:
+            for group in groups.values():
+                transcribed = _run_isolating_failures(run, [windows[index] for index in group])
+                results.update(zip(group, transcribed, strict=True))
         return [results[index] for index in range(len(windows))]
 
     def _transcribe(self, windows: Sequence[WindowInput]) -> list[WindowTranscript]:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import ctranslate2
 import numpy as np
@@ -31,6 +32,22 @@ LONGEST_BEFORE = 223
 """Tokens. With its own sign before it, half of what the decoder can hold."""
 
 
+class ActiveCalls:
+    """Counts the calls that are inside its context, from any thread."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.count -= 1
+
+
 class LoadedWhisper:
     """faster-whisper's `WhisperModel` with what the engine needs around it."""
 
@@ -44,6 +61,7 @@ class LoadedWhisper:
         workers: int,
         variable_length: bool,
         silence_s: float | None = None,
+        lone_threads: int = 0,
     ) -> None:
         missing = [file for file in FILES if not (path / file).is_file()]
         if missing:
@@ -72,6 +90,10 @@ class LoadedWhisper:
         width = self._width()
         self.lengths = lengths_of(width, self.device, variable_length, silence_s)
         self._greedy_first = self.device == "cpu" and width in MEASURED and not variable_length
+        self.calls = ActiveCalls()
+        # CTranslate2 fixes the threads of a model when it is loaded. The same weights on more threads give the same
+        # output, bit by bit.
+        self._lone_encoder = self._load_copy(compute_type, lone_threads) if lone_threads else None
 
     @property
     def multilingual(self) -> bool:
@@ -140,16 +162,28 @@ class LoadedWhisper:
     def encode(self, windows: Sequence[Samples], frames: int) -> EncoderOutput:
         """Encode windows, each cut or filled up with silence to so many frames.
 
-        A CPU encodes them one by one: together they leave its caches, which saves it nothing.
+        A CPU encodes them one by one: together they leave its caches, which saves it nothing. It does so on more cores
+        where no other call keeps them busy.
         """
         features = np.stack([self._mel(samples, frames) for samples in windows])
         calls = [features] if self.device != "cpu" else [features[row : row + 1] for row in range(len(features))]
-        return EncoderOutput([self.ct2.encode(ctranslate2.StorageView.from_array(call)) for call in calls])
+        return EncoderOutput([self._encoder().encode(ctranslate2.StorageView.from_array(call)) for call in calls])
 
     def detect(self, encoded: EncoderOutput, rows: Sequence[int]) -> list[tuple[tuple[str, float], ...]]:
         """Return (code, probability) of all languages, the likeliest first, for each of the rows."""
         tables = self.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
+
+    def _encoder(self) -> ctranslate2.models.Whisper:
+        return self._lone_encoder if self._lone_encoder is not None and self.calls.count <= 1 else self.ct2
+
+    def _load_copy(self, compute_type: str, threads: int) -> ctranslate2.models.Whisper:
+        return ctranslate2.models.Whisper(
+            str(self._path),
+            device=self.device,
+            compute_type=_compute_type(compute_type, self.device),
+            intra_threads=threads,
+        )
 
     def _width(self) -> int:
         """Return the width of the encoder's output, by which Whisper's sizes differ."""
@@ -158,6 +192,8 @@ class LoadedWhisper:
 
     def close(self) -> None:
         self.ct2.unload_model()
+        if self._lone_encoder is not None:
+            self._lone_encoder.unload_model()
 
 
 def _device(device: str) -> str:

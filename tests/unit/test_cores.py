@@ -28,8 +28,8 @@ def test_a_small_model_has_a_core_for_each_batch(
     ("size", "cores", "expected"),
     [
         (SMALL_BYTES + 1, 1, Cores(1, 1)),
-        (SMALL_BYTES + 1, 2, Cores(1, 2)),
-        (MEDIUM_BYTES, 8, Cores(2, 4)),
+        (SMALL_BYTES + 1, 2, Cores(1, 2, 2)),
+        (MEDIUM_BYTES, 8, Cores(2, 4, 4)),
         (MEDIUM_BYTES, 32, Cores(4, 8)),
         (MEDIUM_BYTES + 1, 1, Cores(1, 1)),
         (MEDIUM_BYTES + 1, 2, Cores(2, 1)),

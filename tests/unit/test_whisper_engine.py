@@ -103,6 +103,18 @@ def test_batches_at_once_are_heard_as_one_after_another(engine: WhisperEngine) -
     assert [_text(heard) for heard in together] == [_text(_heard(engine.transcribe_batch([w]))[0]) for w in windows]
 
 
+def test_a_lone_batch_on_more_threads_has_the_words_of_one_among_others() -> None:
+    windows = [(_audio("ten_seconds_01.flac"), ENGLISH), (_audio("ten_seconds_08.flac"), DETECT)]
+    model = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True, lone_threads=2)
+    try:
+        lone = [_heard(model.transcribe_batch([window]))[0] for window in windows]
+        with ThreadPoolExecutor(2) as threads:
+            together = list(threads.map(lambda window: _heard(model.transcribe_batch([window]))[0], windows))
+    finally:
+        model.close()
+    assert lone == together
+
+
 def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict[str, Any]) -> None:
     audio = _audio("ten_seconds_01.flac")
     (heard,) = _heard(engine.transcribe_batch([(audio, ENGLISH)]))
