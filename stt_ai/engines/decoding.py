@@ -31,6 +31,8 @@ __all__ = ["DecoderLimits", "FileDecoder"]
 
 _MAX_TRACKS = 4
 _MESSAGES_A_TAG = 3
+_WITHOUT_LENGTH = frozenset({"mpeg", "mpegts"})
+"""Formats without a header for all: what ffmpeg calls their length comes from what is left of them."""
 _SECONDS_A_SLICE = 0.25
 """A process takes this to begin."""
 
@@ -152,7 +154,8 @@ class FileDecoder:
             finally:
                 assembler.report_to(report, begun)
                 report.damaged |= run.log.damage > _MESSAGES_A_TAG * job.structure.tags or run.failed
-        if run.log.duration and (report.truncated or not run.log.has_video):
+        claims = container.demuxer not in _WITHOUT_LENGTH
+        if claims and run.log.duration and (report.truncated or not run.log.has_video):
             report.claimed_s = begun + run.log.duration
 
 

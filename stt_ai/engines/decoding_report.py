@@ -14,6 +14,10 @@ _ALWAYS_LOSS = frozenset({"mp3", "aac", "flac"})
 """Formats in which every gap is a loss."""
 
 
+_EXACT_CLAIM = frozenset({"flac"})
+"""Formats whose header counts the samples: a file with fewer was cut off, perhaps between two frames."""
+
+
 @dataclass(slots=True)
 class DecodingReport:
     """The claims of a file, and what was decoded, skipped or repaired. Times are seconds of the result."""
@@ -69,7 +73,11 @@ class DecodingReport:
             text = f"The file is damaged: audio is missing in {len(lost) - _MAX_LISTED} more places."
             found.append(_warning("audio_missing", text, lost[_MAX_LISTED][0], lost[-1][1]))
         tail = 0.0 if self.stopped else self.claimed_s - self.end_s
-        if hurt and tail > _MIN_END_S and self.claimed_s <= _MAX_CLAIM * max(self.end_s, 1.0):
+        if (
+            (hurt or self.demuxer in _EXACT_CLAIM)
+            and tail > _MIN_END_S
+            and self.claimed_s <= _MAX_CLAIM * max(self.end_s, 1.0)
+        ):
             text = f"The file breaks off: its last {tail:.1f} s of audio are missing."
             found.append(_warning("audio_missing", text, self.end_s, self.claimed_s))
         elif truncated:

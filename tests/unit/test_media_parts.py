@@ -14,7 +14,7 @@ from stt_ai.engines.ffmpeg_log import FfmpegLog, Mark
 from stt_ai.engines.frame_walk import mpeg_frame, walk
 from stt_ai.engines.levels import Leveler
 from stt_ai.engines.mixing import Mixer
-from stt_ai.engines.packet_walk import is_unbroken, program_packet
+from stt_ai.engines.packet_walk import PacketWalk, program_packet, walk_packets
 from stt_ai.engines.timeline import AnySamples, Timeline
 from tests.support.media_files import RATE, all_media
 
@@ -208,6 +208,15 @@ def test_a_hole_among_frames_is_as_long_as_what_was_there(missing: int) -> None:
 def test_program_streams_are_packets_without_a_break() -> None:
     for name in ("a.mpg", "a.mpeg"):
         data = all_media()[name].read_bytes()
-        assert is_unbroken(io.BytesIO(data), 0, len(data), program_packet)
+        assert walk_packets(io.BytesIO(data), 0, len(data), program_packet) == PacketWalk(True)
         broken = data[:3000] + data[3500:]
-        assert not is_unbroken(io.BytesIO(broken), 0, len(broken), program_packet)
+        assert not walk_packets(io.BytesIO(broken), 0, len(broken), program_packet).unbroken
+
+
+@pytest.mark.parametrize("more", [4, 12, 15, 40])
+def test_a_program_stream_that_ends_inside_a_packet_is_truncated(more: int) -> None:
+    data = all_media()["a.mpg"].read_bytes()
+    pack = data.index(b"\0\0\1\xba", len(data) // 2)
+    cut = data[: pack + more]
+    whole_header = more == 12  # of MPEG-1
+    assert walk_packets(io.BytesIO(cut), 0, len(cut), program_packet) == PacketWalk(True, truncated=not whole_header)

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stt_ai.engines.packet_walk import avi_chunk, is_unbroken
+from stt_ai.engines.packet_walk import avi_chunk, walk_packets
 from stt_ai.engines.structure.model import MAX_SLICES, STREAMED_FROM, Reader, Structure, read_at
 
 _EXTENSIBLE = 0xFFFE
@@ -62,7 +62,7 @@ def read_avi(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
     read_chunked("<")(file, start, size, structure)
     movie = read_at(file, start, 1 << 16).find(b"movi")
     if movie > 0:
-        structure.damaged |= not is_unbroken(file, start + movie + 4, size, avi_chunk)
+        structure.damaged |= not walk_packets(file, start + movie + 4, size, avi_chunk).unbroken
 
 
 def read_wav(file: BinaryIO, start: int, size: int, structure: Structure) -> None:

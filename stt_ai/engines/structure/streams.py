@@ -6,7 +6,7 @@ from typing import BinaryIO
 from stt_ai.engines import ogg
 from stt_ai.engines.frame_walk import FrameAt, walk
 from stt_ai.engines.frames import packets
-from stt_ai.engines.packet_walk import is_unbroken, program_packet
+from stt_ai.engines.packet_walk import program_packet, walk_packets
 from stt_ai.engines.structure.model import STREAMED_FROM, FileSlice, Reader, Structure, read_at
 
 
@@ -20,7 +20,8 @@ def read_ogg(file: BinaryIO, start: int, size: int, structure: Structure) -> Non
 
 def read_program(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
     """Read an MPEG program stream from ``start`` into ``structure``."""
-    structure.damaged = not is_unbroken(file, start, size, program_packet)
+    walked = walk_packets(file, start, size, program_packet)
+    structure.damaged, structure.truncated = not walked.unbroken, walked.truncated
 
 
 def read_au(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
