@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import ConnectionClosed
 
 from stt_ai.api.http.backpressure import CountReads, HoldBack
 from stt_ai.api.stream import backpressure as stream_backpressure
+from stt_ai.api.stream import protocol
 from stt_ai.streaming.config import MAX_MESSAGE_BYTES
 from stt_ai.streaming.events import Final
 from tests.support.api import PATIENCE, eventually
@@ -312,3 +314,22 @@ def test_what_is_no_message_cannot_pile_up_either(first: bytes, flood: bytes, mo
                 connection.sendall(piece)
             while connection.recv(1_000_000):  # it times out where the connection is still open
                 pass
+
+
+class RenamedProtocol(WebSocketsSansIOProtocol):
+    """A later uvicorn's, whose connection has another name."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def receive(self) -> Any:
+        pass
+
+
+def test_a_uvicorn_whose_connections_cannot_be_limited_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    protocol._log_unknown_protocol.cache_clear()
+    for _ in range(2):
+        protocol.restrain(RenamedProtocol().receive)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    protocol.restrain(asyncio.Queue[Any]().get)  # another server's, or none
+    assert len(caplog.records) == 1

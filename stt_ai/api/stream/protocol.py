@@ -1,12 +1,16 @@
 """uvicorn's side of a WebSocket, kept from holding more than the app can know of. Serve passes no setting on to it."""
 
+import logging
 from collections.abc import Generator
+from functools import cache
 from typing import Any
 
 from websockets.exceptions import PayloadTooBig
 
 from stt_ai.api.http.unread import Receive
 from stt_ai.streaming.config import MAX_MESSAGE_BYTES
+
+logger = logging.getLogger(__name__)
 
 TOO_LARGE = 1009
 MAX_FRAGMENTS = 4096
@@ -39,7 +43,17 @@ def abort(receive: Receive) -> None:
 
 def _protocol(receive: Receive) -> Any:
     protocol = getattr(receive, "__self__", None)
-    return protocol if hasattr(protocol, "conn") else None
+    if hasattr(protocol, "conn"):
+        return protocol
+    if any(kind.__module__.startswith("uvicorn.") for kind in type(protocol).__mro__):
+        _log_unknown_protocol()
+    return None
+
+
+@cache
+def _log_unknown_protocol() -> None:
+    """Once in a process: this is so for every connection, or for none."""
+    logger.error("this uvicorn's WebSocket protocol is not the known one: its connections are not limited")
 
 
 def _refuse_compression(protocol: Any) -> None:
