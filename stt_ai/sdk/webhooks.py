@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 TOLERANCE_S = 300.0
 _PREFIX, _VERSION = "whsec_", "v1,"
@@ -17,8 +17,14 @@ class InvalidWebhook(ValueError):
     """The webhook is not the service's, has been changed on its way, or is too old: answer 400 and do nothing."""
 
 
+class Headers(Protocol):
+    """Names and values, as every framework has them."""
+
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
 def verify_webhook(
-    headers: Mapping[str, str], body: bytes | str, secret: str, *, tolerance: float = TOLERANCE_S
+    headers: Headers, body: bytes | str, secret: str, *, tolerance: float = TOLERANCE_S
 ) -> dict[str, Any]:
     """Return the event in ``body`` if it was signed with ``secret``. Raise `InvalidWebhook`.
 
