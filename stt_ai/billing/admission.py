@@ -13,7 +13,7 @@ from stt_ai.billing.tables import Caller, Lease, LeaseState
 from stt_ai.errors import Unauthorized
 
 RENEWALS = 4  # in the time of one lease: some may be lost
-# Every request waits for it, and as an object of the session it takes three times as long.
+# Every request waits for it; a query for an object of the session would take three times as long.
 _NEW_LEASE = insert(Lease).values(held=0, amount=0, seconds=0.0, day="")
 
 

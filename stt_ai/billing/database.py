@@ -23,7 +23,7 @@ DatabaseError = sa.exc.SQLAlchemyError
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 10.0
 """Other processes' writing to SQLite's file is waited for so long."""
-_MIGRATING = 7_388_011_402  # an advisory lock's number, ours alone
+_MIGRATING = 7_388_011_402  # the number of our advisory lock
 
 
 class Database:
@@ -115,7 +115,7 @@ def _make_file(path: Path) -> None:
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # the driver shall not begin transactions by itself
+    connection.isolation_level = None  # the driver must not begin transactions
     for pragma in (f"busy_timeout={round(1000 * BUSY_S)}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
     _use_wal(connection)

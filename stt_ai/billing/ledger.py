@@ -15,7 +15,7 @@ from stt_ai.meters import CREDITS
 NO_CREDITS = "No credits remaining. Upgrade your plan."
 
 
-# As an object of the session it takes three times as long, and callers wait for it.
+# A query for an object of the session would take three times as long, and callers wait for it.
 _NEW_ENTRY = insert(LedgerEntry)
 
 

@@ -1,7 +1,7 @@
 """The operations of billing, each one transaction, each safe to repeat.
 
-Whoever calls gives new things their ids (a lease, a key, an account), so that a call whose answer was lost can be made
-again and is recognised.
+The caller makes the ids of new things (a lease, a key, an account), so that a call whose answer was lost can be
+repeated and is recognized.
 """
 
 import secrets
@@ -34,10 +34,11 @@ DAY_S = 86_400.0
 
 
 class BillingService:
-    """Plain and synchronous, to be called from several threads. ``clock``: seconds since the epoch.
+    """Plain and synchronous, for use from several threads. ``clock``: seconds since the epoch.
 
     ``address_secret``: callers' addresses are hashed with it; empty: with one that the database keeps.
-    ``could_renew``: whether lately whoever works has been able to renew. While not, no lease ends by a new request.
+    ``could_renew``: whether requests have been able to renew their leases lately. If not, admission ends no overdue
+    lease.
     """
 
     def __init__(
@@ -193,7 +194,7 @@ class BillingService:
             return NewAccount(accounts.account_value(session, caller, now, self.config), key)
 
     def _address_secret(self) -> bytes:
-        """Return the one that was given, else a random one that the database keeps, made by whoever comes first."""
+        """Return the given secret, else a random one that the database keeps, made at its first use."""
         if not self._secret:
             self._secret = self._kept_secret()
         return self._secret

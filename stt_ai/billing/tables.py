@@ -117,7 +117,7 @@ class LedgerEntry(SQLModel, table=True):
         Index("ix_ledger_entry_pool", "caller_id", "meter", "period"),
     )
 
-    # SQLite numbers rows by itself only where the type is exactly INTEGER.
+    # SQLite numbers rows automatically only if the type is exactly INTEGER.
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     )

@@ -36,7 +36,7 @@ class BillingDeployment:
     """
 
     def __init__(self, config: BillingConfig, database_url: str | None, jobs: JobsConfig) -> None:
-        # Here, since whoever puts the service together imports this module too and would wait for a database library.
+        # Imported here: the builder of the service imports this module too, and needs no database library.
         from stt_ai.billing.database import Database
         from stt_ai.billing.service import BillingService
         from stt_ai.billing.worker import THREADS, BillingWorker

@@ -61,7 +61,7 @@ class DecoderDeployment:
     """Decodes uploads. The PCM stays in the object store; what it returns are references to it."""
 
     def __init__(self, limits: DecoderLimits) -> None:
-        # Here, since whoever puts the service together imports this module too and would wait for a model library.
+        # Imported here: the builder of the service imports this module too, and needs no model library.
         from stt_ai.engines.decoding import FileDecoder
 
         process_meters()

@@ -138,7 +138,7 @@ def build(settings: DiarizerSettings, source: SourceSettings) -> Application:
         serve.deployment(DiarizerDeployment)
         .options(
             name="diarizer",
-            max_ongoing_requests=1000,  # it bounds what waits by itself, and a question must not wait behind files
+            max_ongoing_requests=1000,  # it limits its own queue, and a health check must not wait behind files
             autoscaling_config=by_audio(
                 min_replicas=1,
                 max_replicas=settings.max_replicas or (4 if gpu else 1),

@@ -55,7 +55,7 @@ class IngressDeployment:
     ) -> None:
         export_spans()
         meters = process_meters()
-        # Every request waits for billing twice, and a call through a router in a thread of its own takes 0.6 ms more.
+        # Every request waits for billing twice, and a router in its own thread would add 0.6 ms to each call.
         billing._init(_run_router_in_separate_loop=False)
         remote = {name: RemoteTranscriber(handle, name, load_wait_s) for name, handle in transcribers.items()}
         voices = RemoteDiarizer(diarizer, load_wait_s)

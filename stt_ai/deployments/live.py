@@ -18,7 +18,7 @@ class LiveTranscription:
     def __init__(
         self, recognizers: Mapping[str, LiveRecognizer], limits: LiveLimits, meters: Meters = NO_METERS
     ) -> None:
-        # Here, since whoever puts the service together imports this module too and would wait for these libraries.
+        # Imported here: the builder of the service imports this module too, and needs none of these libraries.
         from stt_ai.engines import live_audio
         from stt_ai.engines.silero import VoiceDetector
 

@@ -75,7 +75,7 @@ async def decode(pieces: AsyncIterator[bytes], ffmpeg: str = "") -> AsyncGenerat
             yield np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
         if writing.done():
             await writing
-        if not writing.done() or (not decoded.samples and await process.wait()):  # it gave up by itself
+        if not writing.done() or (not decoded.samples and await process.wait()):  # the program gave up
             raise UnsupportedEncoding(_NOT_OPUS)
     finally:
         writing.cancel()
@@ -123,7 +123,7 @@ async def _write(process: Process, head: bytes, pieces: AsyncIterator[bytes], de
             if written > _LEAD_BYTES + _BYTES_A_SECOND * decoded.samples / SAMPLE_RATE:
                 raise UnsupportedEncoding(_NOT_OPUS)
     except (BrokenPipeError, ConnectionResetError):
-        await asyncio.Event().wait()  # the reader sees the end and says why
+        await asyncio.Event().wait()  # the reader notices the end, and raises
     finally:
         process.stdin.close()
 

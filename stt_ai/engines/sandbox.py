@@ -51,7 +51,6 @@ class SandboxedProcess:
         self._limits = limits
         self.returncode: int | None = None
         self.cpu_seconds = 0.0
-        self.peak_bytes = 0
 
     def __enter__(self) -> Self:
         # The working directory is gone once the program runs: no relative name leads anywhere.
@@ -117,7 +116,7 @@ class SandboxedProcess:
             pid, status, usage = os.wait4(self._process.pid, 0 if killed else os.WNOHANG)
             if pid:
                 self.returncode = self._process.returncode = os.waitstatus_to_exitcode(status)
-                self.cpu_seconds, self.peak_bytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+                self.cpu_seconds = usage.ru_utime + usage.ru_stime
             else:
                 time.sleep(0.0005)
 

@@ -19,7 +19,7 @@ DEMO_LABEL = "demo-qwen2"
 PACKAGED_LABEL = "qwen2.5-coder-0.5b-instruct"
 DEFAULT_REPOSITORY = "Qwen/Qwen2.5-1.5B-Instruct"
 
-# Weights come before what says that they are there.
+# In the order of download: first the weights, last the files that show that a model is there.
 _PATTERNS = ("tokenizer*.json", "*.jinja", "generation_config.json", "model*.safetensors", INDEX, CONFIG)
 
 

@@ -28,7 +28,7 @@ MAX_PAUSE = SAMPLE_RATE // 2
 transcribed separately, so that no word can be placed in another region, across music or noise."""
 MAX_PAUSE_OF_LONG_WINDOWS = 3 * SAMPLE_RATE
 """The same for models that take as long for a short window as for one of 30 s, which is filled up therefore."""
-SILENT_LANGUAGE = "en"  # what `language` says of a file in which nobody speaks
+SILENT_LANGUAGE = "en"  # the language of a file without speech
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ _POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {
-    "Cache-Control": "no-cache",  # kept, but asked for each time: files of two versions never meet
+    "Cache-Control": "no-cache",  # cached, but revalidated each time, so that files of two versions are never mixed
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",

@@ -49,7 +49,7 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: TrustedP
         if current not in trusted:
             break
         following = parse_address(entry)
-        if following is None:  # a proxy that hides its client: what it says is no address, so it stands for them all
+        if following is None:  # a proxy that hides its clients counts as one caller
             break
         current = following
     return str(current)

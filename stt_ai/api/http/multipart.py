@@ -78,7 +78,7 @@ class FormReader:
         self._refusal = refusal
         self._before_file = before_file
         self._others: list[str] = []
-        self._refused: BadParameter | None = None  # said when there is a file: without one, that is what is wrong
+        self._refused: BadParameter | None = None  # raised only if there is a file: a missing one matters more
         self._parts = 0
         self._fed = 0
         self._ended = False

@@ -13,7 +13,7 @@ from stt_ai.api.http.errors import INTERNAL
 from stt_ai.api.http.protocols import install, refusal
 from stt_ai.environment import peer_header
 
-# Ray Serve obeys these, whoever sends them: one leaves uploads hanging, the other picks the caller's own time limit.
+# Ray Serve obeys these headers of any caller: one leaves uploads hanging, the other sets the caller's own time limit.
 _INTERNAL = ("x-request-disconnect-disabled", "x-request-timeout-seconds")
 
 _SERVERS_FAILURES = {

@@ -15,7 +15,7 @@ class OpenAiEvents:
 
     def __init__(self, params: AudioParams) -> None:
         self._diarized = params.response_format is AudioFormat.DIARIZED_JSON
-        self.streams_text = not self._diarized  # who speaks is known at the end only
+        self.streams_text = not self._diarized  # the speakers are known only at the end
 
     def begun(self, seconds: float) -> Iterable[Event]:
         """Return nothing, since OpenAI's streams have no progress."""

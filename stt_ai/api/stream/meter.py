@@ -61,7 +61,7 @@ class StreamMeter:
 
     async def _reserve_ahead(self) -> None:
         await self._reserve()
-        self._ahead = None  # the next one may be asked for; one that failed is asked about when its minute begins
+        self._ahead = None  # a reservation that failed stays, and is awaited when its minute begins
 
     async def _reserve(self) -> None:
         await self._grant.reserve(60.0 * (self._minutes + 1))

@@ -100,7 +100,7 @@ async def _tell(summarizer: Summarizer, params: SummaryParams, grant: Grant, req
                     await grant.settle(0, _stored(body))
                     await events.send("summary", body)
         except asyncio.CancelledError:
-            if owed:  # who leaves has what he was told
+            if owed:  # a caller who leaves pays for the text that was sent
                 await grant.settle(0)
             raise
 

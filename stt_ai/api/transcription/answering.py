@@ -96,7 +96,7 @@ async def receive_upload(
         try:
             codec.parse(fields)
         except BadParameter as error:
-            if not error.beside or error.beside in fields:  # else what it goes with may come after the file
+            if not error.beside or error.beside in fields:  # else the other parameter may still come after the file
                 raise
 
     reading = receive_form(request, incoming, grant, services.config, known, refuse_early, refusal, services.meters)
@@ -127,14 +127,14 @@ async def answer(
         with grant.work() as on_duration:
             transcript = await services.transcription.transcribe(received.upload, received.params.request, on_duration)
         current_record().audio_seconds = round(transcript.duration, 2)
-        # Hours of words take a moment to spell.
+        # Rendering hours of words takes a moment.
         media_type, content = await asyncio.to_thread(codec.render, transcript, received.params, current_request_id())
         headers = answer_headers(transcript.model, transcript.demo, transcript.warnings)
         return transcript.duration, StoredResponse(200, (("content-type", media_type), *headers), content.encode())
 
     seconds, made = await run_until_disconnect(request.receive, work())
-    # From here on it is charged: who leaves before pays nothing, and who leaves while it is sent can have it again
-    # under the same idempotency key.
+    # From here on it is charged: a caller who leaves before pays nothing. One who leaves while it is sent can have it
+    # again under the same idempotency key.
     await grant.settle(seconds, made)
     return stored_reply(made)
 
