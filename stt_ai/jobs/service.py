@@ -5,7 +5,7 @@ ending the job are one transaction, so that a job is charged once, and only when
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from sqlalchemy import exists, func
@@ -14,13 +14,12 @@ from sqlmodel import Session, col, delete, select
 from stt_ai.accounts import PlanName, WorkKind
 from stt_ai.billing import accounts, leases
 from stt_ai.billing.counting import count
-from stt_ai.billing.database import insert_new
-from stt_ai.billing.ledger import Pool, lock
-from stt_ai.billing.plans import Meter, meter_for
+from stt_ai.billing.ledger import lock
 from stt_ai.billing.service import BillingService
-from stt_ai.billing.tables import Caller, Lease, LeaseState
+from stt_ai.billing.tables import Caller
 from stt_ai.errors import JobEnded, PaymentRequired, SttError, TooManyJobs, TooManyRequests
 from stt_ai.jobs import listing
+from stt_ai.jobs.charging import JobCharges
 from stt_ai.jobs.config import HOUR_S, JobsConfig
 from stt_ai.jobs.messages import (
     ClaimedJob,
@@ -52,6 +51,7 @@ class JobService:
         self.database = billing.database
         self.config = config
         self._billing = billing
+        self._charges = JobCharges(billing)
 
     # What callers ask.
 
@@ -71,7 +71,7 @@ class JobService:
                 raise TooManyJobs(f"You have {limit} jobs that wait or run. Wait until one has ended, or cancel one.")
             retention = min(new.retention_s or self.config.retention_hours * HOUR_S, self._longest_retention)
             for kind in _kinds(new.summary):
-                self._require_allowance(session, session.get_one(Caller, owner), kind, now)
+                self._charges.require_allowance(session, session.get_one(Caller, owner), kind, now)
             row = Job(
                 **asdict(new) | {"retention_s": retention},
                 owner=owner,
@@ -131,7 +131,7 @@ class JobService:
         while True:
             with self.database.transaction(durable=False) as session:
                 now = self._billing.clock()
-                row = QUEUE.claim(session, now, self.config.lease_s, self._has_slot(session, now))
+                row = QUEUE.claim(session, now, self.config.lease_s, self._charges.has_slot(session, now))
                 if row is None:
                     return None
                 count(session, JOB_ATTEMPTS)
@@ -157,10 +157,7 @@ class JobService:
             QUEUE.renew(session, row, now, self.config.lease_s, progressed=progress.done_s > row.done_s)
             row.stage, row.done_s, row.total_s = progress.stage, progress.done_s, progress.total_s
             row.seconds_left = progress.seconds_left
-            lease = session.get(Lease, row.lease)
-            if lease is not None and lease.state is LeaseState.ACTIVE:
-                lease.expires_at = now + self._billing.config.lease_s
-                session.add(lease)
+            self._charges.renew(session, row, now)
 
     def reserve(self, job_id: str, fence: int, seconds: float) -> None:
         """Hold what the audio costs. Raise `PaymentRequired`, `TooManyRequests` or `LeaseExpired`."""
@@ -190,11 +187,10 @@ class JobService:
             if done is not None and done.state == WorkState.SUCCEEDED and done.fence == fence + 1:
                 return  # the answer to the same call was lost
             row = QUEUE.held(session, job_id, fence)
-            lease = session.get_one(Lease, row.lease)
-            leases.settle(session, lease, seconds, now, self._billing.config)
-            row.duration_s, row.model, row.credits = seconds, model, lease.amount
+            credits = self._charges.charge(session, row, seconds, now)
+            row.duration_s, row.model, row.credits = seconds, model, credits
             if row.summary and no_summary is None:
-                no_summary = self._charge_summary(session, row, lease.plan, now)
+                no_summary = self._charges.charge_summary(session, row, now)
             if no_summary is not None:
                 row.summary_error_code, row.summary_error = no_summary.code, no_summary.message
             self._end(session, row, WorkState.SUCCEEDED)
@@ -215,7 +211,7 @@ class JobService:
                 self._end(session, row, WorkState.FAILED)
                 return
             now = self._billing.clock()
-            self._give_back(session, row, now)
+            self._charges.give_back(session, row, now)
             QUEUE.retry(session, row, now + self.config.backoff_s * 2 ** max(0, row.failures - 1))
 
     def load(self) -> JobLoad:
@@ -331,90 +327,25 @@ class JobService:
         assert row is not None
         return row
 
-    def _has_slot(self, session: Session, now: float) -> Callable[[str], bool]:
-        config = self._billing.config
-
-        def has_slot(owner: str) -> bool:
-            caller = session.get(Caller, owner)
-            if caller is None:  # billing has forgotten an address meanwhile
-                insert_new(session, Caller(id=owner, plan=PlanName.ANONYMOUS, created_at=now))
-                return True
-            slots = config.limits(caller.plan).max_concurrency
-            if self._billing.could_renew():
-                return leases.expire(session, owner, now, config).slots < slots
-            held = leases.holding(session, owner)
-            overdue = select(Job.lease).where(
-                Job.owner == owner, Job.state == WorkState.RUNNING, Job.lease_until <= now
-            )
-            given_up = held.leases.intersection(session.exec(overdue).all())  # of attempts that are taken over anyway
-            return held.slots - len(given_up) < slots
-
-        return has_slot
-
     def _begin(self, session: Session, row: Job, now: float) -> SttError | None:
         """Take billing's lease for an attempt; return why there is to be none."""
-        self._give_back(session, row, now)
+        self._charges.give_back(session, row, now)
         if row.failures > self.config.max_failures:
             return TooManyRequests("The servers that worked on this file failed repeatedly. Please try again.")
         caller = lock(session, row.owner)
         assert caller is not None
         try:
-            meter = self._require_allowance(session, caller, WorkKind.TRANSCRIPTION, now)
+            self._charges.begin(session, row, caller, now)
         except (PaymentRequired, TooManyRequests) as refusal:
             return refusal
-        row.lease = f"{row.id[-24:]}.{row.fence}"
         row.started_at, row.stage, row.seconds_left = row.started_at or now, Stage.DECODING, None
-        session.add_all((row, self._lease(row, row.lease, WorkKind.TRANSCRIPTION, caller.plan, meter, now)))
-        session.flush()
+        session.add(row)
         return None
-
-    def _charge_summary(self, session: Session, row: Job, plan: PlanName, now: float) -> NoSummary | None:
-        """Charge a summary that was written; return why it cannot be had where nothing is left to pay it with.
-
-        No lease is held while it is written: it would take the place of the caller's other summaries.
-        """
-        meter = meter_for(plan, WorkKind.SUMMARY, now) if self._billing.config.quotas else None
-        lease = self._lease(row, f"{row.lease}.s", WorkKind.SUMMARY, plan, meter, now)
-        try:
-            if meter is not None:
-                Pool(session, row.owner, meter, self._billing.config).require(1, now)
-        except (PaymentRequired, TooManyRequests) as refusal:
-            return NoSummary(refusal.code, refusal.message)
-        session.add(lease)
-        session.flush()
-        leases.settle(session, lease, 0, now, self._billing.config)
-        return None
-
-    def _lease(self, row: Job, lease_id: str, kind: WorkKind, plan: PlanName, meter: Meter | None, now: float) -> Lease:
-        return Lease(
-            id=lease_id,
-            caller_id=row.owner,
-            request_id=row.request_id,
-            kind=kind,
-            plan=plan,
-            meter=meter.name if meter else None,
-            period=meter.period if meter else "",
-            state=LeaseState.ACTIVE,
-            created_at=now,
-            expires_at=now + self._billing.config.lease_s,
-        )
-
-    def _require_allowance(self, session: Session, caller: Caller, kind: WorkKind, now: float) -> Meter | None:
-        """Return what a job of theirs runs on. Raise `PaymentRequired` or `TooManyRequests` where that is used up."""
-        meter = meter_for(caller.plan, kind, now) if self._billing.config.quotas else None
-        if meter is not None:
-            Pool(session, caller.id, meter, self._billing.config).require(1, now)
-        return meter
-
-    def _give_back(self, session: Session, row: Job, now: float) -> None:
-        lease = session.get(Lease, row.lease) if row.lease else None
-        if lease is not None and lease.state is LeaseState.ACTIVE:
-            leases.give_back(session, lease, LeaseState.RELEASED, now, self._billing.config)
 
     def _end(self, session: Session, row: Job, state: WorkState) -> None:
         now = self._billing.clock()
         if state is not WorkState.SUCCEEDED:
-            self._give_back(session, row, now)
+            self._charges.give_back(session, row, now)
         else:
             row.error_code = row.error = ""
         if state is not WorkState.EXPIRED:
