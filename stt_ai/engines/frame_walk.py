@@ -126,7 +126,7 @@ class _Reader:
         self._file = file
         self._size = size
         self._frame_at = frame_at
-        self._told_by = 4 if frame_at is mpeg_frame else _HEADER
+        self._compared_bytes = 4 if frame_at is mpeg_frame else _HEADER
         self._known: dict[bytes, Frame | None] = {}
         self._held, self._base = b"", 0
 
@@ -148,7 +148,7 @@ class _Reader:
             header = self.bytes(position, _HEADER)
             if len(header) < _HEADER:
                 break
-            header = header[: self._told_by]
+            header = header[: self._compared_bytes]
             frame = known.get(header, _UNKNOWN)
             if frame is _UNKNOWN:
                 if len(known) > _MAX_KNOWN:

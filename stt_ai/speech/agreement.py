@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 from stt_ai.types import SAMPLE_RATE, TokenizedWord
 
-APART = round(1.6 * SAMPLE_RATE)
-KEPT = 16
+MIN_DISTANCE = round(1.6 * SAMPLE_RATE)
+MAX_HYPOTHESES = 16
 
 
 class Agreement:
     """The decided words of one utterance; they are never taken back."""
 
-    def __init__(self, apart: int = APART) -> None:
-        """``apart``: samples of audio that lie between two hypotheses which may decide."""
-        self._apart = apart
-        self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=KEPT)
+    def __init__(self, min_distance: int = MIN_DISTANCE) -> None:
+        """``min_distance``: samples of audio between two hypotheses whose agreement commits words."""
+        self._min_distance = min_distance
+        self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=MAX_HYPOTHESES)
         self.committed: tuple[TokenizedWord, ...] = ()
         self._shown: tuple[TokenizedWord, ...] = ()
         self._newest: tuple[TokenizedWord, ...] = ()
@@ -48,20 +48,20 @@ class Agreement:
         return "".join(piece.text for piece in self.committed).strip()
 
     def add(self, tail: Sequence[TokenizedWord], end: int, latest: int) -> None:
-        """A hypothesis of what comes after the decided words, on audio up to sample ``end``.
+        """Take a hypothesis for the words after the committed ones, on audio up to sample ``end``.
 
-        Decided is what it begins with as an earlier one does, whose audio ended before ``latest``. The last word of
-        either is not: it may be half a word.
+        The words that it shares with an earlier hypothesis, whose audio ended before ``latest``, are committed, except
+        the last word of either, which may be half a word.
         """
         words = (*self.committed, *tail)
-        spelt = tuple(plain(piece.text) for piece in words)
+        plain_words = tuple(plain(piece.text) for piece in words)
         before = self._earlier[-1][1] if self._earlier else ()
-        confirmed = before[len(spelt) - 1 : len(spelt)] == spelt[-1:]
+        confirmed = before[len(plain_words) - 1 : len(plain_words)] == plain_words[-1:]
         self._newest = words
         self._shown = words if confirmed else words[:-1]
-        old = next((old for at, old in reversed(self._earlier) if at <= min(end - self._apart, latest)), ())
-        self._earlier.append((end, spelt))
-        agreed = common_prefix(spelt[:-1], old[:-1])
+        old = next((old for at, old in reversed(self._earlier) if at <= min(end - self._min_distance, latest)), ())
+        self._earlier.append((end, plain_words))
+        agreed = common_prefix(plain_words[:-1], old[:-1])
         if agreed > len(self.committed):
             self.committed = words[:agreed]
 

@@ -32,9 +32,9 @@ def is_hallucination(text: str, seconds: float, no_speech_probability: float, lo
     probability. People do say these things, so for longer audio only if the model itself detected no speech and the
     text is unlikely.
     """
-    spelt = normalized(text)
+    plain = normalized(text)
     if seconds >= SHORT_SECONDS:
-        return spelt in (*CREDITS, *FILLERS) and no_speech_probability > 0.5 and log_probability < -0.5
-    if len(spelt) > MAX_SPEECH_RATE * seconds + 10 or spelt in CREDITS:
+        return plain in (*CREDITS, *FILLERS) and no_speech_probability > 0.5 and log_probability < -0.5
+    if len(plain) > MAX_SPEECH_RATE * seconds + 10 or plain in CREDITS:
         return True
-    return spelt in FILLERS and (no_speech_probability > 0.3 or log_probability < -0.7)
+    return plain in FILLERS and (no_speech_probability > 0.3 or log_probability < -0.7)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.agreement import APART, Agreement, common_prefix, plain, prefix_distances
+from stt_ai.speech.agreement import MIN_DISTANCE, Agreement, common_prefix, plain, prefix_distances
 from stt_ai.types import TokenizedWord
 
 NEVER = 10**9
@@ -14,7 +14,7 @@ def _pieces(text: str) -> tuple[TokenizedWord, ...]:
 
 
 def _after(*hypotheses: tuple[float, str], latest: int = NEVER) -> str:
-    agreement = Agreement(apart=round(0.8 * 16_000))
+    agreement = Agreement(min_distance=round(0.8 * 16_000))
     for seconds, text in hypotheses:
         agreement.add(_pieces(text)[len(agreement.committed) :], round(seconds * 16_000), latest)
     return agreement.text
@@ -60,8 +60,8 @@ def test_a_last_word_is_shown_when_it_was_heard_twice() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 3 * APART), st.lists(st.sampled_from("abc"), max_size=9)), max_size=12),
-    st.integers(0, 12 * APART),
+    st.lists(st.tuples(st.integers(1, 3 * MIN_DISTANCE), st.lists(st.sampled_from("abc"), max_size=9)), max_size=12),
+    st.integers(0, 12 * MIN_DISTANCE),
 )
 def test_what_is_decided_only_grows(hypotheses: list[tuple[int, list[str]]], latest: int) -> None:
     agreement, end = Agreement(), 0

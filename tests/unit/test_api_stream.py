@@ -516,7 +516,7 @@ def test_a_stream_that_goes_on_with_a_model_that_does_not_know_its_language_find
 
 def test_streams_that_brought_no_audio_take_no_place_among_the_remembered(tmp_path: Path) -> None:
     sessions = Sessions()
-    with serving(live_app(tmp_path, sessions, kept_cuts=1)) as port:
+    with serving(live_app(tmp_path, sessions, max_resume_points=1)) as port:
         with connected(port) as client:
             session_id = client.ready(interim_results=False)["session_id"]
             client.audio(3)

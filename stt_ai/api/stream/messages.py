@@ -47,10 +47,10 @@ def final_message(final: Final) -> dict[str, Any]:
 
 
 def ready_message(
-    asked: StreamParams, model: LoadedModel, session_id: str, resumed: bool, start: float
+    params: StreamParams, model: LoadedModel, session_id: str, resumed: bool, start: float
 ) -> dict[str, Any]:
     """Return the parameters in effect. ``start``: the second of the stream from which on its text is sent."""
-    config = asked.config
+    config = params.config
     return {
         "status": "ready",
         "session_id": session_id,
@@ -58,8 +58,8 @@ def ready_message(
         "offset": _s(start),
         "model": model.label,
         "language": config.language or "auto",
-        "encoding": "pcm_s16le" if asked.encoding == DETECTED else asked.encoding,
-        "sample_rate": asked.sample_rate,
+        "encoding": "pcm_s16le" if params.encoding == DETECTED else params.encoding,
+        "sample_rate": params.sample_rate,
         "interim_results": config.interim_results,
         "endpointing": False if config.endpointing_ms is None else config.endpointing_ms,
         "utterance_end_ms": config.utterance_end_ms,

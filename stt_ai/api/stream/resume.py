@@ -16,7 +16,7 @@ from stt_ai.api.stream.config import StreamParams
 from stt_ai.streaming.events import Final
 from stt_ai.types import SAMPLE_RATE
 
-KEPT_FINALS = 20
+MAX_FINALS = 20
 _ROUNDED_S = 0.011
 """Callers know times to the hundredth of a second."""
 
@@ -79,7 +79,7 @@ class ResumeStore:
             skipped=position - offset,
             segment_id=max(resume_point.next_segment_id, last + 1),
             language=resume_point.language,
-            repeated=tuple(_missed(resume_point, params)),
+            repeated=tuple(_undelivered(resume_point, params)),
             resumed=True,
         )
 
@@ -91,11 +91,11 @@ class ResumeStore:
             self._resumable.popitem(last=False)
 
 
-def _missed(resume_point: ResumePoint, params: StreamParams) -> Iterator[Final]:
+def _undelivered(resume_point: ResumePoint, params: StreamParams) -> Iterator[Final]:
     for final in resume_point.finals:
         if params.last_segment_id is not None:
-            missed = final.segment_id > params.last_segment_id
+            undelivered = final.segment_id > params.last_segment_id
         else:
-            missed = final.end > params.offset + _ROUNDED_S
-        if missed:
+            undelivered = final.end > params.offset + _ROUNDED_S
+        if undelivered:
             yield final

@@ -109,7 +109,7 @@ class Streams:
         self._limits = live.limits
         self._catalogue = catalogue
         self._default_model = default_model
-        self._resumable = ResumeStore(live.limits.resume_s, live.limits.kept_cuts)
+        self._resumable = ResumeStore(live.limits.resume_s, live.limits.max_resume_points)
         self._meters = meters
         self._open = 0
         meters.set(OPEN_STREAMS, 0)

@@ -10,7 +10,7 @@ from stt_ai.api.stream.config import StreamParams, action_of, parse_json
 from stt_ai.api.stream.limits import StreamLimits
 from stt_ai.api.stream.messages import event_message, ignored_message
 from stt_ai.api.stream.meter import StreamMeter
-from stt_ai.api.stream.resume import KEPT_FINALS, ResumePoint, StreamStart
+from stt_ai.api.stream.resume import MAX_FINALS, ResumePoint, StreamStart
 from stt_ai.api.stream.socket import StreamSocket
 from stt_ai.errors import BadParameter, BadRequest, IdleTimeout, SessionTooLong, SttError
 from stt_ai.streaming.events import Final
@@ -49,7 +49,7 @@ class LiveStream:
         self._start = start
         self._skipped = start.skipped
         # Including those that are sent again: the client may lose them once more.
-        self._finals = deque(start.repeated, maxlen=KEPT_FINALS)
+        self._finals = deque(start.repeated, maxlen=MAX_FINALS)
         self._ignored = 0
         self.received = 0
         self.ending: SttError | None = None
