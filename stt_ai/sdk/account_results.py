@@ -45,7 +45,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class NewKey(Key):
-    """A key at the one moment when it is told: ``key`` is the whole of it."""
+    """A key at the one moment when it is shown: ``key`` is the whole of it."""
 
     key: str = field(default="", repr=False)
 
@@ -65,7 +65,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount(Account):
-    """``key``: its first key, which is told this once."""
+    """``key``: its first key, which is shown this once."""
 
     key: NewKey = field(kw_only=True)
 

@@ -115,16 +115,16 @@ class Call(Generic[T]):
         never_sent = isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
         return not isinstance(failure, ConnectionFailed) or never_sent
 
-    def from_events(self, told: Mapping[str, Any], response: httpx.Response) -> T:
-        """The value of an answer that came as events, whose last said ``told``."""
-        body = told.get("content")
-        content = body if isinstance(body, str) else json.dumps(told)
-        warnings = tuple(read(TranscriptWarning, one) for one in told.get("warnings", ()))
+    def from_events(self, data: Mapping[str, Any], response: httpx.Response) -> T:
+        """The value of an answer that came as events, whose last said ``data``."""
+        body = data.get("content")
+        content = body if isinstance(body, str) else json.dumps(data)
+        warnings = tuple(read(TranscriptWarning, one) for one in data.get("warnings", ()))
         result = self.result(
             httpx.Response(200, headers=_plain(response.headers), text=content, request=response.request)
         )
         if isinstance(result, TranscriptText):
-            result.warnings, result.model = warnings, str(told.get("model", ""))
+            result.warnings, result.model = warnings, str(data.get("model", ""))
         return result
 
     def result(self, response: httpx.Response) -> T:
@@ -248,7 +248,7 @@ def sign_up(name: str | None) -> Call[NewAccount]:
 
 
 def with_events(call: Call[Summary]) -> dict[str, Any]:
-    """The arguments of httpx for a summary that is told while it is written. Its answers are not kept under a key."""
+    """The arguments of httpx for a summary that comes while it is written. Its answers are not kept under a key."""
     return {"method": call.method, "url": call.path, "json": {**call.json, "stream": True}}
 
 
@@ -273,12 +273,12 @@ def _many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ..
 
 
 def _transcription(response: httpx.Response) -> Transcription:
-    told = response.json()
+    data = response.json()
     # An answer that came as events has no such header: it was not known when they began.
     demo = response.headers.get("x-stt-demo-model") == "true" or any(
-        str(warning.get("code")).startswith("demo_") for warning in told.get("warnings", ())
+        str(warning.get("code")).startswith("demo_") for warning in data.get("warnings", ())
     )
-    return read(Transcription, {**told, "raw": told, "demo": demo})
+    return read(Transcription, {**data, "raw": data, "demo": demo})
 
 
 def _plain(headers: httpx.Headers) -> dict[str, str]:

@@ -138,35 +138,35 @@ when its connection broke."""
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> SttAiError:
     """The failure that an HTTP answer tells, also one that a proxy gave in the service's place."""
-    told = _json_object(body)
+    data = _json_object(body)
     kind = CLASSES.get(status, ServerError if status >= 500 else BadRequest)
-    if not told and (status == 500 or _NO_ROUTES in body):
+    if not data and (status == 500 or _NO_ROUTES in body):
         kind = ConnectionFailed
-    message = told.get("error")
+    message = data.get("error")
     if not isinstance(message, str):
         message = f"The server answered {status}, not in the service's form. Is this the service's address?"
     return kind(
         message,
-        str(told.get("code") or ""),
+        str(data.get("code") or ""),
         status,
-        str(told.get("request_id") or headers.get("x-request-id") or ""),
+        str(data.get("request_id") or headers.get("x-request-id") or ""),
         _seconds(headers.get("retry-after")),
     )
 
 
-def from_message(told: Mapping[str, Any]) -> SttAiError:
+def from_message(data: Mapping[str, Any]) -> SttAiError:
     """The failure that a stream's or an event stream's last message tells."""
-    code = str(told.get("code") or "")
+    code = str(data.get("code") or "")
     kind = CODES.get(code, BadRequest)
-    return kind(str(told.get("error")), code, 0, str(told.get("request_id") or ""), _seconds(told.get("retry_after")))
+    return kind(str(data.get("error")), code, 0, str(data.get("request_id") or ""), _seconds(data.get("retry_after")))
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        data = json.loads(body)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
 def _seconds(value: Any) -> float | None:

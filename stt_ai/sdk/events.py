@@ -88,17 +88,17 @@ _NAMED: dict[str, type[Any]] = {
 }
 
 
-def read_event(told: Mapping[str, Any]) -> Event | None:
+def read_event(data: Mapping[str, Any]) -> Event | None:
     """The event that a message tells. None: one that is not known here."""
-    if told.get("status") == "ready":
-        return read(Ready, told)
-    if told.get("is_final"):
-        return read(Ended, told)
-    if "event" in told:
-        kind = _NAMED.get(str(told["event"]))
-        return read(kind, told) if kind else None
-    if "text" in told:
-        return read(Final, told)
-    if "partial" in told:
-        return read(Partial, {**told, "text": told["partial"]})
+    if data.get("status") == "ready":
+        return read(Ready, data)
+    if data.get("is_final"):
+        return read(Ended, data)
+    if "event" in data:
+        kind = _NAMED.get(str(data["event"]))
+        return read(kind, data) if kind else None
+    if "text" in data:
+        return read(Final, data)
+    if "partial" in data:
+        return read(Partial, {**data, "text": data["partial"]})
     return None

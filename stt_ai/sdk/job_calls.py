@@ -113,8 +113,8 @@ class Polling:
             case "succeeded":
                 return None
             case "failed" if job.error is not None:
-                told = {"error": job.error.error, "code": job.error.code, "request_id": job.error.request_id}
-                raise from_message(told)
+                data = {"error": job.error.error, "code": job.error.code, "request_id": job.error.request_id}
+                raise from_message(data)
             case "queued" | "running":
                 return self._next(job)
         raise JobEnded(f"The job {job.id} ended without a transcript: {job.status}.", f"job_{job.status}")

@@ -10,12 +10,12 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 T = TypeVar("T")
 
 
-def read(cls: type[T], told: Mapping[str, Any]) -> T:
+def read(cls: type[T], data: Mapping[str, Any]) -> T:
     """A value from JSON: unknown keys are left out, null and missing ones are the default. Raises `ValueError`."""
     values = {}
     for name, kind, required in _fields(cls):  # type: ignore[arg-type]
-        if told.get(name) is not None:
-            values[name] = _value(kind, told[name])
+        if data.get(name) is not None:
+            values[name] = _value(kind, data[name])
         elif required:
             raise ValueError(f"the answer has no {name}")
     return cls(**values)
@@ -32,13 +32,13 @@ def _fields(cls: type[Any]) -> tuple[tuple[str, Any, bool], ...]:
     return tuple((one.name, hints[one.name], required(one)) for one in fields(cls))
 
 
-def _value(kind: Any, told: Any) -> Any:
+def _value(kind: Any, data: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(one for one in get_args(kind) if one is not type(None))
     if get_origin(kind) is tuple:
-        return tuple(_value(get_args(kind)[0], one) for one in told)
+        return tuple(_value(get_args(kind)[0], one) for one in data)
     if is_dataclass(kind):
-        return read(kind, told)  # type: ignore[arg-type]
+        return read(kind, data)  # type: ignore[arg-type]
     if kind in (datetime, date):
-        return kind.fromisoformat(told)
-    return told
+        return kind.fromisoformat(data)
+    return data

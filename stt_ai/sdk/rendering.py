@@ -13,7 +13,7 @@ WRITERS: dict[str, Callable[[TranscriptLike, SubtitleOptions], str]] = {
     "txt": to_txt,
     "tsv": to_tsv,
 }
-MIN_LINE_WIDTH, MAX_LINE_WIDTH, MOST_LINES = 30, 200, 10
+MIN_LINE_WIDTH, MAX_LINE_WIDTH, MAX_LINES_PER_CUE = 30, 200, 10
 
 
 class AnswerWord(Protocol):
@@ -83,8 +83,8 @@ def written(
         raise ValueError(f"the format is {form!r}; it must be one of {', '.join(WRITERS)}")
     if not MIN_LINE_WIDTH <= line_width <= MAX_LINE_WIDTH:
         raise ValueError(f"line_width is {line_width}; it must be from {MIN_LINE_WIDTH} to {MAX_LINE_WIDTH}")
-    if not 1 <= lines <= MOST_LINES:
-        raise ValueError(f"lines is {lines}; it must be from 1 to {MOST_LINES}")
+    if not 1 <= lines <= MAX_LINES_PER_CUE:
+        raise ValueError(f"lines is {lines}; it must be from 1 to {MAX_LINES_PER_CUE}")
     if words_per_cue is not None and words_per_cue < 1:
         raise ValueError(f"words_per_cue is {words_per_cue}; it must be at least 1")
     options = SubtitleOptions(speakers, line_width, lines, words_per_cue or 0)

@@ -123,11 +123,11 @@ class ReplayBuffer:
 
     def receive(self, message: str | bytes) -> Event | None:
         """What a message tells. Raises `Cut`, or what the stream failed with for good."""
-        told = json.loads(message)
-        if "error" in told:
-            failure = from_message(told)
-            raise Cut(failure) if told.get("retryable") else failure
-        event = read_event(told)
+        data = json.loads(message)
+        if "error" in data:
+            failure = from_message(data)
+            raise Cut(failure) if data.get("retryable") else failure
+        event = read_event(data)
         match event:
             case Ready():
                 self._ready(event)

@@ -121,8 +121,8 @@ def _append(upload_id: str, offset: int, length: int, piece: bytes) -> Call[Uplo
 
 
 def _state(response: httpx.Response) -> UploadState:
-    told = response.json()
-    return UploadState(str(told["id"]), int(told["offset"]), int(told["length"]))
+    data = response.json()
+    return UploadState(str(data["id"]), int(data["offset"]), int(data["length"]))
 
 
 def _path(upload_id: str) -> str:

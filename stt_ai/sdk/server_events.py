@@ -1,4 +1,4 @@
-"""Answers that are told while they are made, as server-sent events: summaries and transcripts."""
+"""Answers that come while they are made, as server-sent events: summaries and transcripts."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -45,13 +45,13 @@ class SummaryReader:
         """Raises what the service failed with."""
         found = self._events.line(line)
         match found:
-            case ("delta", told):
-                return str(told.get("text", ""))
-            case ("summary", told):
+            case ("delta", data):
+                return str(data.get("text", ""))
+            case ("summary", data):
                 self._whole = True
-                return read(Summary, told)
-            case ("error", told):
-                raise from_message(told)
+                return read(Summary, data)
+            case ("error", data):
+                raise from_message(data)
         return None
 
     def end(self) -> SttAiError | None:
@@ -65,7 +65,7 @@ OnProgress = Callable[[float, float], None]
 
 @dataclass
 class Watcher:
-    """Who is told how a transcription goes on. Called in the thread, or the event loop, of the call.
+    """What is called as a transcription goes on, in the thread, or the event loop, of the call.
 
     ``on_text``: the next piece of the text. ``on_progress``: seconds of audio that are transcribed, and in all; when
     they are equal, only speakers are left to identify.
@@ -91,15 +91,15 @@ class TranscriptReader:
     def line(self, line: str) -> None:
         """Raises what the service failed with."""
         match self._events.line(line):
-            case ("delta", told) if self._watcher.on_text:
+            case ("delta", data) if self._watcher.on_text:
                 self._watcher.text_given = True
-                self._watcher.on_text(str(told.get("text", "")))
-            case ("progress", told) if self._watcher.on_progress:
-                self._watcher.on_progress(float(told["done"]), float(told["total"]))
-            case ("transcript", told):
-                self._whole = told
-            case ("error", told):
-                raise from_message(told)
+                self._watcher.on_text(str(data.get("text", "")))
+            case ("progress", data) if self._watcher.on_progress:
+                self._watcher.on_progress(float(data["done"]), float(data["total"]))
+            case ("transcript", data):
+                self._whole = data
+            case ("error", data):
+                raise from_message(data)
 
     def end(self) -> Mapping[str, Any]:
         """Raises `ConnectionFailed` when the last event did not come."""

@@ -1,4 +1,4 @@
-"""A file on its way to the service, whatever it is: told while it goes, and sent again where it can be."""
+"""A file on its way to the service, whatever it is: its progress is reported, and it is sent again where it can be."""
 
 import errno
 import io

@@ -22,7 +22,7 @@ from stt_ai import AsyncClient, Client, sdk
 from stt_ai.sdk import errors
 from stt_ai.sdk.reading import read
 from stt_ai.sdk.results import Transcription
-from stt_ai.sdk.retries import LONGEST_WAIT_S, Attempts
+from stt_ai.sdk.retries import MAX_WAIT_S, Attempts
 from stt_ai.types import TranscriptWarning
 from tests.support.api import LANGUAGES, MODELS, TALK, Recorder, make_app, serving
 from tests.support.billed_api import Edge, books, edge
@@ -386,11 +386,11 @@ def test_attempts_are_bounded_and_wait_at_least_as_long_as_they_are_asked(
     attempts = Attempts(most, lambda failure: True, jitter=lambda: jitter)
     for made, seconds in enumerate(asked):
         failed = errors.Unavailable("…", retry_after=seconds)
-        if made >= most or (seconds or 0) > LONGEST_WAIT_S:
+        if made >= most or (seconds or 0) > MAX_WAIT_S:
             with pytest.raises(errors.Unavailable):
                 attempts.wait(failed)
             break
-        assert (seconds or 0) <= attempts.wait(failed) <= LONGEST_WAIT_S * 1.25
+        assert (seconds or 0) <= attempts.wait(failed) <= MAX_WAIT_S * 1.25
 
 
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.lists(st.text(max_size=2)), max_size=4))

@@ -98,9 +98,9 @@ class AsyncClient:
         ``file``: a path, bytes or a binary file object; one that cannot seek is not sent again once it was begun.
         ``url`` in its place: the address of the recording, which the service fetches. ``upload_id``: of a file that
         `uploads` sent.
-        ``progress`` is told (bytes sent, bytes in all). ``on_text`` is told the text piece by piece while the file is
-        transcribed, and ``on_progress`` (seconds of audio transcribed, seconds in all); with them a call that is left
-        early is charged for the audio whose text was told. ``idempotency_key``: of your own, to ask for the same answer
+        ``progress`` is called with (bytes sent, bytes in all), ``on_text`` with each piece of the text while the file
+        is transcribed, and ``on_progress`` with (seconds of audio transcribed, seconds in all); with them a call that
+        is left early is charged for the audio whose text was given. ``idempotency_key``: to ask for the same answer
         again later; else each call has one. `TranscriptParams` lists the other parameters.
         """
         with upload_of(file, url, upload_id, progress) as upload:
@@ -155,7 +155,7 @@ class AsyncClient:
         return await self._do(calls.list_keys())
 
     async def create_key(self, name: str | None = None) -> NewKey:
-        """Another key, which is told this once."""
+        """Another key, which is shown this once."""
         return await self._do(calls.create_key(name))
 
     async def revoke_key(self, key_id: str) -> Key:
@@ -163,7 +163,7 @@ class AsyncClient:
         return await self._do(calls.revoke_key(key_id))
 
     async def sign_up(self, name: str | None = None) -> NewAccount:
-        """A free account and its first key, which is told this once. This client goes on as it was."""
+        """A free account and its first key, which is shown this once. This client goes on as it was."""
         return await self._do(calls.sign_up(name))
 
     async def close(self) -> None:

@@ -21,7 +21,8 @@ class AsyncUploads:
         """Send a file, going on after a break, and return the upload's id for `transcribe` and `jobs.create`.
 
         Needs a key, and a file that can seek. ``upload_id``: of an upload of this file that was interrupted: only the
-        rest is sent. ``progress`` is told (bytes sent, bytes in all). Raise `UploadInterrupted`, which has that id.
+        rest is sent. ``progress`` is called with (bytes sent, bytes in all). Raise `UploadInterrupted`, which has
+        that id.
         """
         with Upload(file, progress) as upload:
             return await self.transfer(upload, upload_id)

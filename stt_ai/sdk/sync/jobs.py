@@ -44,7 +44,7 @@ class Jobs:
 
         ``upload_id``: of a file that `Client.uploads` sent. ``url_headers`` are sent to the host of ``url`` alone.
         ``retention_hours``: audio and text are erased so long after the end. ``keep_audio``: the recording stays as
-        long as the text. ``webhook``: an address, or a `Webhook`, that is told when the job has ended.
+        long as the text. ``webhook``: an address, or a `Webhook`, that gets a message when the job has ended.
         ``summary``: the style of a summary, which stands in the `Transcription` that is the result.
         ``resumable``: whether the file is sent in pieces, going on after a break; None: those of 100 MB and more,
         where there is a key. ``progress``, ``idempotency_key`` and `TranscriptParams` are as in `Client.transcribe`.
@@ -80,8 +80,8 @@ class Jobs:
     def wait(self, job: Job | str, timeout: float | None = None, on_change: OnJob | None = None) -> Job:
         """Return the job when it has succeeded; it is asked about less and less often, every ten seconds in the end.
 
-        ``timeout``: seconds. ``on_change`` is told the job at each look. Raise the job's own error when it failed,
-        `JobEnded` when it was cancelled or has expired, or `TimeoutError`: the job goes on.
+        ``timeout``: seconds. ``on_change`` is called with the job at each look. Raise the job's own error when it
+        failed, `JobEnded` when it was cancelled or has expired, or `TimeoutError`: the job goes on.
         """
         polling = Polling(timeout)
         while True:
