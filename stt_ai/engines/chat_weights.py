@@ -21,12 +21,7 @@ def load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve the other models on these cores
     use_one_arena()
-    import torch
-    from transformers.utils import logging as chatter
-
-    chatter.disable_progress_bar()
-    if device == "cpu":
-        torch.set_num_threads(threads or available())  # Ray tells every process to have but one
+    _prepare(device, threads)
     packaged = json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel"
     loaded = _load_int8(folder, device) if packaged else _load_any(folder, device, dtype)
     return_freed_memory()
@@ -61,3 +56,13 @@ def _load_any(folder: Path, device: str, dtype: str) -> tuple[Any, Any]:
         folder, dtype=kind, device_map={"": device}, local_files_only=True, use_safetensors=True
     )
     return model.eval(), tokenizer
+
+
+def _prepare(device: str, threads: int) -> None:
+    """Set the libraries up for all that follows."""
+    import torch
+    from transformers.utils import logging as chatter
+
+    chatter.disable_progress_bar()
+    if device == "cpu":
+        torch.set_num_threads(threads or available())  # Ray tells every process to have but one

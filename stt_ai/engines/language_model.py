@@ -9,6 +9,7 @@ from typing import Any
 
 from stt_ai.engines import chat_weights
 from stt_ai.engines.chat_answer import Answer, Question
+from stt_ai.engines.malloc import return_freed_memory
 from stt_ai.engines.prefix_cache import PrefixCache
 from stt_ai.engines.reading_speed import Speed
 from stt_ai.errors import ModelUnavailable, SttError
@@ -18,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CONTEXT = 16_384
 """Tokens: what is kept of longer texts for every layer would fill the memory that others need."""
-MAX_CACHED_TOKENS = 4_608
-"""Of questions and answers that are held at once, unless one alone is longer: 115 MB in a model of 0.5 B parameters."""
+MAX_CACHED_TOKENS = 3_200
+"""Of questions and answers that are held at once, unless one alone is longer: 80 MB in a model of 0.5 B parameters."""
 PREFILL_TOKENS = 128
 """Read in one step: 0.2 s of two cores, after which a caller's leaving is noticed."""
 
@@ -72,6 +73,7 @@ class LanguageModel:
         sizes = [len(ids) + question.prompt.max_tokens for ids, question in zip(prompts, questions, strict=True)]
         for rows in _groups(sizes, MAX_CACHED_TOKENS):
             self._answer_together([answers[row] for row in rows], [prompts[row] for row in rows])
+            return_freed_memory()
         return [answer.result for answer in answers]
 
     def _answer_together(self, answers: Sequence[Answer], prompts: Sequence[list[int]]) -> None:

@@ -20,7 +20,7 @@ def use_one_arena() -> None:
 
 
 def return_freed_memory() -> None:
-    """Hand back to the kernel what is free now: what loading a model needed for a moment."""
+    """Hand back to the kernel what is free now: what loading a model, or a batch of questions, needed for a moment."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 

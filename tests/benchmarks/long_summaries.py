@@ -101,7 +101,7 @@ def streamed(service: Service, text: str, style: str) -> Iterator[tuple[str, dic
 def peak_mb(process: psutil.Process) -> float:
     """Return the most memory that a process had, shared libraries included."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
 
 
 class _Caller(threading.Thread):
