@@ -8,6 +8,7 @@ speaks or is spoken of, any other most of them anywhere. What a person is to do 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from stt_ai.summarization.antecedents import name_the_thing
 from stt_ai.summarization.commitment import Commitment
@@ -38,6 +39,12 @@ _NO_SUBJECTS = NO_PERSON | {"the", "a", "an", "el", "la", "los", "las", "un", "u
 _FUTURE = re.compile(
     r"\b(?:will|is going to|are going to|is to|must|should|needs to|has to|agreed to|promised to|offered to|plans to|"
     r"is \w+ing|va a|debe|tiene que|se encarga|\w+rá)\b|^[-\s]*\w+(?: \d+)?:",
+    re.IGNORECASE,
+)
+_TO_DO = re.compile(
+    r"\b(?:will|shall|must|should|needs? to|ha(?:s|ve) to|going to|let us|please|(?:can|could|would) you|due|deadline|"
+    r"promis\w+|agree\w* to|offer\w* to|plans? to|debe\w*|t[ie]+ne\w* que|hay que|va\w* a|por favor|promet\w+|"
+    r"\w{2,}rá|\w{2,}ré)\b|['’](?:ll|s go)\b|\blet['’]s\b",
     re.IGNORECASE,
 )
 _DAY = re.compile(rf"\b(?:{WEEKDAY}|{MONTH})\b")
@@ -90,6 +97,8 @@ class Grounding:
         """
         if style in (SummaryStyle.ACTION_ITEMS, SummaryStyle.BULLET_POINTS):
             kept = (self.check_sentence(line.removeprefix("- ")) for line in summary.splitlines())
+            if style is SummaryStyle.ACTION_ITEMS:
+                kept = (line for line in kept if self._is_to_do(line))
             return "\n".join(f"- {line}" for line in dict.fromkeys(kept) if line)
         paragraphs = (self._paragraph(paragraph) for paragraph in summary.split("\n\n"))
         return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
@@ -121,6 +130,21 @@ class Grounding:
             return ""
         words = words - _NARRATION
         return sentence if _support(words, self._scenes, lambda scene: scene.is_about(person)) >= MIN_SUPPORT else ""
+
+    def _is_to_do(self, item: str) -> bool:
+        """Return whether the sentence of the text that an item is nearest to speaks of something to be done."""
+        if item.endswith("?"):
+            return False
+        words = content_words(item)
+        if not self.language or not words:
+            return True
+        nearest, _ = max(self._sentences, key=lambda sentence: len(words & sentence[1]), default=("", None))
+        return bool(_TO_DO.search(nearest))
+
+    @cached_property
+    def _sentences(self) -> list[tuple[str, frozenset[str]]]:
+        """Return the sentences of the text with their words."""
+        return [(sentence, content_words(sentence)) for sentence in split_sentences(self.text)]
 
     def _has_foreign_number(self, sentence: str) -> bool:
         """Return whether a sentence holds a number that the text does not, in digits or in words."""

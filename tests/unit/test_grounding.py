@@ -121,6 +121,12 @@ def test_a_person_whom_the_text_does_not_name_does_nothing() -> None:
     assert Grounding(text, "en").check(said, SummaryStyle.BRIEF) == said
 
 
+def test_an_action_item_is_of_something_to_be_done() -> None:
+    text = "The bees watched the dancers in the ruins. Oscar will send the report on Monday. Who knows?"
+    written = "- The bees watched the dancers in the ruins\n- Oscar: send the report on Monday\n- Who knows?"
+    assert checked(written, SummaryStyle.ACTION_ITEMS, text) == "- Oscar: send the report on Monday"
+
+
 def test_taking_in_a_text_can_be_ended() -> None:
     turns: list[int] = []
 
