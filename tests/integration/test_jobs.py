@@ -9,6 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from stt_ai.environment import StoreKey
+from stt_ai.jobs import stored
+from stt_ai.storage.encryption import MAGIC, Keyring
+from tests.support.observability import STORE_KEYS
 from tests.support.service import Service, wait_until
 from tests.support.word_errors import DATA
 
@@ -66,6 +70,13 @@ def test_a_job_gives_the_transcript_that_the_request_gives_in_every_form(
             assert result.json() | {"request_id": ""} == direct.json() | {"request_id": ""}
         else:
             assert result.text == direct.text
+
+
+def test_what_is_kept_is_encrypted_on_the_disk(service: Service, done: dict[str, Any]) -> None:
+    path = service.folder / "jobs" / done["id"] / stored.RESULT
+    assert path.read_bytes().startswith(MAGIC)
+    ring = Keyring(StoreKey.parse_all(STORE_KEYS))
+    assert json.loads(ring.decrypted(path.read_bytes(), f"{done['id']}/{stored.RESULT}"))["language"] == "en"
 
 
 def test_speakers_are_renamed_in_every_form(service: Service, key: str, done: dict[str, Any]) -> None:

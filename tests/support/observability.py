@@ -19,11 +19,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.service import Service, free_port, wait_until
 
 TOKEN = "a-token-of-the-operators"
+STORE_KEYS = f"first:{'A' * 43}="
 COLLECTOR_PORT = free_port()
 REPORT_S = 3
 ENVIRONMENT = {
     "RAY_metrics_report_interval_ms": str(1000 * REPORT_S),  # 10,000 where nobody says so
     "STT_AI_METRICS_TOKEN": TOKEN,
+    "STT_AI_STORE_KEYS": STORE_KEYS,
     "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{COLLECTOR_PORT}",
     "OTEL_TRACES_SAMPLER": "parentbased_always_off",  # only those whose callers want it: nobody collects the others
     "OTEL_BSP_SCHEDULE_DELAY": "200",
