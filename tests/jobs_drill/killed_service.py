@@ -1,6 +1,7 @@
 """The service under the drill of kills: a recording as a job, the deaths of all processes, and what became of it."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import time
@@ -162,6 +163,7 @@ class Drill:
 @contextmanager
 def bucket() -> Iterator[str]:
     """Yield the URL of an empty bucket, for which the environment has the credentials."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
