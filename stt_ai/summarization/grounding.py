@@ -41,6 +41,7 @@ _FUTURE = re.compile(
     r"is \w+ing|va a|debe|tiene que|se encarga|\w+rá)\b|^[-\s]*\w+(?: \d+)?:",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"([^\W\d_]+):\s+")
 _TO_DO = re.compile(
     r"\b(?:will|shall|must|should|needs? to|ha(?:s|ve) to|going to|let us|please|(?:can|could|would) you|due|deadline|"
     r"promis\w+|agree\w* to|offer\w* to|plans? to|debe\w*|t[ie]+ne\w* que|hay que|va\w* a|por favor|promet\w+|"
@@ -108,7 +109,9 @@ class Grounding:
         return " ".join(sentence for sentence in checked if sentence)
 
     def check_sentence(self, sentence: str) -> str:
-        """Return a sentence, perhaps with another owner, or nothing."""
+        """Return a sentence, perhaps with another owner or without a speaker that the text lacks, or nothing."""
+        while (label := _LABEL.match(sentence)) and label[1].lower() not in self._words:  # out of the prompt's example
+            sentence = sentence[label.end() :]
         if self.people and self.language and self._is_copied(sentence):
             return ""
         if self._has_foreign_number(sentence) or self._has_foreign_name(sentence):

@@ -42,6 +42,7 @@ def checked(summary: str, style: SummaryStyle = SummaryStyle.BRIEF, text: str = 
         ("The repair takes seven weeks.", ""),
         ("The repair costs 4,200 euros on Friday.", ""),
         ("Erin said great, thank you.", ""),
+        ("Zoe: The repair costs 4,200 euros.", "The repair costs 4,200 euros."),
         ("Alice asked Bob to update the test server.", "Alice asked Bob to update the test server."),
         ("Alice asked Erin to update the test server.", ""),
         ("Bob updates the test server.", ""),
