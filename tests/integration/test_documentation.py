@@ -4,7 +4,6 @@ The browser's is in test_browser.py.
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ import pysubs2
 import pytest
 
 from tests.support import nodejs
-from tests.support.service import ROOT, Service
+from tests.support.service import Service
 from tests.support.word_errors import DATA, word_error_rate
 
 SAMPLES = DATA / "documentation"
@@ -111,25 +110,3 @@ def test_node_with_its_own_fetch_is_told_what_to_do(folder: Path) -> None:
     status, _, body = output.partition(" ")
     assert (status, json.loads(body)["code"]) == ("400", "malformed_body")
     assert "node-fetch" in json.loads(body)["error"]
-
-
-def test_readme_runs_in_order_as_printed(service: Service, tmp_path: Path) -> None:
-    """The clients' blocks, one after the other: Python, JavaScript, OpenAI's. Nothing but the host is replaced."""
-    text = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"```(python|js)\n(.*?)```", text, re.DOTALL)
-    assert [language for language, _ in blocks] == ["python", "js", "python"]
-    (tmp_path / "tests").symlink_to(ROOT / "tests")
-    (tmp_path / "node_modules").mkdir()
-    (tmp_path / "node_modules/stt-ai").symlink_to(ROOT / "stt_ai/console/sdk")
-    environment = {**os.environ, "STT_AI_BASE_URL": service.url, "PYTHONPATH": str(ROOT)}
-    environment.pop("STT_AI_API_KEY", None)
-    for number, (language, block) in enumerate(blocks):
-        if language == "js" and not nodejs.INSTALLED:
-            continue
-        script = tmp_path / f"{number}.{'mjs' if language == 'js' else 'py'}"
-        script.write_text(block.replace("http://127.0.0.1:8000", service.url))
-        command = [nodejs.NODE if language == "js" else sys.executable, script]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0 and "hello" in done.stdout.lower(), f"{block}\n{done.stderr}"
