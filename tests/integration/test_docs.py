@@ -112,10 +112,10 @@ def test_the_reference_keeps_nobody_out_and_fits_a_phone(page: Page) -> None:
 @chromium.needed
 @nodejs.needed
 def test_it_is_searched_its_examples_are_chosen_once_and_its_forms_send_the_key(page: Page, service: Service) -> None:
-    page.write("#filter", "action_items")
+    page.write("#filter", "utterance_end_ms")
     page.wait("document.querySelector('#filtered').textContent === '1 found'")
     assert page.evaluate("[...document.querySelectorAll('main section:not([hidden])')].map(({ id }) => id)") == [
-        "summarize"
+        "stream"
     ]
     page.evaluate("document.querySelector('#filter').value = ''")
     page.evaluate("document.querySelector('#filter').dispatchEvent(new Event('input'))")
