@@ -33,6 +33,11 @@ def test_from_two_recordings_to_a_corrected_export_that_a_reload_keeps(
     page: Page, service: Service, downloads: Path
 ) -> None:
     sign_in(page, service)
+    whole_way(page, service.url, downloads, TALKS)
+
+
+def whole_way(page: Page, url: str, downloads: Path, recordings: list[Path]) -> str:
+    """Drop two recordings, watch, correct, reload, find, export and erase. Return the older one's text before."""
     page.evaluate("location.hash = '#files'")
     page.wait("!document.querySelector('#files').hidden")
     page.evaluate(
@@ -46,13 +51,14 @@ def test_from_two_recordings_to_a_corrected_export_that_a_reload_keeps(
           }).observe(document.querySelector("#work"), { subtree: true, childList: true, characterData: true });
         })()"""
     )
-    drop(page, TALKS)
+    drop(page, recordings)
     page.wait("document.querySelectorAll('.kept li').length === 2", 120)
     assert set(page.evaluate("[...seen]")) == {"text", "percent", "queue"}
     assert page.evaluate("location.hash") == "#library"
     usable(page, "library")
     page.click(".kept li:last-child a")  # the older one
     page.wait("document.querySelectorAll('.by b').length")
+    text = page.evaluate(f"{WORDS}.map((word) => word.textContent).join(' ')")
     correct(page, 0, "Zanzibar")
     page.evaluate("document.querySelector('.speakers input').select()")
     page.call("Input.insertText", text="Ada")
@@ -67,7 +73,11 @@ def test_from_two_recordings_to_a_corrected_export_that_a_reload_keeps(
     page.wait("document.querySelector('#screen video').readyState > 0")  # the recording is kept too
     page.click(".top a[href='#library']")
     page.wait("document.querySelectorAll('.kept li').length === 2")
-    page.write("#search", "zanzibar")
+    page.write("#search", "nobody said this")
+    page.wait("document.querySelectorAll('.kept li').length === 0")
+    usable(page, "nothing found")
+    page.evaluate("document.querySelector('#search').select()")
+    page.call("Input.insertText", text="zanzibar")
     page.wait("document.querySelectorAll('.kept li').length === 1")
     assert page.text(".kept mark") == "Zanzibar"
     page.click(".kept a")
@@ -78,6 +88,7 @@ def test_from_two_recordings_to_a_corrected_export_that_a_reload_keeps(
     body = json.loads(saved(page, downloads, "json"))
     assert body["text"].startswith("Zanzibar") and body["segments"][0]["words"][0]["word"] == "Zanzibar"
     assert body["speakers"][0] == body["segments"][0]["speaker"] == "Ada"
+    usable(page, "exporting")
     page.click("#exports [name=speakers]")
     assert "Ada" not in saved(page, downloads, "srt")
     page.click(".top a[href='#library']")
@@ -88,8 +99,9 @@ def test_from_two_recordings_to_a_corrected_export_that_a_reload_keeps(
     page.click("dialog .danger")
     page.wait("document.querySelectorAll('.kept li').length === 0")
     page.call("Page.navigate", url="about:blank")
-    page.go(f"{service.url}/#library")
+    page.go(f"{url}/#library")
     page.wait("document.querySelectorAll('.kept li').length === 1")  # the other one
+    return str(text)
 
 
 def test_words_and_speakers_are_corrected_by_keyboard_and_merged(page: Page, service: Service) -> None:
