@@ -161,7 +161,8 @@ def judge(seed: int, number: int, folder: Path, keep: Path | None = None) -> Ans
     begun = time.monotonic()
     try:
         audio = decoder.decode(Upload(path, len(data), name))
-        verdict = "warned" if audio.warnings else _compare(heard(audio), originals()[name.rsplit(".")[-1]].samples)
+        kind = name.rsplit(".")[-1]
+        verdict = "warned" if audio.warnings else _compare(heard(audio), originals()[kind].samples, kind)
     except BadRequest:
         verdict = "refused"
     except SttError as error:
@@ -176,8 +177,13 @@ def judge(seed: int, number: int, folder: Path, keep: Path | None = None) -> Ans
     return answer
 
 
-def _compare(found: Samples, wanted: Samples) -> str:
-    """All of ``wanted`` must be in ``found``, but for less than a word; what is more does no harm."""
+def _compare(found: Samples, wanted: Samples, kind: str) -> str:
+    """All of ``wanted`` must be in ``found``, but for less than a word; what is more does no harm.
+
+    In a WAV of the original's length nothing tells samples from what was written over them, so it is whole.
+    """
+    if kind == "wav" and len(found) >= len(wanted):
+        return "whole"
     there, here = _evened(wanted), _evened(found)
     size = 1 << (len(here) + WINDOW).bit_length()
     spectrum = np.fft.rfft(here, size)
