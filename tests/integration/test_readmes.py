@@ -39,9 +39,12 @@ ELSEWHERE = {
 }
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 BODY = '{"type": "job.succeeded", "data": {"id": "job_1"}}'
-HEADERS = signed_headers("msg_1", time.time(), BODY, [SECRET])
-"""Of a webhook as the service sends it."""
 EVENT = '"type": "job.succeeded"'
+
+
+def webhook_headers() -> dict[str, str]:
+    """Return those of a webhook as the service sends it now."""
+    return dict(signed_headers("msg_1", time.time(), BODY, [SECRET]))
 
 
 def blocks(name: str) -> list[tuple[str, str]]:
@@ -165,9 +168,7 @@ def test_the_python_clients(reader: Reader) -> None:
     session = "".join(text for text in python if "verify_webhook" not in text)
     assert "hello" in reader.runs("python", session).lower()
     (receiving,) = (text for text in python if "verify_webhook" in text)
-    arrived = (
-        f"from types import SimpleNamespace\nrequest = SimpleNamespace(headers={HEADERS}, body={BODY!r}.encode())\n"
-    )
+    arrived = f"from types import SimpleNamespace\nrequest = SimpleNamespace(headers={webhook_headers()}, body={BODY!r}.encode())\n"
     assert EVENT in reader.runs("python", f"{arrived}secret = {SECRET!r}\n{receiving}\nprint(event)").replace("'", '"')
     for language, text in blocks("stt_ai/sdk/README.md"):
         for command in lines(text) if language == "sh" else ():
@@ -183,7 +184,7 @@ def test_the_javascript_clients_in_node(reader: Reader) -> None:
     output = reader.runs("js", "".join([first, *others]))
     assert "100 % sent" in output and "hello" in output.lower()
     reader.environment["WEBHOOK_SECRET"] = SECRET
-    body, headers = json.dumps(BODY), json.dumps(HEADERS)
+    body, headers = json.dumps(BODY), json.dumps(webhook_headers())
     arrived = f'const request = new Request("http://here", {{ method: "POST", headers: {headers}, body: {body} }});\n'
     assert "job.succeeded" in reader.runs("js", f"{arrived}{receiving}\nconsole.log(type, data);")
 
