@@ -168,7 +168,8 @@ def test_the_python_clients(reader: Reader) -> None:
     session = "".join(text for text in python if "verify_webhook" not in text)
     assert "hello" in reader.runs("python", session).lower()
     (receiving,) = (text for text in python if "verify_webhook" in text)
-    arrived = f"from types import SimpleNamespace\nrequest = SimpleNamespace(headers={webhook_headers()}, body={BODY!r}.encode())\n"
+    request = f"SimpleNamespace(headers={webhook_headers()}, body={BODY!r}.encode())"
+    arrived = f"from types import SimpleNamespace\nrequest = {request}\n"
     assert EVENT in reader.runs("python", f"{arrived}secret = {SECRET!r}\n{receiving}\nprint(event)").replace("'", '"')
     for language, text in blocks("stt_ai/sdk/README.md"):
         for command in lines(text) if language == "sh" else ():

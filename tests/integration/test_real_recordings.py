@@ -1,4 +1,4 @@
-"""The console's whole way with recordings of people and real models, where both are at hand."""
+"""The console's whole way with recordings of people and real models, where both are at hand: a service of its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from tests.integration.test_console import downloads, page, sign_in, tab
 from tests.integration.test_console_library import empty_library, whole_way
 from tests.support import chromium, nodejs
 from tests.support.browser_page import Page
+from tests.support.long_tests import long
 from tests.support.packaged_models import packaged
 from tests.support.service import Service, running
 
@@ -19,6 +20,7 @@ RECORDINGS = ("asterisk-en_en_demo-nogo", "lj_LJ001-0017")
 """The first has pauses of more than half a second, so its text comes in pieces."""
 
 pytestmark = [
+    long,
     chromium.needed,
     nodejs.needed,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not at hand"),
