@@ -129,6 +129,6 @@ def test_several_replicas_may_start_on_an_empty_database_at_once(database_url: s
     databases = [Database(database_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda database: database.migrate(), databases))
-    assert {database.version() for database in databases} == {"0004"}
+    assert {database.version() for database in databases} == {"0005"}
     for database in databases:
         database.close()

@@ -53,7 +53,7 @@ def test_all_speech_that_is_found_offline_lies_in_one_utterance(
     spans = [(began.start, ended.end) for began, ended in _spans(changes)]
     assert all(0 <= start < end <= length for start, end in spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
-    vad = VadOptions(pad=0.0, shortest_file=0.0, longest=1e9)
+    vad = VadOptions(pad=0.0, shortest_file=0.0, max_region_s=1e9)
     covered = np.zeros(length, np.int8)
     for start, end in spans:
         covered[start:end] += 1
