@@ -7,8 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stt_ai.errors import Unavailable
-from stt_ai.storage.store import StoredObject, checked
+from stt_ai.storage.store import StoredObject, checked, unreachable
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -144,4 +143,4 @@ async def _errors_mapped() -> AsyncIterator[None]:
     try:
         yield
     except BaseError as error:
-        raise Unavailable("The service cannot reach its storage at the moment. Try again later.", 30) from error
+        raise unreachable() from error

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from stt_ai.errors import StorageFull, Unavailable
-from stt_ai.storage.store import StoredObject, checked
+from stt_ai.errors import StorageFull
+from stt_ai.storage.store import StoredObject, checked, unreachable
 
 BLOCK = 1 << 20
 _PARTS = ".parts"
@@ -160,4 +160,4 @@ async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull("The service has no room for this at the moment. Try again later.", 30) from error
-        raise Unavailable("The service cannot reach its storage at the moment. Try again later.", 30) from error
+        raise unreachable() from error

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from stt_ai.errors import Unavailable
+
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]*[A-Za-z0-9_-])*")
 
 
@@ -67,6 +69,11 @@ class Store(Protocol):
     async def sweep(self) -> None:
         """Remove what writers left that were killed."""
         ...
+
+
+def unreachable() -> Unavailable:
+    """Return the error of a store that does not answer."""
+    return Unavailable("The service cannot reach its storage at the moment. Try again later.", 30)
 
 
 def checked(key: str) -> str:
