@@ -15,7 +15,7 @@ from stt_ai.speech.windows import gather, pack
 from stt_ai.types import AudioSelection, DecodedAudio, DecodingOptions, Upload, WindowTranscript
 from tests.benchmarks.recordings import FOLDER, transcribed, word_errors
 from tests.support.media_files import PATIENT
-from tests.support.packaged_models import packaged
+from tests.support.packaged_models import loaded_whisper_base
 from tests.support.phone_calls import Call, written
 
 ONE = ("lj_LJ001-0020", "lj_LJ001-0009")
@@ -26,11 +26,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[WhisperEngine]:
-    if (weights := packaged("whisper-base")) is None:
-        pytest.skip("Whisper base is not at hand")
-    loaded = WhisperEngine(weights, device="cpu", cpu_threads=1)
-    yield loaded
-    loaded.close()
+    yield from loaded_whisper_base()
 
 
 @cache

@@ -11,18 +11,14 @@ from stt_ai.engines.features import MAX_FRAMES
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.types import DecodingOptions, Samples, WindowTranscript
 from tests.benchmarks.recordings import FOLDER, Recording, transcribed, word_errors
-from tests.support.packaged_models import packaged
+from tests.support.packaged_models import loaded_whisper_base
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not at hand")
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[WhisperEngine]:
-    if (weights := packaged("whisper-base")) is None:
-        pytest.skip("Whisper base is not at hand")
-    loaded = WhisperEngine(weights, device="cpu", cpu_threads=1)
-    yield loaded
-    loaded.close()
+    yield from loaded_whisper_base()
 
 
 @pytest.fixture(scope="module")
