@@ -81,6 +81,9 @@ class LoadedWhisper:
                 num_workers=workers,
                 local_files_only=True,
             )
+            # CTranslate2 fixes the threads of a model when it is loaded. The same weights on more threads give the
+            # same output, bit by bit.
+            self._lone_encoder = self._load_copy(compute_type, lone_threads) if lone_threads else None
         except Exception as error:  # whatever CTranslate2, tokenizers or json find wrong with the files
             logger.exception("cannot load %s", path)
             raise ModelUnavailable(f"The model {path.name} cannot be loaded.") from error
@@ -91,9 +94,6 @@ class LoadedWhisper:
         self.lengths = lengths_of(width, self.device, variable_length, silence_s)
         self._greedy_first = self.device == "cpu" and width in MEASURED and not variable_length
         self.calls = ActiveCalls()
-        # CTranslate2 fixes the threads of a model when it is loaded. The same weights on more threads give the same
-        # output, bit by bit.
-        self._lone_encoder = self._load_copy(compute_type, lone_threads) if lone_threads else None
 
     @property
     def multilingual(self) -> bool:

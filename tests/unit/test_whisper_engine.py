@@ -221,3 +221,12 @@ def test_a_folder_without_a_model_is_told_in_one_sentence(tmp_path: Path) -> Non
     (tmp_path / "model.bin").write_bytes((MODEL / "model.bin").read_bytes()[:100_000])
     with pytest.raises(ModelUnavailable, match="cannot be loaded"):
         WhisperEngine(tmp_path)
+
+
+def test_a_second_copy_that_cannot_be_loaded_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("stt_ai.engines.whisper_model.LoadedWhisper._load_copy", fail)
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+        WhisperEngine(MODEL, device="cpu", cpu_threads=1, variable_length=True, lone_threads=2)
