@@ -569,6 +569,17 @@ def test_a_websocket_elsewhere_is_404_with_the_error_body(port: int, path: str) 
     assert body["request_id"] == answer.headers["X-Request-ID"]
 
 
+def test_a_parameter_in_the_address_is_refused_instead_of_ignored(port: int) -> None:
+    for query in ("language=es", "token=stt_once_x&encoding=linear16"):
+        with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{port}/v1/stream?{query}"):
+            pass
+        answer = refused.value.response
+        error = json.loads(answer.body)
+        assert (answer.status_code, error["code"]) == (400, "invalid_parameter")
+        assert "first message" in error["error"]
+        assert error["error"].startswith(('"language"', '"encoding"'))
+
+
 def test_pages_of_every_origin_may_connect(port: int) -> None:
     with connected(port, origin="https://example.com") as client:
         assert client.ready()

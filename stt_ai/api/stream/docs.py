@@ -9,7 +9,8 @@ from stt_ai.api.stream.closing import CODES
 _PROTOCOL = (
     "A WebSocket. Send your key in `Authorization`; a page sends a token from `POST /v1/stream/token` as `?token=`; "
     "without either you are anonymous. Refusals come before the connection is accepted, as the responses below. "
-    "Then send the config as JSON; wait for `status` `ready`; send audio as binary messages of any size, split "
+    "Then send the config as JSON: the address takes no parameter but the token. "
+    "Wait for `status` `ready`; send audio as binary messages of any size, split "
     "anywhere: 16-bit 16 kHz mono unless the config says otherwise; read partials and texts; send `action` `stop`, "
     "after which you receive the remaining text, then `is_final`, then a close with 1000. A text is never taken back, "
     "and the texts joined by spaces are the transcript; each partial replaces the one before. Audio that arrives "
@@ -98,7 +99,7 @@ UPGRADE: dict[str, Any] = {
     "response_model": ErrorBody,
     "response_description": "The request is no WebSocket's.",
     "responses": {101: {"description": "The connection is a WebSocket from here on."}}
-    | failures(401, 402, 429, 500, 503),
+    | failures(400, 401, 402, 429, 500, 503),
     "openapi_extra": {
         "parameters": [
             {

@@ -24,8 +24,9 @@ from stt_ai.api.stream.resume import ResumeStore, StreamStart
 from stt_ai.api.stream.run import LiveStream
 from stt_ai.api.stream.services import LiveServices
 from stt_ai.api.stream.socket import ClientLeft, StreamSocket
+from stt_ai.api.transcription.values import quoted
 from stt_ai.billing.keys import is_token
-from stt_ai.errors import ConfigTimeout, MalformedBody, NotFound, SttError, Unauthorized
+from stt_ai.errors import BadParameter, ConfigTimeout, MalformedBody, NotFound, SttError, Unauthorized
 from stt_ai.meters import NO_METERS, OPEN_STREAMS, Meters
 from stt_ai.ports import Catalogue
 from stt_ai.streaming.session import LiveSession
@@ -33,6 +34,10 @@ from stt_ai.types import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 
+TOKEN = "token"
+"""The one parameter of the address."""
+MAX_NAME = 40
+"""Characters of a parameter's name in an answer."""
 BOOKS_S = 10.0
 """So long the last message waits for the charge. Then it goes out without: what was heard is reserved."""
 
@@ -52,6 +57,7 @@ def stream_routes(
     @router.websocket("/v1/stream")
     async def stream(websocket: WebSocket) -> None:
         try:
+            refuse_parameters(websocket)
             async with admission.admit(incoming_of(websocket, trusted)) as grant:
                 meter = StreamMeter(grant)
                 await meter.begin()
@@ -84,13 +90,21 @@ async def refuse(websocket: WebSocket, answer: Response) -> None:
             await websocket.send_denial_response(answer)
 
 
+def refuse_parameters(websocket: HTTPConnection) -> None:
+    """Raise `BadParameter` for whatever the address has beside the token: it would be ignored in silence."""
+    for name in websocket.query_params:
+        if name != TOKEN:
+            message = f"{quoted(name)} in the address is not read: parameters belong in the first message, as JSON."
+            raise BadParameter(message, name[:MAX_NAME])
+
+
 def incoming_of(websocket: HTTPConnection, trusted: TrustedProxies) -> IncomingRequest:
     """With a token from the address as its credential where there is one: pages cannot set headers.
 
     Raises `Unauthorized` for a key in its place: addresses are logged on their way, and a token is spent by then.
     """
     incoming = IncomingRequest.of(websocket, trusted, WorkKind.STREAM)
-    credential, token = websocket.headers.get("authorization"), websocket.query_params.get("token")
+    credential, token = websocket.headers.get("authorization"), websocket.query_params.get(TOKEN)
     if credential is None and token is not None:
         if not is_token(token):
             raise Unauthorized(
