@@ -17,7 +17,7 @@ from stt_ai.models.language_models import PACKAGED_LABEL
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.meetings import load_meetings
 from tests.benchmarks.real_stream_figures import RealFigures
-from tests.benchmarks.real_talk import talk
+from tests.benchmarks.real_talk import speech_of, talk
 from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
 from tests.support.packaged_models import packaged
@@ -155,5 +155,6 @@ def _replay(bench: Bench, speech: Path, seconds: float, **client: str) -> RealFi
     setting = {"policy": "service", "streams": 1, "speech": str(speech), "voice": 0, "fluent": False}
     (shown,) = replay(bench, **setting, seconds=seconds, **client)
     figures = RealFigures()
-    figures.add(talk(speech, 0, seconds=seconds)[1], shown)
+    samples, said = talk(speech, 0, seconds=seconds)
+    figures.add(said, shown, speech_of(samples))
     return figures

@@ -13,7 +13,7 @@ import httpx
 
 from tests.benchmarks.bench import Bench, Caller
 from tests.benchmarks.real_stream_figures import RealFigures
-from tests.benchmarks.real_talk import talk
+from tests.benchmarks.real_talk import speech_of, talk
 from tests.benchmarks.recordings import join, transcribed
 from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
@@ -53,7 +53,7 @@ def _report(
 ) -> None:
     aimed_at = who != PEER
     final = result.add(f"{name}: end of speech to final", figures.final or [float("inf")])
-    gaps = result.add(f"{name}: between texts while somebody speaks", figures.gaps or [float("inf")])
+    gaps = result.add(f"{name}: seconds spoken between two texts", figures.gaps or [float("inf")])
     first = result.add(f"{name}: beginning of speech to first text", figures.first or [float("inf")])
     result.find(f"{name}: end of speech to final, p50", final.median, "s", at_most=median if aimed_at else None)
     result.find(f"{name}: end of speech to final, p95", final.percentile(95), "s", at_most=latest if aimed_at else None)
@@ -118,6 +118,6 @@ def _replay(
             **client,
         )
         for number, one in enumerate(shown):
-            _, said = talk(folder, first + number, seconds=seconds, fluent=fluent)
-            figures.add(said, one)
+            samples, said = talk(folder, first + number, seconds=seconds, fluent=fluent)
+            figures.add(said, one, speech_of(samples))
     return figures

@@ -1,5 +1,6 @@
 """What was told of real talks at which time -> latencies, and words wrong. Nobody marked when each word was said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -17,8 +18,9 @@ class RealFigures:
     """Of any number of streams. Latencies are seconds.
 
     ``final``: from the end of a sentence to the final that holds its last word. ``first``: from the beginning of a
-    sentence to the first text after it. ``gaps``: between the texts told while somebody speaks. ``without``: from the
-    beginning of speech to its first final, and from each final to the next. ``missing`` sentences have no final.
+    sentence to the first text after it. ``gaps``: what is spoken between two texts; pauses inside a sentence do not
+    count. ``without``: from the beginning of speech to its first final, and from each final to the next. ``missing``
+    sentences have no final.
     """
 
     final: list[float] = field(default_factory=list)
@@ -34,15 +36,15 @@ class RealFigures:
         """In percent."""
         return 100 * self.wrong / max(1, self.words)
 
-    def add(self, said: list[Sentence], told: Told) -> None:
-        """One stream."""
+    def add(self, said: list[Sentence], told: Told, speech: Sequence[tuple[float, float]]) -> None:
+        """Add one stream. ``speech``: the stretches of it in which somebody speaks, in seconds."""
         times = [at for at, _, _ in told]
         finals = [(at, text) for at, text, final in told if final]
         for sentence in said:
             begin = float(sentence.words[0]["start"])
             self.first += [at - begin for at in times if at > begin][:1]
             inside = [at for at in times if begin < at < sentence.end]
-            self.gaps += [after - before for before, after in pairwise([*inside, sentence.end])]
+            self.gaps += [spoken(speech, before, after) for before, after in pairwise([*inside, sentence.end])]
         self._finals(said, finals)
         self.without += [after - before for before, after in pairwise([said[0].words[0]["start"], *dict(finals)])]
         reference, heard = (" ".join(texts) for texts in ([s.text for s in said], [text for _, text in finals]))
@@ -61,3 +63,8 @@ class RealFigures:
                 self.final.append(told[last[0]][0] - sentence.end)
             else:
                 self.missing += 1
+
+
+def spoken(speech: Sequence[tuple[float, float]], start: float, end: float) -> float:
+    """Return how many of the seconds from ``start`` to ``end`` are in the stretches of speech."""
+    return sum(max(0.0, min(end, last) - max(start, first)) for first, last in speech)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from faster_whisper import decode_audio
+from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from stt_ai.types import SAMPLE_RATE, Samples
 from tests.benchmarks.recordings import Recording, transcribed
@@ -17,6 +18,7 @@ SPEECH_BELOW_PEAK_DB = 32.0
 PAUSES_S = (0.8, 1.2, 0.7, 1.6, 0.9)
 FLUENT_PAUSE_S = 0.15
 LEAD_S = 1.0
+SHORTEST_PAUSE_MS = 200
 
 
 @cache
@@ -48,6 +50,13 @@ def talk(folder: Path, voice: int, *, seconds: float, fluent: bool = False) -> t
         at = begin + len(sound)
         said.append(Sentence(one.text, _spread(one.text, begin / SAMPLE_RATE, at / SAMPLE_RATE)))
     return np.concatenate([*parts, _noise(generator, noise, 2.0)]), said
+
+
+def speech_of(samples: Samples) -> list[tuple[float, float]]:
+    """Return the stretches of speech between pauses, in seconds, as faster-whisper's own detection finds them."""
+    options = VadOptions(min_silence_duration_ms=SHORTEST_PAUSE_MS, speech_pad_ms=0)
+    found = get_speech_timestamps(samples.astype(np.float32) / 32768, options)
+    return [(stretch["start"] / SAMPLE_RATE, stretch["end"] / SAMPLE_RATE) for stretch in found]
 
 
 @cache
