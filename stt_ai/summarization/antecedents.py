@@ -9,6 +9,9 @@ from stt_ai.summarization.commitment import Commitment
 from stt_ai.summarization.turns import Turn
 from stt_ai.summarization.verb_phrases import content_words
 
+_ABOUT = frozenset("from of during before after since until than like without in de del desde durante sin".split())
+"""What stands behind these tells something of the thing that is spoken of, and is none itself."""
+
 
 def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Commitment:
     """Return ``made`` with its "it" replaced by what was spoken of, if that is found within two turns before."""
@@ -36,7 +39,7 @@ def _thing(sentence: str, language: str, plural: bool) -> str:
     words = re.findall(r"[^\W_]+(?:[’'-][^\W_]+)*|[,.;:?!]", patterns.WHEN.sub(",", sentence))
     determiners = patterns.DETERMINERS[language]
     for at, word in enumerate(words):
-        if word.lower() not in determiners:
+        if word.lower() not in determiners or (at and words[at - 1].lower() in _ABOUT):
             continue
         phrase = []
         for following in words[at + 1 : at + 4]:

@@ -18,7 +18,8 @@ _SAME_TASK = 0.75
 class Commitment:
     """``owner`` does ``task`` (a verb phrase in the text's words) ``when`` (or empty). ``turn``: where it is agreed on.
 
-    ``deictic``: the task says "it" or "that" of something that was named before.
+    ``deictic``: the task says "it" or "that" of something that was named before. ``offered``: it was offered, and
+    somebody else agreed in ``turn``.
     """
 
     owner: str
@@ -26,6 +27,7 @@ class Commitment:
     when: str
     turn: int
     deictic: bool = False
+    offered: bool = False
 
     @property
     def line(self) -> str:
@@ -66,6 +68,10 @@ class Commitments:
         declined = [one for one in self.made if one.owner == owner and len(words & content_words(one.task)) >= 2]
         self.made = [one for one in self.made if one not in declined]
         return declined
+
+    def withdraw_offer(self, owner: str, turn: int) -> None:
+        """Forget what ``owner`` offered if it was agreed on in ``turn``: the owner says it anew, in other words."""
+        self.made = [one for one in self.made if not (one.offered and one.owner == owner and one.turn == turn)]
 
     def last_of(self, owner: str, turn: int, reach: int = REACH) -> int | None:
         """Return the index of the latest promise of ``owner`` in ``turn`` or up to ``reach`` turns before."""

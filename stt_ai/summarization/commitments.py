@@ -85,6 +85,12 @@ class CommitmentFinder:
                 answered = True
                 continue
             if (promise := self._promise_in(sentence)) is not None:
+                if self._is_weak(place, turn, promise, number):
+                    task, when = task_and_when(task_of(promise))
+                    self._requests.append(_Request(task, when, turn.speaker, turn.speaker, place, offer=True))
+                    continue
+                if number == 0 and patterns.CONFIRMS.match(sentence):
+                    self._commitments.withdraw_offer(turn.speaker, place - 1)
                 self._promise(place, turn.speaker, promise, number)
                 answered = True
             elif offered := patterns.OFFER[lang].search(sentence):
@@ -113,19 +119,34 @@ class CommitmentFinder:
         before = sentence[: found.start()]
         if patterns.NEGATED.search(before[-12:]) or patterns.HABIT.search(before):
             return None
-        if found.groupdict().get("doing") and not patterns.WHEN.search(sentence):
-            return None  # "I'm writing a test": now, and no promise
+        present = found.groupdict().get("doing") or found.groupdict().get("timed")
+        if present and not patterns.WHEN.search(sentence) and not patterns.SOON.search(sentence):
+            return None  # "I'm writing a test", "lo escribo": now, and no promise
         return found
+
+    def _is_weak(self, place: int, turn: Turn, promise: re.Match[str], number: int) -> bool:
+        """Return whether "I could …" or "I have to …" is said without a date, and answers nobody."""
+        if not patterns.WEAK_PROMISE.match(promise[0]):
+            return False
+        following = " ".join(turn.sentences[number : number + 2])
+        if patterns.WHEN.search(following) or patterns.ABOUT_IT.search(following):
+            return False
+        return not any(one.turn >= place - 1 and one.by != turn.speaker for one in self._requests)
 
     def _accept(self, place: int, turn: Turn) -> None:
         """Who is asked and agrees has promised it, and who offers it to somebody who agrees."""
-        if not turn.sentences or not patterns.ACCEPTS[self._language].search(turn.sentences[0]):
+        first = turn.sentences[0] if turn.sentences else ""
+        accepts = patterns.ACCEPTS[self._language].search(first)
+        if not accepts and not patterns.APPROVES.search(first):
             return
         for offer in [one for one in self._requests if one.offer and one.turn == place - 1 and one.by != turn.speaker]:
             named = patterns.WHEN.search(turn.text)
             date = offer.when or (clean_when(named[0]) if named else "")
-            self._commitments.add(Commitment(offer.by, offer.task, date, place, is_deictic(offer.task)))
+            made = Commitment(offer.by, offer.task, date, place, is_deictic(offer.task), offered=True)
+            self._commitments.add(made)
             self._requests.remove(offer)
+        if not accepts:
+            return
         open_requests = [one for one in self._requests if not one.offer]
         asked = [one for one in open_requests if one.turn < place and one.person == turn.speaker]
         if not asked:  # "Can you …?" asks whoever answers
@@ -162,7 +183,8 @@ class CommitmentFinder:
         task, when = task_and_when(task_of(promise))
         if place and (other := self._turns[place - 1].speaker) not in ("", speaker):
             task = re.sub(r"(?<= )you\b(?! (?:all|both|guys))(?= \w)", other, task)
-        if not when and promise.groupdict().get("doing") and (said := patterns.WHEN.search(promise.string)):
+        present = promise.groupdict().get("doing") or promise.groupdict().get("timed")
+        if not when and present and (said := patterns.WHEN.search(promise.string)):
             when = clean_when(said[0])
         if len(content_words(task)) == 0 and not is_deictic(task):
             return
@@ -205,7 +227,7 @@ class CommitmentFinder:
             return None
         if match.groupdict().get("who"):
             person = self._people.spelled(match["who"])
-            if self._commitments.settle_offer(person, place, match):
+            if self._settle_offer(person, place, match):
                 return None
         task, when = task_and_when(task_of(match))
         if not content_words(task) and not is_deictic(task):
@@ -219,6 +241,18 @@ class CommitmentFinder:
         if match.re is patterns.REQUEST[self._language] and not person and len(self._people.people) == 2:
             request.person = next((other for other in self._people.people if other != turn.speaker), "")
         return request
+
+    def _settle_offer(self, person: str, place: int, assigned: re.Match[str]) -> bool:
+        """ "I could squeeze it in." "Bob does the banner then." Return whether ``person`` offered it just before."""
+        if self._commitments.settle_offer(person, place, assigned):
+            return True
+        offers = [one for one in self._requests if one.offer and one.by == person and one.turn == place - 1]
+        if not offers:
+            return False
+        self._requests.remove(offers[-1])
+        task, when = task_and_when(task_of(assigned))
+        self._commitments.add(Commitment(person, task, when or offers[-1].when, place, is_deictic(task)))
+        return True
 
     def _duty(self, place: int, sentence: str) -> Commitment | None:
         """Return what somebody must do who is named and does not speak here, so that nobody can answer for them."""

@@ -25,6 +25,8 @@ PROMISE = {
         r"(?!cre|pien|quier|teng)(?P<stressed>\w{3,}o) yo\b(?P<object>.*)|"
         r"\b(?:le|les|os|te|me) (?!siento|agradezco|alegro|temo|digo|creo|entiendo|imagino|llamo|gusto|parezco|paso|"
         r"lo\b)(?P<clitic>\w{3,}o\b(?! que).*)|"
+        r"\b(?:lo|la|los|las) (?!siento|creo|pienso|veo|entiendo|tengo|quiero|mismo|primero|segundo|tercero|último|bueno|"
+        r"malo|nuevo|único|poco|otro|todo|cierto|claro|demás)(?P<timed>\w{3,}o\b.*)|"
         r"(?P<future>\b(?!(?:seré|estaré|tendré|iré|podré|habré)\b)(?:(?:lo|la|los|las|te|os|le|les|se lo|se la) )?"
         r"\w{2,}ré\b.*))",
         _I,
@@ -50,6 +52,8 @@ REQUEST = {
         r"\b(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
         r"remind me)\b)(?P<task>\w.*)|\bplease\s+(?P<order>(?!(?:note|remember|everyone)\b)\w.*)|"
         r"\b(?:I(?:['’]d| would) like|I need|I want) you to\s+(?P<wish>\w.*)|"
+        r"\b(?:can|could|would|will) (?:(?:one|any|either|some) of you|(?:any|some)(?:one|body)(?! else))(?: please)?\s+"
+        r"(?P<anybody>(?!(?:hear|see|tell me|explain|remember|imagine)\b)\w.*)|"
         r"\bif you could(?: just)?\s+(?P<could>\w.*)|"
         r"\bwould you mind (?P<doing>\w{2,}ing\b.*)|"
         r"^(?!I\b|we\b|you\b|he\b|she\b|it\b|they\b|that\b)(?P<imperative>\w.*), (?:would|could|can|will) you\W*$|"
@@ -58,6 +62,9 @@ REQUEST = {
     ),
     "es": re.compile(
         r"\b(?:puedes|podrías|puede|podría|te importa|quieres)\s+(?P<task>\w+r(?:lo|la|los|las|me|nos|le|les)?\b.*)|"
+        r"¿(?:y )?(?:me|nos|le|les|lo|la|los|las) (?P<second>(?!parece|gusta|puede|quiere|va\b)\w+[ae]s\b.*)|"
+        r"¿(?:y )?te (?:encargas|ocupas)(?: tú)? de (?P<charge>\w.*)|"
+        r"¿(?:y )?(?P<stressed>(?!eres|vas|puedes|quieres|tienes|crees|sabes)\w+[ae]s tú\b.*)|"
         r"\bpor favor,?\s+(?P<order>\w.*)|\b(?:tienes que|debes)\s+(?P<duty>\w.*)|\b(?P<wish>encárgate de \w.*)",
         _I,
     ),
@@ -116,7 +123,7 @@ DATE = (
     rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)(?: of (?:{MONTH}))?|(?:{MONTH}) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?|"
     rf"(?:el )?(?:día )?\d{{1,2}} de (?:{MONTH})|el día \d{{1,2}}|"
     rf"tomorrow(?: morning| afternoon| evening)?|today|tonight|"
-    rf"mañana(?: por la (?:mañana|tarde))?|hoy|esta (?:tarde|noche|semana)|"
+    rf"mañana(?: mismo| por la (?:mañana|tarde))?|hoy|esta (?:misma )?(?:tarde|noche|semana)|"
     rf"(?:the )?end of (?:the |this |next )?(?:day|week|month|quarter|year)|(?:final|finales) de (?:mes|semana|año)|"
     rf"(?:next|this) (?:week|month|year|weekend|morning|afternoon|evening)|"
     rf"the weekend|(?:el|este) fin de semana|la (?:próxima semana|semana que viene)|"
@@ -127,6 +134,23 @@ WHEN = re.compile(
     rf"a)\s+)?(?:the |el )?\b{DATE}(?!\w)",
     _I,
 )
+SOON = re.compile(r"\b(?:en cuanto|enseguida|ahora mismo|luego|más tarde|después)\b", _I)
+"""As good as a date, where the present tense promises."""
+WEAK_PROMISE = re.compile(
+    r"I could\b|I(?: still| also| just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
+    r"I(?:['’]d| would) like to\b",
+    _I,
+)
+"""What somebody might do or has to do is promised only with a date, or when somebody else agrees to it."""
+APPROVES = re.compile(
+    r"^\W*(?:(?:oh|ah|well)\W+)?(?:thanks?|please|perfect|lovely|brilliant|excellent|wonderful|nice|cool|go ahead|deal|"
+    r"(?:that|it)(?:['’](?:d|ll|s)| would| will| is) (?:be )?(?:a |very |so )?(?:great|good|nice|lovely|perfect|helpful|"
+    r"wonderful|kind|help|work)|do that|gracias|genial|estupendo|qué bien)\b",
+    _I,
+)
+"""What agrees to an offer beside `ACCEPTS`."""
+CONFIRMS = re.compile(r"^\W*(?:then|so|yes|ok(?:ay)?|sure|fine|good|right|great|alright|entonces|vale|pues|bien|sí)\b", _I)
+"""Begins the sentence that says in other words what was agreed on just before."""
 ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
 FILLER = re.compile(r"^(?:please|do is|also|then|just|maybe|perhaps|so|well|still|tú|yo|por favor|también)\s+", _I)
 TAIL = re.compile(
@@ -142,6 +166,7 @@ CLAUSE = re.compile(
     r" y (?:os|te|les?)\b|"
     r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
     r", (?:that|it)['’]s\b|, (?:it|they|we|she|he) (?:has|have|is|are|was|will|would|can)\b|, (?:tengo|es|son|está)\b|"
+    r", (?:the|our) \w+ (?:is|are|was|has|have|will)\b|"
     r",? cuando\b| — )",
     _I,
 )

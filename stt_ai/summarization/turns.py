@@ -12,7 +12,9 @@ _NO_LABELS = frozenset(
     """.split()  # noqa: SIM905
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'»”’)]*\s+(?=[¿¡\"'«“(]*[^\W_])")
-_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Sr|Sra|Dra|etc|e\.g|i\.e|a\.m|p\.m|vs)\.$", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Dra|etc|e\.g|i\.e|a\.m|p\.m|vs)\.$", re.IGNORECASE)
+_NUMBER = re.compile(r"\bNo\.\s+\d", re.IGNORECASE)
+"""Of "No. 5". Any other "no." ends a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def split_sentences(text: str) -> tuple[str, ...]:
     sentences: list[str] = []
     begin = 0
     for match in _SENTENCE_END.finditer(text):
-        if _ABBREVIATION.search(text[max(0, match.start() - 8) : match.start()]):
+        before = max(0, match.start() - 8)
+        if _ABBREVIATION.search(text[before : match.start()]) or _NUMBER.search(text[before : match.end() + 1]):
             continue
         sentences.append(text[begin : match.start()].strip() + match[0].strip())
         begin = match.end()

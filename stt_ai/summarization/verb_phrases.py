@@ -27,7 +27,7 @@ def task_of(match: re.Match[str]) -> str:
         return f"{without_ing(verb)} {rest}".strip()
     if "rest" in groups:
         return f"{base(groups['verb'])} {groups['rest']}"
-    first = next((groups[name] for name in ("present", "stressed", "clitic") if name in groups), "")
+    first = next((groups[name] for name in ("present", "stressed", "clitic", "timed", "second") if name in groups), "")
     if first:
         verb, _, rest = first.partition(" ")
         return " ".join(f"{infinitive(verb)} {rest} {groups.get('object', '')}".split())
@@ -100,5 +100,8 @@ def without_ing(gerund: str) -> str:
 
 
 def infinitive(verb: str) -> str:
-    """Return the infinitive of a Spanish verb's first person in the present."""
-    return patterns.PRESENT.get(verb.lower(), re.sub(r"o$", "ar", verb))
+    """Return the infinitive of a Spanish verb's first or second person in the present."""
+    verb = verb.lower()
+    first_person = re.sub(r"[ae]s$", "o", verb)
+    regular = re.sub(r"es$", "er", re.sub(r"(?:o|as)$", "ar", verb))
+    return patterns.PRESENT.get(first_person, regular)
