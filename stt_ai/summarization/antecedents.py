@@ -7,16 +7,25 @@ from dataclasses import replace
 from stt_ai.summarization import promise_patterns as patterns
 from stt_ai.summarization.commitment import Commitment
 from stt_ai.summarization.turns import Turn
-from stt_ai.summarization.verb_phrases import content_words
+from stt_ai.summarization.verb_phrases import content_words, tidy
 
-_ABOUT = frozenset("from of during before after since until than like without in de del desde durante sin".split())
+_ABOUT = frozenset("from of during before after since until than like without in what such no not de del desde durante sin".split())
 """What stands behind these tells something of the thing that is spoken of, and is none itself."""
+_OF_A_MATTER = re.compile(r"\b(?:on|about|for|with|to|after) (?:that|this)\b", re.IGNORECASE)
+"""A "that" of what was said, and of no thing."""
+_PERSON = re.compile(
+    r"\b(?:managers?|boss(?:es)?|directors?|clients?|customers?|doctors?|brokers?|lawyers?|accountants?|colleagues?|"
+    r"neighbou?rs?|friends?|wi(?:fe|ves)|husbands?|sisters?|brothers?|mothers?|fathers?|sons?|daughters?|men|man|"
+    r"wom[ae]n|guys?|people|jef[ea]s?|director(?:a|es)?|client[ea]s?|vecin[oa]s?|amig[oa]s?|herman[oa]s?|hij[oa]s?)$",
+    re.IGNORECASE,
+)
+"""No "it"."""
 
 
 def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Commitment:
     """Return ``made`` with its "it" replaced by what was spoken of, if that is found within two turns before."""
     match = patterns.DEICTIC.search(made.task)
-    if not made.deictic or match is None:
+    if not made.deictic or match is None or _OF_A_MATTER.search(made.task):
         return made
     plural = match[0].lower() in ("them", "those", "los", "las")
     first = re.escape(made.task.split()[0])
@@ -26,7 +35,11 @@ def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Co
             own.append(sentence[: promised.start()])
             break
         own.append(sentence)
-    before = [sentence for turn in turns[max(0, made.turn - 2) : made.turn] for sentence in turn.sentences]
+    before = [
+        re.split(rf"\b{first} {match[0]}\b", sentence)[0]  # no "it" stands for what comes after it
+        for turn in turns[max(0, made.turn - 2) : made.turn]
+        for sentence in turn.sentences
+    ]
     for sentence in reversed([*before, *own]):
         thing = _thing(sentence, language, plural)
         if thing and not content_words(thing) & content_words(made.task):
@@ -46,7 +59,7 @@ def _thing(sentence: str, language: str, plural: bool) -> str:
             if following.lower() in patterns.STOP or not following[0].isalnum() or patterns.VERB.match(following):
                 break
             phrase.append(following)
-        if not phrase or phrase[-1].lower() in patterns.NO_THING or phrase[-1].endswith("s") != plural:
+        if not phrase or phrase[-1].lower() in patterns.NO_THING or _PERSON.search(phrase[-1]) or phrase[-1].endswith("s") != plural:
             continue
         determiner = {"my": "the", "your": "the", "our": "the", "a": "the", "an": "the"}.get(word.lower(), word.lower())
         return " ".join([determiner, *phrase])
@@ -56,4 +69,4 @@ def _thing(sentence: str, language: str, plural: bool) -> str:
 def _put(thing: str, task: str, language: str) -> str:
     if language == "en":
         return patterns.DEICTIC.sub(thing, task, count=1)
-    return re.sub(r"^(?:lo|la|los|las)\s+(\w+)", rf"\1 {thing}", task, count=1, flags=re.IGNORECASE)
+    return tidy(re.sub(r"^(?:lo|la|los|las)\s+(\w+)", rf"\1 {thing}", task, count=1, flags=re.IGNORECASE))

@@ -72,7 +72,12 @@ class CommitmentFinder:
         answered = False
         if patterns.ASKS_WHEN.search(self._turns[place - 1].text if place else ""):
             self._commitments.date_last(turn.speaker, 0, turn.text)
-        for number, sentence in enumerate(turn.sentences):
+        for number, spoken in enumerate(turn.sentences):
+            if new_date := patterns.NEW_DATE.match(spoken):
+                self._commitments.redate_last(turn.speaker, place, new_date["date"] or new_date["mended"])
+            sentence = patterns.RESTART.sub("", spoken)
+            if patterns.BROKEN_OFF.search(sentence):
+                continue
             if patterns.DECLINES[lang].search(sentence):
                 rest = after_decline(sentence)
                 if not patterns.PROMISE[lang].search(rest) and not patterns.TAKES[lang].search(rest):
@@ -119,6 +124,8 @@ class CommitmentFinder:
         before = sentence[: found.start()]
         if patterns.NEGATED.search(before[-12:]) or patterns.HABIT.search(before):
             return None
+        if patterns.WEAK_PROMISE.match(found[0]) and patterns.EVERY_TIME.search(sentence):
+            return None
         present = found.groupdict().get("doing") or found.groupdict().get("timed")
         if present and not patterns.WHEN.search(sentence) and not patterns.SOON.search(sentence):
             return None  # "I'm writing a test", "lo escribo": now, and no promise
@@ -128,10 +135,12 @@ class CommitmentFinder:
         """Return whether "I could …" or "I have to …" is said without a date, and answers nobody."""
         if not patterns.WEAK_PROMISE.match(promise[0]):
             return False
-        following = " ".join(turn.sentences[number : number + 2])
-        if patterns.WHEN.search(following) or patterns.ABOUT_IT.search(following):
+        following = " ".join(turn.sentences[number + 1 : number + 2])
+        if patterns.WHEN.search(f"{promise.string} {following}") or patterns.ABOUT_IT.search(following):
             return False
-        return not any(one.turn >= place - 1 and one.by != turn.speaker for one in self._requests)
+        task, _ = task_and_when(task_of(promise))
+        asked = (one for one in self._requests if one.turn >= place - 1 and one.by != turn.speaker)
+        return not any(self._same(one.task, task) for one in asked)
 
     def _accept(self, place: int, turn: Turn) -> None:
         """Who is asked and agrees has promised it, and who offers it to somebody who agrees."""
@@ -186,6 +195,8 @@ class CommitmentFinder:
         present = promise.groupdict().get("doing") or promise.groupdict().get("timed")
         if not when and present and (said := patterns.WHEN.search(promise.string)):
             when = clean_when(said[0])
+        if not when and (ahead := patterns.WHEN_AHEAD.match(promise.string[: promise.start()])):
+            when = clean_when(ahead["when"])
         if len(content_words(task)) == 0 and not is_deictic(task):
             return
         request = next(
@@ -220,6 +231,7 @@ class CommitmentFinder:
     def _request(self, place: int, turn: Turn, sentence: str) -> _Request | None:
         person = self._people.addressed(turn, sentence)
         match = patterns.REQUEST[self._language].search(sentence) or self._people.assigned(sentence)
+        said = None
         if match is None:
             match = patterns.OPEN[self._language].search(sentence)
             person = ""
@@ -227,9 +239,11 @@ class CommitmentFinder:
             return None
         if match.groupdict().get("who"):
             person = self._people.spelled(match["who"])
+            said = patterns.WHEN.search(sentence[: match.start()])
             if self._settle_offer(person, place, match):
                 return None
         task, when = task_and_when(task_of(match))
+        when = when or (clean_when(said[0]) if said else "")
         if not content_words(task) and not is_deictic(task):
             return None
         if not content_words(task) and person:  # "Erin can do it": what is open already

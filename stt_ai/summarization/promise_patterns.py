@@ -8,11 +8,13 @@ PROMISE = {
         r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| personally| definitely| gladly)?|"
         r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|"
         r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
-        r"I(?:['’]d| would) like to)\s+(?P<task>(?!(?:be|have|see|tell you (?:that|how|what|why)|"
+        r"I(?:['’]d| would) like to|I(?: also| still)? (?:want|plan|hope|intend) to)\s+"
+        r"(?P<task>(?!(?:be|have(?! an? (?:look|word|chat|talk|go|read) \w)|see|tell you (?:that|how|what|why)|"
         r"feel|think|see if|say|ask why|hear|imagine|"
         r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree|"
         r"(?:start|begin)\b(?! \w))\b)\w.*)|"
-        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) \w.*)|"
+        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) "
+        r"(?!(?:look|word|chat|talk|go|read)\b)\w.*)|"
         r"\bI(?:['’]m| am) (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|being|having|"
         r"asking|assuming|guessing|leaving|staying|getting)(?P<doing>\w{2,}ing\b.*)",
         _I,
@@ -35,7 +37,7 @@ PROMISE = {
 TAKES = {
     "en": re.compile(
         r"\b(?:I(?:['’]ll| will| can| could)(?: happily| gladly)? (?:do|take|handle|take care of|cover|manage|own) "
-        r"(?:it|that|this|them|those|care of (?:it|that|this))\b|leave (?:it|that) (?:to|with) me|I(?:['’]m| am) on it|"
+        r"(?:it|that|this|them|those|care of (?:it|that|this))\b(?! in my sleep)|leave (?:it|that) (?:to|with) me|I(?:['’]m| am) on it|"
         r"consider it done|count on me|I volunteer|(?:give|leave) (?:it|that|them) to me|put me down for (?:it|that)|"
         r"I(?:['’]ve)? got (?:it|that|this) (?:covered|then)|(?:that|it)(?:['’]s| is) (?:on me|mine))",
         _I,
@@ -49,7 +51,8 @@ TAKES = {
 }
 REQUEST = {
     "en": re.compile(
-        r"\b(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
+        r"(?<!\bwhat )(?<!\bwhen )(?<!\bhow )(?<!\bwhy )(?<!\bwhere )(?<!\bwhich )\b"
+        r"(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
         r"remind me)\b)(?P<task>\w.*)|\bplease\s+(?P<order>(?!(?:note|remember|everyone)\b)\w.*)|"
         r"\b(?:I(?:['’]d| would) like|I need|I want) you to\s+(?P<wish>\w.*)|"
         r"\b(?:can|could|would|will) (?:(?:one|any|either|some) of you|(?:any|some)(?:one|body)(?! else))(?: please)?\s+"
@@ -72,10 +75,11 @@ REQUEST = {
 OPEN = {
     "en": re.compile(
         r"\b(?:who (?:can|could|will|wants to|is going to|would)\s+(?P<task>\w.*)|"
-        r"who(?:['’]s| is) (?!coming|missing|going|joining|speaking|talking|asking|leaving|being)"
+        r"(?:^|[,.;:—–-]\s*|\b(?:and|so|but|then|ok(?:ay)?)\s+)who(?:['’]s| is) (?!coming|missing|going|joining|speaking|talking|asking|leaving|being)"
         r"(?P<doing>\w{2,}ing\b.*)|"
-        r"who (?!wants|is\b|was|has|likes|knows|needs|says)(?P<verb>\w+s) (?P<rest>\w.*)|"
-        r"(?:someone|somebody|we) (?:needs? to|has to|have to|must|should)\s+(?P<need>\w.*))",
+        r"(?:^|[,.;:—–-]\s*|\b(?:and|so|but|then|ok(?:ay)?)\s+)"
+        r"who (?!wants|is\b|was|has|likes|knows|needs|says)(?P<verb>\w+s) (?P<rest>\w.*\?)|"
+        r"(?:someone|somebody|(?<!otherwise )we) (?:needs? to|has to|have to|must|should)\s+(?P<need>\w.*))",
         _I,
     ),
     "es": re.compile(
@@ -126,6 +130,7 @@ DATE = (
     rf"mañana(?: mismo| por la (?:mañana|tarde))?|hoy|esta (?:misma )?(?:tarde|noche|semana)|"
     rf"(?:the )?end of (?:the |this |next )?(?:day|week|month|quarter|year)|(?:final|finales) de (?:mes|semana|año)|"
     rf"(?:next|this) (?:week|month|year|weekend|morning|afternoon|evening)|"
+    rf"(?:(?<=within )|(?<=in ))(?:the next )?(?:an?|one|two|three|four|five|six|seven|ten|\d+) (?:hour|day|week|month)s?|"
     rf"the weekend|(?:el|este) fin de semana|la (?:próxima semana|semana que viene)|"
     rf"el (?:próximo mes|mes que viene)|noon|midnight|lunch|(?:{MONTH})|\d{{1,2}}(?::\d\d)? ?[ap]\.?m\.?)"
 )
@@ -138,7 +143,7 @@ SOON = re.compile(r"\b(?:en cuanto|enseguida|ahora mismo|luego|más tarde|despu�
 """As good as a date, where the present tense promises."""
 WEAK_PROMISE = re.compile(
     r"I could\b|I(?: still| also| just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
-    r"I(?:['’]d| would) like to\b",
+    r"I(?:['’]d| would) like to\b|I(?: also| still)? (?:want|plan|hope|intend) to\b",
     _I,
 )
 """What somebody might do or has to do is promised only with a date, or when somebody else agrees to it."""
@@ -151,6 +156,10 @@ APPROVES = re.compile(
 """What agrees to an offer beside `ACCEPTS`."""
 CONFIRMS = re.compile(r"^\W*(?:then|so|yes|ok(?:ay)?|sure|fine|good|right|great|alright|entonces|vale|pues|bien|sí)\b", _I)
 """Begins the sentence that says in other words what was agreed on just before."""
+WHEN_AHEAD = re.compile(
+    rf"^\W*(?:(?:so|and|then|but|ok(?:ay)?|yes|yeah|well|right|pues|y|vale|sí)\W+)*(?P<when>{WHEN.pattern})\W*$", _I
+)
+"""A date that begins the sentence of a promise: "On Monday I'll …"."""
 ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
 FILLER = re.compile(r"^(?:please|do is|also|then|just|maybe|perhaps|so|well|still|tú|yo|por favor|también)\s+", _I)
 TAIL = re.compile(
@@ -165,7 +174,7 @@ CLAUSE = re.compile(
     r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?:lo|la|los|las|ya|así|yo)\b|"
     r" y (?:os|te|les?)\b|"
     r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
-    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he) (?:has|have|is|are|was|will|would|can)\b|, (?:tengo|es|son|está)\b|"
+    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he|there)(?:['’]\w+| \w+)|, (?:tengo|es|son|está)\b|"
     r", (?:the|our) \w+ (?:is|are|was|has|have|will)\b|"
     r",? cuando\b| — )",
     _I,
@@ -175,6 +184,26 @@ ABOUT_IT = re.compile(
     r"first draft|(?:lo|la|los|las) (?:tend|har|teng|hag|env|mand|entreg|llam)\w+|me paso|voy)\b",
     _I,
 )
+EVERY_TIME = re.compile(r"\b(?:every time|whenever|each time|always|usually|sometimes|in my sleep|cada vez|siempre)\b", _I)
+RESTART = re.compile(
+    r"^.*(?:—|–| - |\.\.\.|…)\s*(?:no|wait|hang on|hold on|sorry|I mean|you know what|actually|scratch that|perdón|digo|"
+    r"espera|mejor dicho)\b(?:,? (?:no|wait|hang on|hold on|sorry|actually))*\W*",
+    _I,
+)
+"""What somebody begins and takes back in the same sentence."""
+BROKEN_OFF = re.compile(
+    r"\b(?:the|an?|my|your|our|their|this|of|to|at|on|in|by|for|with|from|el|la|los|las|un|una|de|del|a|en|por|para|con)"
+    r"\s*(?:—|–|-|\.\.\.|…)\W*$",
+    _I,
+)
+"""A sentence that somebody else interrupted before it said what is promised."""
+NEW_DATE = re.compile(
+    rf"^\W*(?:(?:no|sorry|I mean|actually|or rather|wait|make (?:it|that)|perdón|digo|mejor)\b,? )+"
+    rf"(?P<date>(?:(?:by|on|el|para el) )?{DATE})\W|"
+    rf"^(?P<mended>(?:(?:by|on|el) )?{DATE}),? (?:I mean|rather|sorry|I meant|perdón|digo|quiero decir)\b",
+    _I,
+)
+"""Corrects the date that the same person has just given."""
 HABIT = re.compile(
     r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b"
     r"(?!.*\b(?:I['’]ll|I will)\b)",
@@ -185,7 +214,7 @@ OFFER = {
     "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
     "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
 }
-DEICTIC = re.compile(r"\b(?:it|that|this|them|those|one|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
+DEICTIC = re.compile(r"\b(?:it|that|this|them|those|(?<!new )(?<!old )(?<!other )(?<!last )one|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
 DETERMINERS = {
     "en": frozenset({"the", "our", "your", "my", "a", "an"}),
     "es": frozenset({"el", "la", "los", "las", "un", "una"}),

@@ -29,7 +29,7 @@ def task_of(match: re.Match[str]) -> str:
         return f"{base(groups['verb'])} {groups['rest']}"
     first = next((groups[name] for name in ("present", "stressed", "clitic", "timed", "second") if name in groups), "")
     if first:
-        verb, _, rest = first.partition(" ")
+        verb, _, rest = first.rstrip(".!?… ").partition(" ")
         return " ".join(f"{infinitive(verb)} {rest} {groups.get('object', '')}".split())
     return next(iter(value for name, value in groups.items() if name != "who"))
 
@@ -68,6 +68,7 @@ def tidy(task: str) -> str:
 def clean_when(when: str) -> str:
     """Return when a task is due, worded to stand alone."""
     when = re.sub(r"^in\s+(?=tomorrow|today)", "", when.strip(" ,"), flags=re.IGNORECASE)
+    when = re.sub(r"^(?:Today|Tonight|Tomorrow|Hoy|Mañana)\b", lambda word: word[0].lower(), when)
     when = re.sub(r"^(?:at|in)\s+(?=lunch|the end)", "by ", when, flags=re.IGNORECASE)
     return re.sub(r"^[A-ZÁÉÍÓÚ](?=[a-záéíóú]{1,6} )", lambda first: first[0].lower(), when) if " " in when else when
 

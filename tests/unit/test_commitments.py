@@ -37,7 +37,7 @@ def items(text: str, language: str = "en") -> list[str]:
         ("Ann: Cleo must call the bank before Friday.\nBob: Right.", ["Cleo: call the bank before Friday"]),
         ("Ann: Revenue must grow.\nBob: Our revenue is flat. Everyone must call the bank.", []),
         ("Ann: Who's reviewing the patch?\nBob: Give it to me.", ["Bob: review the patch"]),
-        ("Ann: Hi.\nBob: Today I'm writing a letter to the bank.", ["Bob: write a letter to the bank Today"]),
+        ("Ann: Hi.\nBob: Today I'm writing a letter to the bank.", ["Bob: write a letter to the bank today"]),
         ("Ann: Hi.\nBob: I'm writing a letter to the bank.", []),
         ("Ann: Where is it?\nBob: When guests come, I have to show them the garden.", []),
         (
