@@ -87,12 +87,13 @@ class Commitments:
         return True
 
     def redate_last(self, owner: str, turn: int, when: str) -> None:
-        """Give the last promise that ``owner`` made in ``turn`` another date."""
-        if self.made and self.made[-1].owner == owner and self.made[-1].turn == turn:
-            preposition = re.match(r"(?:by|on|before|until|para|antes del|el) ", self.made[-1].when)
+        """Give the last promise of ``owner``, made in ``turn`` or just before, another date."""
+        index = self.last_of(owner, turn)
+        if index is not None and self.made[index].when:
+            preposition = re.match(r"(?:by|on|before|until|para|antes del|el) ", self.made[index].when)
             if preposition and re.match(patterns.WEEKDAY, when, re.IGNORECASE):
                 when = preposition[0] + when
-            self.made[-1] = replace(self.made[-1], when=clean_when(when))
+            self.made[index] = replace(self.made[index], when=clean_when(when))
 
     def date_last(self, owner: str, turn: int, text: str) -> bool:
         """Date the last promise of all, if ``owner`` made it in ``turn`` or just before."""

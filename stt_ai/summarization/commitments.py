@@ -76,7 +76,7 @@ class CommitmentFinder:
             if new_date := patterns.NEW_DATE.match(spoken):
                 self._commitments.redate_last(turn.speaker, place, new_date["date"] or new_date["mended"])
             sentence = patterns.RESTART.sub("", spoken)
-            if patterns.BROKEN_OFF.search(sentence):
+            if patterns.BROKEN_OFF.search(sentence) or self._passes_on(place, turn, sentence):
                 continue
             if patterns.DECLINES[lang].search(sentence):
                 rest = after_decline(sentence)
@@ -122,7 +122,9 @@ class CommitmentFinder:
         if found is None or sentence.rstrip().endswith("?"):
             return None
         before = sentence[: found.start()]
-        if patterns.NEGATED.search(before[-12:]) or patterns.HABIT.search(before):
+        if patterns.NEGATED.search(before[-12:]):
+            return None
+        if patterns.HABIT.search(before) and not patterns.WILL.match(found[0]):
             return None
         if patterns.WEAK_PROMISE.match(found[0]) and patterns.EVERY_TIME.search(sentence):
             return None
@@ -174,10 +176,9 @@ class CommitmentFinder:
         open_requests = [one for one in self._requests if not one.offer]
         asked = [one for one in open_requests if one.person in ("", speaker) or one.turn >= place - 1]
         if not asked:
-            own = self._commitments.last_of(speaker, place)
-            if own is not None:
-                self._commitments.date(own, sentence)
-            elif re.search(r"\b(?:take|handle|do|own)\b (?:it|that|this)\b", sentence, re.IGNORECASE):
+            if self._date_own(place, speaker, sentence):
+                return
+            if re.search(r"\b(?:take|handle|do|own)\b (?:it|that|this)\b", sentence, re.IGNORECASE):
                 self._commitments.add(Commitment(speaker, "take care of it", "", place, True))
             return
         request = asked[-1]
@@ -185,6 +186,13 @@ class CommitmentFinder:
         when = clean_when(found[0]) if found else request.when
         self._commitments.add(Commitment(speaker, request.task, when, place, is_deictic(request.task)))
         self._requests.remove(request)
+
+    def _date_own(self, place: int, speaker: str, sentence: str) -> bool:
+        """Date what ``speaker`` promised last, if a date is said. Return whether there is such a promise."""
+        own = self._commitments.last_of(speaker, place)
+        if own is not None:
+            self._commitments.date(own, sentence)
+        return own is not None
 
     def _promise(self, place: int, speaker: str, promise: re.Match[str], number: int) -> None:
         if promise.groupdict().get("delivery") and self._commitments.date_last(speaker, place, promise.string):
@@ -197,6 +205,9 @@ class CommitmentFinder:
             when = clean_when(said[0])
         if not when and (ahead := patterns.WHEN_AHEAD.match(promise.string[: promise.start()])):
             when = clean_when(ahead["when"])
+        if patterns.TRIES.match(task):
+            self._date_own(place, speaker, promise.string)
+            return
         if len(content_words(task)) == 0 and not is_deictic(task):
             return
         request = next(
@@ -216,7 +227,7 @@ class CommitmentFinder:
 
     def _same(self, asked: str, promised: str) -> bool:
         words = content_words(promised)
-        return not words or bool(words & content_words(asked)) or (is_deictic(promised) and len(words) <= 1)
+        return not words or bool(words & content_words(asked))
 
     def _decline(self, place: int, speaker: str, sentence: str) -> None:
         """What is declined is open to others, and a promise that is taken back is none."""
@@ -227,6 +238,16 @@ class CommitmentFinder:
         for made in self._commitments.take_back(speaker, sentence):
             self.refused.append((speaker, made.task))
             self._requests.append(_Request(made.task, made.when, "", speaker, place))
+
+    def _passes_on(self, place: int, turn: Turn, sentence: str) -> bool:
+        """ "I can't. Lu?": give what is open to whoever is called. Return whether the sentence only calls somebody."""
+        person = self._people.addressed(turn, sentence) if sentence.endswith("?") else ""
+        if not person or person not in sentence or content_words(sentence) - content_words(person) - {"maybe", "about"}:
+            return False
+        unanswered = [one for one in self._requests if not one.person and not one.offer and place - one.turn <= 1]
+        if unanswered:
+            unanswered[-1].person = person
+        return True
 
     def _request(self, place: int, turn: Turn, sentence: str) -> _Request | None:
         person = self._people.addressed(turn, sentence)

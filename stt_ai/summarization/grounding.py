@@ -15,6 +15,8 @@ from stt_ai.summarization.commitment import Commitment
 from stt_ai.summarization.commitments import CommitmentFinder
 from stt_ai.summarization.number_words import NUMBER_WORDS
 from stt_ai.summarization.promise_patterns import MONTH, NO_PERSON, WEEKDAY
+from stt_ai.summarization.prompts import closest_language
+from stt_ai.summarization.task_marks import speaks_of_a_task
 from stt_ai.summarization.turns import Turn, parse_turns, speakers, split_sentences
 from stt_ai.summarization.verb_phrases import content_words
 from stt_ai.types import SummaryStyle
@@ -99,7 +101,7 @@ class Grounding:
         if style in (SummaryStyle.ACTION_ITEMS, SummaryStyle.BULLET_POINTS):
             kept = (self.check_sentence(line.removeprefix("- ")) for line in summary.splitlines())
             if style is SummaryStyle.ACTION_ITEMS:
-                kept = (line for line in kept if self._is_to_do(line))
+                kept = (self._without_talk(line) for line in kept if self._is_to_do(line))
             return "\n".join(f"- {line}" for line in dict.fromkeys(kept) if line)
         paragraphs = (self._paragraph(paragraph) for paragraph in summary.split("\n\n"))
         return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
@@ -143,6 +145,19 @@ class Grounding:
             return True
         nearest, _ = max(self._sentences, key=lambda sentence: len(words & sentence[1]), default=("", None))
         return bool(_TO_DO.search(nearest))
+
+    def _without_talk(self, item: str) -> str:
+        """Return an item without those of its sentences that are copied from the text and speak of no task."""
+        if self.language or not self.people:
+            return item
+        label = next((one for one in self._labels if item.startswith(one)), "")
+        said = split_sentences(item.removeprefix(label))
+        kept = [one for one in said if one not in self.text or speaks_of_a_task(one, self._closest_language)]
+        return " ".join([*filter(None, [label]), *kept]) if kept else ""
+
+    @cached_property
+    def _closest_language(self) -> str:
+        return closest_language(self.text)
 
     @cached_property
     def _sentences(self) -> list[tuple[str, frozenset[str]]]:

@@ -9,7 +9,8 @@ PROMISE = {
         r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|"
         r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
         r"I(?:['’]d| would) like to|I(?: also| still)? (?:want|plan|hope|intend) to)\s+"
-        r"(?P<task>(?!(?:be|have(?! an? (?:look|word|chat|talk|go|read) \w)|see|tell you (?:that|how|what|why)|"
+        r"(?P<task>(?!(?:be|have(?! an? (?:look|word|chat|talk|go|read) \w)|see|tell you (?:that|how|what|why|honestly|frankly|something|one thing)|stop you|interrupt|"
+        r"come (?:back )?to that|"
         r"feel|think|see if|say|ask why|hear|imagine|"
         r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree|"
         r"(?:start|begin)\b(?! \w))\b)\w.*)|"
@@ -27,7 +28,7 @@ PROMISE = {
         r"(?!cre|pien|quier|teng)(?P<stressed>\w{3,}o) yo\b(?P<object>.*)|"
         r"\b(?:le|les|os|te|me) (?!siento|agradezco|alegro|temo|digo|creo|entiendo|imagino|llamo|gusto|parezco|paso|"
         r"lo\b)(?P<clitic>\w{3,}o\b(?! que).*)|"
-        r"\b(?:lo|la|los|las) (?!siento|creo|pienso|veo|entiendo|tengo|quiero|mismo|primero|segundo|tercero|último|bueno|"
+        r"\b(?P<clitic_object>lo|la|los|las) (?!siento|creo|pienso|veo|entiendo|tengo|quiero|mismo|primero|segundo|tercero|último|bueno|"
         r"malo|nuevo|único|poco|otro|todo|cierto|claro|demás)(?P<timed>\w{3,}o\b.*)|"
         r"(?P<future>\b(?!(?:seré|estaré|tendré|iré|podré|habré)\b)(?:(?:lo|la|los|las|te|os|le|les|se lo|se la) )?"
         r"\w{2,}ré\b.*))",
@@ -45,7 +46,7 @@ TAKES = {
     "es": re.compile(
         r"\b(?:(?:ya )?(?:lo|la) (?:hago|haré|llevo) yo|yo (?:me encargo(?! de)|me ocupo(?! de)|lo hago|la hago)|"
         r"\b(?:lo|la|los|las) hago\b|de eso me (?:encargo|ocupo)|"
-        r"lo haré|me (?:encargo|ocupo)(?: yo)?(?=[.,!]|$)|déjamelo a mí|cuenta conmigo|cuenten conmigo)",
+        r"lo haré|lo intent(?:o|aré)|me (?:encargo|ocupo)(?: yo)?(?=[.,!]|$)|déjamelo a mí|cuenta conmigo|cuenten conmigo)",
         _I,
     ),
 }
@@ -84,6 +85,8 @@ OPEN = {
     ),
     "es": re.compile(
         r"¿quién (?:puede|podría|va a|quiere)\s+(?P<task>\w.*)|¿quién se (?:encarga|ocupa) de\s+(?P<verb>\w.*)|"
+        r"quién (?!es\b|era\b|ha\b|está|sabe|tiene|viene|falta|puede|podría|va\b|quiere|se\b|dice|cree)"
+        r"(?P<present>\w+[ae] \w.*)\?|"
         r"\b(?:(?:alguien|hay) (?:tiene que|que|debe)|habría que|(?:mejor )?que alguien|necesitamos)\s+(?P<need>\w.*)",
         _I,
     ),
@@ -91,7 +94,7 @@ OPEN = {
 ACCEPTS = {
     "en": re.compile(
         r"^\W*(?:yes|yeah|yep|sure|ok(?:ay)?|of course|absolutely|certainly|will do|no problem|gladly|happy to|fine|"
-        r"all right|alright|right|done|definitely|great|good idea|got it|on it|my pleasure|with pleasure)\b",
+        r"all right|alright|right|done|definitely|I (?:suppose|guess) (?:I can|I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b",
         _I,
     ),
     "es": re.compile(
@@ -102,6 +105,7 @@ ACCEPTS = {
 }
 DECLINES = {
     "en": re.compile(
+        r"\bI(?:['’]m| am| will be|['’]ll be) in (?-i:[A-Z])\w+ (?:all|that|this|next|until|on|from|then)\b|"
         r"\b(?:I (?:can['’]?t|cannot|can not|couldn['’]t|won['’]t|will not|don['’]t have time|am not able|['’]m not "
         r"able|would rather not)|I['’]m not able|I(?:['’]m| am) (?:on (?:holiday|vacation|leave)|away|out|too busy|"
         r"fully booked|not available)|no time|not me|rather not)\b|^\W*(?:sorry|no\b(?! problem)|unfortunately|"
@@ -171,10 +175,10 @@ TAIL = re.compile(
 CLAUSE = re.compile(
     r"(?:;|,? but\b|,? because\b|,? since\b|,? pero\b|,? porque\b|,? so (?:that )?(?:you|we|I)\b|"
     r",? (?:when|once|as soon as|before|after) I\b|,? and you(?:['’]ll| will| should)\b|, and (?:the|it|they)\b|"
-    r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?:lo|la|los|las|ya|así|yo)\b|"
+    r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?=\w)|"
     r" y (?:os|te|les?)\b|"
     r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
-    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he|there)(?:['’]\w+| \w+)|, (?:tengo|es|son|está)\b|"
+    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he|there|you)(?:['’]\w+| \w+)|, (?:tengo|es|son|está)\b|"
     r", (?:the|our) \w+ (?:is|are|was|has|have|will)\b|"
     r",? cuando\b| — )",
     _I,
@@ -200,16 +204,17 @@ BROKEN_OFF = re.compile(
 NEW_DATE = re.compile(
     rf"^\W*(?:(?:no|sorry|I mean|actually|or rather|wait|make (?:it|that)|perdón|digo|mejor)\b,? )+"
     rf"(?P<date>(?:(?:by|on|el|para el) )?{DATE})\W|"
-    rf"^(?P<mended>(?:(?:by|on|el) )?{DATE}),? (?:I mean|rather|sorry|I meant|perdón|digo|quiero decir)\b",
+    rf"^(?P<mended>(?:(?:by|on|el) )?{DATE}),? (?:I mean|rather|sorry|I meant|then|perdón|digo|quiero decir|entonces)\b",
     _I,
 )
-"""Corrects the date that the same person has just given."""
+"""Corrects the date that the same person gave before."""
 HABIT = re.compile(
-    r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b"
-    r"(?!.*\b(?:I['’]ll|I will)\b)",
-    _I,
+    r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b", _I
 )
 """Before "I have to" or "I can": what somebody does as a rule, and has not promised."""
+WILL = re.compile(r"I(?:['’]ll| will|['’]m going to| am going to)\b", _I)
+"""What is promised even if something else must happen first."""
+TRIES = re.compile(r"(?:try|aim) for$", _I)
 OFFER = {
     "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
     "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
@@ -230,7 +235,7 @@ PRESENT = {
 """First person to infinitive; the others end in -ar."""
 IRREGULAR = {"har": "hacer", "dir": "decir", "pondr": "poner", "saldr": "salir", "vendr": "venir", "tendr": "tener"}
 NO_THING = frozenset({"lot", "pity", "bit", "day", "end", "moment", "idea", "good", "great", "time", "question", "way"})
-VERB = re.compile(r"(?:needs?|said|says|goes|went|looks?|came|comes|should|must|almost|already|still|next|last)$", _I)
+VERB = re.compile(r"(?:needs?|open|ready|done|yet|now|here|there|said|says|goes|went|looks?|came|comes|should|must|almost|already|still|next|last)$", _I)
 STOP = frozenset(
     """
     the a an to of in on at by for with and or it that this them those i you he she we they my your his her our

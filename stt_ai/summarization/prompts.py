@@ -109,12 +109,17 @@ _LOOKED_AT = 20_000
 
 def language_of(text: str) -> str:
     """Return `en` or `es`, or an empty string when the most frequent small words are of neither."""
+    best = closest_language(text)
+    return best if best in TITLES else ""
+
+
+def closest_language(text: str) -> str:
+    """Return the code of the language whose small words are most frequent, or an empty string if none's are."""
     words = Counter(_WORD.findall(text[:_LOOKED_AT].lower()))
     scores = {code: sum(words[word] for word in common) for code, common in _COMMON_WORDS.items()}
     best = max(scores, key=lambda code: scores[code])
     rivals = [score * (1.3 if code in TITLES else 1.0) for code, score in scores.items() if code != best]
-    sure = best in TITLES and scores[best] > max(0.04 * sum(words.values()), *rivals)
-    return best if sure else ""
+    return best if scores[best] > max(0.04 * sum(words.values()), *rivals) else ""
 
 
 def defused(text: str) -> str:

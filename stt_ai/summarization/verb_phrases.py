@@ -30,7 +30,8 @@ def task_of(match: re.Match[str]) -> str:
     first = next((groups[name] for name in ("present", "stressed", "clitic", "timed", "second") if name in groups), "")
     if first:
         verb, _, rest = first.rstrip(".!?… ").partition(" ")
-        return " ".join(f"{infinitive(verb)} {rest} {groups.get('object', '')}".split())
+        task = f"{infinitive(verb)}{groups.get('clitic_object', '').lower()} {rest} {groups.get('object', '')}"
+        return " ".join(task.split())
     return next(iter(value for name, value in groups.items() if name != "who"))
 
 
@@ -57,7 +58,7 @@ def tidy(task: str) -> str:
     task = re.sub(
         r"\b(tell|send|give|show|bring|get|email|write) (?:you|me|us)\b(?= \w)", r"\1", task, flags=re.IGNORECASE
     )
-    task = re.sub(r"\bmy\b", "the", task)
+    task = re.sub(r" to (?:me|us|you)$", "", re.sub(r"\bmy\b", "the", task))
     task = re.sub(r"^(\w+r)(?:me|nos|te|os)\b", r"\1", task)
     verb = re.match(r"((?:te|os|les?) )?(\w+r)é\b", task, re.IGNORECASE)
     if verb:
@@ -101,8 +102,8 @@ def without_ing(gerund: str) -> str:
 
 
 def infinitive(verb: str) -> str:
-    """Return the infinitive of a Spanish verb's first or second person in the present."""
+    """Return the infinitive of a Spanish verb's singular in the present."""
     verb = verb.lower()
-    first_person = re.sub(r"[ae]s$", "o", verb)
-    regular = re.sub(r"es$", "er", re.sub(r"(?:o|as)$", "ar", verb))
+    first_person = re.sub(r"[ae]s?$", "o", verb)
+    regular = re.sub(r"es?$", "er", re.sub(r"(?:o|as?)$", "ar", verb))
     return patterns.PRESENT.get(first_person, regular)

@@ -33,7 +33,7 @@ class FactedMeeting:
 
     @property
     def people(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(re.findall(r"^([^:\n]+):", self.text, re.MULTILINE)))
+        return tuple(dict.fromkeys(re.findall(r"^([^:\n]+?) ?:", self.text, re.MULTILINE)))
 
 
 @dataclass(slots=True)
