@@ -12,6 +12,9 @@ _ADDRESSED = (
     r",\s*{name}\s*[?.!]*$|^(?:and |so |y )?{name}\b"
 )
 
+_INTERVIEWER_TURNS, _INTERVIEWER_SHARE = 4, 0.75
+"""An interviewer speaks so many times at least, and asks something in this part of them."""
+
 
 class Addressees:
     """The people who speak in a conversation, as its sentences name them."""
@@ -24,6 +27,7 @@ class Addressees:
             for name in self.people
         ]
         names = "|".join(re.escape(name) for name in self.people)
+        self._called = re.compile(rf",\s*(?:{names})(?=[\s?.!]*$)", re.IGNORECASE) if names else None
         self._assigned = re.compile(patterns.ASSIGNED.format(names=names)) if names else None
 
     def addressed(self, turn: Turn, sentence: str) -> str:
@@ -40,6 +44,10 @@ class Addressees:
         """Return the match of "Bob will send it" or "Bob does it", said of somebody who is there."""
         return self._assigned.search(sentence) if self._assigned else None
 
+    def without_address(self, task: str) -> str:
+        """Return "call the bank" for "call the bank, Bob"."""
+        return self._called.sub("", task) if self._called else task
+
     def spelled(self, name: str) -> str:
         """Return a name as the turns' labels spell it."""
         return next((person for person in self.people if person.lower() == name.lower()), name)
@@ -49,6 +57,20 @@ class Addressees:
         if name.lower() in patterns.NO_PERSON or name in " ".join(self.people):
             return False
         return name.lower() not in self._small_words  # "Revenue must grow": no name, for it is written small elsewhere
+
+    def is_interviewed(self, speaker: str) -> bool:
+        """Return whether the other one of two people does little but ask ``speaker`` questions."""
+        if len(self.people) != 2:
+            return False
+        return any(person != speaker and person in self._interviewers for person in self.people)
+
+    @cached_property
+    def _interviewers(self) -> frozenset[str]:
+        asks: dict[str, list[bool]] = {}
+        for turn in self._turns:
+            asks.setdefault(turn.speaker, []).append("?" in turn.text)
+        few, share = _INTERVIEWER_TURNS, _INTERVIEWER_SHARE
+        return frozenset(who for who, asked in asks.items() if len(asked) >= few and sum(asked) >= share * len(asked))
 
     @cached_property
     def _small_words(self) -> frozenset[str]:

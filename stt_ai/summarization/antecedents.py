@@ -11,8 +11,10 @@ from stt_ai.summarization.verb_phrases import content_words, tidy
 
 _ABOUT = frozenset("from of during before after since until than like without in what such no not de del desde durante sin".split())
 """What stands behind these tells something of the thing that is spoken of, and is none itself."""
-_OF_A_MATTER = re.compile(r"\b(?:on|about|for|with|to|after) (?:that|this)\b", re.IGNORECASE)
+_OF_A_MATTER = re.compile(r"\b(?:on|about|for|with|to|after|of) (?:that|this)\b", re.IGNORECASE)
 """A "that" of what was said, and of no thing."""
+_IS_OWNED = re.compile(r"^ (?!\w+(?:ing|ed)\b|not\b|the\b|an?\b|in\b|on\b|at\b)[^\W\d_]")
+"""Behind an apostrophe and an s: something of somebody's."""
 _PERSON = re.compile(
     r"\b(?:managers?|boss(?:es)?|directors?|clients?|customers?|doctors?|brokers?|lawyers?|accountants?|colleagues?|"
     r"neighbou?rs?|friends?|wi(?:fe|ves)|husbands?|sisters?|brothers?|mothers?|fathers?|sons?|daughters?|men|man|"
@@ -58,10 +60,13 @@ def _thing(sentence: str, language: str, plural: bool) -> str:
         for following in words[at + 1 : at + 4]:
             if following.lower() in patterns.STOP or not following[0].isalnum() or patterns.VERB.match(following):
                 break
+            if re.search(r"['’]s$", following) and not _IS_OWNED.search(" ".join(words[at + 1 :]).partition(following)[2]):
+                phrase.append(following[:-2])  # "the plan's going": is
+                break
             phrase.append(following)
         if not phrase or phrase[-1].lower() in patterns.NO_THING or _PERSON.search(phrase[-1]) or phrase[-1].endswith("s") != plural:
             continue
-        determiner = {"my": "the", "your": "the", "our": "the", "a": "the", "an": "the"}.get(word.lower(), word.lower())
+        determiner = {"my": "the", "your": "the", "our": "the", "their": "the", "a": "the", "an": "the"}.get(word.lower(), word.lower())
         return " ".join([determiner, *phrase])
     return ""
 

@@ -72,7 +72,12 @@ class CommitmentFinder:
         answered = False
         if patterns.ASKS_WHEN.search(self._turns[place - 1].text if place else ""):
             self._commitments.date_last(turn.speaker, 0, turn.text)
-        for number, spoken in enumerate(turn.sentences):
+        clauses = (
+            (number, clause)
+            for number, sentence in enumerate(turn.sentences)
+            for clause in patterns.NEXT_PROMISE.split(sentence)
+        )
+        for number, spoken in clauses:
             if new_date := patterns.NEW_DATE.match(spoken):
                 self._commitments.redate_last(turn.speaker, place, new_date["date"] or new_date["mended"])
             sentence = patterns.RESTART.sub("", spoken)
@@ -122,14 +127,15 @@ class CommitmentFinder:
         if found is None or sentence.rstrip().endswith("?"):
             return None
         before = sentence[: found.start()]
-        if patterns.NEGATED.search(before[-12:]):
+        if patterns.NEGATED.search(before[-12:]) or patterns.REPORTED.search(before):
             return None
         if patterns.HABIT.search(before) and not patterns.WILL.match(found[0]):
             return None
         if patterns.WEAK_PROMISE.match(found[0]) and patterns.EVERY_TIME.search(sentence):
             return None
         present = found.groupdict().get("doing") or found.groupdict().get("timed")
-        if present and not patterns.WHEN.search(sentence) and not patterns.SOON.search(sentence):
+        soon = patterns.WHEN.search(sentence) or patterns.SOON.search(sentence)
+        if present and not soon and not re.search(r"\byour?\b", present):
             return None  # "I'm writing a test", "lo escribo": now, and no promise
         return found
 
@@ -148,7 +154,7 @@ class CommitmentFinder:
         """Who is asked and agrees has promised it, and who offers it to somebody who agrees."""
         first = turn.sentences[0] if turn.sentences else ""
         accepts = patterns.ACCEPTS[self._language].search(first)
-        if not accepts and not patterns.APPROVES.search(first):
+        if not accepts and not any(map(patterns.APPROVES.search, turn.sentences[:2])):
             return
         for offer in [one for one in self._requests if one.offer and one.turn == place - 1 and one.by != turn.speaker]:
             named = patterns.WHEN.search(turn.text)
@@ -201,7 +207,7 @@ class CommitmentFinder:
         if place and (other := self._turns[place - 1].speaker) not in ("", speaker):
             task = re.sub(r"(?<= )you\b(?! (?:all|both|guys))(?= \w)", other, task)
         present = promise.groupdict().get("doing") or promise.groupdict().get("timed")
-        if not when and present and (said := patterns.WHEN.search(promise.string)):
+        if not when and present and (said := patterns.WHEN.search(promise.string)) and said[0].strip() not in task:
             when = clean_when(said[0])
         if not when and (ahead := patterns.WHEN_AHEAD.match(promise.string[: promise.start()])):
             when = clean_when(ahead["when"])
@@ -219,6 +225,10 @@ class CommitmentFinder:
             if is_deictic(task) or len(content_words(task)) < len(content_words(request.task)):
                 task = request.task
             self._requests.remove(request)
+        elif not when and self._people.is_interviewed(speaker):
+            return  # "I will stop when I'm old": told, and promised to nobody
+        if promise.groupdict().get("clitic") and not when and " " not in task:
+            return  # "le pregunto": how a story is told as well
         if not when:
             rest = self._turns[place].sentences[number + 1 : number + 2]
             later = patterns.WHEN.search(rest[0]) if rest and patterns.ABOUT_IT.search(rest[0]) else None
@@ -263,7 +273,7 @@ class CommitmentFinder:
             said = patterns.WHEN.search(sentence[: match.start()])
             if self._settle_offer(person, place, match):
                 return None
-        task, when = task_and_when(task_of(match))
+        task, when = task_and_when(self._people.without_address(task_of(match)))
         when = when or (clean_when(said[0]) if said else "")
         if not content_words(task) and not is_deictic(task):
             return None

@@ -16,7 +16,7 @@ PROMISE = {
         r"(?:start|begin)\b(?! \w))\b)\w.*)|"
         r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) "
         r"(?!(?:look|word|chat|talk|go|read)\b)\w.*)|"
-        r"\bI(?:['’]m| am) (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|being|having|"
+        r"\bI(?:['’]m| am)(?: also| just)? (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|being|having|"
         r"asking|assuming|guessing|leaving|staying|getting)(?P<doing>\w{2,}ing\b.*)",
         _I,
     ),
@@ -50,6 +50,11 @@ TAKES = {
         _I,
     ),
 }
+DEED = (
+    "do|take|write|send|call|phone|ring|email|book|order|prepare|check|bring|update|fix|test|organi[sz]e|buy|get|make|"
+    "print|tell|ask|keep|move|cancel|remind|collect|pick|put"
+)
+"""What somebody is told to do in so many words."""
 REQUEST = {
     "en": re.compile(
         r"(?<!\bwhat )(?<!\bwhen )(?<!\bhow )(?<!\bwhy )(?<!\bwhere )(?<!\bwhich )\b"
@@ -61,11 +66,13 @@ REQUEST = {
         r"\bif you could(?: just)?\s+(?P<could>\w.*)|"
         r"\bwould you mind (?P<doing>\w{2,}ing\b.*)|"
         r"^(?!I\b|we\b|you\b|he\b|she\b|it\b|they\b|that\b)(?P<imperative>\w.*), (?:would|could|can|will) you\W*$|"
-        r"\b(?:you should|you need to|you have to)\s+(?P<duty>\w.*)",
+        r"\b(?:you should|you need to|you have to)\s+(?P<duty>(?!(?:have|be|know|get|see|hear|understand|admit)\b)\w.*)|"
+        rf"(?:^|^(?-i:[A-Z])\w+, |\b(?:then|so) )you (?P<assigned>(?:{DEED})\b.*)|"
+        rf"^(?:(?:please|then|so|and|but|just),? )*(?P<bare>(?:{DEED}) (?!of\b)\w.*)",
         _I,
     ),
     "es": re.compile(
-        r"\b(?:puedes|podrías|puede|podría|te importa|quieres)\s+(?P<task>\w+r(?:lo|la|los|las|me|nos|le|les)?\b.*)|"
+        r"\b(?:puedes|podrías|puede|podría|te importa|quieres)\s+(?P<task>\w+r(?:me|nos|te|se|le|les)?(?:lo|la|los|las)?\b.*)|"
         r"¿(?:y )?(?:me|nos|le|les|lo|la|los|las) (?P<second>(?!parece|gusta|puede|quiere|va\b)\w+[ae]s\b.*)|"
         r"¿(?:y )?te (?:encargas|ocupas)(?: tú)? de (?P<charge>\w.*)|"
         r"¿(?:y )?(?P<stressed>(?!eres|vas|puedes|quieres|tienes|crees|sabes)\w+[ae]s tú\b.*)|"
@@ -94,7 +101,7 @@ OPEN = {
 ACCEPTS = {
     "en": re.compile(
         r"^\W*(?:yes|yeah|yep|sure|ok(?:ay)?|of course|absolutely|certainly|will do|no problem|gladly|happy to|fine|"
-        r"all right|alright|right|done|definitely|I (?:suppose|guess) (?:I can|I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b",
+        r"all right|alright|right|done|definitely|deal|I (?:will|shall)(?=\W)|I (?:suppose|guess) (?:I can|I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b",
         _I,
     ),
     "es": re.compile(
@@ -177,7 +184,7 @@ CLAUSE = re.compile(
     r",? (?:when|once|as soon as|before|after) I\b|,? and you(?:['’]ll| will| should)\b|, and (?:the|it|they)\b|"
     r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?=\w)|"
     r" y (?:os|te|les?)\b|"
-    r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|"
+    r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|, I(?:['’]\w+)? (?=\w)|"
     r", (?:that|it)['’]s\b|, (?:it|they|we|she|he|there|you)(?:['’]\w+| \w+)|, (?:tengo|es|son|está)\b|"
     r", (?:the|our) \w+ (?:is|are|was|has|have|will)\b|"
     r",? cuando\b| — )",
@@ -208,6 +215,12 @@ NEW_DATE = re.compile(
     _I,
 )
 """Corrects the date that the same person gave before."""
+REPORTED = re.compile(r"\b(?:thought|said|told|asked|promised|wanted|dije|dijo|pensé|prometí)\b", _I)
+"""Before "I'm going to": what was said or thought at another time."""
+NEXT_PROMISE = re.compile(
+    r"(?:,|;)? (?:and|y) (?=I(?:['’]ll| will|['’]m going to)\b|(?:le|les|os|te|se l[oa]s?) \w+o\b|voy a\b)", _I
+)
+"""Between two promises of one sentence."""
 HABIT = re.compile(
     r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b", _I
 )
@@ -219,9 +232,9 @@ OFFER = {
     "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
     "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
 }
-DEICTIC = re.compile(r"\b(?:it|that|this|them|those|(?<!new )(?<!old )(?<!other )(?<!last )one|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
+DEICTIC = re.compile(r"\b(?:it|that|this|them|those|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
 DETERMINERS = {
-    "en": frozenset({"the", "our", "your", "my", "a", "an"}),
+    "en": frozenset({"the", "our", "your", "my", "her", "his", "their", "a", "an"}),
     "es": frozenset({"el", "la", "los", "las", "un", "una"}),
 }
 PRESENT = {

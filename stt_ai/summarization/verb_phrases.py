@@ -56,14 +56,21 @@ def task_and_when(text: str) -> tuple[str, str]:
 def tidy(task: str) -> str:
     """Return a task without "you" and "me", and with a Spanish verb in its infinitive."""
     task = re.sub(
-        r"\b(tell|send|give|show|bring|get|email|write) (?:you|me|us)\b(?= \w)", r"\1", task, flags=re.IGNORECASE
+        r"\b(tell|send|give|show|bring|get|email|write) (?:you|me|us)\b(?= (?!to\b)\w)", r"\1", task, flags=re.IGNORECASE
     )
     task = re.sub(r" to (?:me|us|you)$", "", re.sub(r"\bmy\b", "the", task))
     task = re.sub(r"^(\w+r)(?:me|nos|te|os)\b", r"\1", task)
+    task = re.sub(r"^(\w+)([áéí])r(?:me|nos|te|os|se)(l[ao]s?)\b", _plain_enclitic, task)
     verb = re.match(r"((?:te|os|les?) )?(\w+r)é\b", task, re.IGNORECASE)
     if verb:
         task = patterns.IRREGULAR.get(verb[2].lower(), verb[2].lower()) + task[verb.end() :]
-    return re.sub(r"^(\w+) (?:tú|yo)\b", r"\1", task)
+    task = re.sub(r"^(\w+) (?:tú|yo)\b", r"\1", task)
+    return task[:1].lower() + task[1:]
+
+
+def _plain_enclitic(match: re.Match[str]) -> str:
+    """Return "apuntarla" for "apuntármela"."""
+    return f"{match[1]}{'aei'['áéí'.index(match[2])]}r{match[3]}"
 
 
 def clean_when(when: str) -> str:
