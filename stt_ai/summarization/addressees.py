@@ -29,6 +29,7 @@ class Addressees:
         names = "|".join(re.escape(name) for name in self.people)
         self._called = re.compile(rf",\s*(?:{names})(?=[\s?.!]*$)", re.IGNORECASE) if names else None
         self._assigned = re.compile(patterns.ASSIGNED.format(names=names)) if names else None
+        self._asked_of = re.compile(patterns.ASKED_OF.format(names=names), re.IGNORECASE) if names else None
 
     def addressed(self, turn: Turn, sentence: str) -> str:
         """Return whom a sentence of ``turn`` speaks to, by name in it or in the two before; empty if nobody."""
@@ -41,8 +42,10 @@ class Addressees:
         return ""
 
     def assigned(self, sentence: str) -> re.Match[str] | None:
-        """Return the match of "Bob will send it" or "Bob does it", said of somebody who is there."""
-        return self._assigned.search(sentence) if self._assigned else None
+        """Return the match of "Bob will send it", "Bob does it" or "Can Bob do it?", said of somebody who is there."""
+        if self._assigned is None or self._asked_of is None:
+            return None
+        return self._assigned.search(sentence) or self._asked_of.search(sentence)
 
     def without_address(self, task: str) -> str:
         """Return "call the bank" for "call the bank, Bob"."""
@@ -58,11 +61,14 @@ class Addressees:
             return False
         return name.lower() not in self._small_words  # "Revenue must grow": no name, for it is written small elsewhere
 
+    def only_other(self, speaker: str) -> str:
+        """Return who speaks beside ``speaker`` where only two do, else an empty string."""
+        others = [person for person in self.people if person != speaker]
+        return others[0] if len(others) == 1 and len(self.people) == 2 else ""
+
     def is_interviewed(self, speaker: str) -> bool:
         """Return whether the other one of two people does little but ask ``speaker`` questions."""
-        if len(self.people) != 2:
-            return False
-        return any(person != speaker and person in self._interviewers for person in self.people)
+        return self.only_other(speaker) in self._interviewers
 
     @cached_property
     def _interviewers(self) -> frozenset[str]:

@@ -4,12 +4,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization import date_patterns as dates
+from stt_ai.summarization import task_words
 from stt_ai.summarization.commitment import Commitment
 from stt_ai.summarization.turns import Turn
 from stt_ai.summarization.verb_phrases import content_words, tidy
 
-_ABOUT = frozenset("from of during before after since until than like without in what such no not de del desde durante sin".split())
+_ABOUT = frozenset(
+    """
+    from of during before after since until than like without in on into what such no not de del desde durante sin
+    """.split()  # noqa: SIM905
+)
 """What stands behind these tells something of the thing that is spoken of, and is none itself."""
 _OF_A_MATTER = re.compile(r"\b(?:on|about|for|with|to|after|of) (?:that|this)\b", re.IGNORECASE)
 """A "that" of what was said, and of no thing."""
@@ -26,7 +31,7 @@ _PERSON = re.compile(
 
 def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Commitment:
     """Return ``made`` with its "it" replaced by what was spoken of, if that is found within two turns before."""
-    match = patterns.DEICTIC.search(made.task)
+    match = task_words.DEICTIC.search(made.task)
     if not made.deictic or match is None or _OF_A_MATTER.search(made.task):
         return made
     plural = match[0].lower() in ("them", "those", "los", "las")
@@ -51,27 +56,36 @@ def name_the_thing(made: Commitment, turns: Sequence[Turn], language: str) -> Co
 
 def _thing(sentence: str, language: str, plural: bool) -> str:
     """Return the first noun phrase of a sentence that fits: a determiner and up to three words behind it."""
-    words = re.findall(r"[^\W_]+(?:[’'-][^\W_]+)*|[,.;:?!]", patterns.WHEN.sub(",", sentence))
-    determiners = patterns.DETERMINERS[language]
+    words = re.findall(r"[^\W_]+(?:[’'-][^\W_]+)*|[,.;:?!]", dates.WHEN.sub(",", sentence))
+    determiners = task_words.DETERMINERS[language]
     for at, word in enumerate(words):
         if word.lower() not in determiners or (at and words[at - 1].lower() in _ABOUT):
             continue
         phrase = []
         for following in words[at + 1 : at + 4]:
-            if following.lower() in patterns.STOP or not following[0].isalnum() or patterns.VERB.match(following):
+            if following.lower() in task_words.STOP or not following[0].isalnum() or task_words.VERB.match(following):
                 break
-            if re.search(r"['’]s$", following) and not _IS_OWNED.search(" ".join(words[at + 1 :]).partition(following)[2]):
+            if re.search(r"['’]s$", following) and not _IS_OWNED.search(
+                " ".join(words[at + 1 :]).partition(following)[2]
+            ):
                 phrase.append(following[:-2])  # "the plan's going": is
                 break
             phrase.append(following)
-        if not phrase or phrase[-1].lower() in patterns.NO_THING or _PERSON.search(phrase[-1]) or phrase[-1].endswith("s") != plural:
+        if (
+            not phrase
+            or phrase[-1].lower() in task_words.NO_THING
+            or _PERSON.search(phrase[-1])
+            or phrase[-1].endswith("s") != plural
+        ):
             continue
-        determiner = {"my": "the", "your": "the", "our": "the", "their": "the", "a": "the", "an": "the"}.get(word.lower(), word.lower())
+        determiner = {"my": "the", "your": "the", "our": "the", "their": "the", "a": "the", "an": "the"}.get(
+            word.lower(), word.lower()
+        )
         return " ".join([determiner, *phrase])
     return ""
 
 
 def _put(thing: str, task: str, language: str) -> str:
     if language == "en":
-        return patterns.DEICTIC.sub(thing, task, count=1)
+        return task_words.DEICTIC.sub(thing, task, count=1)
     return tidy(re.sub(r"^(?:lo|la|los|las)\s+(\w+)", rf"\1 {thing}", task, count=1, flags=re.IGNORECASE))

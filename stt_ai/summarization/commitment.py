@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization import date_patterns as dates
 from stt_ai.summarization.verb_phrases import clean_when, content_words, is_deictic, task_and_when, task_of
 
 REACH = 4
@@ -80,7 +80,7 @@ class Commitments:
 
     def date(self, index: int, text: str) -> bool:
         """Date a promise by what ``text`` says, if it has no date yet. Return whether it has one from there."""
-        when = patterns.WHEN.search(text)
+        when = dates.WHEN.search(text)
         if when is None or self.made[index].when:
             return False
         self.made[index] = replace(self.made[index], when=clean_when(when[0]))
@@ -91,7 +91,7 @@ class Commitments:
         index = self.last_of(owner, turn)
         if index is not None and self.made[index].when:
             preposition = re.match(r"(?:by|on|before|until|para|antes del|el) ", self.made[index].when)
-            if preposition and re.match(patterns.WEEKDAY, when, re.IGNORECASE):
+            if preposition and re.match(dates.WEEKDAY, when, re.IGNORECASE):
                 when = preposition[0] + when
             self.made[index] = replace(self.made[index], when=clean_when(when))
 

@@ -13,8 +13,9 @@ from functools import cached_property
 from stt_ai.summarization.antecedents import name_the_thing
 from stt_ai.summarization.commitment import Commitment
 from stt_ai.summarization.commitments import CommitmentFinder
+from stt_ai.summarization.date_patterns import MONTH, WEEKDAY
 from stt_ai.summarization.number_words import NUMBER_WORDS
-from stt_ai.summarization.promise_patterns import MONTH, NO_PERSON, WEEKDAY
+from stt_ai.summarization.promise_patterns import NO_PERSON
 from stt_ai.summarization.prompts import closest_language
 from stt_ai.summarization.task_marks import speaks_of_a_task
 from stt_ai.summarization.turns import Turn, parse_turns, speakers, split_sentences

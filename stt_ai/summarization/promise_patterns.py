@@ -1,23 +1,33 @@
-"""How people promise, ask, agree and decline in English and Spanish, and how they name days."""
+"""How people promise, ask, agree and decline in English and Spanish."""
 
 import re
 
 _I = re.IGNORECASE
+_NO_VERB = (
+    r"(?:pero|como|todo|mucho|poco|otro|bueno|claro|cuando|cuanto|luego|tanto|solo|perfecto|cierto|estupendo|primero|"
+    r"segundo|tercero|hecho|cuidado|creo|tengo|quiero|puedo|debo|espero|siento|pienso|veo|vivo|trabajo|entiendo|digo|"
+    r"mismo|último|malo|nuevo|único|demás|exacto|acuerdo|gusto|lleno|desde|no)\b"
+)
+"""Spanish words that end as the first person does."""
 PROMISE = {
     "en": re.compile(
-        r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| personally| definitely| gladly)?|"
-        r"I(?:['’]m| am) going to|I can|I could|let me|I promise to|I(?:['’]d| would) be happy to|"
+        r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| still| personally| definitely| gladly)?|"
+        r"I(?:['’]m| am) going to|I can(?: also| still| just)?|I could(?: also| still| just)?|let me|I promise to|"
+        r"I(?:['’]d| would) be happy to|"
         r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
         r"I(?:['’]d| would) like to|I(?: also| still)? (?:want|plan|hope|intend) to)\s+"
-        r"(?P<task>(?!(?:be|have(?! an? (?:look|word|chat|talk|go|read) \w)|see|tell you (?:that|how|what|why|honestly|frankly|something|one thing)|stop you|interrupt|"
+        r"(?P<task>(?!(?:be|have(?! an? (?:look|word|chat|talk|go|read) \w)|see|tell you (?:that|how|what|why|"
+        r"honestly|frankly|something|one thing)|stop you|interrupt|"
         r"come (?:back )?to that|"
         r"feel|think|see if|say|ask why|hear|imagine|"
         r"guess|remember|understand|live|never|not|only|miss|wait|like|love|know|need|want|probably be|agree|"
-        r"(?:start|begin)\b(?! \w))\b)\w.*)|"
-        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an) "
+        r"(?:start|begin)\b(?! \w)|(?:start|begin) (?:with|by|off)|explain|rephrase|repeat that|also|still|"
+        r"just)\b)\w.*)|"
+        r"\b(?:I|you)(?:['’]ll| will) (?:have|get) (?P<delivery>(?:the|my|our|a|an|it|them) "
         r"(?!(?:look|word|chat|talk|go|read)\b)\w.*)|"
-        r"\bI(?:['’]m| am)(?: also| just)? (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|being|having|"
-        r"asking|assuming|guessing|leaving|staying|getting)(?P<doing>\w{2,}ing\b.*)",
+        r"\bI(?:['’]m| am)(?: also| just)? (?!going|coming|thinking|looking|wondering|hoping|feeling|saying|kidding|"
+        r"being|having|"
+        r"asking|assuming|guessing|leaving|staying|getting)(?!.* as we speak\b)(?P<doing>\w{2,}ing\b.*)",
         _I,
     ),
     "es": re.compile(
@@ -28,8 +38,9 @@ PROMISE = {
         r"(?!cre|pien|quier|teng)(?P<stressed>\w{3,}o) yo\b(?P<object>.*)|"
         r"\b(?:le|les|os|te|me) (?!siento|agradezco|alegro|temo|digo|creo|entiendo|imagino|llamo|gusto|parezco|paso|"
         r"lo\b)(?P<clitic>\w{3,}o\b(?! que).*)|"
-        r"\b(?P<clitic_object>lo|la|los|las) (?!siento|creo|pienso|veo|entiendo|tengo|quiero|mismo|primero|segundo|tercero|último|bueno|"
-        r"malo|nuevo|único|poco|otro|todo|cierto|claro|demás)(?P<timed>\w{3,}o\b.*)|"
+        r"\b(?P<clitic_object>lo|la|los|las) "
+        rf"(?!{_NO_VERB})(?P<timed>\w{{3,}}o\b.*)|"
+        rf"^(?P<begins>(?!{_NO_VERB})\w{{3,}}o\b(?!,| (?:se|ha|es|era|está|fue|dice|y|no)\b).*)|"
         r"(?P<future>\b(?!(?:seré|estaré|tendré|iré|podré|habré)\b)(?:(?:lo|la|los|las|te|os|le|les|se lo|se la) )?"
         r"\w{2,}ré\b.*))",
         _I,
@@ -38,7 +49,8 @@ PROMISE = {
 TAKES = {
     "en": re.compile(
         r"\b(?:I(?:['’]ll| will| can| could)(?: happily| gladly)? (?:do|take|handle|take care of|cover|manage|own) "
-        r"(?:it|that|this|them|those|care of (?:it|that|this))\b(?! in my sleep)|leave (?:it|that) (?:to|with) me|I(?:['’]m| am) on it|"
+        r"(?:it|that|this|them|those|care of (?:it|that|this))\b(?! in my sleep)|leave (?:it|that) (?:to|with) me|"
+        r"I(?:['’]m| am) on it|"
         r"consider it done|count on me|I volunteer|(?:give|leave) (?:it|that|them) to me|put me down for (?:it|that)|"
         r"I(?:['’]ve)? got (?:it|that|this) (?:covered|then)|(?:that|it)(?:['’]s| is) (?:on me|mine))",
         _I,
@@ -46,7 +58,8 @@ TAKES = {
     "es": re.compile(
         r"\b(?:(?:ya )?(?:lo|la) (?:hago|haré|llevo) yo|yo (?:me encargo(?! de)|me ocupo(?! de)|lo hago|la hago)|"
         r"\b(?:lo|la|los|las) hago\b|de eso me (?:encargo|ocupo)|"
-        r"lo haré|lo intent(?:o|aré)|me (?:encargo|ocupo)(?: yo)?(?=[.,!]|$)|déjamelo a mí|cuenta conmigo|cuenten conmigo)",
+        r"lo haré|lo intent(?:o|aré)|me (?:encargo|ocupo)(?: yo)?(?=[.,!]|$)|déjamelo a mí|cuenta conmigo|"
+        r"cuenten conmigo)",
         _I,
     ),
 }
@@ -55,24 +68,28 @@ DEED = (
     "print|tell|ask|keep|move|cancel|remind|collect|pick|put"
 )
 """What somebody is told to do in so many words."""
+DOES_IT = re.compile(r"\b(?:take|handle|do|own)\b (?:it|that|this)\b", _I)
 REQUEST = {
     "en": re.compile(
         r"(?<!\bwhat )(?<!\bwhen )(?<!\bhow )(?<!\bwhy )(?<!\bwhere )(?<!\bwhich )\b"
         r"(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
         r"remind me)\b)(?P<task>\w.*)|\bplease\s+(?P<order>(?!(?:note|remember|everyone)\b)\w.*)|"
         r"\b(?:I(?:['’]d| would) like|I need|I want) you to\s+(?P<wish>\w.*)|"
-        r"\b(?:can|could|would|will) (?:(?:one|any|either|some) of you|(?:any|some)(?:one|body)(?! else))(?: please)?\s+"
+        r"\b(?:can|could|would|will) (?:(?:one|any|either|some) of you|(?:any|some)(?:one|"
+        r"body)(?! else))(?: please)?\s+"
         r"(?P<anybody>(?!(?:hear|see|tell me|explain|remember|imagine)\b)\w.*)|"
         r"\bif you could(?: just)?\s+(?P<could>\w.*)|"
         r"\bwould you mind (?P<doing>\w{2,}ing\b.*)|"
         r"^(?!I\b|we\b|you\b|he\b|she\b|it\b|they\b|that\b)(?P<imperative>\w.*), (?:would|could|can|will) you\W*$|"
-        r"\b(?:you should|you need to|you have to)\s+(?P<duty>(?!(?:have|be|know|get|see|hear|understand|admit)\b)\w.*)|"
+        r"\b(?:you should|you need to|you have to|you(?:['’]ll| will) (?:have|need) to)\s+(?P<duty>(?!(?:have|be|"
+        r"know|get|see|hear|understand|admit)\b)\w.*)|"
         rf"(?:^|^(?-i:[A-Z])\w+, |\b(?:then|so) )you (?P<assigned>(?:{DEED})\b.*)|"
         rf"^(?:(?:please|then|so|and|but|just),? )*(?P<bare>(?:{DEED}) (?!of\b)\w.*)",
         _I,
     ),
     "es": re.compile(
-        r"\b(?:puedes|podrías|puede|podría|te importa|quieres)\s+(?P<task>\w+r(?:me|nos|te|se|le|les)?(?:lo|la|los|las)?\b.*)|"
+        r"\b(?:puedes|podrías|puede|podría|te importa|quieres)\s+(?P<task>\w+r(?:me|nos|te|se|le|les)?(?:lo|la|los|"
+        r"las)?\b.*)|"
         r"¿(?:y )?(?:me|nos|le|les|lo|la|los|las) (?P<second>(?!parece|gusta|puede|quiere|va\b)\w+[ae]s\b.*)|"
         r"¿(?:y )?te (?:encargas|ocupas)(?: tú)? de (?P<charge>\w.*)|"
         r"¿(?:y )?(?P<stressed>(?!eres|vas|puedes|quieres|tienes|crees|sabes)\w+[ae]s tú\b.*)|"
@@ -83,7 +100,8 @@ REQUEST = {
 OPEN = {
     "en": re.compile(
         r"\b(?:who (?:can|could|will|wants to|is going to|would)\s+(?P<task>\w.*)|"
-        r"(?:^|[,.;:—–-]\s*|\b(?:and|so|but|then|ok(?:ay)?)\s+)who(?:['’]s| is) (?!coming|missing|going|joining|speaking|talking|asking|leaving|being)"
+        r"(?:^|[,.;:—–-]\s*|\b(?:and|so|but|then|ok(?:ay)?)\s+)who(?:['’]s| is) (?!coming|missing|going|joining|"
+        r"speaking|talking|asking|leaving|being)"
         r"(?P<doing>\w{2,}ing\b.*)|"
         r"(?:^|[,.;:—–-]\s*|\b(?:and|so|but|then|ok(?:ay)?)\s+)"
         r"who (?!wants|is\b|was|has|likes|knows|needs|says)(?P<verb>\w+s) (?P<rest>\w.*\?)|"
@@ -101,12 +119,14 @@ OPEN = {
 ACCEPTS = {
     "en": re.compile(
         r"^\W*(?:yes|yeah|yep|sure|ok(?:ay)?|of course|absolutely|certainly|will do|no problem|gladly|happy to|fine|"
-        r"all right|alright|right|done|definitely|deal|I (?:will|shall)(?=\W)|I (?:suppose|guess) (?:I can|I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b",
+        r"all right|alright|right|done|definitely|deal|I['’](?:d|ll) (?:love|be (?:glad|happy|"
+        r"delighted)) to\b(?!,? but (?!not (?:before|until)))|I (?:will|shall)(?=\W)|I (?:suppose|guess) (?:I can|"
+        r"I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b",
         _I,
     ),
     "es": re.compile(
         r"^\W*(?:sí|si,|claro|vale|por supuesto|de acuerdo|hecho|perfecto|sin problema|con gusto|desde luego|bueno|"
-        r"muy bien|ok|cómo no)\b",
+        r"muy bien|ok|cómo no|qué remedio)\b",
         _I,
     ),
 }
@@ -121,37 +141,12 @@ DECLINES = {
     ),
     "es": re.compile(
         r"\b(?:no puedo|no voy a poder|no podré|no tengo tiempo|estoy de vacaciones|estaré de vacaciones|imposible|"
-        r"no llego|no me da tiempo|estoy fuera|yo no)\b|^\W*(?:lo siento|no\b(?! hay problema))",
+        r"no llego|no me da tiempo|estoy fuera|yo no|no (?:me|le|les) hablo|ni hablar|ni loc[oa])\b|^\W*(?:lo siento|"
+        r"no\b(?! hay problema))",
         _I,
     ),
 }
 NEGATED = re.compile(r"\b(?:not|n['’]t|never|no(?! problem| hay problema)|nunca|tampoco)\b", _I)
-WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|lunes|martes|miércoles|jueves|viernes|sábado|domingo"
-MONTH = (
-    r"January|February|March|April|May|June|July|August|September|October|November|December|enero|febrero|marzo|abril|"
-    r"mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
-)
-DATE = (
-    rf"(?:(?:next |this |el próximo |este )?(?:{WEEKDAY})"
-    rf"(?: the \d{{1,2}}(?:st|nd|rd|th)?| \d{{1,2}}(?: de (?:{MONTH}))?)?"
-    rf"(?: (?:morning|afternoon|evening|night|noon|por la mañana|por la tarde))?(?: at \w+(?: [ap]\.?m\.?)?)?|"
-    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)(?: of (?:{MONTH}))?|(?:{MONTH}) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?|"
-    rf"(?:el )?(?:día )?\d{{1,2}} de (?:{MONTH})|el día \d{{1,2}}|"
-    rf"tomorrow(?: morning| afternoon| evening)?|today|tonight|"
-    rf"mañana(?: mismo| por la (?:mañana|tarde))?|hoy|esta (?:misma )?(?:tarde|noche|semana)|"
-    rf"(?:the )?end of (?:the |this |next )?(?:day|week|month|quarter|year)|(?:final|finales) de (?:mes|semana|año)|"
-    rf"(?:next|this) (?:week|month|year|weekend|morning|afternoon|evening)|"
-    rf"(?:(?<=within )|(?<=in ))(?:the next )?(?:an?|one|two|three|four|five|six|seven|ten|\d+) (?:hour|day|week|month)s?|"
-    rf"the weekend|(?:el|este) fin de semana|la (?:próxima semana|semana que viene)|"
-    rf"el (?:próximo mes|mes que viene)|noon|midnight|lunch|(?:{MONTH})|\d{{1,2}}(?::\d\d)? ?[ap]\.?m\.?)"
-)
-WHEN = re.compile(
-    rf"(?:\b(?:by|before|on|until|no later than|not later than|within|this coming|in|at|para|antes del?|hasta|el|en|"
-    rf"a)\s+)?(?:the |el )?\b{DATE}(?!\w)",
-    _I,
-)
-SOON = re.compile(r"\b(?:en cuanto|enseguida|ahora mismo|luego|más tarde|después)\b", _I)
-"""As good as a date, where the present tense promises."""
 WEAK_PROMISE = re.compile(
     r"I could\b|I(?: still| also| just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
     r"I(?:['’]d| would) like to\b|I(?: also| still)? (?:want|plan|hope|intend) to\b",
@@ -160,69 +155,50 @@ WEAK_PROMISE = re.compile(
 """What somebody might do or has to do is promised only with a date, or when somebody else agrees to it."""
 APPROVES = re.compile(
     r"^\W*(?:(?:oh|ah|well)\W+)?(?:thanks?|please|perfect|lovely|brilliant|excellent|wonderful|nice|cool|go ahead|deal|"
-    r"(?:that|it)(?:['’](?:d|ll|s)| would| will| is) (?:be )?(?:a |very |so )?(?:great|good|nice|lovely|perfect|helpful|"
+    r"(?:that|it)(?:['’](?:d|ll|s)| would| will| is) (?:be )?(?:a |very |so )?(?:great|good|nice|lovely|perfect|"
+    r"helpful|"
     r"wonderful|kind|help|work)|do that|gracias|genial|estupendo|qué bien)\b",
     _I,
 )
 """What agrees to an offer beside `ACCEPTS`."""
-CONFIRMS = re.compile(r"^\W*(?:then|so|yes|ok(?:ay)?|sure|fine|good|right|great|alright|entonces|vale|pues|bien|sí)\b", _I)
+CONFIRMS = re.compile(
+    r"^\W*(?:then|so|yes|ok(?:ay)?|sure|fine|good|right|great|alright|entonces|vale|pues|bien|sí)\b", _I
+)
 """Begins the sentence that says in other words what was agreed on just before."""
-WHEN_AHEAD = re.compile(
-    rf"^\W*(?:(?:so|and|then|but|ok(?:ay)?|yes|yeah|well|right|pues|y|vale|sí)\W+)*(?P<when>{WHEN.pattern})\W*$", _I
-)
-"""A date that begins the sentence of a promise: "On Monday I'll …"."""
-ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
-FILLER = re.compile(r"^(?:please|do is|also|then|just|maybe|perhaps|so|well|still|tú|yo|por favor|también)\s+", _I)
-TAIL = re.compile(
-    r"(?:[,;]?\s*(?:then|too|as well|also|please|after all|instead|for (?:you|us)|if you (?:like|want)|right|"
-    r"okay|ok|también|entonces|"
-    r"por favor|myself|yo mism[oa]|si (?:quieres|queréis)))+$",
-    _I,
-)
-CLAUSE = re.compile(
-    r"(?:;|,? but\b|,? because\b|,? since\b|,? pero\b|,? porque\b|,? so (?:that )?(?:you|we|I)\b|"
-    r",? (?:when|once|as soon as|before|after) I\b|,? and you(?:['’]ll| will| should)\b|, and (?:the|it|they)\b|"
-    r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?=\w)|"
-    r" y (?:os|te|les?)\b|"
-    r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|, I(?:['’]\w+)? (?=\w)|"
-    r", (?:that|it)['’]s\b|, (?:it|they|we|she|he|there|you)(?:['’]\w+| \w+)|, (?:tengo|es|son|está)\b|"
-    r", (?:the|our) \w+ (?:is|are|was|has|have|will)\b|"
-    r",? cuando\b| — )",
-    _I,
-)
 ABOUT_IT = re.compile(
     r"\b(?:(?:get|have|do) (?:it|that|them|this)|(?:should|will|would|['’]ll|['’]d) be (?:done|ready|finished)|"
     r"first draft|(?:lo|la|los|las) (?:tend|har|teng|hag|env|mand|entreg|llam)\w+|me paso|voy)\b",
     _I,
 )
-EVERY_TIME = re.compile(r"\b(?:every time|whenever|each time|always|usually|sometimes|in my sleep|cada vez|siempre)\b", _I)
+EVERY_TIME = re.compile(
+    r"\b(?:every time|whenever|each time|always|usually|sometimes|in my sleep|cada vez|siempre)\b", _I
+)
 RESTART = re.compile(
-    r"^.*(?:—|–| - |\.\.\.|…)\s*(?:no|wait|hang on|hold on|sorry|I mean|you know what|actually|scratch that|perdón|digo|"
+    r"^.*(?:—|–| - |\.\.\.|…)\s*(?:no|wait|hang on|hold on|sorry|I mean|you know what|actually|scratch that|perdón|"
+    r"digo|"
     r"espera|mejor dicho)\b(?:,? (?:no|wait|hang on|hold on|sorry|actually))*\W*",
     _I,
 )
 """What somebody begins and takes back in the same sentence."""
 BROKEN_OFF = re.compile(
-    r"\b(?:the|an?|my|your|our|their|this|of|to|at|on|in|by|for|with|from|el|la|los|las|un|una|de|del|a|en|por|para|con)"
+    r"\b(?:the|an?|my|your|our|their|this|of|to|at|on|in|by|for|with|from|el|la|los|las|un|una|de|del|a|en|por|para|"
+    r"con)"
     r"\s*(?:—|–|-|\.\.\.|…)\W*$",
     _I,
 )
 """A sentence that somebody else interrupted before it said what is promised."""
-NEW_DATE = re.compile(
-    rf"^\W*(?:(?:no|sorry|I mean|actually|or rather|wait|make (?:it|that)|perdón|digo|mejor)\b,? )+"
-    rf"(?P<date>(?:(?:by|on|el|para el) )?{DATE})\W|"
-    rf"^(?P<mended>(?:(?:by|on|el) )?{DATE}),? (?:I mean|rather|sorry|I meant|then|perdón|digo|quiero decir|entonces)\b",
-    _I,
-)
-"""Corrects the date that the same person gave before."""
-REPORTED = re.compile(r"\b(?:thought|said|told|asked|promised|wanted|dije|dijo|pensé|prometí)\b", _I)
+REPORTED = re.compile(r"\b(?:thought|thinks|says?|said|told|asked|promised|wanted|dije|dijo|pensé|prometí)\b", _I)
 """Before "I'm going to": what was said or thought at another time."""
+TOPIC = re.compile(r"\b(?P<topic>(?:el|la|los|las) \w+(?: de \w+)?),? *$", _I)
+"""In front of a pronoun that repeats it: "los azulejos los elijo yo"."""
+PASSES_ON = re.compile(r"¿(?:vas|puedes|lo haces|te encargas|te ocupas|quieres|te animas) tú\?$", _I)
 NEXT_PROMISE = re.compile(
     r"(?:,|;)? (?:and|y) (?=I(?:['’]ll| will|['’]m going to)\b|(?:le|les|os|te|se l[oa]s?) \w+o\b|voy a\b)", _I
 )
 """Between two promises of one sentence."""
 HABIT = re.compile(
-    r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b", _I
+    r"\b(?:when|whenever|if|every|usually|always|often|sometimes|normally|cuando|siempre|cada|si|suelo|normalmente)\b",
+    _I,
 )
 """Before "I have to" or "I can": what somebody does as a rule, and has not promised."""
 WILL = re.compile(r"I(?:['’]ll| will|['’]m going to| am going to)\b", _I)
@@ -232,32 +208,6 @@ OFFER = {
     "en": re.compile(r"\b(?:do you want me to|would you like me to|shall I|should I(?: also)?)\s+(?P<task>\w.*)", _I),
     "es": re.compile(r"¿(?:quieres|queréis|quieren) que (?:yo )?(?P<task>\w.*)", _I),
 }
-DEICTIC = re.compile(r"\b(?:it|that|this|them|those|lo|la|los|las|eso|esto)\b(?! \w+ing)", _I)
-DETERMINERS = {
-    "en": frozenset({"the", "our", "your", "my", "her", "his", "their", "a", "an"}),
-    "es": frozenset({"el", "la", "los", "las", "un", "una"}),
-}
-PRESENT = {
-    "hago": "hacer", "pido": "pedir", "digo": "decir", "traigo": "traer", "pongo": "poner", "doy": "dar", "voy": "ir",
-    "veo": "ver", "escribo": "escribir", "recojo": "recoger", "subo": "subir", "conduzco": "conducir",
-    "consigo": "conseguir", "envío": "enviar", "sigo": "seguir", "cierro": "cerrar", "pruebo": "probar",
-    "resuelvo": "resolver", "vendo": "vender", "leo": "leer", "abro": "abrir", "imprimo": "imprimir",
-    "ofrezco": "ofrecer", "reparto": "repartir", "recuerdo": "recordar", "muevo": "mover", "corrijo": "corregir",
-    "respondo": "responder", "aprendo": "aprender", "salgo": "salir", "vengo": "venir",
-}  # fmt: skip
-"""First person to infinitive; the others end in -ar."""
-IRREGULAR = {"har": "hacer", "dir": "decir", "pondr": "poner", "saldr": "salir", "vendr": "venir", "tendr": "tener"}
-NO_THING = frozenset({"lot", "pity", "bit", "day", "end", "moment", "idea", "good", "great", "time", "question", "way"})
-VERB = re.compile(r"(?:needs?|open|ready|done|yet|now|here|there|said|says|goes|went|looks?|came|comes|should|must|almost|already|still|next|last)$", _I)
-STOP = frozenset(
-    """
-    the a an to of in on at by for with and or it that this them those i you he she we they my your his her our
-    their me us will would can could do be is are was were have has had as up out so not no yes please also then
-    just el la los las un una unos unas de del al en por para con y o que lo le les se me te nos su sus mi mis tu
-    tus es ser estar hay no sí ya muy más before until all some any after over into than
-    during from about again
-    """.split()  # noqa: SIM905
-)
 # What is said of somebody who is there. ``names`` is to be filled in.
 ASSIGNED = (
     r"\b(?P<who>{names}) (?:(?:will|is going to|can|could|should|va a|puede|tiene que) (?P<task>\w.*)|"
@@ -265,6 +215,7 @@ ASSIGNED = (
     r"fixes|tests|organi[sz]es) (?P<rest>\w.*))"
 )
 # What must be done by somebody who is named and does not speak: "Philip must sign it before Saturday".
+ASKED_OF = r"\b(?:can|could|will|would)(?:n?['’]t)? (?P<who>{names}) (?P<task>\w.*)"
 DUTY = {
     "en": re.compile(r"^(?:and |so |then )?(?P<who>[A-Z][^\W\d_]+) (?:must|has to|needs to) (?P<task>\w.*)"),
     "es": re.compile(r"^(?:[Yy] |[Ee]ntonces )?(?P<who>[A-ZÁÉÍÓÚÑ][^\W\d_]+) (?:debe|tiene que) (?P<task>\w.*)"),

@@ -12,8 +12,10 @@ _MARKS = {
     "de": re.compile(
         r"\bich (?!habe|hatte|hätte|würde|glaube|finde|denke|meine|sage|heiße|wohne|arbeite|freue|hoffe|danke|möchte|"
         r"kenne|sehe|höre|verstehe|liebe)\w{2,}e\b|"
-        r"\b(?!habe|hatte|hätte|würde|glaube|finde|denke|meine|freue|hoffe|möchte|kenne|sehe|höre|verstehe)\w{2,}e ich\b|"
-        r"\b(?:ich|wir|er|sie) (?:muss|müssen|soll|sollen|sollte|sollten|wird|werden)\b|\b(?:muss|müssen|soll) (?:ich|wir)\b",
+        r"\b(?!habe|hatte|hätte|würde|glaube|finde|denke|meine|freue|hoffe|möchte|kenne|sehe|höre|"
+        r"verstehe)\w{2,}e ich\b|"
+        r"\b(?:ich|wir|er|sie) (?:muss|müssen|soll|sollen|sollte|sollten|wird|werden)\b|\b(?:muss|müssen|"
+        r"soll) (?:ich|wir)\b",
         _I,
     ),
     "fr": re.compile(

@@ -2,13 +2,14 @@
 
 import re
 
-from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization import date_patterns as dates
+from stt_ai.summarization import task_words
 
 
 def content_words(text: str) -> frozenset[str]:
     """Return the stems (five letters at most) of the words that carry meaning."""
     words = re.findall(r"[^\W_]+", text.lower())
-    return frozenset(word[:5] for word in words if word not in patterns.STOP and (len(word) > 2 or word.isdigit()))
+    return frozenset(word[:5] for word in words if word not in task_words.STOP and (len(word) > 2 or word.isdigit()))
 
 
 def after_decline(sentence: str) -> str:
@@ -27,7 +28,9 @@ def task_of(match: re.Match[str]) -> str:
         return f"{without_ing(verb)} {rest}".strip()
     if "rest" in groups:
         return f"{base(groups['verb'])} {groups['rest']}"
-    first = next((groups[name] for name in ("present", "stressed", "clitic", "timed", "second") if name in groups), "")
+    first = next(
+        (groups[name] for name in ("present", "stressed", "clitic", "timed", "begins", "second") if name in groups), ""
+    )
     if first:
         verb, _, rest = first.rstrip(".!?… ").partition(" ")
         task = f"{infinitive(verb)}{groups.get('clitic_object', '').lower()} {rest} {groups.get('object', '')}"
@@ -37,9 +40,9 @@ def task_of(match: re.Match[str]) -> str:
 
 def task_and_when(text: str) -> tuple[str, str]:
     """Return a verb phrase without its date, and the date."""
-    text, *rest = (part.strip(" ,") for part in patterns.CLAUSE.split(text.strip().rstrip(".!?… "), maxsplit=1))
-    found = list(patterns.WHEN.finditer(text))
-    later = patterns.WHEN.search(rest[0]) if rest else None
+    text, *rest = (part.strip(" ,") for part in task_words.CLAUSE.split(text.strip().rstrip(".!?… "), maxsplit=1))
+    found = list(dates.WHEN.finditer(text))
+    later = dates.WHEN.search(rest[0]) if rest else None
     when = clean_when(later[0]) if later and not found else ""
     if found:
         last = found[-1]
@@ -50,20 +53,23 @@ def task_and_when(text: str) -> tuple[str, str]:
         if preposition or at_the_end or last.start() == 0:
             when = clean_when(last[0])
             text = f"{text[: last.start()].rstrip(' ,')} {text[last.end() :].lstrip(' ,')}".strip()
-    return tidy(patterns.TAIL.sub("", patterns.FILLER.sub("", text)).strip(" ,")), when
+    return tidy(task_words.TAIL.sub("", task_words.FILLER.sub("", text)).strip(" ,")), when
 
 
 def tidy(task: str) -> str:
     """Return a task without "you" and "me", and with a Spanish verb in its infinitive."""
     task = re.sub(
-        r"\b(tell|send|give|show|bring|get|email|write) (?:you|me|us)\b(?= (?!to\b)\w)", r"\1", task, flags=re.IGNORECASE
+        r"\b(tell|send|give|show|bring|get|email|write) (?:you|me|us)\b(?= (?!to\b)\w)",
+        r"\1",
+        task,
+        flags=re.IGNORECASE,
     )
     task = re.sub(r" to (?:me|us|you)$", "", re.sub(r"\bmy\b", "the", task))
     task = re.sub(r"^(\w+r)(?:me|nos|te|os)\b", r"\1", task)
     task = re.sub(r"^(\w+)([áéí])r(?:me|nos|te|os|se)(l[ao]s?)\b", _plain_enclitic, task)
     verb = re.match(r"((?:te|os|les?) )?(\w+r)é\b", task, re.IGNORECASE)
     if verb:
-        task = patterns.IRREGULAR.get(verb[2].lower(), verb[2].lower()) + task[verb.end() :]
+        task = task_words.IRREGULAR.get(verb[2].lower(), verb[2].lower()) + task[verb.end() :]
     task = re.sub(r"^(\w+) (?:tú|yo)\b", r"\1", task)
     return task[:1].lower() + task[1:]
 
@@ -83,7 +89,7 @@ def clean_when(when: str) -> str:
 
 def is_deictic(task: str) -> bool:
     """Return whether the task only points at something, such as `do that`."""
-    return bool(patterns.DEICTIC.search(task)) and len(content_words(task)) <= 3
+    return bool(task_words.DEICTIC.search(task)) and len(content_words(task)) <= 3
 
 
 def base(verb: str) -> str:
@@ -113,4 +119,6 @@ def infinitive(verb: str) -> str:
     verb = verb.lower()
     first_person = re.sub(r"[ae]s?$", "o", verb)
     regular = re.sub(r"es?$", "er", re.sub(r"(?:o|as?)$", "ar", verb))
-    return patterns.PRESENT.get(first_person, regular)
+    return task_words.PRESENT.get(
+        first_person, re.sub(r"[íú](?=ar$)", lambda accent: "iu"["íú".index(accent[0])], regular)
+    )
