@@ -12,7 +12,7 @@ _ADDRESSED = (
     r",\s*{name}\s*[?.!]*$|^(?:and |so |y )?{name}\b"
 )
 
-_INTERVIEWER_TURNS, _INTERVIEWER_SHARE = 4, 0.75
+_INTERVIEWER_TURNS, _INTERVIEWER_SHARE = 4, 0.65
 """An interviewer speaks so many times at least, and asks something in this part of them."""
 
 

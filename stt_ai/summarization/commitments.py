@@ -69,7 +69,7 @@ class CommitmentFinder:
         lang = self._language
         if new_date := dates.NEW_DATE.match(spoken):
             self._commitments.redate_last(turn.speaker, place, new_date["date"] or new_date["mended"])
-        sentence = patterns.RESTART.sub("", spoken)
+        sentence = dates.CORRECTED.sub(r"\g<later>", patterns.RESTART.sub("", spoken))
         if patterns.BROKEN_OFF.search(sentence) or self._passes_on(place, turn, sentence):
             return False, False
         if patterns.DECLINES[lang].search(sentence):
@@ -113,7 +113,7 @@ class CommitmentFinder:
 
     def _is_weak(self, place: int, turn: Turn, promise: re.Match[str], number: int) -> bool:
         """Return whether "I could …" or "I have to …" is said without a date, and answers nobody."""
-        if not patterns.WEAK_PROMISE.match(promise[0]):
+        if not patterns.WEAK_PROMISE.match(promise[0]) or patterns.CONCLUDES.match(promise.string):
             return False
         following = " ".join(turn.sentences[number + 1 : number + 2])
         if dates.WHEN.search(f"{promise.string} {following}") or patterns.ABOUT_IT.search(following):

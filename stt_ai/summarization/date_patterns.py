@@ -45,3 +45,7 @@ NEW_DATE = re.compile(
     _I,
 )
 """Corrects the date that the same person gave before."""
+CORRECTED = re.compile(
+    rf"\b{DATE},? (?:(?:no|sorry|I mean|or rather|wait|perdón|digo|mejor)\b,? )+(?P<later>{DATE})(?!\w)", _I
+)
+"""A date that is corrected in the same sentence."""

@@ -49,11 +49,11 @@ class OpenRequests:
         return [one for one in self._open if one.offer and one.turn == place - 1 and fits(one)]
 
     def asked_of(self, speaker: str, place: int) -> list[Request]:
-        """Return what ``speaker`` was asked before turn ``place``; else what was just asked of whoever answers."""
+        """Return what ``speaker`` was asked last before turn ``place``; else what was just asked of whoever answers."""
         requests = [one for one in self._open if not one.offer]
         asked = [one for one in requests if one.turn < place and one.person == speaker]
         last = requests[-1:]
-        return asked or [
+        return [one for one in asked if one.turn == asked[-1].turn] or [
             one for one in last if one.direct and one.turn == place - 1 and one.by != speaker and not one.person
         ]
 

@@ -11,7 +11,7 @@ _NO_VERB = (
 """Spanish words that end as the first person does."""
 PROMISE = {
     "en": re.compile(
-        r"\b(?:I(?:['’]ll| will| shall)(?: also| then| just| still| personally| definitely| gladly)?|"
+        r"\b(?:I(?:['’]ll| will) (?:have|need) to|I(?:['’]ll| will| shall)(?: also| then| just| still| personally| definitely| gladly)?|"
         r"I(?:['’]m| am) going to|I can(?: also| still| just)?|I could(?: also| still| just)?|let me|I promise to|"
         r"I(?:['’]d| would) be happy to|"
         r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
@@ -83,6 +83,7 @@ REQUEST = {
         r"^(?!I\b|we\b|you\b|he\b|she\b|it\b|they\b|that\b)(?P<imperative>\w.*), (?:would|could|can|will) you\W*$|"
         r"\b(?:you should|you need to|you have to|you(?:['’]ll| will) (?:have|need) to)\s+(?P<duty>(?!(?:have|be|"
         r"know|get|see|hear|understand|admit)\b)\w.*)|"
+        rf"\byou could (?P<possible>(?:{DEED})\b.*)|"
         rf"(?:^|^(?-i:[A-Z])\w+, |\b(?:then|so) )you (?P<assigned>(?:{DEED})\b.*)|"
         rf"^(?:(?:please|then|so|and|but|just),? )*(?P<bare>(?:{DEED}) (?!of\b)\w.*)",
         _I,
@@ -121,7 +122,8 @@ ACCEPTS = {
         r"^\W*(?:yes|yeah|yep|sure|ok(?:ay)?|of course|absolutely|certainly|will do|no problem|gladly|happy to|fine|"
         r"all right|alright|right|done|definitely|deal|I['’](?:d|ll) (?:love|be (?:glad|happy|"
         r"delighted)) to\b(?!,? but (?!not (?:before|until)))|I (?:will|shall)(?=\W)|I (?:suppose|guess) (?:I can|"
-        r"I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b",
+        r"I could|so)|I can,? (?:yes|sure)|why not|great|good idea|got it|on it|my pleasure|with pleasure)\b|"
+        r"(?:\bis|['’]s|,) (?:fine|okay|perfect|great)(?: (?:with|by|for) me)?\W*$|\b(?:suits|works for) (?:me|us)\b",
         _I,
     ),
     "es": re.compile(
@@ -148,7 +150,7 @@ DECLINES = {
 }
 NEGATED = re.compile(r"\b(?:not|n['’]t|never|no(?! problem| hay problema)|nunca|tampoco)\b", _I)
 WEAK_PROMISE = re.compile(
-    r"I could\b|I(?: still| also| just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
+    r"I(?:['’]ll| will) (?:have|need) to\b|I can(?: also)? (?:give|offer|let) you\b|I could\b|I(?: still| also| just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
     r"I(?:['’]d| would) like to\b|I(?: also| still)? (?:want|plan|hope|intend) to\b",
     _I,
 )
@@ -161,6 +163,8 @@ APPROVES = re.compile(
     _I,
 )
 """What agrees to an offer beside `ACCEPTS`."""
+CONCLUDES = re.compile(r"^\W*(?:then|so|entonces|así que) I", _I)
+"""Begins the sentence of a duty that follows from what was said: "Then I'll have to …"."""
 CONFIRMS = re.compile(
     r"^\W*(?:then|so|yes|ok(?:ay)?|sure|fine|good|right|great|alright|entonces|vale|pues|bien|sí)\b", _I
 )

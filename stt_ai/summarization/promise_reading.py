@@ -4,6 +4,7 @@ import re
 
 from stt_ai.summarization import date_patterns as dates
 from stt_ai.summarization import promise_patterns as patterns
+from stt_ai.summarization import task_words
 from stt_ai.summarization.verb_phrases import clean_when, task_and_when, task_of
 
 
@@ -28,7 +29,8 @@ def promise_in(sentence: str, language: str) -> re.Match[str] | None:
     groups = found.groupdict()
     present = groups.get("doing") or groups.get("timed") or groups.get("begins") or groups.get("delivery")
     soon = dates.WHEN.search(sentence) or dates.SOON.search(sentence)
-    if present and not soon and not (groups.get("doing") and re.search(r"\byour?\b", present)):
+    for_others = groups.get("doing") and re.search(r"\byour?\b", task_words.CLAUSE.split(present or "")[0])
+    if present and not soon and not for_others:
         return None  # "I'm writing a test", "lo escribo": now, and no promise
     return found
 
