@@ -11,7 +11,8 @@ _NO_VERB = (
 """Spanish words that end as the first person does."""
 PROMISE = {
     "en": re.compile(
-        r"\b(?:I(?:['’]ll| will) (?:have|need) to|I(?:['’]ll| will| shall)(?: also| then| just| still| personally| definitely| gladly)?|"
+        r"\b(?:I(?:['’]ll| will) (?:have|need) to|I(?:['’]ll| will| shall)(?: also| then| just| still| personally|"
+        r" definitely| gladly)?|"
         r"I(?:['’]m| am) going to|I can(?: also| still| just)?|I could(?: also| still| just)?|let me|I promise to|"
         r"I(?:['’]d| would) be happy to|"
         r"I(?: still| also| just)? (?:have|need) to|I(?:['’]ve| have)(?: still)? (?:to|got to)|I must|"
@@ -72,7 +73,8 @@ DOES_IT = re.compile(r"\b(?:take|handle|do|own)\b (?:it|that|this)\b", _I)
 REQUEST = {
     "en": re.compile(
         r"(?<!\bwhat )(?<!\bwhen )(?<!\bhow )(?<!\bwhy )(?<!\bwhere )(?<!\bwhich )\b"
-        r"(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|explain|tell me|say|"
+        r"(?:can|could|would|will) you(?: please)?\s+(?!(?:hear|see|all hear|imagine|believe|like|care|prefer|"
+        r"explain|tell me|say|"
         r"remind me)\b)(?P<task>\w.*)|\bplease\s+(?P<order>(?!(?:note|remember|everyone)\b)\w.*)|"
         r"\b(?:I(?:['’]d| would) like|I need|I want) you to\s+(?P<wish>\w.*)|"
         r"\b(?:can|could|would|will) (?:(?:one|any|either|some) of you|(?:any|some)(?:one|"
@@ -150,7 +152,8 @@ DECLINES = {
 }
 NEGATED = re.compile(r"\b(?:not|n['’]t|never|no(?! problem| hay problema)|nunca|tampoco)\b", _I)
 WEAK_PROMISE = re.compile(
-    r"I(?:['’]ll| will) (?:have|need) to\b|I can(?: also)? (?:give|offer|let) you\b|I could\b|I(?: still| also| just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
+    r"I(?:['’]ll| will) (?:have|need) to\b|I can(?: also)? (?:give|offer|let) you\b|I could\b|I(?: still| also|"
+    r" just)? (?:have|need) to\b|I(?:['’]ve| have)(?: still)? (?:to|got to)\b|I must\b|"
     r"I(?:['’]d| would) like to\b|I(?: also| still)? (?:want|plan|hope|intend) to\b",
     _I,
 )

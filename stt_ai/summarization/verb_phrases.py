@@ -33,6 +33,7 @@ def task_of(match: re.Match[str]) -> str:
     )
     if first:
         verb, _, rest = first.rstrip(".!?… ").partition(" ")
+        verb = verb.rstrip(",")
         task = f"{infinitive(verb)}{groups.get('clitic_object', '').lower()} {rest} {groups.get('object', '')}"
         return " ".join(task.split())
     return next(iter(value for name, value in groups.items() if name != "who"))

@@ -61,7 +61,7 @@ class Judgement:
 
 
 def load_meetings(name: str = "meetings") -> list[FactedMeeting]:
-    """Return the conversations of a file: `meetings`, or `held_out`, which nothing was tuned on."""
+    """Return the conversations of a file: `meetings`, `formerly_held_out`, or `held_out`, which nothing is tuned on."""
     listed = tomllib.loads((FOLDER / f"{name}.toml").read_text())["meeting"]
     return [
         FactedMeeting(

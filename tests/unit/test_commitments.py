@@ -50,6 +50,36 @@ def items(text: str, language: str = "en") -> list[str]:
         ),
         ("Ann: I need the list.\nBob: I'll put you in touch with Cleo.", ["Bob: put Ann in touch with Cleo"]),
         ("Ann: Hi.\nBob: I'll sign the lease. You'll have the copy on Friday.", ["Bob: sign the lease on Friday"]),
+        ("Ann: Could one of you call the bank?\nBob: Happy to do that.", ["Bob: call the bank"]),
+        ("Ann: We need music.\nBob: I could ask my cousin.\nAnn: That would be lovely.", ["Bob: ask the cousin"]),
+        ("Ann: We need music.\nBob: I could ask my cousin.\nAnn: It's 200 euros.", []),
+        ("Ann: Nice hat.\nBob: I have to laugh whenever I see it.", []),
+        ("Ann: Who paid?\nBob: I thought, I'm going to sell the car.", []),
+        ("Ann: What will you do?\nBob: People who look at a clock will wait.", []),
+        (
+            "Ann: And the roof?\nBob: Today I want to finish the letter to the bank.",
+            ["Bob: finish the letter to the bank today"],
+        ),
+        ("Ann: Hi.\nBob: On Monday I'll call the bank.", ["Bob: call the bank on Monday"]),
+        ("Ann: Hi.\nBob: I'll call the bank on Monday. Tuesday, I mean.", ["Bob: call the bank on Tuesday"]),
+        ("Ann: Hi.\nBob: I'll call the bank tonight, I mean tomorrow.", ["Bob: call the bank tomorrow"]),
+        ("Ann: Hi.\nBob: I'll call the — no, sorry, I'll write to the bank.", ["Bob: write to the bank"]),
+        ("Ann: Hi.\nBob: I'll write to the —\nAnn: Stop!", []),
+        ("Ann: Bob, can you call the bank?\nBob: I can't. Cleo?\nCleo: I suppose I can.", ["Cleo: call the bank"]),
+        ("Ann: Bob, can you call the bank?\nBob: Can't Cleo do that?\nCleo: Sure.", ["Cleo: call the bank"]),
+        ("Ann: Bob, you order the chairs.\nBob: Deal.", ["Bob: order the chairs"]),
+        ("Ann: Send the receipts to us within two weeks.\nBob: I will.", ["Bob: send the receipts within two weeks"]),
+        ("Ann: Otherwise we have to charge 80 euros.\nBob: Okay, I'll do that.", ["Bob: take care of it"]),
+        ("Ann: I said no. I'll call the bank.\nBob: Fine.", ["Ann: call the bank"]),
+        (
+            "Ann: Can you fix the car?\nBob: Which one?\nAnn: The red one. Can you call the bank?\nBob: Sure.",
+            ["Bob: call the bank"],
+        ),
+        (
+            "Ann: How did it begin?\nBob: By accident.\nAnn: Was it hard?\nBob: Very.\nAnn: And now?\n"
+            "Bob: It's spring.\nAnn: Will you retire?\nBob: I will stop when I drop.",
+            [],
+        ),
     ],
 )
 def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:
@@ -68,15 +98,24 @@ def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:
         ("Ana: ¿Y el banco?\nLuis: Ya miro yo la cuenta esta noche.", ["Luis: mirar la cuenta esta noche"]),
         ("Ana: ¿Y el banco?\nLuis: Le pido una cita al banco.", ["Luis: pedir una cita al banco"]),
         ("Ana: Estoy enferma.\nLuis: Lo siento, te creo.", []),
+        ("Ana: ¿Y el banco?\nLuis: Todavía no. Los llamo en cuanto pueda.", ["Luis: llamarlos en cuanto pueda"]),
+        ("Ana: Luis, ¿les pides una oferta?\nLuis: Claro, esta tarde.", ["Luis: pedir una oferta esta tarde"]),
+        ("Ana: ¿Quién hace el cartel?\nLuis: Lo intento.", ["Luis: hacer el cartel"]),
+        ("Ana: Hola.\nLuis: Los azulejos los elijo yo el lunes.", ["Luis: elegir los azulejos el lunes"]),
+        (
+            "Ana: Hola.\nLuis: Voy a cambiar la pastilla, y le pido un electro para el día 22.",
+            ["Luis: cambiar la pastilla", "Luis: pedir un electro para el día 22"],
+        ),
     ],
 )
 def test_promises_are_understood_in_spanish(text: str, expected: list[str]) -> None:
     assert items(text, "es") == expected
 
 
-def test_the_meetings_promises_are_found_and_given_to_nobody_else() -> None:
+@pytest.mark.parametrize("name", ["meetings", "formerly_held_out"])
+def test_the_meetings_promises_are_found_and_given_to_nobody_else(name: str) -> None:
     judged = Judgement()
-    for meeting in load_meetings():
+    for meeting in load_meetings(name):
         lines = "\n".join(f"- {item}" for item in items(meeting.text, meeting.language))
         judged += judge_items(meeting, lines)
     assert judged.wrong_person == 0, judged.notes
