@@ -116,6 +116,11 @@ BATCH_SIZE = Histogram("stt_ai_batch_size", "Jobs in a batch.", (), (1, 2, 3, 4,
 BATCHED = Counter("stt_ai_batched_jobs", "Jobs that were in batches.")
 BATCHED_SECONDS = Counter("stt_ai_batched_audio_seconds", "Audio that was in batches.")
 BUSY_SECONDS = Counter("stt_ai_busy_seconds", "Time that the model worked on batches.")
+LANGUAGE_MODEL_SPEED = Gauge(
+    "stt_ai_language_model_tokens_per_second",
+    "Tokens that the language model reads, or writes of one answer, in a second; `step` is read or write.",
+    ("step",),
+)
 MODEL_LOADS = Counter("stt_ai_model_loads", "Loads of a model; `outcome` is loaded or failed.", ("outcome",))
 MODEL_LOAD_SECONDS = Histogram("stt_ai_model_load_seconds", "Loading a model, its weights fetched where they must be.")
 

@@ -13,6 +13,7 @@ from ray import serve
 from ray.serve.exceptions import RayServeException
 from ray.util import metrics
 
+from stt_ai.engines.reading_speed import Speed
 from stt_ai.engines.scheduler import SchedulerStats
 from stt_ai.jobs.messages import JobLoad
 from stt_ai.meters import (
@@ -21,6 +22,7 @@ from stt_ai.meters import (
     BATCHED_SECONDS,
     BUSY_SECONDS,
     JOBS,
+    LANGUAGE_MODEL_SPEED,
     MEMORY,
     NO_METERS,
     OLDEST_JOB_SECONDS,
@@ -122,6 +124,18 @@ def watch_queue(meters: Meters, stats: Callable[[], SchedulerStats]) -> None:
         now = stats()
         meters.set(QUEUED, now.queued)
         meters.set(QUEUED_SECONDS, now.queued_seconds)
+
+    if meters is not NO_METERS:
+        sample(look)
+
+
+def watch_language_model(meters: Meters, speed: Callable[[], Speed | None]) -> None:
+    """Report how fast a language model reads and writes, from now on. ``speed``: None as long as none is loaded."""
+
+    def look() -> None:
+        if (now := speed()) is not None:
+            meters.set(LANGUAGE_MODEL_SPEED, now.tokens_a_second, step="read")
+            meters.set(LANGUAGE_MODEL_SPEED, now.steps_a_second, step="write")
 
     if meters is not NO_METERS:
         sample(look)

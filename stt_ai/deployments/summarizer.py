@@ -10,7 +10,7 @@ from pathlib import Path
 from ray import serve
 from ray.serve import Application
 
-from stt_ai.deployments.metrics import counted_batches, process_meters, watch_queue
+from stt_ai.deployments.metrics import counted_batches, process_meters, watch_language_model, watch_queue
 from stt_ai.deployments.model_loader import ModelLoader
 from stt_ai.deployments.niceness import SUMMARIES, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
@@ -77,6 +77,7 @@ class SummarizerDeployment:
             max_queued=100_000,
         )
         watch_queue(process_meters(), self._scheduler.stats)
+        watch_language_model(process_meters(), lambda: self._loader.engine.speed if self._loader.engine else None)
         self._loader.try_now()
 
     async def describe(self) -> LoadedModel:

@@ -1,4 +1,4 @@
-"""Long texts with the packaged models, in the running service: how long they take, and what live speech feels of it."""
+"""The packaged model in the running service: how fast it writes, what long texts take, what live speech feels of them."""
 
 import http.client
 import json
@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
+from stt_ai.deployments.metrics import SAMPLE_S
+from stt_ai.meters import LANGUAGE_MODEL_SPEED
 from stt_ai.models.language_models import PACKAGED_LABEL
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.meetings import load_meetings
@@ -20,13 +22,15 @@ from tests.benchmarks.real_stream_figures import RealFigures
 from tests.benchmarks.real_talk import speech_of, talk
 from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
+from tests.support.observability import ENVIRONMENT, REPORT_S, figures, total
 from tests.support.packaged_models import packaged
 from tests.support.service import Service
 
-BESIDE_LIVE, LONG = 40_000, 200_000
+BESIDE_LIVE, LONG, QUICK_LONG = 40_000, 200_000, 20_000
 """Characters."""
 MAX_LONG_S, MAX_LEAVING_S, MAX_REPLICA_MB = 480.0, 2.0, 1500.0
-TALK_S = 40.0
+MIN_TOKENS_S = 10.0
+TALK_S, QUICK_TALK_S = 40.0, 12.0
 IDLE_PERCENT = 15.0
 
 
@@ -36,11 +40,13 @@ def run(bench: Bench, result: Result) -> None:
         return
     folder = bench.folder / "long_summaries"
     folder.mkdir()
-    service = Service(folder, {"models": {"source": "packages"}})
+    service = Service(folder, {"models": {"source": "packages"}}, environment=ENVIRONMENT)
     try:
         bench.say("starting the service with the packaged models")
         service.start()
         service.load_summarizer()
+        bench.say("writing speed")
+        writing_speed(bench, result, service)
         if speech := bench.speech:
             beside_live(bench, result, service, speech)
         long_text(bench, result, service)
@@ -52,23 +58,44 @@ def beside_live(bench: Bench, result: Result, service: Service, speech: Path) ->
     """Measure a live stream alone and beside a summary, and how soon the summary ends when its caller leaves."""
     client = {"url": service.url.replace("http", "ws", 1), "key": service.new_key()}
     _replay(bench, speech, seconds=8.0, **client)
-    alone = _replay(bench, speech, seconds=TALK_S, **client)
+    bench.say("live speech alone, then beside a summary")
+    seconds = QUICK_TALK_S if bench.quick else TALK_S
+    alone = _replay(bench, speech, seconds=seconds, **client)
     with _summarizing(service, text_of(BESIDE_LIVE)) as went_on:
-        beside = _replay(bench, speech, seconds=TALK_S, **client)
-    for name, figures in (("alone", alone), ("beside a summary", beside)):
-        result.add(f"live {name}: end of speech to final", figures.final or [float("inf")])
-        result.add(f"live {name}: between texts while somebody speaks", figures.gaps or [float("inf")])
-        result.find(f"live {name}: texts while somebody speaks", len(figures.gaps))
-        result.find(f"live {name}: words wrong", figures.word_error_rate, "%")
+        beside = _replay(bench, speech, seconds=seconds, **client)
+    for name, shown in (("alone", alone), ("beside a summary", beside)):
+        result.add(f"live {name}: end of speech to final", shown.final or [float("inf")])
+        result.add(f"live {name}: between texts while somebody speaks", shown.gaps or [float("inf")])
+        result.find(f"live {name}: texts while somebody speaks", len(shown.gaps))
+        result.find(f"live {name}: words wrong", shown.word_error_rate, "%")
     result.find("a summary's work after its caller left", went_on[0], "s", at_most=MAX_LEAVING_S)
+
+
+def writing_speed(bench: Bench, result: Result, service: Service) -> None:
+    """Measure how fast the replica reads and writes one answer alone, as its own metrics tell it."""
+    read, written = [], []
+    texts = [one.text for one in load_meetings() if one.language == "en"][: 2 if bench.quick else 6]
+    for text in texts:
+        list(streamed(service, text, "detailed"))
+        time.sleep(SAMPLE_S + 2 * REPORT_S)
+        now = figures(service)
+        read.append(total(now, LANGUAGE_MODEL_SPEED.series[0], step="read"))
+        written.append(total(now, LANGUAGE_MODEL_SPEED.series[0], step="write"))
+    result.add("prompts read, in the replica", read, "tokens/s")
+    series = result.add("written, in the replica", written, "tokens/s")
+    result.find("tokens written a second", series.median, "tokens/s", at_least=MIN_TOKENS_S)
 
 
 def long_text(bench: Bench, result: Result, service: Service) -> None:
     """Measure a text of 200,000 characters, and the memory of the replica that summarized it."""
+    characters = QUICK_LONG if bench.quick else LONG
+    bench.say(f"a text of {characters} characters")
     begin = time.monotonic()
-    events = list(streamed(service, text_of(LONG), "detailed"))
+    events = list(streamed(service, text_of(characters), "detailed"))
     seconds = time.monotonic() - begin
-    result.find(f"{LONG} characters", seconds, "s", at_most=MAX_LONG_S)
+    if "error" in dict(events):
+        result.notes.append(f"{characters} characters were refused: {dict(events)['error']}")
+    result.find(f"{characters} characters", seconds, "s", at_most=MAX_LONG_S)
     result.find("progress events", sum(kind == "progress" for kind, _ in events))
     result.find("summary", len(str(events[-1][1].get("summary", ""))), "characters")
     (process,) = service.replicas("summarizer")
@@ -154,7 +181,7 @@ def _summarizing(service: Service, text: str) -> Iterator[list[float]]:
 def _replay(bench: Bench, speech: Path, seconds: float, **client: str) -> RealFigures:
     setting = {"policy": "service", "streams": 1, "speech": str(speech), "voice": 0, "fluent": False}
     (shown,) = replay(bench, **setting, seconds=seconds, **client)
-    figures = RealFigures()
+    found = RealFigures()
     samples, said = talk(speech, 0, seconds=seconds)
-    figures.add(said, shown, speech_of(samples))
-    return figures
+    found.add(said, shown, speech_of(samples))
+    return found

@@ -31,7 +31,7 @@ def main() -> None:
     found: dict[str, Any] = {"load_s": loaded}
     for name in sys.argv[4:] or MODES:
         write, source = MODES[name]
-        meetings = load_meetings(source)[: 3 if quick else None]
+        meetings = load_meetings(source)[: 2 if quick else None]
         began = time.perf_counter()
         for style in SummaryStyle:
             judge = judge_items if style is SummaryStyle.ACTION_ITEMS else judge_summary
