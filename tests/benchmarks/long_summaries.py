@@ -1,4 +1,4 @@
-"""The packaged model in the running service: how fast it writes, what long texts take, what live speech feels of them."""
+"""The packaged model in the running service: its speed, long texts, and what live speech feels of them."""
 
 import http.client
 import json
