@@ -33,7 +33,7 @@ Examples:
 @click.option("--model", help="Default: the service's.")
 @click.option("--language", help="A code such as en; default: detected.")
 @click.option("--prompt", help="Context before the audio: names, spelling, style.")
-@click.option("--hotwords", help="Words to expect.")
+@click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Repeat for more.")
 @asks_service
 def stream(
     service: Service, file: Path | None, microphone: bool, device: str | None, fast: bool, **options: Any

@@ -2,6 +2,7 @@
 
 import { $, announce, clock, failure, h, icon, warnBeforeLeaving } from "./dom.js";
 import { Level } from "./level.js";
+import { namesIn } from "./options.js";
 import { keep } from "./result.js";
 import { randomName } from "./sdk/requests.js";
 import { Microphone } from "./sdk/stt-ai.js";
@@ -37,9 +38,10 @@ async function talk() {
   state("Asking for the microphone…");
   try {
     await opened(microphone);
-    const { language, model } = Object.fromEntries(new FormData($("live-wanted")));
+    const { language, model, keywords } = Object.fromEntries(new FormData($("live-wanted")));
+    const options = { language, keywords: namesIn(keywords), ...(model && { model }) };
     state("Connecting…");
-    for await (const event of client.stream(microphone, { language, ...(model && { model }) })) {
+    for await (const event of client.stream(microphone, options)) {
       if (event.type === "ready") {
         running.begun ||= Date.now();
         running.lost = false;

@@ -17,13 +17,16 @@ export function wanted() {
   const { language, model, speakers, keywords, task, prompt, track, start, end } = Object.fromEntries(new FormData($("wanted")));
   const special = { none: { diarize: false }, channels: { channels: "separate" } };
   const people = special[speakers] ?? { speakers: Number(speakers) };
-  const names = keywords.split(",").map((name) => name.trim()).filter(Boolean);
+  const names = namesIn(keywords);
   const given = { model, task, prompt: prompt.trim(), track: Number(track), start: seconds(start), end: seconds(end) };
   return {
     language, ...people, ...(names.length && { keywords: names }),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)),
   };
 }
+
+/** "Ada Lovelace, Kubernetes" -> its names and terms */
+export const namesIn = (text) => text.split(",").map((name) => name.trim()).filter(Boolean);
 
 /** Whether this file becomes a job, which goes on when the page is closed. */
 export function inBackground(file) {

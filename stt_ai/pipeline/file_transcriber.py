@@ -9,7 +9,7 @@ from stt_ai.pipeline.concurrency import map_concurrently
 from stt_ai.pipeline.progress import ProgressReporter
 from stt_ai.ports import Checkpoint, Transcriber
 from stt_ai.speech import language, windows
-from stt_ai.speech.keywords import corrected, keyword_prompt
+from stt_ai.speech.keywords import decode_with_keywords
 from stt_ai.types import (
     SAMPLE_RATE,
     DecodedAudio,
@@ -163,10 +163,6 @@ class FileTranscriber:
     async def _transcribe(self, window: Window, options: DecodingOptions) -> WindowTranscript:
         channels = self._audio.channels
         pcm = channels[self._channels[window.index]].pcm if channels else self._audio.pcm
-        plain = await self._transcriber.transcribe(pcm, window, options)
-        if not self._keywords or not plain.words:
-            return plain
-        prompt = keyword_prompt(self._keywords, options.prompt)
-        biased_options = replace(options, prompt=prompt, language=plain.language)
-        biased = await self._transcriber.transcribe(pcm, window, biased_options)
-        return replace(plain, words=corrected(plain.words, biased.words, self._keywords))
+        return await decode_with_keywords(
+            lambda options: self._transcriber.transcribe(pcm, window, options), options, self._keywords
+        )

@@ -183,11 +183,16 @@ def transcript_parser(response_format: Format) -> "Callable[[httpx.Response], Tr
 def spelled_form(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the fields of the form for `TranscriptParams`; those that are None are left out."""
     given = {name: value for name, value in params.items() if value is not None}
-    keywords = given.pop("keywords", ())
-    if isinstance(keywords, str):
-        raise TypeError("`keywords` is a list of names and terms, such as ['Ada Lovelace']")
+    keywords = listed_keywords(given.pop("keywords", ()))
     form = {name: _spelled(value) for name, value in given.items()}
     return form | ({"keywords[]": ",".join(keywords)} if keywords else {})
+
+
+def listed_keywords(keywords: Sequence[str]) -> list[str]:
+    """Return the names and terms as a list. Raise `TypeError` for a single text, whose letters they would be."""
+    if isinstance(keywords, str):
+        raise TypeError("`keywords` is a list of names and terms, such as ['Ada Lovelace']")
+    return list(keywords)
 
 
 def summarize(text: str, style: Style) -> Call[Summary]:

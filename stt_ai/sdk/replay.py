@@ -6,11 +6,11 @@ the service remembers the stream or not.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from stt_ai.sdk.calls import check_names
+from stt_ai.sdk.calls import check_names, listed_keywords
 from stt_ai.sdk.errors import StreamClosed, SttAiError, from_message
 from stt_ai.sdk.events import Ended, Event, Final, Ready, read_event
 
@@ -39,7 +39,7 @@ class LiveOptions(TypedDict, total=False):
     vad_events: bool | None
     word_timestamps: bool | None
     prompt: str | None
-    hotwords: str | None
+    keywords: Sequence[str] | None
 
 
 class Cut(Exception):
@@ -57,6 +57,8 @@ class ReplayBuffer:
         """Raises `TypeError` for an option that there is not."""
         check_names(options, LiveOptions)
         self._options = {name: value for name, value in options.items() if value is not None}
+        if "keywords" in self._options:
+            self._options["keywords"] = listed_keywords(self._options["keywords"])
         self._width = _WIDTHS.get(str(self._options.get("encoding", "pcm_s16le")).lower(), 0)
         self._rate = int(self._options.get("sample_rate", 16_000))
         self._kept = bytearray()

@@ -7,6 +7,7 @@ the same audio agree on what is wrong as well.
 from collections import deque
 from collections.abc import Sequence
 
+from stt_ai.speech.keywords import settled
 from stt_ai.types import SAMPLE_RATE, TokenizedWord
 
 MIN_DISTANCE = round(1.6 * SAMPLE_RATE)
@@ -16,9 +17,13 @@ MAX_HYPOTHESES = 16
 class Agreement:
     """The decided words of one utterance; they are never taken back."""
 
-    def __init__(self, min_distance: int = MIN_DISTANCE) -> None:
-        """``min_distance``: samples of audio between two hypotheses whose agreement commits words."""
+    def __init__(self, min_distance: int = MIN_DISTANCE, keywords: Sequence[str] = ()) -> None:
+        """``min_distance``: samples of audio between two hypotheses whose agreement commits words. ``keywords``: names
+        and terms that the final spells as the caller does, so that words that sound like them may change yet.
+        """
         self._min_distance = min_distance
+        self._keywords = keywords
+        self._settled = 0
         self._earlier: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=MAX_HYPOTHESES)
         self.committed: tuple[TokenizedWord, ...] = ()
         self._shown: tuple[TokenizedWord, ...] = ()
@@ -43,9 +48,14 @@ class Agreement:
         return tuple(token for piece in self.committed for token in piece.tokens)
 
     @property
+    def settled(self) -> tuple[TokenizedWord, ...]:
+        """Return the committed words that the final begins with: all before the first that may become a keyword."""
+        return self.committed[: self._settled]
+
+    @property
     def text(self) -> str:
-        """Return the text that is agreed on."""
-        return "".join(piece.text for piece in self.committed).strip()
+        """Return the text of the settled words."""
+        return "".join(piece.text for piece in self.settled).strip()
 
     def add(self, tail: Sequence[TokenizedWord], end: int, latest: int) -> None:
         """Take a hypothesis for the words after the committed ones, on audio up to sample ``end``.
@@ -64,6 +74,7 @@ class Agreement:
         agreed = common_prefix(plain_words[:-1], old[:-1])
         if agreed > len(self.committed):
             self.committed = words[:agreed]
+            self._settled = settled([piece.text for piece in self.committed], self._keywords, self._settled)
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:

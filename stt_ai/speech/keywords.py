@@ -1,17 +1,18 @@
 """Names and terms that a caller expects, written as the caller spells them where they were said, and nowhere else.
 
-A window is decoded twice: plainly, and with the keywords as the prompt, which makes a model write them more often,
-also where nobody said them. A keyword counts as said only where the plain decoding has nearly the same sounds at the
-same place; all other text is the plain one's.
+Audio is decoded plainly; where that has something that sounds like a keyword, once more with the keywords as the
+prompt, which makes a model write them more often, also where nobody said them. A keyword counts as said only where the
+plain decoding has nearly the same sounds at the same place; all other text is the plain one's.
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import pairwise
 
-from stt_ai.types import Word
+from stt_ai.types import DecodingOptions, WindowTranscript, Word
 
 MIN_SIMILARITY = 0.6
 """Of what was written plainly to the keyword, from 0 to 1."""
@@ -19,6 +20,18 @@ _EXTRA_WORDS = 2
 """A name that is not known is written as so many words more, or fewer."""
 _SOUNDS = (("ph", "f"), ("ck", "k"), ("qu", "kw"), ("x", "ks"), ("h", "")), str.maketrans("cqzyjwv", "kksiiff")
 """Letters that are mistaken for each other, as one."""
+
+
+async def decode_with_keywords(
+    decode: Callable[[DecodingOptions], Awaitable[WindowTranscript]], options: DecodingOptions, keywords: Sequence[str]
+) -> WindowTranscript:
+    """Return the transcript that ``decode`` gives, with the keywords where they were said."""
+    plain = await decode(options)
+    if not keywords or not sounds_like_any([word.text for word in plain.words], keywords):
+        return plain
+    prompt = keyword_prompt(keywords, options.prompt)
+    biased = await decode(replace(options, prompt=prompt, language=plain.language))
+    return replace(plain, words=corrected(plain.words, biased.words, keywords))
 
 
 def keyword_prompt(keywords: Sequence[str], prompt: str) -> str:
@@ -39,10 +52,28 @@ def corrected(plain: Sequence[Word], biased: Sequence[Word], keywords: Sequence[
     return tuple(words)
 
 
+def sounds_like_any(texts: Sequence[str], keywords: Sequence[str]) -> bool:
+    """Return whether some of these words are near enough to a keyword for `corrected` to change them."""
+    return any(True for keyword in keywords for _ in _sounding_alike(texts, keyword.split()))
+
+
+def settled(texts: Sequence[str], keywords: Sequence[str], before: int) -> int:
+    """Return how many of these words, the first of an utterance, no keyword can replace, whatever is said next.
+
+    ``before``: what this returned for fewer words of the same utterance.
+    """
+    if not keywords:
+        return len(texts)
+    longest = max(len(keyword.split()) for keyword in keywords) + _EXTRA_WORDS
+    spans = (span for keyword in keywords for span in _sounding_alike(texts[before:], keyword.split()))
+    first = min((before + first for _, first, _ in spans), default=len(texts))
+    return max(before, min(first, len(texts) - longest + 1))
+
+
 def similarity(one: str, other: str) -> float:
     """Return how near two spellings are, by letters or by sounds: 1 less the edits for each letter of the longer."""
     pairs = ((_letters(one), _letters(other)), (_sounds(one), _sounds(other)))
-    return max(1 - _distance(a, b) / max(len(a), len(b), 1) for a, b in pairs)
+    return max(_likeness(a, b) for a, b in pairs)
 
 
 def _candidates(plain: Sequence[Word], biased: Sequence[Word], parts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -76,13 +107,19 @@ def _aligned(blocks: Sequence[tuple[str, int, int, int, int]], begin: int, end: 
 
 
 def _nearest(plain: Sequence[Word], low: int, high: int, parts: Sequence[str]) -> tuple[int, int] | None:
-    best, found = MIN_SIMILARITY, None
-    for first in range(low, high):
-        for last in range(first + 1, min(high, first + len(parts) + _EXTRA_WORDS) + 1):
-            near = similarity("".join(word.text for word in plain[first:last]), "".join(parts))
-            if near >= best and (found is None or near > best):
-                best, found = near, (first, last)
-    return found
+    spans = _sounding_alike([word.text for word in plain[low:high]], parts)
+    best = max(spans, key=lambda span: span[0], default=None)
+    return None if best is None else (low + best[1], low + best[2])
+
+
+def _sounding_alike(texts: Sequence[str], parts: Sequence[str]) -> Iterator[tuple[float, int, int]]:
+    """Give the spans of words that are near enough to the keyword of these ``parts``: (similarity, first, last)."""
+    keyword = "".join(parts)
+    for first in range(len(texts)):
+        for last in range(first + 1, min(len(texts), first + len(parts) + _EXTRA_WORDS) + 1):
+            near = similarity("".join(texts[first:last]), keyword)
+            if near >= MIN_SIMILARITY:
+                yield near, first, last
 
 
 def _respelled(words: Sequence[Word], parts: Sequence[str]) -> list[Word]:
@@ -110,11 +147,13 @@ def _edge(text: str) -> str:
     return text[: next((index for index, char in enumerate(text) if char.isalnum()), 0)]
 
 
+@lru_cache(maxsize=4096)
 def _letters(text: str) -> str:
     """Return the text's letters and digits, without case and accents."""
     return "".join(char for char in unicodedata.normalize("NFKD", text).casefold() if char.isalnum())
 
 
+@lru_cache(maxsize=4096)
 def _sounds(text: str) -> str:
     """Return `_letters` with one letter for all that sound alike, none of them twice in a row."""
     spelled = _letters(text)
@@ -123,6 +162,15 @@ def _sounds(text: str) -> str:
         spelled = spelled.replace(letters, sound)
     spelled = spelled.translate(single)
     return "".join(char for index, char in enumerate(spelled) if not index or char != spelled[index - 1])
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return 1 less the edits for each letter of the longer; 0 where the letters alone rule out `MIN_SIMILARITY`."""
+    longer = max(len(one), len(other), 1)
+    needed = MIN_SIMILARITY * longer
+    if min(len(one), len(other)) < needed or sum(min(one.count(c), other.count(c)) for c in set(other)) < needed:
+        return 0.0
+    return 1 - _distance(one, other) / longer
 
 
 def _distance(one: str, other: str) -> int:

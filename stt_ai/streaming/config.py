@@ -13,7 +13,8 @@ class LiveConfig:
 
     ``language`` None: the model detects it, once. ``endpointing_ms``: the silence that ends an utterance; None: only
     cuts, `LiveSession.finalize` and `LiveSession.stop` end one. ``utterance_end_ms``: the silence after which
-    `UtteranceEnd` is emitted, None: never. ``prompt`` and ``hotwords``: what the model takes for said before.
+    `UtteranceEnd` is emitted, None: never. ``prompt``: what the model takes for said before.
+    ``keywords``: names and terms that may be said; finals have them, and partials as the model writes them.
     """
 
     model: str
@@ -24,7 +25,7 @@ class LiveConfig:
     vad_events: bool = False
     word_timestamps: bool = True
     prompt: str = ""
-    hotwords: str = ""
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

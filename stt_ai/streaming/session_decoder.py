@@ -8,6 +8,7 @@ from dataclasses import replace
 from stt_ai.errors import InternalError, SttError, Unavailable
 from stt_ai.ports import LiveRecognizer
 from stt_ai.speech.agreement import plain, prefix_distances
+from stt_ai.speech.keywords import decode_with_keywords
 from stt_ai.streaming.config import LiveConfig, LiveLimits
 from stt_ai.streaming.language import SessionLanguage
 from stt_ai.types import (
@@ -39,7 +40,7 @@ class SessionDecoder:
     """Decodes the audio of one session.
 
     ``partial_interval_s``: seconds of audio between two partials, adapted to how long the last one took. ``language``:
-    the session's.
+    the session's. ``keywords``: names and terms that may be said.
     """
 
     def __init__(
@@ -50,7 +51,8 @@ class SessionDecoder:
         self._clock = clock
         self._key = key
         self._word_timestamps = config.word_timestamps
-        self._prompt = " ".join(part for part in (config.hotwords.strip(), config.prompt.strip()) if part)
+        self._prompt = config.prompt
+        self.keywords = config.keywords
         self.language = SessionLanguage(config.language)
         self.partial_interval_s = limits.partial_interval_s
 
@@ -104,10 +106,16 @@ class SessionDecoder:
         )
         transcript = await self._transcribe_final(samples, options)
         if context and not transcript.words:  # the model may take the utterance for a part of the context
-            transcript, skipped = await self._transcribe_final(samples[skipped:], replace(options, context="")), 0
+            transcript = await self._transcribe_final(samples[skipped:], replace(options, context=""))
+            skipped = 0
         return with_committed(_shift_earlier(transcript, skipped / SAMPLE_RATE), committed)
 
     async def _transcribe_final(self, samples: Samples, options: DecodingOptions) -> WindowTranscript:
+        return await decode_with_keywords(
+            lambda options: self._transcribe_with_retries(samples, options), options, self.keywords
+        )
+
+    async def _transcribe_with_retries(self, samples: Samples, options: DecodingOptions) -> WindowTranscript:
         retry_until = self._clock() + self._limits.final_retry_s
         faults = 0
         while True:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from stt_ai.ports import VoiceStream
+from stt_ai.speech.agreement import Agreement
 from stt_ai.speech.endpointing import Began, Change, Ended, Endpointer, Paused
 from stt_ai.streaming.context import KEPT, Context, extend
 from stt_ai.streaming.event_emitter import EventEmitter, joined_text
@@ -96,7 +97,8 @@ class StreamRecognizer:
     def _apply(self, changes: list[Change]) -> None:
         for change in changes:
             if isinstance(change, Began):
-                self._utterance = Utterance(change.start, change.voice, change.voice)
+                agreement = Agreement(keywords=self._decoder.keywords)
+                self._utterance = Utterance(change.start, change.voice, change.voice, agreement=agreement)
                 self._utterance.next_step += round(self._decoder.partial_interval_s * SAMPLE_RATE)
                 self._emitter.utterance_started(self._utterance, change.continued)
                 continue
@@ -164,7 +166,7 @@ class StreamRecognizer:
         return PendingFinal(end, self._tasks.spawn(self._decode_final(utterance, window)))
 
     async def _decode_final(self, utterance: Utterance, window: AudioWindow) -> WindowTranscript:
-        committed = utterance.agreement.committed
+        committed = utterance.agreement.settled
         transcript = await self._decoder.decode_final(window.samples, window.context, window.skipped, committed)
         if utterance is self._utterance:  # which has not ended: the speaker only pauses
             utterance.text = joined_text(transcript)

@@ -88,7 +88,7 @@ def test_ready_says_what_is_in_effect(client: Client, sessions: Sessions) -> Non
         vad_events=True,
         word_timestamps=False,
         prompt="A talk.",
-        hotwords=["Ray", "Serve"],
+        keywords=["Ray", "Ada  Lovelace", "Ray"],
         colour="blue",
     )
     assert len(ready.pop("session_id")) >= 16
@@ -97,10 +97,10 @@ def test_ready_says_what_is_in_effect(client: Client, sessions: Sessions) -> Non
         **{"status": "ready", "resumed": False, "offset": 0.0, "model": "fake-small", "demo_model": True},
         **{"language": "es", "encoding": "pcm_s16le", "sample_rate": 8000, "interim_results": False},
         **{"endpointing": False, "utterance_end_ms": 1500, "vad_events": True, "word_timestamps": False},
-        **{"prompt": "A talk.", "hotwords": "Ray, Serve"},
+        **{"prompt": "A talk.", "keywords": ["Ray", "Ada Lovelace"]},
     }
     config = sessions.all[-1].config
-    assert (config.endpointing_ms, config.utterance_end_ms, config.hotwords) == (None, 1500, "Ray, Serve")
+    assert (config.endpointing_ms, config.utterance_end_ms, config.keywords) == (None, 1500, ("Ray", "Ada Lovelace"))
     for _ in range(6):
         client.socket.send(SECOND[: len(SECOND) // 2])
     messages, _ = client.stop()
@@ -219,7 +219,10 @@ def refused(client: Client, code: str, close: int, retryable: bool = False) -> d
         ({"utterance_end_ms": 999}, "utterance_end_ms"),
         ({"utterance_end_ms": 10**400}, "utterance_end_ms"),
         ({"prompt": "x" * 1001}, "prompt"),
-        ({"hotwords": [1]}, "hotwords"),
+        ({"keywords": [1]}, "keywords"),
+        ({"keywords": "?!"}, "keywords"),
+        ({"keywords": ["k"] * 40 + ["k" * 61]}, "keywords"),
+        ({"hotwords": 7}, "hotwords"),
         ({"session_id": "a b"}, "session_id"),
         ({"offset": -1}, "offset"),
         ({"offset": float("nan")}, "offset"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_ai.speech.keywords import corrected, keyword_prompt, similarity
+from stt_ai.speech.keywords import corrected, keyword_prompt, settled, similarity, sounds_like_any
 from stt_ai.types import Word
 
 
@@ -61,6 +61,33 @@ def test_times_stay_within_those_of_the_words_replaced() -> None:
 def test_words_without_the_biased_decoding_are_never_changed(spoken: str, data: st.DataObject) -> None:
     other = data.draw(st.sampled_from(["", "alpha beta", "gamma delta alpha"]))
     assert corrected(words(spoken), words(other), ["Quilter"]) == tuple(words(spoken))
+
+
+sentences = st.lists(st.sampled_from(["alpha", "beta", "quill", "ter", "cuber", "netties", "Kilter"]), max_size=8)
+KEYWORDS = ["Quilter", "Kubernetes", "beta quill"]
+
+
+@given(sentences, sentences)
+def test_nothing_is_respelled_where_nothing_sounds_like_a_keyword(plain: list[str], biased: list[str]) -> None:
+    found = words(" ".join(plain))
+    if corrected(found, words(" ".join([*biased, *KEYWORDS])), KEYWORDS) != tuple(found):
+        assert sounds_like_any(plain, KEYWORDS)
+
+
+@given(sentences, st.lists(st.integers(0, 8)), sentences)
+def test_settled_words_stay_whatever_is_said_next(plain: list[str], steps: list[int], biased: list[str]) -> None:
+    count = 0
+    for length in sorted({*steps, len(plain)}):
+        before, count = count, settled(plain[:length], KEYWORDS, count)
+        assert before <= count <= len(plain)
+    final = corrected(words(" ".join(plain)), words(" ".join([*biased, *KEYWORDS])), KEYWORDS)
+    assert [word.word for word in final[:count]] == plain[:count]
+
+
+def test_words_settle_before_the_utterance_ends() -> None:
+    assert settled(["the", "weather", "is", "fine", "and", "so", "are", "we"], ["Quilter"], 0) == 6
+    assert settled(["said", "that", "Kilter", "whether", "it", "is", "fine"], ["Quilter"], 0) == 2
+    assert settled(["all", "of", "it"], [], 0) == 3
 
 
 def test_sounds_count_as_well_as_letters() -> None:

@@ -1,6 +1,7 @@
 """What becomes of a live utterance's drafts and finals: what is settled stays, what was said before helps."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from stt_ai.speech.agreement import plain
 from stt_ai.speech.endpointing import FRAME
 from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.context import MAX_CONTEXT, MAX_GAP, Context, extend
-from stt_ai.streaming.events import Event, Partial
+from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.streaming.language import SessionLanguage
 from stt_ai.streaming.session_decoder import with_committed
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Samples, TokenizedWord, WindowTranscript, Word
@@ -142,6 +143,40 @@ def test_what_was_said_just_before_is_given_to_the_model_and_told_once() -> None
     of_finals = [context for kind, _, _, context in model.asked if kind == "hear"]
     assert of_finals == ["", " w0 w1 w2 w3 w4", ""], "after three seconds of silence somebody begins anew"
     assert max(seconds for _, _, seconds, _ in model.asked) <= (MAX_CONTEXT + MAX_GAP) / SAMPLE_RATE + 3
+
+
+class Naming(ScriptedRecognizer):
+    """Where the prompt has the keyword, writes it for what sounds like it, and once more at the end."""
+
+    async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+        transcript = await super().transcribe_final(samples, options, key=key)
+        if "Quilter" not in options.prompt:
+            return transcript
+        named = [replace(word, text=" Quilter" if "kilter" in word.text else word.text) for word in transcript.words]
+        return replace(transcript, words=(*named, replace(named[-1], text=" Quilter")))
+
+
+@given(st.sets(st.integers(0, 30), max_size=6))
+def test_a_keyword_is_in_the_finals_where_it_was_said_and_settled_text_stays(places: set[int]) -> None:
+    said = talk([(10, 200), (40, 100)])
+    spoken = [replace(word, text="kilter" if n in places else word.text) for n, word in enumerate(said.words)]
+    model = Naming(spoken)
+    events = _played(said, model, config=LiveConfig("gold", keywords=("Quilter",)))
+    assert told(events) == " ".join(word.text.replace("kilter", "Quilter") for word in spoken)
+    shown: list[str] = []
+    for event in events:
+        if isinstance(event, Partial):
+            shown.append(event.text[: event.stable_chars])
+        elif isinstance(event, Final):
+            assert all(event.text.startswith(text) for text in shown)
+            shown.clear()
+
+
+def test_audio_without_anything_like_a_keyword_is_decoded_once() -> None:
+    said = talk([(10, 60), (30, 60)])
+    plain, named = Noting(said.words), Noting(said.words)
+    assert told(_played(said, plain)) == told(_played(said, named, config=LiveConfig("gold", keywords=("Quilter",))))
+    assert [kind for kind, *_ in named.asked] == [kind for kind, *_ in plain.asked]
 
 
 def test_words_are_timed_alike_with_and_without_what_was_said_before() -> None:

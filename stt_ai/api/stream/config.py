@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stt_ai.api.transcription.parameters import known_language, known_model
+from stt_ai.api.transcription.selection import keywords
 from stt_ai.api.transcription.values import quoted
 from stt_ai.errors import BadParameter, MalformedBody, UnsupportedEncoding
 from stt_ai.ports import Catalogue
@@ -82,8 +83,8 @@ def parse_config(given: Mapping[str, Any], catalogue: Catalogue, default_model: 
         utterance_end_ms=_whole(given, "utterance_end_ms", UTTERANCE_END_MS) if "utterance_end_ms" in given else None,
         vad_events=_boolean(given, "vad_events", False),
         word_timestamps=_boolean(given, "word_timestamps", True),
-        prompt=_prompt(given, "prompt"),
-        hotwords=_prompt(given, "hotwords"),
+        prompt=_prompt(given),
+        keywords=_keywords(given),
     )
     rate = _whole(given, "sample_rate", SAMPLE_RATES) if "sample_rate" in given else DEFAULT_RATE
     return StreamParams(config, _encoding(given), rate, *_resumed(given, max_offset))
@@ -130,14 +131,26 @@ def _endpointing(given: Mapping[str, Any]) -> int | None:
     return _whole(given, "endpointing", ENDPOINTING_MS, " (milliseconds), or false")
 
 
-def _prompt(given: Mapping[str, Any], name: str) -> str:
-    """Return the text; a list of words is joined."""
-    value = given.get(name, "")
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        value = ", ".join(value)
+def _prompt(given: Mapping[str, Any]) -> str:
+    value = given.get("prompt", "")
     if not isinstance(value, str) or len(value) > MAX_PROMPT:
-        raise BadParameter(f"`{name}` must be text of at most {MAX_PROMPT} characters.", name)
-    return value.encode(errors="replace").decode().strip()  # JSON can spell halves of characters
+        raise BadParameter(f"`prompt` must be text of at most {MAX_PROMPT} characters.", "prompt")
+    return _well_formed(value).strip()
+
+
+def _keywords(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names and terms, each once; `hotwords`, as other services call them, are the same."""
+    name = "keywords" if "keywords" in given else "hotwords"
+    value = given.get(name, [])
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise BadParameter(f"`{name}` is {_shown(value)}; it must be a list of names and terms.", name)
+    return keywords(_well_formed(",".join(words)), name)
+
+
+def _well_formed(text: str) -> str:
+    """Return the text without halves of characters, which JSON can spell."""
+    return text.encode(errors="replace").decode()
 
 
 def _encoding(given: Mapping[str, Any]) -> str:

@@ -40,7 +40,14 @@ _CONFIG = [
     ("utterance_end_ms", "integer", "", "1000 to 5000: sends `utterance_end` after this long without words."),
     ("vad_events", "boolean", "false", "Whether `speech_started` and `speech_stopped` are sent."),
     ("word_timestamps", "boolean", "true", "Whether texts have `words`."),
-    ("prompt, hotwords", "string", "", "Context before the audio; words to expect."),
+    ("prompt", "string", "", "Context before the audio: names, spelling, style."),
+    (
+        "keywords",
+        "list of strings",
+        "",
+        "Names and terms that may be said, as in a file's `keywords[]`. Texts spell them so where they were said, and "
+        "never add them elsewhere; a partial may still have them otherwise. `hotwords` is the same.",
+    ),
     (
         "session_id, offset",
         "string, number",

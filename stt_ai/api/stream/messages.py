@@ -66,7 +66,7 @@ def ready_message(
         "vad_events": config.vad_events,
         "word_timestamps": config.word_timestamps,
         "prompt": config.prompt,
-        "hotwords": config.hotwords,
+        "keywords": list(config.keywords),
         **({"demo_model": True} if model.demo else {}),
         **warnings_of(transcriber_warnings(model)),
     }

@@ -61,7 +61,7 @@ def parse_parameters(fields: Mapping[str, str], catalogue: Catalogue, default_mo
         max_speakers=maximum,
         task=task,
         prompt=prompt(given),
-        keywords=keywords(given),
+        keywords=keywords(given.get(KEYWORDS, "")),
         selection=selection(given),
         strict=boolean("strict", given.get("strict", "false")),
     )

@@ -30,20 +30,20 @@ def selection(given: Mapping[str, str]) -> AudioSelection:
     return AudioSelection(start, end, _track(given.get("track", "0")), _separate(given))
 
 
-def keywords(given: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names and terms of `keywords[]`, each once. Raise `BadParameter`."""
-    words = tuple(dict.fromkeys(" ".join(word.split()) for word in given.get(KEYWORDS, "").split(",") if word.strip()))
+def keywords(text: str, name: str = KEYWORDS) -> tuple[str, ...]:
+    """Return the names and terms that ``text`` separates by commas, each once. Raise `BadParameter` about ``name``."""
+    words = tuple(dict.fromkeys(" ".join(word.split()) for word in text.split(",") if word.strip()))
     if len(words) > MAX_KEYWORDS or sum(map(len, words)) > MAX_KEYWORDS_LENGTH:
         raise BadParameter(
-            f"`{KEYWORDS}` has {len(words)} entries of {sum(map(len, words))} characters; at most {MAX_KEYWORDS} "
+            f"`{name}` has {len(words)} entries of {sum(map(len, words))} characters; at most {MAX_KEYWORDS} "
             f"entries of {MAX_KEYWORDS_LENGTH} characters in all are taken.",
-            KEYWORDS,
+            name,
         )
     for word in words:
         if len(word) > MAX_KEYWORD or not any(char.isalnum() for char in word):
             raise BadParameter(
-                f"`{KEYWORDS}` has {quoted(word)}; each must be a word or name of at most {MAX_KEYWORD} characters.",
-                KEYWORDS,
+                f"`{name}` has {quoted(word)}; each must be a word or name of at most {MAX_KEYWORD} characters.",
+                name,
             )
     return words
 

@@ -14,13 +14,18 @@ export function checkNames(options) {
 export function fieldsOf(options) {
   const { model, language, diarize, speakers, minSpeakers, maxSpeakers, strict } = options;
   const { task, prompt, keywords, channels, start, end, track, lineWidth, lines, wordsPerCue } = options;
-  if (typeof keywords === "string") throw new TypeError("`keywords` is an array of names and terms.");
   const given = { model, language, diarize, speakers, strict, task, prompt, channels, start, end, track };
   const renamed = {
     line_width: lineWidth, lines, words_per_cue: wordsPerCue, min_speakers: minSpeakers, max_speakers: maxSpeakers,
-    "keywords[]": keywords?.length ? keywords.join(",") : undefined,
+    "keywords[]": listedKeywords(keywords)?.join(",") || undefined,
   };
   return spelled({ ...given, ...renamed });
+}
+
+/** Throws for a single text, whose letters would be the names and terms. */
+export function listedKeywords(keywords) {
+  if (typeof keywords === "string") throw new TypeError("`keywords` is an array of names and terms.");
+  return keywords;
 }
 
 /** Without what is null or undefined, and all else as text. */

@@ -1,11 +1,12 @@
 // A stream's messages as the service spells them, and as this client does.
+import { listedKeywords } from "./fields.js";
 
 /** The first message: what was asked for, and the form of the sound. */
 export function configOf(options, { encoding, sampleRate }) {
-  const { language, model, endpointing, prompt, hotwords } = options;
+  const { language, model, endpointing, prompt, keywords } = options;
   const { interimResults, utteranceEndMs, vadEvents, wordTimestamps } = options;
   return {
-    ...{ language, model, endpointing, prompt, hotwords, encoding, sample_rate: sampleRate },
+    ...{ language, model, endpointing, prompt, keywords: listedKeywords(keywords), encoding, sample_rate: sampleRate },
     ...{ interim_results: interimResults, utterance_end_ms: utteranceEndMs },
     ...{ vad_events: vadEvents, word_timestamps: wordTimestamps },
   };
