@@ -1,11 +1,13 @@
 // `client.jobs` beside the API over the real queue and the real runner, which has recordings fetched from SOURCE.
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 
 import { Client, toSrt, toTxt } from "./sdk.mjs";
 
 const SOUND = new Uint8Array(90_000).fill(7);
-const { SOURCE, REFUSING, TEXT } = process.env;
+const LONG = new Uint8Array((8 << 20) + 2_000_000).fill(9);
+const { SOURCE, REFUSING, TEXT, CUTTING, BREAKING, FOLDER } = process.env;
 const client = new Client(); // address and key are in the environment
 
 test("a job from its beginning to its end", async () => {
@@ -40,4 +42,31 @@ test("a job that failed throws its own error", async () => {
   await assert.rejects(client.jobs.wait(job, { timeout: 60 }), { name: "BadRequest", code: "source_refused" });
   const { status, error } = await client.jobs.get(job);
   assert.deepEqual([status, error.code], ["failed", "source_refused"]);
+});
+
+test("a recording goes on where it was cut", async () => {
+  const path = `${FOLDER}/Ünïque.mp3`;
+  await writeFile(path, LONG);
+  const told = [];
+  const cut = new Client({ baseUrl: CUTTING });
+  const job = await cut.jobs.create(path, { resumable: true, onProgress: (...at) => told.push(at) });
+  assert.deepEqual([job.title, job.status], ["Ünïque.mp3", "queued"]);
+  assert.equal((await client.jobs.result(await client.jobs.wait(job, { timeout: 60 }))).text, TEXT);
+  assert.deepEqual(told.at(-1), [LONG.length, LONG.length]);
+  assert.ok(told.length > 3);
+});
+
+test("an upload that was interrupted goes on later", async () => {
+  const broken = new Client({ baseUrl: BREAKING, maxRetries: 0 });
+  const { uploadId } = await broken.uploads.send(LONG).then(assert.fail, (error) => {
+    assert.equal(error.name, "UploadInterrupted");
+    return error;
+  });
+  await assert.rejects(client.uploads.send(SOUND, { uploadId }), { name: "TypeError", message: /10388608 bytes/ });
+  assert.equal(await client.uploads.send(new Blob([LONG]), { uploadId }), uploadId);
+  assert.equal((await client.transcribe({ uploadId })).text, TEXT);
+  await client.uploads.delete(uploadId);
+  await client.uploads.delete(uploadId);
+  await assert.rejects(client.jobs.create({ uploadId }), { name: "NotFound" });
+  await assert.rejects(client.uploads.send(new Blob(["x"]).stream()), TypeError);
 });

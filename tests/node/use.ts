@@ -20,6 +20,11 @@ export async function jobs(chosen: File): Promise<string> {
   const job = await client.jobs.create(chosen, { language: "en", keywords: ["Ada"], retentionHours: 24 });
   await client.jobs.create({ url: "https://example.com/a.mp3", headers: { "X-Token": "t" } }, { keepAudio: true });
   await client.jobs.create({ uploadId: "u1" }, { webhook: { url: "https://example.com/hook", metadata: { order: 7 } } });
+  const uploadId = await client.uploads.send(chosen, { onProgress: (sent, total) => console.log(sent / total) });
+  await client.jobs.create(chosen, { resumable: true });
+  await client.transcribe({ uploadId });
+  // @ts-expect-error: a stream cannot be read again
+  client.uploads.send(chosen.stream());
   await client.transcribe({ url: new URL("https://example.com/a.mp3") });
   // @ts-expect-error: only jobs take headers
   await client.transcribe({ url: "https://example.com/a.mp3", headers: {} });
@@ -55,7 +60,7 @@ export async function summaries(text: string, signal: AbortSignal): Promise<stri
 
 export async function live(): Promise<void> {
   const microphone = new Microphone({ onLevel: (level: number) => console.log(level) });
-  const stream = client.stream(microphone, { endpointing: false, token: async () => "t" });
+  const stream = client.stream(microphone, { endpointing: false, keywords: ["Ada"], token: async () => "t" });
   for await (const event of stream) {
     if (event.type === "final") console.log(event.text, event.words[0]?.start);
     // @ts-expect-error: partials have no words

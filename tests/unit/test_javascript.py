@@ -15,6 +15,7 @@ from tests.support import nodejs, tls_server
 from tests.support.api import TALK
 from tests.support.billed_api import books
 from tests.support.billing import Books
+from tests.support.cutting_proxy import cutting
 from tests.support.jobs_api import JobsHouse, jobs_house
 from tests.support.stream_client import Sessions, live_app, serving
 from tests.support.tls_server import giving, response
@@ -49,11 +50,20 @@ def test_jobs_are_queued_and_cancelled(jobs_house: JobsHouse) -> None:
     assert "fail 0" in nodejs.run("jobs-queued.test.mjs", env=_caller(jobs_house)).stdout
 
 
-def test_jobs_are_worked_on(jobs_house: JobsHouse) -> None:
+def test_jobs_are_worked_on(jobs_house: JobsHouse, tmp_path: Path) -> None:
     recordings = tls_server.serving(giving(response(b"sound")))
-    with recordings as source, tls_server.serving(giving(response(b"", 404))) as refusing, jobs_house.working():
+    lines = cutting(jobs_house.url, 3_000_000, 4_000_000), cutting(jobs_house.url, *[2_000_000] * 9)
+    with (
+        recordings as source,
+        tls_server.serving(giving(response(b"", 404))) as refusing,
+        lines[0] as once,
+        lines[1] as broken,
+        jobs_house.working(),
+    ):
         given = {"SOURCE": source.url(), "REFUSING": refusing.url(), "TEXT": TALK.text}
+        given |= {"CUTTING": once.url, "BREAKING": broken.url, "FOLDER": str(tmp_path)}
         assert "fail 0" in nodejs.run("jobs.test.mjs", env=_caller(jobs_house) | given).stdout
+    assert once.received < 15_000_000, "only the rest is sent again"
     assert source.exchanges[0].headers["x-token"] == "t"
     asked = [(request.language, request.keywords) for request in jobs_house.transcription.requests]
     assert ("en", ("Ada",)) in asked

@@ -29,6 +29,14 @@ export class ConnectionFailed extends SttAiError {
   }
 }
 
+/** A file that is sent in pieces did not arrive whole. With `uploadId` only the rest is sent. */
+export class UploadInterrupted extends ConnectionFailed {
+  constructor(message, uploadId, details = {}) {
+    super(message, details);
+    this.uploadId = uploadId;
+  }
+}
+
 /** A job that was waited for ended without a transcript: it was cancelled, or has expired. */
 export class JobEnded extends SttAiError {}
 

@@ -1,32 +1,65 @@
 // Recordings that are transcribed without holding a connection open: `client.jobs`.
-import { JobEnded, errorOfJob } from "./errors.js";
+import { JobEnded, NotFound, errorOfJob } from "./errors.js";
 import { fieldsOf, spelled } from "./fields.js";
 import { randomName, sleep } from "./requests.js";
+import { RESUMABLE_BYTES } from "./resumable.js";
+import { isStream, openedFile } from "./uploads.js";
 
 const [MIN_PAUSE, MAX_PAUSE, GROWTH] = [0.5, 10, 1.5]; // seconds between two looks at a job
 
 export class Jobs {
   #requests;
 
-  /** `requests`: the client's own `{json, send, form, transcript}`. */
+  /** `requests`: the client's own `{json, send, form, transcript, uploads, hasKey}`. */
   constructor(requests) {
     this.#requests = requests;
   }
 
   /** Queues a recording: a file as for `transcribe`, `{url, headers}` or `{uploadId}`. */
-  async create(source, options = {}) {
-    const { retentionHours, keepAudio, webhook, summary, signal, idempotencyKey = randomName() } = options;
-    const fields = fieldsOf(options);
+  async create(source, { idempotencyKey = randomName(), ...rest } = {}) {
+    const options = { ...rest, idempotencyKey };
     const remote = remoteOf(source);
-    if (remote) {
-      const json = { source: remote, options: fields, retention_hours: retentionHours, keep_audio: keepAudio, webhook: spelledWebhook(webhook) };
-      if (summary) json.summary = { style: summary };
-      return this.#requests.json("/v1/jobs", { signal, idempotencyKey, method: "POST", json });
+    if (remote) return this.#queue(remote, options);
+    const fields = fieldsOf(options); // what is wrong with them is said before anything is sent
+    const uploadId = await this.#sentInPieces(source, options);
+    if (uploadId === null) return this.#queueFile(source, fields, options);
+    try {
+      return await this.#queue({ upload_id: uploadId }, options);
+    } finally {
+      await this.#requests.uploads.delete(uploadId); // the job has its own copy
     }
+  }
+
+  #queue(source, options) {
+    const { retentionHours, keepAudio, webhook, summary, signal, idempotencyKey } = options;
+    const json = {
+      ...{ source, options: fieldsOf(options), retention_hours: retentionHours, keep_audio: keepAudio },
+      ...{ webhook: spelledWebhook(webhook), ...(summary && { summary: { style: summary } }) },
+    };
+    return this.#requests.json("/v1/jobs", { signal, idempotencyKey, method: "POST", json });
+  }
+
+  async #queueFile(source, fields, options) {
+    const { retentionHours, keepAudio, webhook, summary } = options;
     const told = webhook && JSON.stringify(spelledWebhook(webhook));
     const kept = { retention_hours: retentionHours, keep_audio: keepAudio, webhook: told, summary };
-    const answer = await this.#requests.form("/v1/jobs", source, { ...fields, ...spelled(kept) }, { ...options, idempotencyKey });
+    const answer = await this.#requests.form("/v1/jobs", source, { ...fields, ...spelled(kept) }, options);
     return JSON.parse(await answer.text());
+  }
+
+  /** The id of the upload; null: the file is to be sent as a form. */
+  async #sentInPieces(source, { resumable, filename, onProgress, signal }) {
+    if (resumable === false || (!resumable && (!this.#requests.hasKey() || isStream(source)))) return null;
+    const { uploads } = this.#requests;
+    if (resumable) return uploads.send(source, { filename, onProgress, signal });
+    const file = await openedFile(source, filename);
+    if (file.size < RESUMABLE_BYTES) return null;
+    try {
+      return await uploads.transfer(file, { onProgress, signal });
+    } catch (error) {
+      if (error instanceof NotFound) return null; // a service that takes no pieces
+      throw error;
+    }
   }
 
   get(job, options) {

@@ -1,7 +1,7 @@
 // What only Node (and those who have its modules) can do: files by their paths, and posts by node:http. Its own
 // fetch would give up after five minutes without an answer, and drops one that comes while the body is still sent.
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import { basename } from "node:path";
@@ -20,7 +20,18 @@ export async function fileAt(path) {
     throw Object.assign(new Error(`${path} is a folder; give the path of one recording.`), { code: "EISDIR" });
   }
   const { size } = found;
-  return { name: basename(path), size, pieces: () => createReadStream(path) };
+  return { name: basename(path), size, pieces: () => createReadStream(path), slice: (start, end) => sliceOf(path, start, end) };
+}
+
+async function sliceOf(path, start, end) {
+  const file = await open(path);
+  try {
+    const { bytesRead, buffer } = await file.read(new Uint8Array(end - start), 0, end - start, start);
+    if (bytesRead < end - start) throw new Error(`${path} has become shorter while it was sent.`);
+    return buffer;
+  } finally {
+    await file.close();
+  }
 }
 
 /**

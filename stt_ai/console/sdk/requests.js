@@ -69,7 +69,7 @@ export async function repeated(attempt, { again, signal, onlyRefused = false }) 
 }
 
 /** Seconds; null: this error stays. */
-function waitAfter(error, count, onlyRefused) {
+export function waitAfter(error, count, onlyRefused) {
   const passing = error.status === 503 || error.status === 429 || error.code === RUNNING;
   if (!passing && (onlyRefused || !(error instanceof ConnectionFailed))) return null;
   const wait = error.retryAfter ?? backoff(count);

@@ -156,7 +156,7 @@ export interface Job {
   ended_at: string | null;
   /** When its audio and text are erased. */
   expires_at: string;
-  /** How often work on it has begun. */
+  /** Number of attempts so far. */
   attempt: number;
   /** Seconds of audio; null: not known yet. */
   duration: number | null;
@@ -181,6 +181,8 @@ export interface JobPage {
 export type JobSource = FileSource | { url: string | URL; headers?: Record<string, string> } | { uploadId: string };
 
 export interface JobOptions extends TranscriptOptions, SendOptions {
+  /** Whether the file is sent in pieces, going on after a break. Default: those of 100 MB and more, with a key. */
+  resumable?: boolean;
   /** Audio and text are erased so long after the end. */
   retentionHours?: number;
   /** The recording stays as long as the text. */
@@ -203,7 +205,7 @@ export interface Webhook {
 
 export interface JobListOptions extends CallOptions {
   status?: JobStatus;
-  /** `next_cursor` of the page before. */
+  /** `next_cursor` of the previous page. */
   cursor?: string | null;
   limit?: number;
 }
@@ -240,6 +242,26 @@ export interface Jobs {
   delete(job: Job | string, options?: CallOptions): Promise<void>;
   /** What every form of the result calls its speakers; an empty name restores the original. */
   renameSpeakers(job: Job | string, speakers: Record<string, string>, options?: CallOptions): Promise<Job>;
+}
+
+export interface UploadOptions extends CallOptions {
+  /** Of an upload of this file that was interrupted: only the rest is sent. */
+  uploadId?: string;
+  /** For sources that have no name. */
+  filename?: string;
+  /** In bytes, after each piece. */
+  onProgress?: (sent: number, total: number) => void;
+}
+
+/** Files on their way to the service in pieces (tus 1.0.0): what has arrived stays when the connection breaks. */
+export interface Uploads {
+  /**
+   * Sends a file, going on after a break, and returns the upload's id: `{ uploadId }` for `transcribe` and
+   * `jobs.create`. Needs a key. Throws `UploadInterrupted`, which has that id.
+   */
+  send(source: string | URL | Blob | Bytes, options?: UploadOptions): Promise<string>;
+  /** Deletes an upload; one that is gone already is no failure. */
+  delete(uploadId: string, options?: CallOptions): Promise<void>;
 }
 
 /** A webhook that is not the service's, was changed on its way, or is too old: answer 400 and do nothing. */
@@ -289,7 +311,8 @@ export interface StreamOptions extends CallOptions {
   vadEvents?: boolean;
   wordTimestamps?: boolean;
   prompt?: string;
-  hotwords?: string | string[];
+  /** Names and terms that may be said: spelled so in finals where they were, and never added elsewhere. */
+  keywords?: string[];
   /** For pages that have no key: a token of `streamToken()`, or what asks your server for one each time. */
   token?: string | (() => string | Promise<string>);
 }
@@ -438,7 +461,7 @@ export interface NewKey extends Key {
 }
 
 export interface UsageOptions extends CallOptions {
-  /** `next_cursor` of the page before. */
+  /** `next_cursor` of the previous page. */
   cursor?: string | null;
   limit?: number;
   days?: number;
@@ -468,6 +491,7 @@ export class Client {
     create(name?: string, options?: CallOptions): Promise<NewKey>;
     revoke(id: string, options?: CallOptions): Promise<Key>;
   };
+  readonly uploads: Uploads;
   readonly jobs: Jobs;
   transcribe(
     source: FileSource | RemoteSource,
@@ -520,6 +544,10 @@ export class RateLimited extends SttAiError {}
 export class Unavailable extends SttAiError {}
 export class ServerError extends SttAiError {}
 export class ConnectionFailed extends SttAiError {}
+/** A file that is sent in pieces did not arrive whole. With `uploadId` only the rest is sent. */
+export class UploadInterrupted extends ConnectionFailed {
+  readonly uploadId: string;
+}
 /** A job that was waited for was cancelled, or has expired. */
 export class JobEnded extends SttAiError {}
 export class StreamClosed extends SttAiError {

@@ -1,9 +1,10 @@
 // The client of an stt_ai service, for pages and for Node from 20 on. Its types stand in stt-ai.d.ts.
-import { ConnectionFailed, errorOfMessage } from "./errors.js";
+import { ConnectionFailed, errorOf, errorOfMessage } from "./errors.js";
 import { checkNames, fieldsOf } from "./fields.js";
 import { Jobs, remoteOf } from "./jobs.js";
 import { LiveStream } from "./live.js";
 import { failed, fetched, randomName, repeated, serverEvents } from "./requests.js";
+import { Uploads } from "./resumable.js";
 import { TranscriptEvents } from "./transcript-events.js";
 import { openedFile, patient, uploaded } from "./uploads.js";
 import { warningsOf } from "./warnings.js";
@@ -35,7 +36,10 @@ export class Client {
       revoke: (id, options) =>
         this.#json(`/v1/account/keys/${encodeURIComponent(id)}`, { ...options, method: "DELETE" }),
     };
+    this.uploads = new Uploads((path, options) => this.#once(path, options), () => this.maxRetries);
     this.jobs = new Jobs({
+      uploads: this.uploads,
+      hasKey: () => this.apiKey !== null,
       json: (path, options) => this.#json(path, options),
       send: (path, options) => this.#send(path, options),
       form: (path, source, fields, options) => this.#form(path, source, fields, options),
@@ -110,7 +114,7 @@ export class Client {
     return this.#json("/v1/account", options);
   }
 
-  /** Sums by day, and single requests by pages: `cursor` is the `next_cursor` of the page before. */
+  /** Sums by day, and single requests by pages: `cursor` is the `next_cursor` of the previous page. */
   usage({ cursor, limit, days, ...options } = {}) {
     const query = new URLSearchParams(Object.entries({ cursor, limit, days }).filter(([, value]) => value != null));
     return this.#json(`/v1/account/usage?${query}`, options);
@@ -162,6 +166,13 @@ export class Client {
     const attempt = () => by(this.baseUrl + path, request);
     const answer = await repeated(attempt, { again: this.maxRetries, signal, onlyRefused: !repeat });
     this.#noteAllowance(answer);
+    return answer;
+  }
+
+  /** One request, which is not repeated. */
+  async #once(path, { headers, ...options }) {
+    const answer = await fetched(this.baseUrl + path, { ...options, headers: this.#headers(headers) });
+    if (answer.status >= 400) throw errorOf(answer.status, answer.header, await answer.text());
     return answer;
   }
 

@@ -9,7 +9,8 @@ export const forNode = () => import("./node.js");
 
 /**
  * A file to be sent, from a path (Node), File, Blob, bytes, ReadableStream or other async iterable of bytes:
- * `{name, size, again, blob(), pieces()}`. `size` null: not known before. `again`: it can be read more than once.
+ * `{name, size, again, blob(), pieces(), slice(start, end)}`. `size` null: not known before. `again`: it can be read more
+ * than once, in parts too.
  */
 export async function openedFile(source, name) {
   if (typeof source === "string" || source instanceof URL) {
@@ -20,14 +21,15 @@ export async function openedFile(source, name) {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) source = new Blob([source]);
   if (inPage && !(source instanceof Blob) && isStream(source)) source = await collected(source);
   if (source instanceof Blob) {
-    const pieces = () => source.stream();
-    return { name: name ?? source.name ?? "audio", size: source.size, again: true, blob: () => source, pieces };
+    const [pieces, slice] = [() => source.stream(), (start, end) => source.slice(start, end)];
+    return { name: name ?? source.name ?? "audio", size: source.size, again: true, blob: () => source, pieces, slice };
   }
   if (!isStream(source)) throw new TypeError("The file must be a path, File, Blob, bytes, or a stream of bytes.");
   return { name: name ?? "audio", size: null, again: false, pieces: () => source };
 }
 
-function isStream(source) {
+/** Whether `source` can be read only once. */
+export function isStream(source) {
   return typeof source?.getReader === "function" || typeof source?.[Symbol.asyncIterator] === "function";
 }
 
