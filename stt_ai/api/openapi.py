@@ -59,7 +59,7 @@ _ALLOWANCE = {
 }
 _REPLAYED = {
     "Idempotency-Replayed": {
-        "description": "`true` on an answer that an earlier request got.",
+        "description": "`true` if this is the stored response to an earlier request.",
         "schema": {"type": "string"},
     }
 }
@@ -171,7 +171,7 @@ _PART_FIELDS: dict[str, Any] = {
         "description": (
             f"Names and terms that may be said, at most {MAX_KEYWORDS_LENGTH} characters in all. Each is written as it "
             "is spelled here where something that sounds like it was said, and nowhere else. Separate them with "
-            "commas. Transcription takes about twice as long."
+            "commas. Parts in which something does take twice as long to transcribe."
         ),
     },
     "channels": {
@@ -240,7 +240,7 @@ def summary_responses() -> dict[int | str, dict[str, Any]]:
     """Return what the schema says of the answers of POST /v1/summarize."""
     success: dict[str, Any] = {
         "model": SummaryBody,
-        "description": "The summary; with `stream`, events that tell it.",
+        "description": "The summary; with `stream`, as server-sent events.",
         "headers": _REQUEST_ID | _LABELS | _REPLAYED,
         "content": {"text/event-stream": {"schema": _EVENT}},
     }

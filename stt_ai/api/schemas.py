@@ -95,7 +95,7 @@ class ModelBody(Shape):
     name: str
     languages: int
     speed: str
-    default: bool = Field(description="It is the one when a request names none.")
+    default: bool = Field(description="Used when a request names none.")
     available: bool | None = Field(description="Whether this model itself answers when requested; null: not known yet.")
     served_by: str | None = Field(
         description="The model that serves when it is asked for; null: not known yet, or none can.",
@@ -108,7 +108,7 @@ class OpenAiModel(Shape):
 
     id: str
     object: Literal["model"]
-    created: int = Field(description="Not kept: always 0.")
+    created: int = Field(description="Unused: always 0.")
     owned_by: str
 
     @classmethod

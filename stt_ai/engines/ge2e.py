@@ -59,7 +59,7 @@ class Ge2eEmbedding(Model):  # type: ignore[misc]
 
     def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
         """Return (batch, dimension); with weights of (batch, speaker, frame), (batch, speaker, dimension)."""
-        if waveforms.shape[-1] < self.MIN_FRAMES * HOP:  # by which pyannote finds out how much it takes
+        if waveforms.shape[-1] < self.MIN_FRAMES * HOP:  # by which pyannote learns how much it takes
             raise ValueError(f"an embedding takes {self.MIN_FRAMES * HOP} samples")
         if weights is None:
             weights = waveforms.new_ones((len(waveforms), 1))

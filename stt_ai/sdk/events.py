@@ -59,7 +59,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """Nobody speaks any more."""
+    """No one has spoken for `utterance_end_ms`."""
 
     at: float
 

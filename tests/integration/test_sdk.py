@@ -127,9 +127,9 @@ def test_the_client_alone_is_light_and_works(service: Service, alone: Path, tmp_
     live = command(alone / "stt-ai", "stream", tmp_path / "talk.pcm", "--fast", env=environment)
     assert "grandmother" in live.stdout, live.stderr
     refused = command(alone / "stt-ai", "accounts", "list", env=environment)
-    assert refused.returncode == 1 and "pip install 'stt-ai[server]'" in refused.stderr
+    assert refused.returncode == 1 and "pip install '.[server]' in the checkout" in refused.stderr
     refused = command(alone / "stt-ai", "transcribe", FILES[0], "--local", env=environment)
-    assert refused.returncode == 1 and "pip install 'stt-ai[server]'" in refused.stderr
+    assert refused.returncode == 1 and "pip install '.[server]' in the checkout" in refused.stderr
     typed = (
         "import stt_ai, pathlib; assert pathlib.Path(stt_ai.__file__).with_name('py.typed').exists(); stt_ai.Client()"
     )

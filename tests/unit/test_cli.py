@@ -268,7 +268,7 @@ def test_with_the_client_alone_what_needs_the_service_says_what_to_install(missi
     code += "from stt_ai.cli.main import run; run()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"{missing} is not there: pip install 'stt-ai[server]'" in done.stderr
+    assert f"{missing} is not there: pip install '.[server]' in the checkout" in done.stderr
 
 
 def test_help_needs_nothing_of_the_service() -> None:

@@ -61,17 +61,17 @@ def account_routes(billing: BillingClient, config: ApiConfig) -> APIRouter:
         _keep_out_of_caches(response)
         return NewAccountBody(**_account(made.account), key=_new_key(made.key))
 
-    @router.get("", summary="Your account", responses=failures(401, 500, 503), dependencies=[KEY])
+    @router.get("", summary="Get your account", responses=failures(401, 500, 503), dependencies=[KEY])
     async def get_account(request: Request) -> AccountBody:
         """The plan, what is used and left of it, and the credits."""
         return AccountBody(**_account(await billing.account(key_of(request))))
 
-    @router.get("/usage", summary="Your usage", responses=failures(400, 401, 500, 503), dependencies=[KEY])
+    @router.get("/usage", summary="Get your usage", responses=failures(400, 401, 500, 503), dependencies=[KEY])
     async def get_usage(
         request: Request,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=200)] = None,
-        limit: Annotated[int, Query(ge=1, le=200, description="Requests a page.")] = 50,
-        days: Annotated[int, Query(ge=1, le=366, description="For how many days there are sums, until today.")] = 31,
+        cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description="Requests per page.")] = 50,
+        days: Annotated[int, Query(ge=1, le=366, description="Number of days with sums, up to today.")] = 31,
     ) -> Report:
         """Sums by UTC day, and the single requests by pages; both newest first."""
         key = key_of(request)
@@ -100,14 +100,14 @@ def account_routes(billing: BillingClient, config: ApiConfig) -> APIRouter:
         _keep_out_of_caches(response)
         return _new_key(await billing.create_key(key, name or "key"))
 
-    @router.get("/keys", summary="Your keys", responses=failures(401, 500, 503), dependencies=[KEY])
+    @router.get("/keys", summary="List keys", responses=failures(401, 500, 503), dependencies=[KEY])
     async def list_keys(request: Request) -> KeysBody:
         """All keys of your account, revoked ones too, oldest first."""
         return KeysBody(keys=[_key(key) for key in await billing.list_keys(key_of(request))])
 
     @router.delete("/keys/{key_id}", summary="Revoke a key", responses=failures(401, 404, 500, 503), dependencies=[KEY])
     async def revoke_key(request: Request, key_id: str) -> KeyBody:
-        """The key is refused from now on, also if it is the one that you send."""
+        """The key is refused from now on, even if it is the one you send."""
         return _key(await billing.revoke_key(key_of(request), key_id))
 
     return router

@@ -30,7 +30,7 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
 
     @router.post(
         "",
-        summary="Queue a recording",
+        summary="Create a job",
         response_class=Response,
         status_code=202,
         responses=submission_responses(),
@@ -49,25 +49,25 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         """
         return Deferred(lambda send: submit(services, jobs, admission, request, send))
 
-    @router.get("", summary="Your jobs", responses=failures(400, 401, 500, 503), dependencies=[KEY])
+    @router.get("", summary="List jobs", responses=failures(400, 401, 500, 503), dependencies=[KEY])
     async def list_jobs(
         request: Request,
         status: Annotated[JobStatus | None, Query(description="Only jobs of this status.")] = None,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=200)] = None,
-        limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 50,
+        cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description="Jobs per page.")] = 50,
     ) -> JobsBody:
         """The jobs of your account, newest first."""
         page = await client.list_jobs(key_of(request), status, cursor, limit)
         return JobsBody(jobs=[job_body(job) for job in page.jobs], next_cursor=page.next_cursor)
 
-    @router.get("/{job_id}", summary="A job", responses=failures(401, 404, 500, 503), dependencies=[KEY])
+    @router.get("/{job_id}", summary="Get a job", responses=failures(401, 404, 500, 503), dependencies=[KEY])
     async def get_job(request: Request, job_id: str) -> JobBody:
-        """How far it is, or how it ended."""
+        """The job's progress, or how it ended."""
         return job_body(await client.get(bearer_of(request.headers), job_id))
 
     @router.get(
         "/{job_id}/result",
-        summary="A job's transcript",
+        summary="Get a job's transcript",
         response_class=Response,
         responses=result_responses(),
         dependencies=[KEY],
@@ -76,9 +76,9 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         request: Request,
         job_id: str,
         response_format: Annotated[ResultFormat, Query(description="Form of the answer.")] = ResultFormat.JSON,
-        line_width: Annotated[int | None, Query(description="Of srt and vtt: characters of a line.")] = None,
-        lines: Annotated[int | None, Query(description="Of srt and vtt: at most so many in a cue.")] = None,
-        words_per_cue: Annotated[int | None, Query(description="Of srt and vtt: at most so many.")] = None,
+        line_width: Annotated[int | None, Query(description="For srt and vtt: maximum characters per line.")] = None,
+        lines: Annotated[int | None, Query(description="For srt and vtt: maximum lines per cue.")] = None,
+        words_per_cue: Annotated[int | None, Query(description="For srt and vtt: maximum words per cue.")] = None,
     ) -> Response:
         """The transcript in any form, any number of times, until the job expires. In `json` with its summary."""
         job = await client.get(bearer_of(request.headers), job_id)
@@ -91,14 +91,14 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         "/{job_id}/cancel", summary="Cancel a job", responses=failures(401, 404, 409, 500, 503), dependencies=[KEY]
     )
     async def cancel_job(request: Request, job_id: str) -> JobBody:
-        """It ends at no charge. One that has ended cannot be cancelled: 409."""
+        """Ends the job at no charge. A job that has ended cannot be cancelled: 409."""
         return job_body(await client.cancel(bearer_of(request.headers), job_id))
 
     @router.delete(
         "/{job_id}", status_code=204, summary="Erase a job", responses=failures(401, 404, 500, 503), dependencies=[KEY]
     )
     async def delete_job(request: Request, job_id: str) -> None:
-        """Audio and text are erased now, whatever its status; one that runs is cancelled."""
+        """Erases audio and text now, whatever the job's status; a running job is cancelled."""
         await client.erase(bearer_of(request.headers), job_id)
         await jobs.store.delete_group(job_id)
 

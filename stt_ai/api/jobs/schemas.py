@@ -21,7 +21,7 @@ class SourceBody(Shape):
 
     url: str = Field("", min_length=1, description="The https address of the recording.")
     upload_id: str = Field("", min_length=1, description="A complete upload of your account (`POST /v1/uploads`).")
-    headers: dict[str, str] = Field(default_factory=dict, description="Sent to the address's own host alone.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Sent only to the host of `url`.")
 
 
 class WebhookBody(Shape):
@@ -61,17 +61,15 @@ class NewJobBody(Shape):
         examples=[{"language": "es", "keywords": ["Núñez"]}],
     )
     retention_hours: float | None = Field(None, gt=0, description="Audio and text are erased so long after the end.")
-    keep_audio: bool = Field(False, description="Keep the recording, too, as long as the text.")
+    keep_audio: bool = Field(False, description="Keep the recording as long as the text.")
     webhook: WebhookBody | None = Field(None, description="Where to send a message when the job has ended.")
     summary: SummaryRequestBody | None = Field(None, description="Summarize the transcript, too.")
 
 
 class ProgressBody(Shape):
     stage: str = Field(description="`decoding`, `transcribing`, `finishing` or `summarizing`.")
-    fraction: float = Field(ge=0, le=1, description="Of the speech in the recording, how much has been transcribed.")
-    seconds_left: float | None = Field(
-        description="Of transcribing, at the pace since it was last taken up; null: not known yet."
-    )
+    fraction: float = Field(ge=0, le=1, description="Share of the recording's speech that has been transcribed.")
+    seconds_left: float | None = Field(description="Estimated seconds until the text is complete; null: not known yet.")
 
 
 class JobErrorBody(Shape):
@@ -92,7 +90,7 @@ class JobWebhookBody(Shape):
 
 class JobSummaryBody(Shape):
     style: SummaryStyle
-    error: JobErrorBody | None = Field(description="Why there is none although the job has succeeded.")
+    error: JobErrorBody | None = Field(description="Why there is no summary although the job succeeded.")
 
 
 class JobBody(Shape):
@@ -105,12 +103,12 @@ class JobBody(Shape):
     expires_at: datetime = Field(
         description="When audio and text are erased, unless the job ends later than this says."
     )
-    attempt: int = Field(ge=0, description="How often work on it has begun.")
+    attempt: int = Field(ge=0, description="Number of attempts so far.")
     duration: float | None = Field(description="Seconds of audio; null: not known yet.")
     model: str | None = Field(description="The model that wrote the transcript.")
     progress: ProgressBody | None = Field(description="While it runs.")
     usage: JobUsageBody | None = Field(description="What was charged: once, when it has succeeded.")
-    error: JobErrorBody | None = Field(description="Why it failed, or what the last attempt failed for.")
+    error: JobErrorBody | None = Field(description="Why it failed, or why its last attempt did.")
     speakers: dict[str, str] = Field(description="Names given to speakers: `Speaker 1` and what is shown instead.")
     webhook: JobWebhookBody | None = Field(description="Where a message is sent when it has ended.")
     summary: JobSummaryBody | None = Field(description="The summary that was asked for; its text is in the result.")
@@ -126,7 +124,7 @@ class JobResultBody(TranscriptBody):
 
 class JobsBody(Shape):
     jobs: list[JobBody]
-    next_cursor: str | None = Field(description="Asks for the next page; null: this is the last.")
+    next_cursor: str | None = Field(description="Cursor of the next page; null: this is the last.")
 
 
 class SpeakersBody(Shape):
@@ -150,12 +148,12 @@ class JobMessageBody(Shape):
     status: JobStatus
     created_at: datetime
     ended_at: datetime
-    duration: float | None = Field(description="Seconds of audio; null: nobody has found out.")
+    duration: float | None = Field(description="Seconds of audio; null: unknown.")
     model: str | None = Field(description="The model that wrote the transcript.")
     usage: JobUsageBody | None = Field(description="What was charged, where it succeeded.")
     error: JobErrorBody | None
-    metadata: dict[str, Any] = Field(description="As it came with the job.")
-    links: MessageLinksBody = Field(description="Paths, or addresses where the service knows its own.")
+    metadata: dict[str, Any] = Field(description="The metadata that was sent with the job.")
+    links: MessageLinksBody = Field(description="Paths, or full URLs where the service knows its public address.")
     text: str | None = Field(None, description="The transcript's text, only where `include_text` asked for it.")
 
 
@@ -163,7 +161,9 @@ class MessageBody(Shape):
     """What is sent to a webhook."""
 
     type: JobEvent
-    timestamp: datetime = Field(description="Of the event. That of the attempt is in the header `webhook-timestamp`.")
+    timestamp: datetime = Field(
+        description="Time of the event; that of the attempt is in the header `webhook-timestamp`."
+    )
     data: JobMessageBody
 
 
@@ -182,7 +182,7 @@ class DeliveryBody(Shape):
     created_at: datetime
     next_attempt_at: datetime | None = Field(description="null: it is being sent now, or not to be sent again.")
     ended_at: datetime | None
-    attempts: list[AttemptBody] = Field(description="The latest 20 at most, oldest first.")
+    attempts: list[AttemptBody] = Field(description="At most the latest 20, oldest first.")
 
 
 class DeliveriesBody(Shape):
@@ -193,15 +193,15 @@ class RotationBody(Shape):
     """The body may be left out."""
 
     overlap_hours: float = Field(
-        24, ge=0, le=720, description="For so long messages are signed with the old secret as well."
+        24, ge=0, le=720, description="Hours during which messages are signed with the old secret as well."
     )
 
 
 class WebhookSecretBody(Shape):
-    secret: str = Field(description="Check messages with it.", examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+    secret: str = Field(description="Verify messages with it.", examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
     created_at: datetime
     previous_until: datetime | None = Field(
-        description="Until then messages are signed with the secret before it, too; null: they are not."
+        description="Until then messages are also signed with the previous secret; null: they are not."
     )
 
 

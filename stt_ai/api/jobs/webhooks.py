@@ -74,7 +74,7 @@ def delivery_routes(jobs: JobServices) -> APIRouter:
     router = APIRouter(prefix="/{job_id}/deliveries")
     client = jobs.client.webhooks
 
-    @router.get("", summary="A job's webhooks", responses=failures(401, 404, 500, 503), dependencies=[KEY])
+    @router.get("", summary="List a job's webhooks", responses=failures(401, 404, 500, 503), dependencies=[KEY])
     async def list_deliveries(request: Request, job_id: str) -> DeliveriesBody:
         """The messages that were sent about a job, or will be, with their attempts."""
         found = await client.deliveries(bearer_of(request.headers), job_id)
@@ -102,11 +102,13 @@ def describe_messages(webhooks: APIRouter) -> None:
         operation_id="job_ended",
         summary="A job has ended",
         status_code=204,
-        responses={"4XX": {"description": "Not taken: sent again later, but for 410."}},
+        responses={"4XX": {"description": "Not accepted: it is sent again later, except after 410."}},
     )
     def job_ended(
         body: MessageBody,
-        webhook_id: Annotated[str, Header(description="The same in all attempts: whoever has seen it may ignore it.")],
+        webhook_id: Annotated[
+            str, Header(description="The same in all attempts: ignore a message whose id you have seen.")
+        ],
         webhook_timestamp: Annotated[int, Header(description="Of this attempt, in seconds since the epoch.")],
         webhook_signature: Annotated[
             str,
@@ -129,15 +131,15 @@ def webhook_secret_routes(jobs: JobServices, config: ApiConfig) -> APIRouter:
     router = APIRouter(prefix="/v1/account/webhook-secret")
     client = jobs.client.webhooks
 
-    @router.get("", summary="Your webhooks' secret", responses=failures(401, 500, 503), dependencies=[KEY])
+    @router.get("", summary="Get the webhook secret", responses=failures(401, 500, 503), dependencies=[KEY])
     async def get_webhook_secret(request: Request, response: Response) -> WebhookSecretBody:
-        """What the messages about your jobs are signed with; made when it is first asked for."""
+        """The secret that signs the messages about your jobs; created when it is first requested."""
         response.headers["Cache-Control"] = "no-store"
         return _secret(await client.secret(key_of(request)))
 
     @router.post(
         "/rotate",
-        summary="Change your webhooks' secret",
+        summary="Rotate the webhook secret",
         responses=failures(400, 401, 500, 503),
         openapi_extra=json_body(RotationBody),
         dependencies=[KEY],

@@ -21,11 +21,11 @@ from stt_ai.sources.resumable import Appender, ResumableUpload, ResumableUploads
 class UploadBody(BaseModel):
     """An upload, for those who do not read headers."""
 
-    id: str = Field(description="For `upload_id` of POST /v1/transcribe.")
+    id: str = Field(description="Send it as `upload_id` to POST /v1/transcribe or POST /v1/jobs.")
     offset: int = Field(description="Bytes that have arrived.")
     length: int = Field(description="Bytes of the whole file.")
     filename: str
-    expires_at: datetime = Field(description="It is deleted then, unless more of it comes before.")
+    expires_at: datetime = Field(description="It is deleted then, unless more of it arrives before.")
 
 
 class Owners:
@@ -75,7 +75,7 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         headers = protocol.state(made) | {"Location": f"{request.url.path}/{made.description.id}"}
         return JSONResponse(_body(made), 201, headers)  # type: ignore[return-value]
 
-    @router.get("/{upload_id}", summary="How far an upload is", responses=failures(401, 404, 500, 503))
+    @router.get("/{upload_id}", summary="Get an upload", responses=failures(401, 404, 500, 503))
     async def get_upload(request: Request, upload_id: str) -> UploadBody:
         """HEAD gives the same in headers: `Upload-Offset` of `Upload-Length`."""
         found = await uploads.find(await owners.of(request), upload_id)
