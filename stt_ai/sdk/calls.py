@@ -11,7 +11,7 @@ import httpx
 
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
 from stt_ai.sdk.errors import Conflict, ConnectionFailed, RateLimited, ServerError, SttAiError, Unavailable
-from stt_ai.sdk.reading import read
+from stt_ai.sdk.parsing import parse
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText, TranscriptWarning
 from stt_ai.sdk.server_events import Watcher
 from stt_ai.sdk.uploads import Upload
@@ -119,7 +119,7 @@ class Call(Generic[T]):
         """The value of an answer that came as events, whose last said ``data``."""
         body = data.get("content")
         content = body if isinstance(body, str) else json.dumps(data)
-        warnings = tuple(read(TranscriptWarning, one) for one in data.get("warnings", ()))
+        warnings = tuple(parse(TranscriptWarning, one) for one in data.get("warnings", ()))
         result = self.result(
             httpx.Response(200, headers=_plain(response.headers), text=content, request=response.request)
         )
@@ -270,11 +270,11 @@ def new_key() -> str:
 
 
 def one(cls: type[T]) -> Callable[[httpx.Response], T]:
-    return lambda response: read(cls, response.json())
+    return lambda response: parse(cls, response.json())
 
 
 def _many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ...]]:
-    return lambda response: tuple(read(cls, row) for row in response.json()[name])
+    return lambda response: tuple(parse(cls, row) for row in response.json()[name])
 
 
 def _transcription(response: httpx.Response) -> Transcription:
@@ -283,7 +283,7 @@ def _transcription(response: httpx.Response) -> Transcription:
     demo = response.headers.get("x-stt-demo-model") == "true" or any(
         str(warning.get("code")).startswith("demo_") for warning in data.get("warnings", ())
     )
-    return read(Transcription, {**data, "raw": data, "demo": demo})
+    return parse(Transcription, {**data, "raw": data, "demo": demo})
 
 
 def _plain(headers: httpx.Headers) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stt_ai.sdk.reading import read
+from stt_ai.sdk.parsing import parse
 from stt_ai.sdk.results import TranscriptWarning, Word
 
 
@@ -59,7 +59,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """No one has spoken for `utterance_end_ms`."""
+    """Somebody stopped speaking."""
 
     at: float
 
@@ -91,14 +91,14 @@ _NAMED: dict[str, type[Any]] = {
 def read_event(data: Mapping[str, Any]) -> Event | None:
     """The event that a message tells. None: one that is not known here."""
     if data.get("status") == "ready":
-        return read(Ready, data)
+        return parse(Ready, data)
     if data.get("is_final"):
-        return read(Ended, data)
+        return parse(Ended, data)
     if "event" in data:
         kind = _NAMED.get(str(data["event"]))
-        return read(kind, data) if kind else None
+        return parse(kind, data) if kind else None
     if "text" in data:
-        return read(Final, data)
+        return parse(Final, data)
     if "partial" in data:
-        return read(Partial, {**data, "text": data["partial"]})
+        return parse(Partial, {**data, "text": data["partial"]})
     return None

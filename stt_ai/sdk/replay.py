@@ -26,7 +26,7 @@ _PIECE = 32 * 1024
 _WIDTHS = {"pcm_s16le": 2, "linear16": 2, "mulaw": 1, "alaw": 1}
 
 
-class LiveOptions(TypedDict, total=False):
+class StreamParams(TypedDict, total=False):
     """What may be asked of a stream; /docs of the service describes each. What is left out is the service's choice."""
 
     model: str | None
@@ -42,7 +42,7 @@ class LiveOptions(TypedDict, total=False):
     keywords: Sequence[str] | None
 
 
-class Cut(Exception):
+class ConnectionLost(Exception):
     """The connection is gone, or the service gave the stream up, and another connection may go on."""
 
     def __init__(self, failure: SttAiError) -> None:
@@ -55,7 +55,7 @@ class ReplayBuffer:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Raises `TypeError` for an option that there is not."""
-        check_names(options, LiveOptions)
+        check_names(options, StreamParams)
         self._options = {name: value for name, value in options.items() if value is not None}
         if "keywords" in self._options:
             self._options["keywords"] = listed_keywords(self._options["keywords"])
@@ -124,11 +124,11 @@ class ReplayBuffer:
         return None
 
     def receive(self, message: str | bytes) -> Event | None:
-        """What a message tells. Raises `Cut`, or what the stream failed with for good."""
+        """What a message tells. Raises `ConnectionLost`, or what the stream failed with for good."""
         data = json.loads(message)
         if "error" in data:
             failure = from_message(data)
-            raise Cut(failure) if data.get("retryable") else failure
+            raise ConnectionLost(failure) if data.get("retryable") else failure
         event = read_event(data)
         match event:
             case Ready():

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from stt_ai.sdk.errors import ConnectionFailed, SttAiError, from_message
-from stt_ai.sdk.reading import read
+from stt_ai.sdk.parsing import parse
 from stt_ai.sdk.results import Summary
 
 
@@ -49,7 +49,7 @@ class SummaryReader:
                 return str(data.get("text", ""))
             case ("summary", data):
                 self._whole = True
-                return read(Summary, data)
+                return parse(Summary, data)
             case ("error", data):
                 raise from_message(data)
         return None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.captions import subtitles
-from stt_ai.sdk.reading import read
+from stt_ai.sdk.parsing import parse
 from stt_ai.sdk.results import Transcription
 from stt_ai.types import Segment, Transcript, TranscriptWarning, Word
 from tests.support import nodejs
@@ -102,7 +102,7 @@ def _spelled(transcript: Transcript, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def written_in_python(transcript: Transcript, options: dict[str, Any]) -> dict[str, str]:
-    answer = read(Transcription, transcript_body(transcript, "r"))
+    answer = parse(Transcription, transcript_body(transcript, "r"))
     speakers = {name: value for name, value in options.items() if name == "speakers"}
     taken = {"srt": options, "vtt": options, "txt": speakers, "tsv": speakers}
     return {form: getattr(answer, f"to_{form}")(**taken[form]) for form in FORMATS}

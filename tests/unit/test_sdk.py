@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import stt_ai
 from stt_ai import AsyncClient, Client, sdk
 from stt_ai.sdk import errors
-from stt_ai.sdk.reading import read
+from stt_ai.sdk.parsing import parse
 from stt_ai.sdk.results import Transcription
 from stt_ai.sdk.retries import MAX_WAIT_S, Attempts
 from stt_ai.types import TranscriptWarning
@@ -401,7 +401,7 @@ def test_what_a_newer_service_adds_does_no_harm(more: dict[str, Any]) -> None:
         "text": "a",
         "segments": [{"start": 0, "end": 1, "text": "a", "x": 1}],
     }
-    assert read(Transcription, told) == Transcription("a", segments=(sdk.Segment(0, 1, "a"),))
+    assert parse(Transcription, told) == Transcription("a", segments=(sdk.Segment(0, 1, "a"),))
 
 
 def test_failures_can_be_pickled() -> None:

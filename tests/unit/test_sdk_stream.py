@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from stt_ai import AsyncClient, Client, Ended, Final, Microphone, MicrophoneUnavailable, Partial, Ready
 from stt_ai.errors import Overloaded, SttError, Unauthorized
 from stt_ai.sdk import errors, sources
-from stt_ai.sdk.replay import KEPT_S, Cut, ReplayBuffer
+from stt_ai.sdk.replay import KEPT_S, ConnectionLost, ReplayBuffer
 from tests.support.api import PATIENCE, eventually, serving
 from tests.support.scripted_server import wire
 from tests.support.stream_client import SECOND, Sessions, live_app, said
@@ -460,8 +460,8 @@ def test_coded_audio_goes_on_from_its_beginning_or_says_that_it_cannot() -> None
     ("message", "expected"),
     [
         ({"error": "No.", "code": "no_credits", "retryable": False}, errors.PaymentRequired),
-        ({"error": "No.", "code": "session_limit", "retryable": True}, Cut),
-        ({"error": "No.", "code": "overloaded", "retryable": True, "retry_after": 2}, Cut),
+        ({"error": "No.", "code": "session_limit", "retryable": True}, ConnectionLost),
+        ({"error": "No.", "code": "overloaded", "retryable": True, "retry_after": 2}, ConnectionLost),
     ],
 )
 def test_a_failure_says_whether_the_stream_may_go_on(message: dict[str, Any], expected: type[Exception]) -> None:

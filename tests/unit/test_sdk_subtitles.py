@@ -13,7 +13,7 @@ from stt_ai.api.transcription.rendering import transcript_body
 from stt_ai.captions import subtitles
 from stt_ai.captions.scripts import cells
 from stt_ai.sdk import TranscriptWarning
-from stt_ai.sdk.reading import read
+from stt_ai.sdk.parsing import parse
 from stt_ai.sdk.rendering import written
 from stt_ai.sdk.results import Transcription
 from stt_ai.types import Segment, Transcript, Word
@@ -35,7 +35,7 @@ CHINESE = Transcript((Segment((Word("你好", 0, 1, 0.9), Word("世界。", 1, 2
 
 
 def answered(transcript: Transcript) -> Transcription:
-    return read(Transcription, transcript_body(transcript, "r"))
+    return parse(Transcription, transcript_body(transcript, "r"))
 
 
 @pytest.mark.parametrize("transcript", [HELLO, TALK, LONG, CHINESE, replace(TALK, segments=())])

@@ -14,7 +14,7 @@ from stt_ai.sdk.configuration import Configuration
 from stt_ai.sdk.errors import SttAiError
 from stt_ai.sdk.events import Ended, Event, Ready
 from stt_ai.sdk.microphone import Microphone
-from stt_ai.sdk.replay import Cut, LiveOptions, ReplayBuffer
+from stt_ai.sdk.replay import ConnectionLost, ReplayBuffer, StreamParams
 from stt_ai.sdk.sources import AsyncAudio, pieces
 from stt_ai.sdk.sync.stream import DRAIN_S
 
@@ -22,7 +22,7 @@ from stt_ai.sdk.sync.stream import DRAIN_S
 class AsyncStream:
     """As `stt_ai.sdk.sync.stream.Stream`, to be iterated over with `async for` in the task that made it."""
 
-    def __init__(self, configuration: Configuration, audio: AsyncAudio, options: LiveOptions, paced: bool) -> None:
+    def __init__(self, configuration: Configuration, audio: AsyncAudio, options: StreamParams, paced: bool) -> None:
         wanted: dict[str, Any] = dict(options)
         self._source: Source
         self._source, live = (audio, True) if isinstance(audio, AsyncIterable) else pieces(audio, wanted)
@@ -88,8 +88,8 @@ class AsyncStream:
                                 return
                             if not isinstance(event, Ready):
                                 attempts = sockets.attempts(self._configuration)
-                except Cut as cut:
-                    failure = cut.failure
+                except ConnectionLost as lost:
+                    failure = lost.failure
                 if self._feed.error is not None:
                     raise self._feed.error
                 await asyncio.sleep(attempts.wait(failure))
@@ -98,7 +98,7 @@ class AsyncStream:
             await ended(reading)
 
     async def _connection(self) -> AsyncGenerator[Event, None]:
-        """What one connection tells. Raises `Cut`."""
+        """What one connection tells. Raises `ConnectionLost`."""
         try:
             async with connect(**sockets.arguments(self._configuration)) as socket:
                 await socket.send(self._feed.buffer.begin())
@@ -117,4 +117,4 @@ class AsyncStream:
             failure = sockets.failure_of(error, self._configuration.base_url)
             if sockets.refused_for_good(failure):
                 raise failure from error
-            raise Cut(failure) from error
+            raise ConnectionLost(failure) from error

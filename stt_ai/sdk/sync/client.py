@@ -14,7 +14,7 @@ from stt_ai.sdk.calls import Call, Format, Style, TranscriptParams
 from stt_ai.sdk.configuration import MAX_RETRIES, TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
-from stt_ai.sdk.replay import LiveOptions
+from stt_ai.sdk.replay import StreamParams
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
 from stt_ai.sdk.server_events import OnProgress, OnText, SummaryReader, TranscriptReader, Watcher, is_event_stream
@@ -117,12 +117,12 @@ class Client:
         call = calls.summarize(text, style)
         return self._stream(call) if stream else self._do(call)
 
-    def stream(self, audio: Audio, *, paced: bool = False, **options: Unpack[LiveOptions]) -> Stream:
+    def stream(self, audio: Audio, *, paced: bool = False, **options: Unpack[StreamParams]) -> Stream:
         """Live transcription: events to iterate over, `Ready` first and `Ended` last.
 
         ``audio``: a path, bytes, a binary file object, an iterable of pieces, or a `Microphone`. A file of any kind may
         be named by its path; all else but WAV is raw audio as the options say. ``paced``: sent as fast as it is spoken
-        instead of as fast as it is heard. `LiveOptions` lists the options.
+        instead of as fast as it is heard. `StreamParams` lists the options.
         """
         return Stream(self._configuration, audio, options, paced)
 

@@ -15,7 +15,7 @@ from stt_ai.sdk.configuration import Configuration
 from stt_ai.sdk.errors import ConnectionFailed, SttAiError
 from stt_ai.sdk.events import Ended, Event, Ready
 from stt_ai.sdk.microphone import Microphone
-from stt_ai.sdk.replay import Cut, LiveOptions, ReplayBuffer
+from stt_ai.sdk.replay import ConnectionLost, ReplayBuffer, StreamParams
 from stt_ai.sdk.sources import Audio, pieces
 from stt_ai.sdk.sync.feed import Feed
 
@@ -31,7 +31,7 @@ class Stream:
     `ConnectionFailed`, or what the service refuses it for; and what the audio's source raises.
     """
 
-    def __init__(self, configuration: Configuration, audio: Audio, options: LiveOptions, paced: bool) -> None:
+    def __init__(self, configuration: Configuration, audio: Audio, options: StreamParams, paced: bool) -> None:
         wanted: dict[str, Any] = dict(options)
         self._source, live = pieces(audio, wanted)
         self._feed = Feed(ReplayBuffer(wanted), paced and not live)
@@ -97,8 +97,8 @@ class Stream:
                                 return
                             if not isinstance(event, Ready):
                                 attempts = sockets.attempts(self._configuration)
-                except Cut as cut:
-                    failure = cut.failure
+                except ConnectionLost as lost:
+                    failure = lost.failure
                 self._feed.check()
                 self._rest(attempts.wait(failure))
         finally:
@@ -106,7 +106,7 @@ class Stream:
             self._feed.leave()
 
     def _connection(self) -> Generator[Event, None, None]:
-        """What one connection tells. Raises `Cut`."""
+        """What one connection tells. Raises `ConnectionLost`."""
         address = self._configuration.base_url
         try:
             with connect(**sockets.arguments(self._configuration)) as connection:
@@ -131,7 +131,7 @@ class Stream:
             failure = sockets.failure_of(error, address)
             if sockets.refused_for_good(failure):
                 raise failure from error
-            raise Cut(failure) from error
+            raise ConnectionLost(failure) from error
 
     def _heard(self, connection: ClientConnection) -> Iterator[Event]:
         while not self._feed.buffer.ended:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 T = TypeVar("T")
 
 
-def read(cls: type[T], data: Mapping[str, Any]) -> T:
+def parse(cls: type[T], data: Mapping[str, Any]) -> T:
     """A value from JSON: unknown keys are left out, null and missing ones are the default. Raises `ValueError`."""
     values = {}
     for name, kind, required in _fields(cls):  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def _value(kind: Any, data: Any) -> Any:
     if get_origin(kind) is tuple:
         return tuple(_value(get_args(kind)[0], one) for one in data)
     if is_dataclass(kind):
-        return read(kind, data)  # type: ignore[arg-type]
+        return parse(kind, data)  # type: ignore[arg-type]
     if kind in (datetime, date):
         return kind.fromisoformat(data)
     return data
