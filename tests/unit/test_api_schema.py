@@ -210,6 +210,10 @@ def test_every_operation_says_whether_it_takes_a_key(schema: dict[str, Any]) -> 
     assert schema["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
     for path in ("/v1/transcribe", "/v1/audio/transcriptions", "/v1/audio/translations"):
         assert schema["paths"][path]["post"]["security"] == [{"ApiKey": []}, {}]
+    unprotected = {"sign_up", "list_plans", "list_models", "get_model", "list_languages", "get_health", "livez"}
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            assert ("security" in operation) != (operation["operationId"] in unprotected | {"readyz", "metrics"})
 
 
 def test_every_operation_has_examples_in_every_language(schema: dict[str, Any]) -> None:

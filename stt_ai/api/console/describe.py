@@ -20,7 +20,8 @@ GROUPS = {
 """The groups of operations, and how the paths of each begin; the first that fits."""
 REST = "More"
 _SCHEME = {"type": "http", "scheme": "bearer", "description": "An API key; a free one comes from POST /v1/account."}
-_KEY_OPTIONAL = ("/v1/transcribe", "/v1/audio", "/v1/summarize", "/v1/stream")
+_KEY_OPTIONAL = ("/v1/transcribe", "/v1/audio", "/v1/summarize", "/v1/stream", "/v1/jobs")
+"""Beginnings of paths; a route that needs a key says so itself."""
 
 
 def operation_id(route: APIRoute) -> str:

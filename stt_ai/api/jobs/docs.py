@@ -21,7 +21,7 @@ def submission_form(catalogue: Catalogue, default_model: str, urls: bool, upload
     properties["retention_hours"] = {
         "type": "number",
         "exclusiveMinimum": 0,
-        "description": "Audio and text are erased so long after the end.",
+        "description": "Hours after the job's end at which audio and text are erased.",
     }
     properties["keep_audio"] = {
         "type": "boolean",

@@ -60,7 +60,9 @@ class NewJobBody(Shape):
         description="The parameters of POST /v1/transcribe; `keywords` is a list.",
         examples=[{"language": "es", "keywords": ["Núñez"]}],
     )
-    retention_hours: float | None = Field(None, gt=0, description="Audio and text are erased so long after the end.")
+    retention_hours: float | None = Field(
+        None, gt=0, description="Hours after the end at which audio and text are erased."
+    )
     keep_audio: bool = Field(False, description="Keep the recording as long as the text.")
     webhook: WebhookBody | None = Field(None, description="Where to send a message when the job has ended.")
     summary: SummaryRequestBody | None = Field(None, description="Summarize the transcript, too.")
