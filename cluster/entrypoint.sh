@@ -5,9 +5,9 @@ set -eu
 here="$(dirname "$0")"
 eval "$(stt-ai environment)"
 
-# Whoever may talk to Ray may run code as this user: it asks for a token, which is made here unless one is given.
-export RAY_AUTH_MODE="${RAY_AUTH_MODE:-token}"
-if [ "$RAY_AUTH_MODE" = token ] && [ -z "${RAY_AUTH_TOKEN:-}" ]; then
+# Whoever may talk to Ray may run code as this user: the image has it ask for a token, which is created here unless one
+# is given.
+if [ "${RAY_AUTH_MODE:-}" = token ] && [ -z "${RAY_AUTH_TOKEN:-}" ]; then
   umask 077
   ray get-auth-token --generate >/dev/null
 fi

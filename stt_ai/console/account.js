@@ -49,7 +49,7 @@ function signedOut() {
 
 function signUpCard() {
   const name = h("input", { type: "text", name: "name", maxlength: 100, autocomplete: "name", placeholder: "Ada" });
-  return card("New here", [field("Your name, if you like", name), remembering(), main("Create a free account")], async (form) => {
+  return card("New here", [field("Name (optional)", name), remembering(), main("Create a free account")], async (form) => {
     await signUp(form.get("name").trim(), form.has("remember"));
     await openAccount();
   });

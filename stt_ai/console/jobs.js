@@ -28,7 +28,7 @@ export const knownIds = () => new Set(jobs.map(({ id }) => id));
 /** A button that shows those before, where there are any. */
 export function olderJobs(drawn) {
   if (!cursor) return null;
-  return h("button", { type: "button", onclick: () => refreshJobs(drawn, cursor) }, "Show older ones");
+  return h("button", { type: "button", onclick: () => refreshJobs(drawn, cursor) }, "Show older jobs");
 }
 
 /** Asks for the newest jobs, or for those after `from`, and calls `drawn`; again and again while one is at work. */

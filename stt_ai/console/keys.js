@@ -42,7 +42,7 @@ session.addEventListener("change", forget);
 function newKey({ name, key }, changed) {
   const copying = h("button", { type: "button", class: "main small", onclick: () => copy(copying, key) }, "Copy");
   return h("div", { class: "card secret", role: "status" },
-    h("p", {}, `The key “${name}”, which is shown only now:`), h("code", {}, key),
+    h("p", {}, `The key “${name}”, shown only once:`), h("code", {}, key),
     h("p", { class: "row" }, copying, h("button", { type: "button", class: "small", onclick: () => (forget(), changed()) }, "I have saved it")));
 }
 

@@ -149,6 +149,6 @@ function bodyOf(finals, { model, language, warnings }, seconds = 0) {
 /** It is kept, and opened from here. */
 async function offer(record) {
   await keep(record);
-  $("live-done").replaceChildren("Kept as ", h("a", { href: `#transcript-${record.id}` }, record.name));
+  $("live-done").replaceChildren("Saved as ", h("a", { href: `#transcript-${record.id}` }, record.name));
   $("live-done").hidden = false;
 }

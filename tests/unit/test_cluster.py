@@ -3,6 +3,7 @@
 import ast
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -264,6 +265,20 @@ def test_the_proxy_that_is_believed_is_the_gateway_of_composes_network() -> None
     assert args["ingress"]["trusted_proxies"] == [network["gateway"]]
 
 
+def test_the_images_command_is_copied_and_calls_what_there_is() -> None:
+    text = (CLUSTER / "Dockerfile").read_text()
+    (command,) = re.findall(r'^CMD \["(.*)"\]$', text, re.MULTILINE)
+    folder, _, name = command.rpartition("/")
+    assert re.search(rf"^COPY .*cluster/{name} .*{folder}/$", text, re.MULTILINE)
+    script = CLUSTER / name
+    assert os.access(script, os.X_OK)
+    arguments = re.findall(r"(?<=stt-ai )[a-z][^|\n)]*", script.read_text())
+    assert [line.split()[0] for line in arguments] == ["environment", "serve"]
+    for line in arguments:
+        shown = CliRunner().invoke(main, [line.split()[0], "--help"]).output
+        assert all(option in shown for option in re.findall(r"--[a-z-]+", line))
+
+
 def test_the_image_runs_as_nobody_special_and_holds_only_what_it_should() -> None:
     text = (CLUSTER / "Dockerfile").read_text()
     parser = DockerfileParser(fileobj=open(CLUSTER / "Dockerfile", "rb"))  # noqa: SIM115, PTH123
@@ -272,11 +287,10 @@ def test_the_image_runs_as_nobody_special_and_holds_only_what_it_should() -> Non
     assert [value for name, value in steps if name == "USER"] == ["1000:1000"]
     assert all(re.search(r":\d|^(build|base)\b", value) for name, value in steps if name == "FROM")
     assert not re.search(r"(?i)(secret|token|password)\s*=", text)
-    for name, value in steps:
-        if name == "COPY" and "--from" not in value:
-            assert all((ROOT / source).exists() for source in value.split()[:-1])
     kept = [line[1:] for line in (CLUSTER / "Dockerfile.dockerignore").read_text().splitlines() if line.startswith("!")]
     assert all((ROOT / name).exists() for name in kept)
+    copies = [value.split() for name, value in steps if name == "COPY" and "--from" not in value]
+    assert {source for *sources, _ in copies for source in sources} == set(kept)
     exposed = next(value for name, value in steps if name == "EXPOSE").split()
     assert set(exposed) >= {port.rsplit(":", 1)[1] for port in COMPOSE["services"]["stt"]["ports"]}
 
