@@ -189,7 +189,7 @@ _PART_FIELDS: dict[str, Any] = {
         "type": "number",
         "minimum": 0,
         "description": (
-            "Second of the recording at which to begin. Only the part is charged; times are those of the recording."
+            "Second of the recording at which to begin. Only this part is charged; times are those of the recording."
         ),
     },
     "end": {"type": "number", "minimum": 0, "description": "Second of the recording at which to end."},

@@ -63,7 +63,9 @@ class TranscriptBody(Shape):
     """The answer of POST /v1/transcribe in format `json`."""
 
     text: str
-    language: str = Field(description="Code of the language used.", examples=["en"])
+    language: str = Field(
+        description="Code of the language spoken. With `task` translate the text is English.", examples=["en"]
+    )
     language_confidence: float = Field(ge=0, le=1)
     duration: float = Field(ge=0, description="Seconds of audio that were transcribed.")
     start: float | None = Field(

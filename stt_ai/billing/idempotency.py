@@ -46,7 +46,7 @@ def claim(session: Session, lease: Lease, key: str, fingerprint: str, now: float
     found = find(session, lease.caller_id, key)
     answered, running = has_answer(found, now), is_running(session, found, lease.id)
     if found is not None and (answered or running) and found.fingerprint != fingerprint:
-        message = f"The {PARAMETER} was used for another file or other parameters. Take a new key for a new request."
+        message = f"The {PARAMETER} was used for another file or other parameters. Use a new key for a new request."
         raise BadParameter(message, PARAMETER)
     if running:
         raise still_running()

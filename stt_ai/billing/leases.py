@@ -16,7 +16,7 @@ from stt_ai.errors import LeaseExpired, TooManyRequests
 SLOTTED = (WorkKind.TRANSCRIPTION, WorkKind.STREAM)
 AT_ONCE_RETRY_S = 2.0
 
-_GONE = "The service lost contact with this request for too long and gave it up. Please send it again."
+_GONE = "The service lost contact with this request for too long and abandoned it. Please send it again."
 
 
 def given_up() -> LeaseExpired:

@@ -94,7 +94,7 @@ class BillingService:
             if found is None or found.replay or found.state is LeaseState.RELEASED:
                 raise leases.given_up()
             if found.state is LeaseState.EXPIRED and not idempotency.still_holds(session, found):
-                raise LeaseExpired("The request was sent again meanwhile, and that one counts.", 1)
+                raise LeaseExpired("The request was sent again meanwhile, and the later one counts.", 1)
             if response is not None and found.state is not LeaseState.SETTLED:
                 idempotency.store(session, found, response, now + self.config.response_kept_s)
             return leases.settle(session, found, seconds, now, self.config)

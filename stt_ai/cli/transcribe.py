@@ -68,7 +68,7 @@ class Worker(Protocol):
 @click.option("--keyword", "keywords", multiple=True, help="A name or term that may be said. Repeat for more.")
 @click.option("--channels", type=click.Choice(("mix", "separate")), help="separate: each channel is a speaker.")
 @click.option("--start", type=float, help="Second of the recording at which to begin.")
-@click.option("--end", type=float, help="Second at which to end. Only the part is charged.")
+@click.option("--end", type=float, help="Second at which to end. Only this part is charged.")
 @click.option("--track", type=int, help="The audio track of a video, from 1. Default: the first with speech.")
 @click.option("--line-width", type=int, help="Characters of a subtitle's line. Default: 42.")
 @click.option("--lines", type=int, help="Lines of a subtitle, at most. Default: 2.")

@@ -94,7 +94,7 @@ _RULES = f"""    http-request set-uri / if METH_OPTIONS !{{ path_beg / }}
     http-request set-header X-Request-ID %[unique-id] unless {_WELL_FORMED_ID}
     http-request set-var(txn.request_id) req.hdr(X-Request-ID)
 """
-_NO_TUNNELS = ("method_not_allowed", "The service is no proxy: CONNECT is not taken.")
+_NO_TUNNELS = ("method_not_allowed", "The service is not a proxy: CONNECT is not supported.")
 
 
 def _no_tunnels() -> str:

@@ -165,7 +165,7 @@ class RemoteTranscriber:
 
     def __init__(self, handle: DeploymentHandle, model: str, wait_s: float) -> None:
         self._handle = handle
-        loading = f"The model {model} is being loaded. Please try again shortly."
+        loading = f"The model {model} is loading. Please try again shortly."
         self.description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:

@@ -12,7 +12,7 @@ class RemoteDiarizer:
 
     def __init__(self, handle: DeploymentHandle, wait_s: float) -> None:
         self._handle = handle
-        loading = "The part that tells speakers apart is starting. Please try again."
+        loading = "Speaker identification is starting. Please try again shortly."
         self.description = Description(handle, wait_s, loading)
 
     async def describe(self) -> LoadedModel:

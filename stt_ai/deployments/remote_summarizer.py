@@ -23,7 +23,7 @@ class RemoteSummarizer:
         self._handle = handle
         self._meters = meters
         self._streaming = handle.options(stream=True)
-        loading = "The model that writes summaries is being loaded. Please try again shortly."
+        loading = "The model that writes summaries is loading. Please try again shortly."
         self.description = Description(handle, wait_s, loading)
 
     async def summarize(self, text: str, style: SummaryStyle) -> Summary:

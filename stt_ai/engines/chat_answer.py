@@ -13,7 +13,7 @@ from stt_ai.types import Prompt
 _LOOP_TOKENS = 40
 """So many must repeat themselves to be a loop: of large numbers each digit is a token."""
 _TOO_LATE = "The service did not finish this in time. Please try again."
-_ENDED = "The work was ended before it was done."
+_ENDED = "The work was cancelled before it was done."
 
 
 @dataclass(eq=False, slots=True)

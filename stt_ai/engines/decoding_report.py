@@ -52,7 +52,9 @@ class DecodingReport:
                 _warning("silent_track_skipped", f"{text} no speech; track {count + 1} was transcribed. {_CHOICE}")
             )
         if self.cancelled:
-            found.append(_warning("channels_cancelled", "Channels cancel each other; they were turned and then mixed."))
+            found.append(
+                _warning("channels_cancelled", "Channels cancel each other; one was inverted before they were mixed.")
+            )
         if self.quiet:
             found.append(_warning("quiet", "The recording is very quiet and was amplified; words may be missing."))
         return tuple(found)
@@ -90,7 +92,7 @@ class DecodingReport:
         repairs = [(a, b) for a, b in self.repairs if b >= self.start_s and a <= self.end_s]
         if not repairs:
             return []
-        text = "The file's timestamps contradict its audio and were mended; times may differ from the recording's."
+        text = "The file's timestamps contradict its audio and were corrected; times may differ from the recording's."
         return [_warning("timestamps_repaired", text, repairs[0][0], repairs[-1][1])]
 
 

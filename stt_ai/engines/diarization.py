@@ -78,7 +78,7 @@ class DiarizationEngine:
             if step == "embeddings" and made is not None:  # all of them, so what follows is clustering
                 clustering.enter_context(self._clustering)
             if stop.is_set():
-                raise Unavailable("The work was ended before it was done.")
+                raise Unavailable("The work was cancelled before it was done.")
 
         with ExitStack() as clustering:
             found = self._pipeline.apply(

@@ -17,7 +17,7 @@ ATTEMPTS = 5
 MAX_PAUSE_S = 30.0
 
 
-NOTHING_SAID = NoSummary("nothing_to_summarize", "Nothing is said in the recording.")
+NOTHING_SAID = NoSummary("nothing_to_summarize", "No speech detected in the recording.")
 NO_SUMMARIZER = NoSummary("model_unavailable", "This service writes no summaries.")
 UNEXPECTED = NoSummary("internal_error", "The service failed to summarize the transcript.")
 

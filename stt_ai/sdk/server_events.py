@@ -56,7 +56,7 @@ class SummaryReader:
 
     def end(self) -> SttAiError | None:
         """What is wrong when nothing more comes."""
-        return None if self._whole else ConnectionFailed("The connection broke before the summary was whole.")
+        return None if self._whole else ConnectionFailed("The connection broke before the summary was complete.")
 
 
 OnText = Callable[[str], None]

@@ -46,7 +46,7 @@ def failure_of(error: Exception, address: str) -> SttAiError:
         code = error.rcvd.code if error.rcvd else 1006
         failure = StreamClosed(f"The service at {address} closed the stream early ({code}).", close_code=code)
     else:
-        failure = ConnectionFailed(f"No stream can be had at {address}: {error or type(error).__name__}")
+        failure = ConnectionFailed(f"No stream can be opened at {address}: {error or type(error).__name__}")
     failure.__cause__ = error
     return failure
 

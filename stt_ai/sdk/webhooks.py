@@ -42,16 +42,16 @@ def verify_webhook(
     expected = _VERSION + base64.b64encode(signed).decode()
     # While a secret is changed, a message is signed with the old one and the new one.
     if not any(hmac.compare_digest(expected.encode(), one.encode()) for one in signatures.split(" ")):
-        raise InvalidWebhook("No signature of the webhook is by this secret.")
+        raise InvalidWebhook("The webhook was not signed with this secret.")
     event = json.loads(content)
     if not isinstance(event, dict):
-        raise InvalidWebhook("The webhook is no JSON object.")
+        raise InvalidWebhook("The webhook is not a JSON object.")
     return event
 
 
 def _check_time(timestamp: str, tolerance: float) -> None:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-        raise InvalidWebhook("The header webhook-timestamp is no number of seconds.")
+        raise InvalidWebhook("The header webhook-timestamp is not a number of seconds.")
     age = time.time() - int(timestamp)
     if abs(age) > tolerance:
         raise InvalidWebhook(f"The webhook is {age:.0f} seconds old, or this machine's clock is wrong.")
@@ -63,5 +63,5 @@ def _key(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not key:
-        raise ValueError("The secret of a webhook is whsec_ and base64.")
+        raise ValueError("A webhook's secret is whsec_ followed by base64.")
     return key

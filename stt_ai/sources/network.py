@@ -52,7 +52,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
                 last = error
         if isinstance(last, httpcore.ConnectTimeout):
             raise last
-        raise SourceRefused("The URL's host does not take connections.") from last
+        raise SourceRefused("The URL's host refused the connection.") from last
 
     async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:

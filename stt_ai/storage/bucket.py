@@ -31,7 +31,7 @@ class BucketStore:
             from obstore.exceptions import BaseError
             from obstore.store import from_url
         except ImportError as error:
-            raise ValueError(f"{url} needs a library more: pip install '.[buckets]' in the checkout") from error
+            raise ValueError(f"{url} needs another library: pip install '.[buckets]' in the checkout") from error
         try:
             return cls(from_url(url, retry_config={"max_retries": RETRIES, "retry_timeout": RETRY_FOR}))
         except BaseError as error:

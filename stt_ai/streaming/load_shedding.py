@@ -36,7 +36,7 @@ class LatencyMonitor:
     def require_room(self) -> None:
         """Raise `Overloaded` while finals take too long."""
         if self.seconds > self._max_s:
-            message = "As many live streams are open as can be heard in time. Try again later."
+            message = "The service has as many live streams open as it can transcribe in time. Try again later."
             raise Overloaded(message, RECENT_S)
 
     @contextmanager

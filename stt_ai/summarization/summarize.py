@@ -86,7 +86,7 @@ async def _grounding(text: str, language: str) -> Grounding:
 
     def go_on() -> None:
         if ended.is_set():
-            raise Unavailable("The work was ended before it was done.")
+            raise Unavailable("The work was cancelled before it was done.")
 
     try:
         return await asyncio.to_thread(Grounding, text, language, go_on)

@@ -128,7 +128,7 @@ async def _on_framework_failure(request: Request, exc: Exception) -> Response:
         return error_response(errors.NotFound(_unknown_endpoint(request.url.path)))
     if exc.status_code == 405:
         allow = _allowed_methods(headers)
-        message = f"This address does not take {request.method}; it takes {allow}."
+        message = f"This endpoint does not accept {request.method}; it accepts {allow}."
         return error_response(errors.MethodNotAllowed(message), {"Allow": allow})
     if exc.status_code >= 500:
         logger.error("the framework failed", exc_info=exc)

@@ -183,7 +183,7 @@ class FormReader:
         if self._refused:
             raise self._refused
         if self.file_seen:
-            raise MalformedBody("The form has more than one `file`. Send one recording a request.")
+            raise MalformedBody("The form has more than one `file`. Send one recording per request.")
         self._before_file(self.fields)
         self.file_seen = True
         self.filename = part.filename or ""

@@ -22,7 +22,7 @@ from stt_ai.api.http.errors import INTERNAL
 from stt_ai.api.http.middleware import EXPOSED, METHODS
 
 _BROKEN = "The request is not valid HTTP/1.1. Let an HTTP client write it, with a path and headers in ASCII."
-_UNKNOWN_METHOD = f"There is no such method here; there are {METHODS}."
+_UNKNOWN_METHOD = f"Unknown method; the methods are {METHODS}."
 _HANDSHAKE = "The WebSocket handshake is not valid: {}"
 
 

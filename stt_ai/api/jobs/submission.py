@@ -154,7 +154,9 @@ async def _from_json(services: Services, jobs: JobServices, request: Request) ->
     if source.upload_id and source.headers:
         raise BadParameter("`source.headers` go with `source.url` only.", "source.headers")
     if source.url and services.fetcher is None:
-        raise BadParameter("`source.url` is not taken here: send the recording as a form.", "source.url")
+        raise BadParameter(
+            "This service fetches no URLs: leave `source.url` out, and send the recording as a form.", "source.url"
+        )
     asked = _parsed(services, jobs, _option_fields(body.options))
     url, headers = source.url, checked_headers(source.headers, "source.headers")
     digest = hashlib.sha256(json.dumps([url or source.upload_id, headers], sort_keys=True).encode()).hexdigest()
@@ -204,7 +206,9 @@ async def _find_upload(
 ) -> tuple[ResumableUploads, ResumableUpload]:
     """Return a complete upload of the caller's account. Raise `BadParameter`, `NotFound` or `UploadIncomplete`."""
     if services.uploads is None:
-        raise BadParameter("`upload_id` is not taken here: send the recording as a form.", UPLOAD_ID)
+        raise BadParameter(
+            "This service has no resumable uploads: leave `upload_id` out, and send the recording as a form.", UPLOAD_ID
+        )
     owner = await Owners(services.billing, services.config).of(request)
     return services.uploads, await services.uploads.find_complete(owner, upload_id)
 

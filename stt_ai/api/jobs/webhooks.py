@@ -58,7 +58,9 @@ def checked_webhook(body: WebhookBody | None, policy: AddressPolicy | None, *, a
     if body is None:
         return ""
     if policy is None:
-        raise BadParameter("`webhook` is not taken here: ask for the job until it has ended.", WEBHOOK)
+        raise BadParameter(
+            "This service sends no webhooks: leave `webhook` out, and poll the job until it has ended.", WEBHOOK
+        )
     url = parse_url(body.url, policy.allow_http)
     if _is_address(url.host) and not policy.permits(url.host):
         raise SourceForbidden(NOT_PUBLIC)

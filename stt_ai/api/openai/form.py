@@ -24,7 +24,7 @@ def audio_responses(task: Task) -> dict[int | str, dict[str, Any]]:
     """Return what the schema says of the answers to ``task``."""
     success = dict(transcript_responses()[200])
     success["model"] = AudioText | VerboseText | DiarizedText if task is Task.TRANSCRIBE else AudioText | VerboseText
-    success["description"] = "The text, in the format asked for; with `stream`, events that tell it."
+    success["description"] = "The text, in the format asked for; with `stream`, as server-sent events."
     success["content"] = {**success["content"], "text/event-stream": {"schema": _EVENT}}
     return {200: success, **failures(400, 401, 402, 409, 413, 429, 500, 503, shape=AudioErrorBody)}
 
@@ -80,5 +80,5 @@ _OF_TRANSCRIPTIONS = {
         "items": {"type": "string"},
         "description": "Words to expect; they are put before the prompt.",
     },
-    "chunking_strategy": choice("Speech is always found and cut by the service itself.", ["auto"], "auto"),
+    "chunking_strategy": choice("Speech is always detected and split by the service itself.", ["auto"], "auto"),
 }

@@ -20,7 +20,7 @@ KNOWN = {
 }
 
 _VOICES = "Speakers are numbered here, but not known by name: leave `known_speaker_names` and their samples out."
-_CHUNKS = "Speech is found and cut by the service itself: send `chunking_strategy` as auto, or leave it out."
+_CHUNKS = "Speech is detected and split by the service itself: send `chunking_strategy` as auto, or leave it out."
 _LANGUAGE = "One language is expected, or detected: send it as `language`, and leave `languages` out."
 _INCLUDED = (
     "Nothing can be included, log probabilities neither; verbose_json has their mean for each segment. "

@@ -19,7 +19,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _FIGURES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The figures of all machines, in Prometheus' text format.",
+        "description": "Metrics of all machines, in Prometheus's text format.",
         "content": {"text/plain": {"schema": {"type": "string"}}},
     }
 }
@@ -34,7 +34,7 @@ def probe_routes(services: Services) -> APIRouter:
         """Succeeds while the process runs, whatever the state of its parts. Restart it when this does not answer."""
         return ProbeBody(status="ok")
 
-    @router.get("/readyz", summary="Would a request be served?", responses=failures(500, 503))
+    @router.get("/readyz", summary="Readiness", responses=failures(500, 503))
     async def readyz() -> ProbeBody:
         """503 names the parts that are missing for a transcription by the default model. `GET /health` has all."""
         found = await probe(services)

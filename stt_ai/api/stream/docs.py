@@ -40,13 +40,13 @@ _CONFIG = [
     ("utterance_end_ms", "integer", "", "1000 to 5000: sends `utterance_end` after this long without words."),
     ("vad_events", "boolean", "false", "Whether `speech_started` and `speech_stopped` are sent."),
     ("word_timestamps", "boolean", "true", "Whether texts have `words`."),
-    ("prompt", "string", "", "Context before the audio: names, spelling, style."),
+    ("prompt, hotwords", "string", "", "Context before the audio; words to expect."),
     (
         "keywords",
         "list of strings",
         "",
         "Names and terms that may be said, as in a file's `keywords[]`. Texts spell them so where they were said, and "
-        "never add them elsewhere; a partial may still have them otherwise. `hotwords` is the same.",
+        "never add them elsewhere; a partial may still have them otherwise. `hotwords` is another name for it.",
     ),
     (
         "session_id, offset",
@@ -104,7 +104,7 @@ UPGRADE: dict[str, Any] = {
     "description": _PROTOCOL,
     "status_code": 426,
     "response_model": ErrorBody,
-    "response_description": "The request is no WebSocket's.",
+    "response_description": "The request is not a WebSocket handshake.",
     "responses": {101: {"description": "The connection is a WebSocket from here on."}}
     | failures(400, 401, 402, 429, 500, 503),
     "openapi_extra": {

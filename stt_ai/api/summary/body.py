@@ -75,7 +75,7 @@ def _text(value: Any, limit: int) -> str:
     if len(value) > limit:
         raise _too_long(limit)
     if not value.isprintable() and not _is_unicode(value):
-        raise BadParameter("`text` holds half of a surrogate pair, which is no character.", "text")
+        raise BadParameter("`text` holds half of a surrogate pair, which is not a character.", "text")
     return value
 
 

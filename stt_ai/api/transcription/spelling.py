@@ -44,7 +44,7 @@ def misspelling(name: str, known: frozenset[str]) -> str | None:
     """Return why a parameter of the address is refused: its sender means a known one. Others are for whoever is on
     the way, such as a gateway that takes its key from there."""
     meant = None if name in known else intended(name, known)
-    return f"`{name}` is not a parameter of this route: did you mean `{meant}`?" if meant else None
+    return f"`{name}` is not a parameter of this endpoint: did you mean `{meant}`?" if meant else None
 
 
 def unknown_field(name: str, known: frozenset[str]) -> str | None:
@@ -53,7 +53,7 @@ def unknown_field(name: str, known: frozenset[str]) -> str | None:
         return None
     meant = intended(name, known)
     hint = f"did you mean `{meant}`?" if meant else f"there are {', '.join(sorted(known))}."
-    return f"`{name}` is not a parameter of this route: {hint}"
+    return f"`{name}` is not a parameter of this endpoint: {hint}"
 
 
 def _plain(name: str) -> str:

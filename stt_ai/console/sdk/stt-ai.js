@@ -73,7 +73,7 @@ export class Client {
         return;
       }
     }
-    throw new ConnectionFailed("The connection broke before the summary was whole.");
+    throw new ConnectionFailed("The connection broke before the summary was complete.");
   }
 
   /** Live speech: an async iterable of what is heard. See `LiveStream` in the types. */

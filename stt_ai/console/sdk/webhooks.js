@@ -27,7 +27,7 @@ export async function verifyWebhook(headers, body, secret, { tolerance = TOLERAN
     const signature = one.startsWith(VERSION) ? fromBase64(one.slice(VERSION.length)) : null;
     return signature !== null && crypto.subtle.verify("HMAC", key, signature, signed);
   });
-  if (!(await Promise.all(checks)).includes(true)) throw new InvalidWebhook("No signature of the webhook is by this secret.");
+  if (!(await Promise.all(checks)).includes(true)) throw new InvalidWebhook("The webhook was not signed with this secret.");
   return JSON.parse(new TextDecoder().decode(content));
 }
 
@@ -39,7 +39,7 @@ function header(headers, name) {
 }
 
 function checkTime(timestamp, tolerance) {
-  if (!/^\d{1,15}$/.test(timestamp)) throw new InvalidWebhook("The header webhook-timestamp is no number of seconds.");
+  if (!/^\d{1,15}$/.test(timestamp)) throw new InvalidWebhook("The header webhook-timestamp is not a number of seconds.");
   const age = Date.now() / 1000 - Number(timestamp);
   if (Math.abs(age) > tolerance) {
     throw new InvalidWebhook(`The webhook is ${Math.round(age)} seconds old, or this machine's clock is wrong.`);
@@ -48,7 +48,7 @@ function checkTime(timestamp, tolerance) {
 
 function keyOf(secret) {
   const key = fromBase64(secret.trim().replace(PREFIX, ""));
-  if (!key?.length) throw new TypeError("The secret of a webhook is whsec_ and base64.");
+  if (!key?.length) throw new TypeError("A webhook's secret is whsec_ followed by base64.");
   return key;
 }
 
