@@ -62,7 +62,7 @@ def show_ledger(session: Session, account_id: str, limit: int) -> None:
 def reconcile(session: Session) -> None:
     """Verify every balance and every charge; the exit code is 3 when something does not agree."""
     found = session.operators.reconcile()
-    session.show(found, lambda: "\n".join(found) if found else "The books agree.")
+    session.show(found, lambda: "\n".join(found) if found else "The ledger balances.")
     if found:
         sys.exit(3)
 
