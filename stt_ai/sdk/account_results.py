@@ -1,4 +1,4 @@
-"""What the service answers about accounts, as frozen values."""
+"""The service's answers about accounts as frozen values."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

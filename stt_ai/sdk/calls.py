@@ -26,7 +26,7 @@ Style = Literal["brief", "detailed", "action_items", "bullet_points"]
 class TranscriptParams(TypedDict, total=False):
     """What may be asked of a file's transcript. None: as the service thinks best.
 
-    ``speakers``: how many speak, 0 to find out, then within ``min_speakers`` and ``max_speakers``. ``diarize`` False:
+    ``speakers``: how many speak, 0 to detect it, then within ``min_speakers`` and ``max_speakers``. ``diarize`` False:
     nobody is named. ``strict``: a recording with a warning about its audio is refused, and costs nothing.
 
     ``task`` "translate": English, whatever is spoken. ``prompt``: text taken for what was said before. ``keywords``:

@@ -58,7 +58,7 @@ class PaymentRequired(SttAiError):
 
 
 class NotFound(SttAiError):
-    """There is no such thing."""
+    """What was asked for does not exist, or is not yours."""
 
 
 class Conflict(SttAiError):
@@ -137,7 +137,7 @@ when its connection broke."""
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> SttAiError:
-    """The failure that an HTTP answer tells, also one that a proxy gave in the service's place."""
+    """Return the failure of an HTTP answer, also of one that a proxy gave in the service's place."""
     data = _json_object(body)
     kind = CLASSES.get(status, ServerError if status >= 500 else BadRequest)
     if not data and (status == 500 or _NO_ROUTES in body):
@@ -155,7 +155,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> SttAiEr
 
 
 def from_message(data: Mapping[str, Any]) -> SttAiError:
-    """The failure that a stream's or an event stream's last message tells."""
+    """Return the failure that the last message of a stream or an event stream names."""
     code = str(data.get("code") or "")
     kind = CODES.get(code, BadRequest)
     return kind(str(data.get("error")), code, 0, str(data.get("request_id") or ""), _seconds(data.get("retry_after")))

@@ -1,4 +1,4 @@
-"""What a live stream tells. Times are seconds of the stream, from its first sample."""
+"""The events of a live stream. Times are seconds of the stream, from its first sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from stt_ai.sdk.results import TranscriptWarning, Word
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Audio is heard from ``offset`` on. There is one for each connection; ``resumed``: the service knew the stream.
+    """The stream is accepted from ``offset`` on. Each connection has one; ``resumed``: the service knew the stream.
 
     ``warnings``: of the model, such as that another one serves than was asked for.
     """
@@ -28,7 +28,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What is being said. Each takes the place of the one before; its first ``stable_chars`` characters stay."""
+    """The utterance so far. Each replaces the one before; its first ``stable_chars`` characters stay."""
 
     text: str
     start: float = 0.0
@@ -38,7 +38,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """One utterance, never taken back. Joined by blanks, the texts are the transcript."""
+    """One utterance, never taken back. The texts, joined by spaces, are the transcript."""
 
     text: str
     start: float = 0.0

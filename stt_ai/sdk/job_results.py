@@ -1,4 +1,4 @@
-"""What the service answers about jobs, as frozen values. Times are seconds."""
+"""The service's answers about jobs as frozen values. Times are seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class JobError:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``expires_at``: when its audio and text are erased. ``attempt``: how often work on it has begun.
+    """``expires_at``: when its audio and text are erased. ``attempt``: how many attempts there were.
 
     ``progress``: while it runs. ``usage``: what was charged when it succeeded. ``speakers``: the names that were given
     to speakers, such as `{"Speaker 1": "Ada"}`.

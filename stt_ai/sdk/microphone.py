@@ -8,7 +8,7 @@ _BLOCK_S = 0.1
 
 
 class MicrophoneUnavailable(RuntimeError):
-    """What records is not installed, or there is no microphone."""
+    """The recording library is not installed, or there is no microphone."""
 
 
 class Microphone:
@@ -33,7 +33,7 @@ class Microphone:
             recorder.close()
 
     def close(self) -> None:
-        """Nothing more is recorded; what was, still comes."""
+        """Stop recording; what was recorded still comes."""
         self._pieces.put(None)
 
     def _opened(self) -> Any:

@@ -27,7 +27,7 @@ _WIDTHS = {"pcm_s16le": 2, "linear16": 2, "mulaw": 1, "alaw": 1}
 
 
 class StreamParams(TypedDict, total=False):
-    """What may be asked of a stream; /docs of the service describes each. What is left out is the service's choice."""
+    """Options of a stream; /docs of the service describes each. What is left out is the service's choice."""
 
     model: str | None
     language: str | None
@@ -78,7 +78,7 @@ class ReplayBuffer:
 
     @property
     def text(self) -> str:
-        """The transcript so far."""
+        """Return the transcript so far."""
         return " ".join(self._texts)
 
     @property

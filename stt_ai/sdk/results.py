@@ -1,4 +1,4 @@
-"""What the service answers, as frozen values. Times are seconds."""
+"""The service's answers as frozen values. Times are seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Talks to one service; a context manager that closes its connections.
+    """A client of one service; a context manager that closes its connections.
 
     `AsyncClient` belongs to one event loop, `Client` may be shared by threads.
 
@@ -114,12 +114,12 @@ class AsyncClient:
         self, text: str, style: Style = "brief", *, stream: Literal[True]
     ) -> AsyncIterator[str | Summary]: ...
     def summarize(self, text: str, style: Style = "brief", *, stream: bool = False) -> Any:
-        """A transcript's summary. With ``stream``: pieces of it while it is written, and last the whole."""
+        """Return a transcript's summary. With ``stream``: its pieces while it is written, and last the whole."""
         call = calls.summarize(text, style)
         return self._stream(call) if stream else self._do(call)
 
     def stream(self, audio: AsyncAudio, *, paced: bool = False, **options: Unpack[StreamParams]) -> AsyncStream:
-        """Live transcription: events to iterate over, `Ready` first and `Ended` last.
+        """Return a live transcription: events to iterate over, `Ready` first and `Ended` last.
 
         ``audio``: a path, bytes, a binary file object, an iterable of pieces, or a `Microphone`. A file of any kind may
         be named by its path; all else but WAV is raw audio as the options say. ``paced``: sent as fast as it is spoken
@@ -139,31 +139,31 @@ class AsyncClient:
         return await self._do(calls.health())
 
     async def plans(self) -> Plans:
-        """What each plan allows, and where credits are sold."""
+        """Return what each plan allows, and where credits are sold."""
         return await self._do(calls.plans())
 
     async def account(self) -> Account:
-        """The key's account: its plan, and what is used and left of it."""
+        """Return the key's account: its plan, and what is used and left of it."""
         return await self._do(calls.account())
 
     async def usage(self, cursor: str | None = None, limit: int = 50, days: int = 31) -> Usage:
-        """Sums of the last ``days``, and ``limit`` single requests from ``cursor`` on."""
+        """Return sums of the last ``days``, and ``limit`` single requests from ``cursor`` on."""
         return await self._do(calls.usage(cursor, limit, days))
 
     async def keys(self) -> tuple[Key, ...]:
-        """All keys of the account, revoked ones too."""
+        """Return all keys of the account, including revoked ones."""
         return await self._do(calls.list_keys())
 
     async def create_key(self, name: str | None = None) -> NewKey:
-        """Another key, which is shown this once."""
+        """Create another key, which is shown only once."""
         return await self._do(calls.create_key(name))
 
     async def revoke_key(self, key_id: str) -> Key:
-        """The key is refused from now on."""
+        """Revoke a key: it is refused from now on."""
         return await self._do(calls.revoke_key(key_id))
 
     async def sign_up(self, name: str | None = None) -> NewAccount:
-        """A free account and its first key, which is shown this once. This client goes on as it was."""
+        """Create a free account and its first key, which is shown only once. This client keeps its own key."""
         return await self._do(calls.sign_up(name))
 
     async def close(self) -> None:

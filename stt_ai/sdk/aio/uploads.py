@@ -11,7 +11,7 @@ from stt_ai.sdk.uploads import File, Progress, Upload
 
 
 class AsyncUploads:
-    """Files on their way to the service in pieces: what has arrived stays when the connection breaks."""
+    """Uploads in pieces: what has arrived stays when the connection breaks."""
 
     def __init__(self, do: AsyncDo, max_retries: int) -> None:
         self._do = do

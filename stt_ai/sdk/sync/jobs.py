@@ -42,8 +42,8 @@ class Jobs:
     ) -> Job:
         """Queue ``file``, or the recording at ``url``, which the service fetches; return the job at once.
 
-        ``upload_id``: of a file that `Client.uploads` sent. ``url_headers`` are sent to the host of ``url`` alone.
-        ``retention_hours``: audio and text are erased so long after the end. ``keep_audio``: the recording stays as
+        ``upload_id``: of a file that `Client.uploads` sent. ``url_headers`` are sent only to the host of ``url``.
+        ``retention_hours``: audio and text are erased this long after the end. ``keep_audio``: the recording stays as
         long as the text. ``webhook``: an address, or a `Webhook`, that gets a message when the job has ended.
         ``summary``: the style of a summary, which stands in the `Transcription` that is the result.
         ``resumable``: whether the file is sent in pieces, going on after a break; None: those of 100 MB and more,
@@ -78,9 +78,9 @@ class Jobs:
         return self._do(job_calls.list_jobs(status, cursor, limit))
 
     def wait(self, job: Job | str, timeout: float | None = None, on_change: OnJob | None = None) -> Job:
-        """Return the job when it has succeeded; it is asked about less and less often, every ten seconds in the end.
+        """Return the job when it has succeeded; it is polled less and less often, every ten seconds in the end.
 
-        ``timeout``: seconds. ``on_change`` is called with the job at each look. Raise the job's own error when it
+        ``timeout``: seconds. ``on_change`` is called with the job each time. Raise the job's own error when it
         failed, `JobEnded` when it was cancelled or has expired, or `TimeoutError`: the job goes on.
         """
         polling = Polling(timeout)
@@ -106,7 +106,7 @@ class Jobs:
         return self._do(job_calls.cancel(id_of(job)))
 
     def delete(self, job: Job | str) -> None:
-        """Erase a job's audio and text now; one that runs is cancelled."""
+        """Erase a job's audio and text now; a running one is cancelled."""
         self._do(job_calls.delete(id_of(job)))
 
     def rename_speakers(self, job: Job | str, names: Mapping[str, str]) -> Job:

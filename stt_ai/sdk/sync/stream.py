@@ -42,22 +42,22 @@ class Stream:
 
     @property
     def text(self) -> str:
-        """The transcript so far."""
+        """Return the transcript so far."""
         return self._feed.buffer.text
 
     def stop(self) -> None:
-        """No more audio is taken. Events come until all that was heard is told."""
+        """Take no more audio. Events continue until all audio that was sent is transcribed."""
         if isinstance(self._source, Microphone):
             self._source.close()  # what it has recorded is sent still
         else:
             self._feed.finish()
 
     def finalize(self) -> None:
-        """Ends the utterance now; a final with `from_finalize` answers."""
+        """End the utterance now; a final with `from_finalize` answers."""
         self._feed.finalize()
 
     def close(self) -> None:
-        """Stops it and reads what comes still, for a few seconds at most."""
+        """Stop, and read the remaining events, for a few seconds at most."""
         self.stop()
         if self._begun:
             self._deadline = time.monotonic() + DRAIN_S

@@ -12,7 +12,7 @@ from stt_ai.sdk.uploads import File, Progress, Upload
 
 
 class Uploads:
-    """Files on their way to the service in pieces: what has arrived stays when the connection breaks."""
+    """Uploads in pieces: what has arrived stays when the connection breaks."""
 
     def __init__(self, do: Do, max_retries: int) -> None:
         self._do = do
