@@ -36,8 +36,8 @@ async function spokenFile(source, encoding, sound) {
   if (/\.(pcm|raw|s16le)$/i.test(file.name)) return { ...sound, pieces: file.pieces() };
   if (typeof OfflineAudioContext !== "undefined") return { ...sound, sampleRate: RATE, pieces: decoded(file.blob()) };
   throw new TypeError(
-    `${file.name} is no 16-bit mono WAV, Opus in Ogg or WebM, nor raw audio with its \`encoding\` named. Transcribe ` +
-      "it as a file, or make it one of these first.",
+    `${file.name} is not 16-bit mono WAV, Opus in Ogg or WebM, or raw audio whose \`encoding\` is named. Transcribe ` +
+      "it as a file, or convert it to one of these first.",
   );
 }
 
