@@ -208,7 +208,7 @@ def test_a_translation_is_english_whatever_was_said(client: TestClient, service:
     assert (service.requests[0].language, service.requests[0].task) == ("es", Task.TRANSLATE)
 
 
-VOICES, CHUNKS = "but not known by name", "found and cut by the service itself"
+VOICES, CHUNKS = "but not known by name", "detected and split by the service itself"
 
 
 @pytest.mark.parametrize(
