@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from stt_ai.api.account.keys import key_routes
 from stt_ai.api.account.plans import plan_routes
 from stt_ai.api.account.routes import account_routes
 from stt_ai.api.admission import Admission, ProcessAdmission
@@ -107,6 +108,7 @@ def _include_routers(app: FastAPI, services: Services, admission: Admission) -> 
         describe_messages(app.webhooks)
     if services.billing:
         app.include_router(account_routes(services.billing, config))
+        app.include_router(key_routes(services.billing, config))
         app.include_router(plan_routes(config.plans))
     if services.uploads:
         app.include_router(upload_routes(services.uploads, Owners(services.billing, config), config))

@@ -1,6 +1,5 @@
-"""/v1/account: signing up, and what a caller may see and change of its own account."""
+"""/v1/account: signing up, and what a caller may see of its own account. Its keys: `keys.py`."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Security
@@ -10,20 +9,18 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stt_ai.accounts import Account, ApiKey, NewKey, PlanName
+from stt_ai.accounts import Account, PlanName
 from stt_ai.api.account.schemas import (
     AccountBody,
     AllowanceBody,
     CreditsBody,
     DayBody,
-    KeyBody,
-    KeysBody,
     LimitsBody,
     Name,
     NewAccountBody,
-    NewKeyBody,
     Report,
     RequestBody,
+    new_key_body,
 )
 from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.http.client_address import caller_of
@@ -41,7 +38,7 @@ KEY = Security(HTTPBearer(scheme_name="ApiKey", description="An API key.", auto_
 
 
 def account_routes(billing: BillingClient, config: ApiConfig) -> APIRouter:
-    """Return the routes of /v1/account."""
+    """Return the routes of /v1/account, but for those of its keys."""
     router = APIRouter(prefix="/v1/account")
 
     @router.post(
@@ -58,8 +55,8 @@ def account_routes(billing: BillingClient, config: ApiConfig) -> APIRouter:
         """
         name = (await read_json(request, Name, config)).name
         made = await billing.sign_up(caller_of(request, config.trusted_proxies), name or "account")
-        _keep_out_of_caches(response)
-        return NewAccountBody(**_account(made.account), key=_new_key(made.key))
+        keep_out_of_caches(response)
+        return NewAccountBody(**_account(made.account), key=new_key_body(made.key))
 
     @router.get("", summary="Get your account", responses=failures(401, 500, 503), dependencies=[KEY])
     async def get_account(request: Request) -> AccountBody:
@@ -85,36 +82,11 @@ def account_routes(billing: BillingClient, config: ApiConfig) -> APIRouter:
             next_cursor=page.next_cursor,
         )
 
-    @router.post(
-        "/keys",
-        status_code=201,
-        summary="Create a key",
-        responses=failures(400, 401, 500, 503),
-        openapi_extra=json_body(Name),
-        dependencies=[KEY],
-    )
-    async def create_key(request: Request, response: Response) -> NewKeyBody:
-        """Another key for your account. It is shown in this answer only."""
-        key = key_of(request)
-        name = (await read_json(request, Name, config)).name
-        _keep_out_of_caches(response)
-        return _new_key(await billing.create_key(key, name or "key"))
-
-    @router.get("/keys", summary="List keys", responses=failures(401, 500, 503), dependencies=[KEY])
-    async def list_keys(request: Request) -> KeysBody:
-        """All keys of your account, revoked ones too, oldest first."""
-        return KeysBody(keys=[_key(key) for key in await billing.list_keys(key_of(request))])
-
-    @router.delete("/keys/{key_id}", summary="Revoke a key", responses=failures(401, 404, 500, 503), dependencies=[KEY])
-    async def revoke_key(request: Request, key_id: str) -> KeyBody:
-        """The key is refused from now on, even if it is the one you send."""
-        return _key(await billing.revoke_key(key_of(request), key_id))
-
     return router
 
 
 def key_of(request: Request) -> str:
-    """The caller's key. Raises `Unauthorized` without one."""
+    """Return the caller's key. Raise `Unauthorized` without one."""
     key = bearer_of(request.headers)
     if key is None:
         raise Unauthorized("This needs an API key: send the header `Authorization: Bearer YOUR_API_KEY`.")
@@ -122,7 +94,7 @@ def key_of(request: Request) -> str:
 
 
 async def read_json(request: Request, shape: type[Body], config: ApiConfig) -> Body:
-    """The body as ``shape``; an empty one is an empty object. Raises `BadRequest`s, read or unread."""
+    """Return the body as ``shape``; an empty one is an empty object. Raise `BadRequest`s, read or unread."""
     data = bytearray()
     pieces = timely_body(request, config.upload_idle_timeout, config.min_upload_rate)
     async for piece in decoded(pieces, request.headers.get("content-encoding")):
@@ -135,7 +107,8 @@ async def read_json(request: Request, shape: type[Body], config: ApiConfig) -> B
         raise RequestValidationError(error.errors()) from error
 
 
-def _keep_out_of_caches(response: Response) -> None:
+def keep_out_of_caches(response: Response) -> None:
+    """Tell caches not to store the answer, which holds a secret."""
     response.headers["Cache-Control"] = "no-store"
 
 
@@ -156,11 +129,3 @@ def _account(account: Account) -> dict[str, Any]:
         ),
         "limits": LimitsBody(max_file_bytes=account.max_file_bytes, at_once=account.at_once, running=account.running),
     }
-
-
-def _key(key: ApiKey) -> KeyBody:
-    return KeyBody(**asdict(key))
-
-
-def _new_key(made: NewKey) -> NewKeyBody:
-    return NewKeyBody(**asdict(made.key), key=made.secret)

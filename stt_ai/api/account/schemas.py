@@ -1,11 +1,12 @@
 """The shapes of the account routes' JSON."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
 
-from stt_ai.accounts import PlanName, WorkKind
+from stt_ai.accounts import ApiKey, NewKey, PlanName, WorkKind
 from stt_ai.api.schemas import Shape
 
 
@@ -41,6 +42,8 @@ class PlanAllowanceBody(Shape):
 
 
 class PlanBody(Shape):
+    """A plan and its limits."""
+
     name: PlanName
     allowance: PlanAllowanceBody
     max_file_bytes: int = Field(gt=0)
@@ -89,6 +92,16 @@ class NewKeyBody(KeyBody):
     """An API key with its secret, which is shown this once."""
 
     key: str = Field(description="The whole key. It is stored nowhere, and shown this once.")
+
+
+def key_body(key: ApiKey) -> KeyBody:
+    """Return the body for a key."""
+    return KeyBody(**asdict(key))
+
+
+def new_key_body(made: NewKey) -> NewKeyBody:
+    """Return the body for a new key, with its secret."""
+    return NewKeyBody(**asdict(made.key), key=made.secret)
 
 
 class KeysBody(Shape):
