@@ -140,6 +140,43 @@ _TRANSCRIPT_EVENT = {
 }
 
 
+_FILE_FIELD = {"type": "string", "format": "binary", "description": "Audio or video; judged by content, not by name."}
+_LANGUAGE_AND_SPEAKER_FIELDS: dict[str, Any] = {
+    "language": {
+        "type": "string",
+        "default": "auto",
+        "description": (
+            "An ISO 639 code or a tag for a language that GET /v1/languages lists (`es`, `spa`, `es-MX`), its "
+            "English name, or auto."
+        ),
+        "examples": ["auto", "en", "es"],
+    },
+    "diarize": {"type": "boolean", "default": True, "description": "Identify speakers."},
+    "speakers": {
+        "type": "integer",
+        "default": 0,
+        "minimum": 0,
+        "maximum": MAX_SPEAKERS,
+        "description": "Number of speakers (0 = detect).",
+    },
+    "min_speakers": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_SPEAKERS,
+        "description": "Detect the number of speakers, but expect at least this many.",
+    },
+    "max_speakers": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_SPEAKERS,
+        "description": "Detect the number of speakers, but expect at most this many.",
+    },
+}
+_STREAM_FIELD = {
+    "type": "boolean",
+    "default": False,
+    "description": "Answer with server-sent events that show the progress and the text as it is transcribed.",
+}
 _SUBTITLE_FIELDS: dict[str, Any] = {
     name: {"type": "integer", "minimum": RANGES[name][0], "maximum": RANGES[name][1], "default": default}
     | {"description": f"For srt and vtt: {what}"}
@@ -278,50 +315,14 @@ def transcription_form(
     ``urls``, ``uploads``: `url`, `upload_id` may replace the file.
     """
     properties: dict[str, Any] = {
-        "file": {
-            "type": "string",
-            "format": "binary",
-            "description": "Audio or video; judged by content, not by name.",
-        },
+        "file": _FILE_FIELD,
         "model": choice("The model to use.", [model.id for model in catalogue.models()], default_model),
-        "language": {
-            "type": "string",
-            "default": "auto",
-            "description": (
-                "An ISO 639 code or a tag for a language that GET /v1/languages lists (`es`, `spa`, `es-MX`), its "
-                "English name, or auto."
-            ),
-            "examples": ["auto", "en", "es"],
-        },
-        "diarize": {"type": "boolean", "default": True, "description": "Identify speakers."},
-        "speakers": {
-            "type": "integer",
-            "default": 0,
-            "minimum": 0,
-            "maximum": MAX_SPEAKERS,
-            "description": "Number of speakers (0 = detect).",
-        },
-        "min_speakers": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_SPEAKERS,
-            "description": "Detect the number of speakers, but expect at least this many.",
-        },
-        "max_speakers": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_SPEAKERS,
-            "description": "Detect the number of speakers, but expect at most this many.",
-        },
+        **_LANGUAGE_AND_SPEAKER_FIELDS,
         "response_format": choice("Form of the answer.", list(ResponseFormat), "json"),
         **_SUBTITLE_FIELDS,
         **_PART_FIELDS,
         "strict": STRICT,
-        "stream": {
-            "type": "boolean",
-            "default": False,
-            "description": "Answer with server-sent events that show the progress and the text as it is transcribed.",
-        },
+        "stream": _STREAM_FIELD,
     }
     schema: dict[str, Any] = {"type": "object", "required": ["file"], "properties": properties}
     replacing = ({"url": URL_FIELD} if urls else {}) | ({"upload_id": UPLOAD_FIELD} if uploads else {})
