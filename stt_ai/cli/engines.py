@@ -51,6 +51,8 @@ class Once(Generic[Engine]):
 
 
 class LocalDecoder:
+    """The decoder in a thread of this process."""
+
     def __init__(self, decoder: FileDecoder) -> None:
         self._decoder = decoder
 

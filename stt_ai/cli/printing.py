@@ -28,6 +28,7 @@ def table(head: str, rows: Iterable[Sequence[object]]) -> str:
 
 
 def describe(account: Account) -> str:
+    """Return what operators see of an account: five lines."""
     left = f"{account.allowance.remaining} of {account.allowance.limit}"
     unit = "credits" if account.plan is PlanName.PAID else "minutes this month"
     lines = [
@@ -41,5 +42,6 @@ def describe(account: Account) -> str:
 
 
 def key_row(key: ApiKey) -> tuple[str, ...]:
+    """Return the cells of a key's row in a `table`: id, prefix, made, revoked, name."""
     revoked = f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else "-"
     return (key.id, key.prefix, f"{key.created_at:%Y-%m-%d}", revoked, key.name)

@@ -29,9 +29,11 @@ logger = logging.getLogger(__name__)
 
 
 class Worker(Protocol):
-    """Works for ever, and may be started again where it ended."""
+    """A loop over a queue."""
 
-    async def run(self) -> None: ...
+    async def run(self) -> None:
+        """Work until cancelled. May be called again after it raised."""
+        ...
 
 
 WorkersFactory = Callable[[JobsClient, Pipeline, Summarizer], Sequence[Worker]]

@@ -80,6 +80,7 @@ class WhisperEngine:
 
     @property
     def multilingual(self) -> bool:
+        """Whether the model knows other languages than English."""
         return self._model.multilingual
 
     @property

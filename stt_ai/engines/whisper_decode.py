@@ -88,6 +88,7 @@ class DecodingTask:
 
     @property
     def prompt(self) -> list[int]:
+        """Return the tokens that the decoder is given before it writes its own."""
         return [*self.before, *self.start, *self.prefix]
 
     @property
@@ -101,6 +102,7 @@ class DecodingTask:
 
     @property
     def temperature(self) -> float:
+        """Return the temperature of the next attempt."""
         return self.temperatures[len(self.attempts)]
 
 

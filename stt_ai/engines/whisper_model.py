@@ -97,6 +97,7 @@ class LoadedWhisper:
 
     @property
     def multilingual(self) -> bool:
+        """Whether the model knows other languages than English."""
         return bool(self.ct2.is_multilingual)
 
     @cached_property
@@ -117,6 +118,7 @@ class LoadedWhisper:
 
     @cached_property
     def end_token(self) -> int:
+        """Return the token with which a text ends."""
         return int(self.tokenizer().eot)
 
     @cached_property
@@ -125,6 +127,7 @@ class LoadedWhisper:
         return list(get_suppressed_tokens(self.tokenizer(), [-1]))
 
     def text_of(self, tokens: Sequence[int]) -> str:
+        """Return the text of ``tokens``, without special tokens."""
         return str(self.tokenizer().decode(list(tokens)))
 
     def prompt(self, language: str, task: str) -> list[int]:
@@ -191,6 +194,7 @@ class LoadedWhisper:
         return int(self.ct2.encode(ctranslate2.StorageView.from_array(shortest)).shape[-1])
 
     def close(self) -> None:
+        """Free the model's memory. No call may follow."""
         self.ct2.unload_model()
         if self._lone_encoder is not None:
             self._lone_encoder.unload_model()

@@ -177,6 +177,7 @@ def transcribe(
 
 
 def transcript_parser(response_format: Format) -> "Callable[[httpx.Response], Transcription | TranscriptText]":
+    """Return what reads a response: JSON as a `Transcription`, every other form as its text."""
     return _transcription if response_format == "json" else _text
 
 
@@ -270,6 +271,7 @@ def new_key() -> str:
 
 
 def one(cls: type[T]) -> Callable[[httpx.Response], T]:
+    """Return what parses a response's JSON as a ``cls``."""
     return lambda response: parse(cls, response.json())
 
 

@@ -16,6 +16,8 @@ _CONNECT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
+    """``base_url`` has no slash at its end. ``api_key`` None: an anonymous caller. ``timeout``: seconds."""
+
     base_url: str
     api_key: str | None = field(repr=False)
     timeout: float
@@ -23,7 +25,7 @@ class Configuration:
 
     @classmethod
     def of(cls, api_key: str | None, base_url: str | None, timeout: float, max_retries: int) -> "Configuration":
-        """Raises `ValueError` for an address or a key that is none."""
+        """Return the configuration, what is None from the environment. Raise `ValueError` for no address or no key."""
         key = (api_key if api_key is not None else os.environ.get("STT_AI_API_KEY", "")).strip()
         if not (key.isascii() and key.isprintable()):
             raise ValueError("the API key has characters that no key has")  # which ones is not told: it is secret

@@ -66,28 +66,34 @@ def create(
 
 
 def get(job_id: str) -> Call[Job]:
+    """Return the call for one job."""
     return Call("GET", _path(job_id), calls.one(Job))
 
 
 def list_jobs(status: JobStatus | None, cursor: str | None, limit: int) -> Call[JobPage]:
+    """Return the call for a page of jobs, newest first."""
     params = {"status": status, "cursor": cursor, "limit": limit}
     return Call("GET", "/v1/jobs", calls.one(JobPage), params=params)
 
 
 def result(job_id: str, response_format: Format) -> "Call[Transcription | TranscriptText]":
+    """Return the call for a job's transcript."""
     params = {"response_format": response_format}
     return Call("GET", _path(job_id, "/result"), calls.transcript_parser(response_format), params=params)
 
 
 def cancel(job_id: str) -> Call[Job]:
+    """Return the call that cancels a job."""
     return Call("POST", _path(job_id, "/cancel"), calls.one(Job), repeatable=True)
 
 
 def delete(job_id: str) -> Call[None]:
+    """Return the call that deletes a job with its audio and text."""
     return Call("DELETE", _path(job_id), lambda response: None)
 
 
 def rename_speakers(job_id: str, names: Mapping[str, str]) -> Call[Job]:
+    """Return the call that gives speakers, such as `Speaker 1`, other names."""
     body = {"speakers": dict(names)}
     return Call("PATCH", _path(job_id, "/speakers"), calls.one(Job), json=body, repeatable=True)
 
@@ -130,6 +136,7 @@ class Polling:
 
 
 def id_of(job: Job | str) -> str:
+    """Return the id of a job that is given as a `Job` or as its id."""
     return job if isinstance(job, str) else job.id
 
 

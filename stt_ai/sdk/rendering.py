@@ -17,6 +17,8 @@ MIN_LINE_WIDTH, MAX_LINE_WIDTH, MAX_LINES_PER_CUE = 30, 200, 10
 
 
 class AnswerWord(Protocol):
+    """A word of an answer. Times are seconds of the recording."""
+
     @property
     def word(self) -> str: ...
     @property
@@ -26,6 +28,8 @@ class AnswerWord(Protocol):
 
 
 class AnswerSegment(Protocol):
+    """A segment of an answer. ``speaker`` and ``channel`` are None where they are not distinguished."""
+
     @property
     def text(self) -> str: ...
     @property
@@ -37,6 +41,8 @@ class AnswerSegment(Protocol):
 
 
 class Answer(Protocol):
+    """A finished transcription, of this client or read from JSON. ``start`` and ``duration`` are seconds."""
+
     @property
     def text(self) -> str: ...
     @property

@@ -87,6 +87,7 @@ class ReplayBuffer:
         return len(self._kept) - self._sent >= _UNSENT
 
     def add(self, audio: bytes) -> None:
+        """Keep the next bytes of audio until the service has confirmed them."""
         self._kept += audio
         self._forget_old()
 

@@ -109,4 +109,5 @@ class TranscriptReader:
 
 
 def is_event_stream(response: httpx.Response) -> bool:
+    """Whether the body is server-sent events: an answer that is no refusal, asked for piece by piece."""
     return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")

@@ -52,6 +52,7 @@ def failure_of(error: Exception, address: str) -> SttAiError:
 
 
 def lowered(items: Any) -> Any:
+    """Return the headers with their names in lower case."""
     return ((name.lower(), value) for name, value in items)
 
 

@@ -15,6 +15,8 @@ Progress = Callable[[int, int | None], None]
 
 @runtime_checkable
 class Readable(Protocol):
+    """A binary file object, as far as an upload needs one."""
+
     def read(self, size: int = -1, /) -> bytes: ...
 
 
@@ -49,6 +51,7 @@ class Upload:
         return Reader(self) if self.size is None else SizedReader(self)
 
     def read(self, size: int) -> bytes:
+        """Return the attempt's next bytes, at most ``size``, and report the progress."""
         piece = bytes(self._source.read(size))
         self._sent += len(piece)
         if self._progress and piece:
@@ -109,6 +112,7 @@ class Reader:
         self._upload = upload
 
     def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most ``size``; none at the end."""
         return self._upload.read(size)
 
 

@@ -30,6 +30,7 @@ class RingBuffer:
         return len(self._buffer)
 
     def append(self, samples: Samples) -> None:
+        """Add the next samples of the stream."""
         if self._end + len(samples) > len(self._buffer):
             self._make_room(len(samples))
         self._buffer[self._end : self._end + len(samples)] = samples

@@ -57,6 +57,7 @@ class SessionDecoder:
         self.partial_interval_s = limits.partial_interval_s
 
     async def describe(self) -> LoadedModel:
+        """Return what the model is that answers."""
         return await self._recognizer.describe()
 
     async def decode_partial(

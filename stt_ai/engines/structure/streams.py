@@ -78,6 +78,8 @@ def _element(data: bytes, at: int) -> tuple[int, int, int]:
 
 
 def read_frames(frame_at: FrameAt) -> Reader:
+    """Return the reader of a format that is frames one after another, each found by ``frame_at``."""
+
     def read(file: BinaryIO, start: int, size: int, structure: Structure) -> None:
         walked = walk(file, start, size, frame_at)
         structure.truncated = walked.truncated

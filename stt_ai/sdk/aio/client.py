@@ -50,6 +50,7 @@ class AsyncClient:
 
     @property
     def base_url(self) -> str:
+        """The address of the service, without a slash at its end."""
         return self._configuration.base_url
 
     @overload
@@ -136,6 +137,7 @@ class AsyncClient:
         return await self._do(calls.languages())
 
     async def health(self) -> Health:
+        """Return how the service is, part by part."""
         return await self._do(calls.health())
 
     async def plans(self) -> Plans:
@@ -167,6 +169,7 @@ class AsyncClient:
         return await self._do(calls.sign_up(name))
 
     async def close(self) -> None:
+        """Close the connections. No call may follow."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

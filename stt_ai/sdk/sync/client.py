@@ -51,6 +51,7 @@ class Client:
 
     @property
     def base_url(self) -> str:
+        """The address of the service, without a slash at its end."""
         return self._configuration.base_url
 
     @overload
@@ -135,6 +136,7 @@ class Client:
         return self._do(calls.languages())
 
     def health(self) -> Health:
+        """Return how the service is, part by part."""
         return self._do(calls.health())
 
     def plans(self) -> Plans:
@@ -166,6 +168,7 @@ class Client:
         return self._do(calls.sign_up(name))
 
     def close(self) -> None:
+        """Close the connections. No call may follow."""
         self._http.close()
 
     def __enter__(self) -> Self:
