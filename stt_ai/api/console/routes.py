@@ -4,6 +4,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -72,9 +73,10 @@ def console_routes(folder: Path = FOLDER) -> APIRouter:
     return router
 
 
-def load(folder: Path) -> dict[str, Asset]:
-    """The files under ``folder`` by their paths in it. Only what is in memory can be asked for."""
-    assets = {}
+@cache
+def load(folder: Path) -> Mapping[str, Asset]:
+    """Return the files under ``folder`` by their paths in it, as they were at the first call of the process."""
+    assets: dict[str, Asset] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in MEDIA_TYPES and path.is_file():
             content = path.read_bytes()
