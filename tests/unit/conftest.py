@@ -8,20 +8,19 @@ import pytest
 
 from stt_ai.billing.database import Database
 from stt_ai.models import package_store
-from tests.support.billing import DATABASES, Books, new_database
+from tests.support.billing import DATABASES, Books, migrated_database
 from tests.support.package_index import LoopbackIndex
 
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return new_database(request.param, tmp_path)
+    """Of a database with its tables and no rows."""
+    return migrated_database(request.param, tmp_path)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """With its tables, and empty."""
     made = Database(database_url)
-    made.migrate()
     yield made
     made.close()
 

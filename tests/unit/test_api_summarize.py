@@ -25,7 +25,7 @@ from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.ports import Summarizer
 from stt_ai.types import LoadedModel, Summary, SummaryStyle, TranscriptWarning
 from tests.support.api import PATIENCE, Fixed, FourModels, Recorder, eventually, serving
-from tests.support.billing import Books, new_database
+from tests.support.billing import Books, migrated_database
 
 TEXT = "Emma will send the report on Monday."
 HOME = "192.0.2.1"
@@ -90,8 +90,7 @@ def client_of(app: FastAPI, address: str = HOME) -> httpx.AsyncClient:
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
-    database = Database(new_database("sqlite", tmp_path))
-    database.migrate()
+    database = Database(migrated_database("sqlite", tmp_path))
     yield Books(database, anonymous=AnonymousPlan(summaries_per_day=2))
     database.close()
 

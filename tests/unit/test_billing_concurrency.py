@@ -13,7 +13,7 @@ from stt_ai.accounts import PlanName, StoredResponse
 from stt_ai.billing.database import Database
 from stt_ai.billing.messages import packed
 from stt_ai.errors import PaymentRequired, StillRunning, TooManyRequests
-from tests.support.billing import Books
+from tests.support.billing import DATABASES, Books, new_database
 from tests.support.long_tests import long
 
 
@@ -47,7 +47,7 @@ SPENDER = """
 import sys
 from stt_ai.billing.database import Database
 from stt_ai.errors import PaymentRequired, TooManyRequests
-from tests.support.billing import Books
+from tests.support.billing import DATABASES, Books, new_database
 books, served = Books(Database(sys.argv[1]), paid={"max_concurrency": 5}), 0
 for _ in range(40):
     try:
@@ -125,8 +125,10 @@ def test_the_first_requests_of_an_address_make_one_caller(books: Books) -> None:
         books.service.sign_up("192.0.2.9", "Ada", "acc_9", "key_9", f"stt_live_{9:036}")
 
 
-def test_several_replicas_may_start_on_an_empty_database_at_once(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(4)]
+@pytest.mark.parametrize("kind", DATABASES)
+def test_several_replicas_may_start_on_an_empty_database_at_once(kind: str, tmp_path: Path) -> None:
+    url = new_database(kind, tmp_path)
+    databases = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda database: database.migrate(), databases))
     assert {database.version() for database in databases} == {"0005"}

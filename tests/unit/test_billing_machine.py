@@ -20,7 +20,7 @@ from sqlmodel import Session
 from stt_ai.accounts import WorkKind
 from stt_ai.billing.database import Database
 from stt_ai.errors import LeaseExpired, PaymentRequired, TooManyRequests
-from tests.support.billing import DATABASES, NOON, Books, new_database
+from tests.support.billing import DATABASES, NOON, Books, migrated_database
 
 AT_ONCE = 3
 FREE_MINUTES = 12
@@ -54,9 +54,7 @@ def crashing(moment: str | None) -> Iterator[None]:
 @cache
 def database(kind: str) -> Database:
     """One for all examples: each has an account of its own."""
-    made = Database(new_database(kind, Path(tempfile.mkdtemp(prefix="stt-machine-"))))
-    made.migrate()
-    return made
+    return Database(migrated_database(kind, Path(tempfile.mkdtemp(prefix="stt-machine-"))))
 
 
 @dataclass

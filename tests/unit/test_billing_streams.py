@@ -15,7 +15,7 @@ from stt_ai.billing import keys
 from stt_ai.billing.database import Database
 from stt_ai.billing.tables import StreamToken
 from stt_ai.errors import LeaseExpired, PaymentRequired, TooManyRequests, Unauthorized
-from tests.support.billing import Books, new_database
+from tests.support.billing import Books, migrated_database
 
 STREAM = WorkKind.STREAM
 
@@ -143,8 +143,7 @@ def test_whatever_happens_a_stream_is_charged_once_and_never_beyond_what_was_hea
     tmp_path_factory: pytest.TempPathFactory, steps: Steps, credits: int
 ) -> None:
     folder: Path = tmp_path_factory.getbasetemp()
-    database = Database(new_database("sqlite", folder))
-    database.migrate()
+    database = Database(migrated_database("sqlite", folder))
     books = Books(database)
     key = books.account(credits=credits)
     lease = books.admit(key, kind=STREAM).lease

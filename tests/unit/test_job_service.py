@@ -221,7 +221,6 @@ def test_what_is_to_be_done_is_told(books: Books, desk: Desk) -> None:
 def test_attempts_and_ends_are_counted_once_they_are_committed(database_url: str) -> None:
     meters = RecordedMeters()
     database = Database(database_url, meters=meters)
-    database.migrate()
     books = Books(database)
     desk = Desk(books)
     key = books.account(credits=1)

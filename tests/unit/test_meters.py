@@ -40,7 +40,7 @@ from stt_ai.streaming.config import LiveConfig
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, TranscriptionRequest
 from tests.support.api import PATIENCE, Failing, Fixed, FourModels, Recorder, eventually, serving
-from tests.support.billing import Books, new_database
+from tests.support.billing import Books, migrated_database
 from tests.support.scripted_recognizer import ScriptedRecognizer, in_virtual_time, now, play, talk
 from tests.support.scripted_recognizer import ScriptedVoices as Speech
 from tests.support.stream_client import Sessions, connected
@@ -167,8 +167,7 @@ def test_the_lag_of_live_texts_is_from_the_end_of_their_audio(slow: float, begin
 
 @pytest.fixture
 def books(meters: RecordedMeters, tmp_path: Path) -> Books:
-    database = Database(new_database("sqlite", tmp_path), meters=meters)
-    database.migrate()
+    database = Database(migrated_database("sqlite", tmp_path), meters=meters)
     return Books(database)
 
 

@@ -22,7 +22,7 @@ from stt_ai.sdk import Client, Microphone, MicrophoneUnavailable, SttAiError
 from stt_ai.types import Transcript, TranscriptionRequest, Upload
 from tests.support import chromium, nodejs
 from tests.support.api import HELLO, Fixed, FourModels, Recorder, make_app, serving
-from tests.support.billing import Books, new_database
+from tests.support.billing import Books, migrated_database
 from tests.support.browser_page import Page, opened
 from tests.support.media_files import PATIENT
 from tests.support.stream_client import Sessions, live_app
@@ -61,8 +61,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     (folder / "empty.wav").touch()
     (folder / "notes.txt").write_text("Buy milk.\n" * 100)
     (folder / "recordings").mkdir()
-    database = Database(new_database("sqlite", folder))
-    database.migrate()
+    database = Database(migrated_database("sqlite", folder))
     books = Books(database)
     config = ApiConfig(folder / "uploads", "large-v3-turbo")
     app = create_app(Services(Decoding(EIGHT_MINUTES), FourModels(), Fixed(), config, billing=books.client))  # type: ignore[arg-type]
