@@ -1,9 +1,8 @@
-"""Fixtures for all tests. The service is started once, for all tests that need it."""
+"""Fixtures for all tests, and how they are spread over workers."""
 
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from xdist.scheduler import LoadScopeScheduling
 from stt_ai.environment import NODE, completed
 from tests.support.fault_report import Faults, rows, table
 from tests.support.long_tests import ASKED_FOR
-from tests.support.observability import ENVIRONMENT
-from tests.support.service import Service, running
 from tests.support.utc_days import seconds_to_midnight
 
 DATA = Path(__file__).parent / "data"
@@ -70,9 +67,3 @@ def within_a_day() -> None:
 def manifest() -> dict[str, Any]:
     """What is said in each file of tests/data, and when."""
     return dict(json.loads((DATA / "manifest.json").read_text()))
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The whole service with the demo models, in processes of its own."""
-    yield from running(tmp_path_factory.mktemp("service"), environment=ENVIRONMENT)
