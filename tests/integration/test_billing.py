@@ -305,6 +305,7 @@ class Call(threading.Thread):
             self.error = error
 
 
+@long  # tests/unit/test_api_billing.py has it over the same API and billing in one process
 def test_two_hundred_callers_of_one_account_with_credits_for_fifty(service: Service) -> None:
     """Whoever is told that too many are at work, asks again as late as told; the others have their answer."""
     key, body = service.new_key(credits=50), b"".join(parts((DATA / "short_200ms.flac").read_bytes()))

@@ -5,7 +5,7 @@ from collections import Counter
 from tests import mutations
 from tests.support.media_files import children
 
-FILES = 208
+FILES = 104
 
 
 def test_no_damage_is_passed_over_in_silence() -> None:

@@ -34,13 +34,13 @@ def model() -> WhisperModel:
 @pytest.fixture(scope="module")
 def timed(model: WhisperModel) -> Figures:
     """Some of the held-out sentences, with word times. The service is given more of them, in the accuracy tests."""
-    return measure(model, DATA, _held_out()[:: 3 if ASKED_FOR else 15], beam_size=1, word_timestamps=True)
+    return measure(model, DATA, _held_out()[:: 3 if ASKED_FOR else 25], beam_size=1, word_timestamps=True)
 
 
 @pytest.fixture(scope="module")
 def untimed(model: WhisperModel) -> Figures:
     """Others, by <|notimestamps|>."""
-    return measure(model, DATA, _held_out()[1 :: 3 if ASKED_FOR else 15], beam_size=1, without_timestamps=True)
+    return measure(model, DATA, _held_out()[1 :: 3 if ASKED_FOR else 25], beam_size=1, without_timestamps=True)
 
 
 def _held_out() -> list[dict]:
@@ -86,8 +86,7 @@ def test_speech_is_not_taken_for_silence(model: WhisperModel) -> None:
     assert max(probabilities) < 0.1
 
 
-@pytest.mark.parametrize("name", ["meeting_en.flac", "meeting_es.flac"])
-@pytest.mark.parametrize("without_timestamps", [False, True])
+@pytest.mark.parametrize(("name", "without_timestamps"), [("meeting_en.flac", False), ("meeting_es.flac", True)])
 def test_every_sentence_of_a_longer_recording_comes_once_and_in_order(
     model: WhisperModel, name: str, without_timestamps: bool
 ) -> None:

