@@ -136,11 +136,11 @@ def originals() -> dict[str, Original]:
             run(*picture, "-i", path.with_suffix(".wav"), "-c:v", "mpeg2video", "-c:a", "mp2", "-f", "vob", path)
         else:
             write(path, spoken())
-        made[kind] = Original(path, heard(decoders()[0].decode(Upload(path, path.stat().st_size))))
+        made[kind] = Original(path, audible(decoders()[0].decode(Upload(path, path.stat().st_size))))
     return made
 
 
-def heard(audio: DecodedAudio) -> Samples:
+def audible(audio: DecodedAudio) -> Samples:
     return np.concatenate(audio.pcm.chunks) if audio.pcm.samples else np.zeros(0, np.int16)
 
 
@@ -162,7 +162,7 @@ def judge(seed: int, number: int, folder: Path, keep: Path | None = None) -> Ans
     try:
         audio = decoder.decode(Upload(path, len(data), name))
         kind = name.rsplit(".")[-1]
-        verdict = "warned" if audio.warnings else _compare(heard(audio), originals()[kind].samples, kind)
+        verdict = "warned" if audio.warnings else _compare(audible(audio), originals()[kind].samples, kind)
     except BadRequest:
         verdict = "refused"
     except SttError as error:

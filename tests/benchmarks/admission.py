@@ -16,8 +16,8 @@ from tests.support.word_errors import DATA
 
 CLIP = DATA / "five_seconds.flac"
 WHOLE = "POST /v1/transcribe"
-MOST_MS = 10
-MOST_REFUSAL_S = 0.2
+MAX_MS = 10
+MAX_REFUSAL_S = 0.2
 UNREAD = 2_000_000_000
 
 
@@ -44,15 +44,15 @@ def run(bench: Bench, result: Result) -> None:
         }
         bench.warm_up(calls)
         rounds = 10 if bench.quick else 100
-        taken = bench.alternate(calls, rounds=rounds, budget_s=240, least=rounds // 2)
+        taken = bench.alternate(calls, rounds=rounds, budget_s=240, minimum=rounds // 2)
         waits = _waits(bench, client, data)
     charged, free, admitted, open_, refused = [result.add(name, values) for name, values in taken.items()]
     asked, unasked, charging = [result.add(name, values) for name, values in waits.items()]
-    result.difference("added by admission at p50", asked, unasked, at_most=MOST_MS)
+    result.difference("added by admission at p50", asked, unasked, at_most=MAX_MS)
     result.find("added by charging at p50, before the answer", charging.median * 1000, "ms")
     result.difference("added to a whole request at p50", charged, free)
     result.difference("added by entering and leaving alone", admitted, open_)
-    result.find("a bad key before 2 GB is refused at p50", refused.median, "s", at_most=MOST_REFUSAL_S)
+    result.find("a bad key before 2 GB is refused at p50", refused.median, "s", at_most=MAX_REFUSAL_S)
     result.notes.append("Both doors are in one ingress replica, before the same pipeline; the books are in SQLite.")
 
 

@@ -154,16 +154,16 @@ class Bench:
             call()
 
     def alternate(
-        self, calls: Mapping[str, Call], rounds: int, budget_s: float, least: int = 2
+        self, calls: Mapping[str, Call], rounds: int, budget_s: float, minimum: int = 2
     ) -> dict[str, list[float]]:
         """``calls`` by turns, A B A B …: what each returned, in order.
 
-        Ends after ``rounds``, or when ``budget_s`` seconds are spent and ``least`` rounds are done.
+        Ends after ``rounds``, or when ``budget_s`` seconds are spent and ``minimum`` rounds are done.
         """
         taken: dict[str, list[float]] = {name: [] for name in calls}
         begin = time.monotonic()
         for done in range(rounds):
-            if done >= least and time.monotonic() - begin > budget_s:
+            if done >= minimum and time.monotonic() - begin > budget_s:
                 self.say(f"stopped after {done} of {rounds} rounds: the time for them is spent")
                 break
             for name, call in calls.items():

@@ -62,7 +62,7 @@ def diarize(who: str, path: Path) -> dict[str, Any]:
     return found
 
 
-def error_rate(said: Sequence[Turn], heard: Sequence[Sequence[Any]]) -> float:
+def error_rate(said: Sequence[Turn], recognized: Sequence[Sequence[Any]]) -> float:
     """Diarization error rate in percent: no collar, overlaps count."""
     from pyannote.core import Annotation, Segment
     from pyannote.metrics.diarization import DiarizationErrorRate
@@ -70,7 +70,7 @@ def error_rate(said: Sequence[Turn], heard: Sequence[Sequence[Any]]) -> float:
     reference, hypothesis = Annotation(), Annotation()
     for at, turn in enumerate(said):
         reference[Segment(turn.start, turn.end), at] = turn.speaker
-    for at, (start, end, speaker) in enumerate(heard):
+    for at, (start, end, speaker) in enumerate(recognized):
         hypothesis[Segment(start, end), at] = speaker
     return 100 * float(DiarizationErrorRate(collar=0.0, skip_overlap=False)(reference, hypothesis))
 
@@ -92,8 +92,8 @@ def _speaker_words(bench: Bench, result: Result) -> None:
     errors = words = 0
     for entry in conversations()[: 3 if bench.quick else None]:
         _, answer = caller.transcribe(CONVERSATIONS / entry["file"], entry["language"], diarize=True)
-        said, heard = _by_speaker(entry["words"]), _by_speaker(words_of(answer))
-        wrong, count = speaker_word_error_rate(said, heard)
+        said, recognized = _by_speaker(entry["words"]), _by_speaker(words_of(answer))
+        wrong, count = speaker_word_error_rate(said, recognized)
         errors, words = errors + wrong, words + count
     caller.close()
     result.find("speaker-attributed word error rate (cpWER), service", 100 * errors / words, "%")

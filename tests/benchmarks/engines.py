@@ -70,14 +70,14 @@ class Engines:
 
     def engine(self, file: str, language: str | None) -> Answer:
         """Our engine on the windows of a file that was decoded before."""
-        heard = self._windows(file)
-        return _timed(lambda: [_text(self._heard(self._engine, heard, language))])
+        recognized = self._windows(file)
+        return _timed(lambda: [_text(self._recognized(self._engine, recognized, language))])
 
     def own(self, files: list[str], languages: Languages) -> Answer:
         """Our decoder and engine, file after file, each with all its windows in one batch."""
 
         def one(file: str, language: str | None) -> str:
-            return _text(self._heard(self._engine, self._decode(file)[1], language))
+            return _text(self._recognized(self._engine, self._decode(file)[1], language))
 
         return _timed(lambda: [one(*asked) for asked in zip(files, languages, strict=True)])
 
@@ -86,10 +86,12 @@ class Engines:
         clock = [time.perf_counter()]
         audio, samples = self._decode(file)
         clock.append(time.perf_counter())
-        heard = self._heard(self._engine, samples, language)
+        recognized = self._recognized(self._engine, samples, language)
         clock.append(time.perf_counter())
         packed = windows.pack(audio.regions, max_samples=self._window_samples)
-        words = [word for window, part in zip(packed, heard, strict=True) for word in windows.place(part.words, window)]
+        words = [
+            word for window, part in zip(packed, recognized, strict=True) for word in windows.place(part.words, window)
+        ]
         spoken = segments.split(words, audio.duration)
         transcript_body(Transcript(spoken, "en", 1.0, audio.duration, "bench"), "bench")
         clock.append(time.perf_counter())
@@ -98,16 +100,18 @@ class Engines:
     def batch_of(self, files: list[str], language: str | None, batch: int) -> Answer:
         """Our engine on the windows of many files in batches of ``batch``."""
         parts = self._in_batches(files, batch)
-        return _timed(lambda: [_text(self._heard(self._engine, part, language)) for part in parts])
+        return _timed(lambda: [_text(self._recognized(self._engine, part, language)) for part in parts])
 
     def two_workers(self, files: list[str], language: str | None, batch: int) -> Answer:
         """The same by two batches at once, each on half of the threads."""
         engine = self._load(max(1, self._cores // 2), 2, self._variable_length)
         parts = self._in_batches(files, batch)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda part: self._heard(engine, part, language), parts[:2]))
+            list(pool.map(lambda part: self._recognized(engine, part, language), parts[:2]))
             answer = _timed(
-                lambda: [_text(heard) for heard in pool.map(lambda p: self._heard(engine, p, language), parts)]
+                lambda: [
+                    _text(recognized) for recognized in pool.map(lambda p: self._recognized(engine, p, language), parts)
+                ]
             )
         engine.close()
         return answer
@@ -151,13 +155,15 @@ class Engines:
         samples = [window for file in files for window in self._windows(file)]
         return [samples[at : at + batch] for at in range(0, len(samples), batch)]
 
-    def _heard(self, engine: WhisperEngine, samples: list[Samples], language: str | None) -> list[WindowTranscript]:
+    def _recognized(
+        self, engine: WhisperEngine, samples: list[Samples], language: str | None
+    ) -> list[WindowTranscript]:
         options = DecodingOptions(language=language, beam_size=BEAM)
         results = engine.transcribe_batch([(window, options) for window in samples])
-        heard = [result for result in results if isinstance(result, WindowTranscript)]
-        if len(heard) < len(results):
+        recognized = [result for result in results if isinstance(result, WindowTranscript)]
+        if len(recognized) < len(results):
             raise RuntimeError(f"the engine failed: {results}")
-        return heard
+        return recognized
 
 
 def _run_batched(pipeline: BatchedInferencePipeline, file: str, language: str | None, batch: int, chunk_s: int) -> str:
@@ -167,8 +173,8 @@ def _run_batched(pipeline: BatchedInferencePipeline, file: str, language: str | 
     return "".join(segment.text for segment in found)
 
 
-def _text(heard: list[WindowTranscript]) -> str:
-    return "".join(word.text for part in heard for word in part.words)
+def _text(recognized: list[WindowTranscript]) -> str:
+    return "".join(word.text for part in recognized for word in part.words)
 
 
 def _timed(work: Any) -> Answer:

@@ -113,9 +113,9 @@ async def _measure(bench: Bench, result: Result, service: Service, load: Load) -
     result.notes += [f"unclean: {one}" for one in unclean[:5]]
     result.find("from the end of the overload until a file is as fast as alone", again, "s", at_most=SOON_S)
     peak = [max(one[i] for one in map(totals, samples)) for i in range(3)]
-    for name, most, at_first in zip(("memory", "object store", "uploads"), peak, before, strict=True):
-        result.find(f"{name} at 2 x capacity, most", most / 2**20, "MiB")
-        result.find(f"{name}, growth since capacity", (most - at_first) / 2**20, "MiB")
+    for name, limit, at_first in zip(("memory", "object store", "uploads"), peak, before, strict=True):
+        result.find(f"{name} at 2 x capacity, most", limit / 2**20, "MiB")
+        result.find(f"{name}, growth since capacity", (limit - at_first) / 2**20, "MiB")
     result.notes.append(
         "Memory is that of all processes, each page of several counted once (PSS); uploads lie on disk."
     )

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stt_ai.types import SAMPLE_RATE, Samples
-from tests.benchmarks.stream_figures import Figures, Told
+from tests.benchmarks.stream_figures import Figures, Reported
 from tests.benchmarks.stream_talk import Sentence, talk
 from tests.support.word_errors import DATA
 
@@ -122,11 +122,11 @@ class Callers:
         """A talk at the speed of speech, and how late its sentences' finals came."""
         samples, said = _talk(number % 8)
         begin = time.perf_counter()
-        told: Told = []
+        reported: Reported = []
         try:
             address = f"{self._url.replace('http', 'ws', 1)}/v1/stream"
             async with connect(address, additional_headers=self._headers, open_timeout=30) as socket:
-                code, refusal = await _converse(socket, samples, told)
+                code, refusal = await _converse(socket, samples, reported)
         except InvalidStatus as refused:
             again = refused.response.headers.get("Retry-After")
             status = refused.response.status_code
@@ -134,7 +134,7 @@ class Callers:
         except (OSError, TimeoutError, ConnectionClosed) as error:
             return Outcome("stream", at, time.perf_counter() - begin, 0, detail=repr(error))
         figures = Figures()
-        figures.add(said, told)
+        figures.add(said, reported)
         late = tuple(figures.final) + (TIMEOUT_S,) * (figures.missing if len(figures.final) == 0 else 0)
         return Outcome("stream", at, time.perf_counter() - begin, code, refusal, late)
 
@@ -171,8 +171,8 @@ async def arrive(
 
 def retry_after(answer: httpx.Response) -> float | None:
     """Of a refusal in the form that the contract gives it."""
-    told = answer.headers.get("Retry-After", "")
-    return float(told) if told.isdigit() and answer.json().keys() == {"error", "code", "request_id"} else None
+    reported = answer.headers.get("Retry-After", "")
+    return float(reported) if reported.isdigit() and answer.json().keys() == {"error", "code", "request_id"} else None
 
 
 @cache
@@ -180,7 +180,7 @@ def _talk(number: int) -> tuple[Samples, list[Sentence]]:
     return talk(SENTENCES, 3 * number)
 
 
-async def _converse(socket: ClientConnection, samples: Samples, told: Told) -> tuple[int, float | None]:
+async def _converse(socket: ClientConnection, samples: Samples, reported: Reported) -> tuple[int, float | None]:
     """(close code, the seconds after which a refused one may come back)."""
     refusal: float | None = None
     await socket.send(json.dumps({"language": "en"}))
@@ -192,7 +192,7 @@ async def _converse(socket: ClientConnection, samples: Samples, told: Told) -> t
         async for message in socket:
             fields = json.loads(message)
             if text := fields.get("text") or fields.get("partial"):
-                told.append((time.perf_counter() - begun, text, bool(fields.get("text"))))
+                reported.append((time.perf_counter() - begun, text, bool(fields.get("text"))))
             refusal = fields.get("retry_after", refusal)
 
     reader = asyncio.create_task(read())

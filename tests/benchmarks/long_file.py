@@ -11,7 +11,7 @@ from tests.support.word_errors import DATA
 FILE = "ten_minutes.opus"
 PATH = DATA / FILE
 BATCHES = (1, 2, 4, 8, 16)
-MOST = 1.10
+MAX = 1.10
 
 
 class Contestants:
@@ -31,8 +31,8 @@ class Contestants:
 
         def call() -> float:
             answer = self._peer.ask("batched", **asked)
-            heard = {"text": answer["texts"][0]}
-            return self._kept(f"peer, chunks of {chunk_s} s, {_said(language)}", answer["seconds"], heard)
+            recognized = {"text": answer["texts"][0]}
+            return self._kept(f"peer, chunks of {chunk_s} s, {_said(language)}", answer["seconds"], recognized)
 
         return call
 
@@ -73,17 +73,17 @@ def run(bench: Bench, result: Result) -> None:
     bench.say("the peer's batch sizes and threads")
     best = {chunk_s: who.best(result, chunk_s) for chunk_s in _chunk_lengths(bench)}
     who.ours("en")()
-    least, rounds = (1, 1) if bench.quick else (3, 7)
+    minimum, rounds = (1, 1) if bench.quick else (3, 7)
     for language, budget in (("en", 110.0), (None, 60.0)):
         said = _said(language)
         calls = {f"service, {said}": who.ours(language)}
         for chunk_s, (batch, threads) in best.items():
             name = f"peer, chunks of {chunk_s} s, batch size {batch}, threads {threads}, {said}"
             calls[name] = who.theirs(language, batch, threads, chunk_s)
-        taken = bench.alternate(calls, rounds, budget, least)
+        taken = bench.alternate(calls, rounds, budget, minimum)
         ours, *others = [result.add(name, values) for name, values in taken.items()]
         for chunk_s, theirs in zip(best, others, strict=True):
-            result.ratio(f"service / peer with chunks of {chunk_s} s, {said}", ours, theirs, at_most=MOST)
+            result.ratio(f"service / peer with chunks of {chunk_s} s, {said}", ours, theirs, at_most=MAX)
     who.close()
     who.report_errors(result)
     result.notes.append(

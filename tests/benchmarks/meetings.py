@@ -18,7 +18,7 @@ class Promise:
     task: tuple[str, ...]
     when: tuple[str, ...]
 
-    def is_told_by(self, line: str) -> bool:
+    def is_reported_by(self, line: str) -> bool:
         return all(_has(line, words) for words in self.task)
 
 
@@ -82,16 +82,16 @@ def judge_items(meeting: FactedMeeting, summary: str) -> Judgement:
     open_promises = list(meeting.promises)
     for line in (line for line in summary.splitlines() if line.startswith("- ")):
         found.lines += 1
-        told = [one for one in open_promises if one.is_told_by(line)]
-        right = next((one for one in told if owner_of(line, meeting) == one.owner), None)
+        reported = [one for one in open_promises if one.is_reported_by(line)]
+        right = next((one for one in reported if owner_of(line, meeting) == one.owner), None)
         if right is not None:
             open_promises.remove(right)
             found.kept += 1
             found.dated += bool(right.when) and all(_has(line, word) for word in right.when)
-        elif any(one.is_told_by(line) and one.owner == owner_of(line, meeting) for one in meeting.promises):
+        elif any(one.is_reported_by(line) and one.owner == owner_of(line, meeting) for one in meeting.promises):
             found.invented += 1
             found.notes.append(f"{meeting.id}, twice: {line}")
-        elif told or any(one.is_told_by(line) for one in (*meeting.promises, *meeting.declined)):
+        elif reported or any(one.is_reported_by(line) for one in (*meeting.promises, *meeting.declined)):
             found.wrong_person += 1
             found.notes.append(f"{meeting.id}, wrong person: {line}")
         else:
@@ -107,14 +107,14 @@ def judge_summary(meeting: FactedMeeting, summary: str) -> Judgement:
     found = Judgement(expected=len(meeting.facts) + len(meeting.promises), lines=len(sentences))
     found.kept += sum(any(all(_has(one, word) for word in fact) for one in sentences) for fact in meeting.facts)
     for promise in meeting.promises:
-        found.kept += any(promise.owner in one and promise.is_told_by(one) for one in sentences)
+        found.kept += any(promise.owner in one and promise.is_reported_by(one) for one in sentences)
     said = {_plain(number) for number in re.findall(r"\d+(?:[.,]\d+)*", meeting.text)}
     for one in sentences:
-        told = [promise for promise in meeting.promises if promise.is_told_by(one)]
+        reported = [promise for promise in meeting.promises if promise.is_reported_by(one)]
         owner = owner_of(one, meeting)
-        refused = any(promise.owner == owner and promise.is_told_by(one) for promise in meeting.declined)
+        refused = any(promise.owner == owner and promise.is_reported_by(one) for promise in meeting.declined)
         negated = re.search(r"\b(?:not|n't|no|declin\w+)\b", one)
-        if owner and not negated and (refused or (told and not any(promise.owner in one for promise in told))):
+        if owner and not negated and (refused or (reported and not any(promise.owner in one for promise in reported))):
             found.wrong_person += 1
             found.notes.append(f"{meeting.id}, wrong person: {one}")
         names = {name for name in _NAME.findall(one) if name not in meeting.text and name not in _OWN_WORDS}

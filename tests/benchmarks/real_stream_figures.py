@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.benchmarks.recordings import word_errors
-from tests.benchmarks.stream_figures import Told
+from tests.benchmarks.stream_figures import Reported
 from tests.benchmarks.stream_talk import Sentence
 from tests.support.word_errors import matched_words, normalized
 
@@ -36,10 +36,10 @@ class RealFigures:
         """In percent."""
         return 100 * self.wrong / max(1, self.words)
 
-    def add(self, said: list[Sentence], told: Told, speech: Sequence[tuple[float, float]]) -> None:
+    def add(self, said: list[Sentence], reported: Reported, speech: Sequence[tuple[float, float]]) -> None:
         """Add one stream. ``speech``: the stretches of it in which somebody speaks, in seconds."""
-        times = [at for at, _, _ in told]
-        finals = [(at, text) for at, text, final in told if final]
+        times = [at for at, _, _ in reported]
+        finals = [(at, text) for at, text, final in reported if final]
         for sentence in said:
             begin = float(sentence.words[0]["start"])
             self.first += [at - begin for at in times if at > begin][:1]
@@ -47,20 +47,20 @@ class RealFigures:
             self.gaps += [spoken(speech, before, after) for before, after in pairwise([*inside, sentence.end])]
         self._finals(said, finals)
         self.without += [after - before for before, after in pairwise([said[0].words[0]["start"], *dict(finals)])]
-        reference, heard = (" ".join(texts) for texts in ([s.text for s in said], [text for _, text in finals]))
-        wrong, words = word_errors("en", reference, heard)
+        reference, recognized = (" ".join(texts) for texts in ([s.text for s in said], [text for _, text in finals]))
+        wrong, words = word_errors("en", reference, recognized)
         self.wrong, self.words = self.wrong + wrong, self.words + words
 
     def _finals(self, said: list[Sentence], finals: list[tuple[float, str]]) -> None:
-        told = [(at, word) for at, text in finals for word in normalized(text).split()]
+        reported = [(at, word) for at, text in finals for word in normalized(text).split()]
         words = [{"word": word} for sentence in said for word in normalized(sentence.text).split()]
-        found = dict(matched_words(words, [{"word": word} for _, word in told])) if told else {}
+        found = dict(matched_words(words, [{"word": word} for _, word in reported])) if reported else {}
         end = 0
         for sentence in said:
             end += len(normalized(sentence.text).split())
             last = [found[at] for at in range(end - 1, max(-1, end - 1 - LAST_WORDS), -1) if at in found]
             if last:
-                self.final.append(told[last[0]][0] - sentence.end)
+                self.final.append(reported[last[0]][0] - sentence.end)
             else:
                 self.missing += 1
 

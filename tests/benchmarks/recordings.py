@@ -68,9 +68,9 @@ def _decoded(path: Path) -> Samples:
     return np.concatenate(audio.pcm.chunks)
 
 
-def word_errors(language: str, said: str, heard: str) -> tuple[int, int]:
+def word_errors(language: str, said: str, recognized: str) -> tuple[int, int]:
     """Return (wrong words, words said) after Whisper's own normalization of texts."""
     normalize = EnglishTextNormalizer({}) if language == "en" else BasicTextNormalizer()
-    said, heard = normalize(said).strip(), normalize(heard).strip()
-    counted = jiwer.process_words(said, heard)
+    said, recognized = normalize(said).strip(), normalize(recognized).strip()
+    counted = jiwer.process_words(said, recognized)
     return counted.substitutions + counted.deletions + counted.insertions, len(said.split())

@@ -8,11 +8,11 @@ from typing import Any
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peer import environment
-from tests.benchmarks.stream_figures import Told
+from tests.benchmarks.stream_figures import Reported
 from tests.support.service import ROOT
 
 
-def replay(bench: Bench, **setting: Any) -> list[Told]:
+def replay(bench: Bench, **setting: Any) -> list[Reported]:
     """Return what each stream was sent. ``setting``: what the process is told beside the bench's model and threads."""
     model = {
         "model": str(Path(bench.model).resolve()),

@@ -27,9 +27,9 @@ TEN_MINUTES = DATA / "ten_minutes.opus"
 HOUR, QUICK = 6, 1
 """Times ten minutes."""
 REPLICAS = (1, 2, 4)
-LEAST = {2: 1.8, 4: 3.4}
-LEAST_EVEN = 0.85
-LEAST_SHARED = 0.5
+MIN = {2: 1.8, 4: 3.4}
+MIN_EVEN = 0.85
+MIN_SHARED = 0.5
 CLIPS = sorted(DATA.glob("ten_seconds_*.flac"))
 
 
@@ -51,7 +51,7 @@ class Sleeping:
         self._folder = folder
         self._client = httpx.Client(base_url=service.url, timeout=1800)
 
-    def hear(self, path: Path, name: str) -> float:
+    def recognize(self, path: Path, name: str) -> float:
         """Seconds until the answer was there; ``name`` marks the file's windows."""
         fields = {"model": "whisper-1", "language": "en", "prompt": name, "response_format": "json"}
         begin = time.perf_counter()
@@ -84,8 +84,8 @@ def run(bench: Bench, result: Result) -> None:
             seconds[count] = _one_file(bench, result, service, talk, count)
             if count == 1:
                 _many_files(result, service)
-    for count, least in LEAST.items():
-        result.find(f"{count} replicas", seconds[1] / seconds[count], "x", at_least=least)
+    for count, minimum in MIN.items():
+        result.find(f"{count} replicas", seconds[1] / seconds[count], "x", at_least=minimum)
     result.notes += [
         f"The model sleeps {COST_S} s a window, one window after another, so a batch saves nothing.",
         "A time is of the whole request: upload, decoding and voice detection, which no replica shortens, are in it.",
@@ -93,32 +93,32 @@ def run(bench: Bench, result: Result) -> None:
 
 
 def _one_file(bench: Bench, result: Result, service: Sleeping, talk: Path, count: int) -> float:
-    seconds = service.hear(talk, "one")
+    seconds = service.recognize(talk, "one")
     batches = service.batches()
     service.forget()
     windows = Counter(batch.replica for batch in batches for _ in batch.of)
-    total, most = sum(windows.values()), max(windows.values())
+    total, limit = sum(windows.values()), max(windows.values())
     begun, ended = min(batch.begun for batch in batches), max(batch.ended for batch in batches)
     work = sum(batch.ended - batch.begun for batch in batches)
     name = f"{count} replica{'s' if count > 1 else ''}"
     result.find(f"{name}: the whole request", seconds, "s")
     result.find(f"{name}: of it, before the first window is heard and after the last", seconds - (ended - begun), "s")
     result.find(f"{name}: of the replicas' time in between, at work", work / (ended - begun) / count)
-    result.find(f"{name}: the mean share of windows beside the largest", total / count / most, at_least=LEAST_EVEN)
+    result.find(f"{name}: the mean share of windows beside the largest", total / count / limit, at_least=MIN_EVEN)
     result.notes.append(f"{name}: {total} windows, by replica {_listed(windows)}, in batches of {_sizes(batches)}")
-    bench.say(f"{name}: {seconds:.1f} s, {total / count / most:.2f} even")
+    bench.say(f"{name}: {seconds:.1f} s, {total / count / limit:.2f} even")
     return seconds
 
 
 def _many_files(result: Result, service: Sleeping) -> None:
     with ThreadPoolExecutor(len(CLIPS)) as pool:
-        taken = list(pool.map(lambda clip: service.hear(clip, clip.stem), CLIPS))
+        taken = list(pool.map(lambda clip: service.recognize(clip, clip.stem), CLIPS))
     batches = service.batches()
     service.forget()
     shared = sum(len(batch.of) for batch in batches if len(set(batch.of)) > 1)
     total = sum(len(batch.of) for batch in batches)
     result.add(f"{len(CLIPS)} clips at once on 1 replica", taken)
-    result.find("clips at once: the share that was in a batch with others", shared / total, at_least=LEAST_SHARED)
+    result.find("clips at once: the share that was in a batch with others", shared / total, at_least=MIN_SHARED)
     result.notes.append(f"{len(CLIPS)} clips at once: {total} windows in batches of {_sizes(batches)}")
 
 
@@ -144,7 +144,7 @@ def _sleeping(bench: Bench, replicas: int) -> Iterator[Sleeping]:
     try:
         wait_until(lambda: len(service.replicas("transcriber")) == replicas)
         sleeping = Sleeping(service, Path(model["folder"]))
-        sleeping.hear(DATA / "hello_3s.flac", "warm-up")
+        sleeping.recognize(DATA / "hello_3s.flac", "warm-up")
         sleeping.forget()
         yield sleeping
         sleeping.close()

@@ -18,7 +18,7 @@ from tests.benchmarks.report import Result, Series
 from tests.support.word_errors import DATA
 
 PATH = DATA / "five_seconds.flac"
-MOST_MS = 60
+MAX_MS = 60
 ACCESS_LINE = '"logger": "stt_ai.access"'
 
 
@@ -70,7 +70,7 @@ def run(bench: Bench, result: Result) -> None:
     bench.warm_up(calls)
     who.request_ids.clear()
     who.pieces.clear()
-    given = bench.alternate(calls, rounds=10 if bench.quick else 50, budget_s=75, least=10 if bench.quick else 40)
+    given = bench.alternate(calls, rounds=10 if bench.quick else 50, budget_s=75, minimum=10 if bench.quick else 40)
     asked = list(who.request_ids)
     calls = {
         "service, WAV, language detected": lambda: who.ours(who.wav, None),
@@ -78,17 +78,17 @@ def run(bench: Bench, result: Result) -> None:
         "bare engine, language detected": lambda: who.peer("engine", None),
     }
     bench.warm_up(calls)
-    detected = bench.alternate(calls, rounds=5 if bench.quick else 40, budget_s=30, least=5)
+    detected = bench.alternate(calls, rounds=5 if bench.quick else 40, budget_s=30, minimum=5)
     who.close()
 
     ours, by_ffmpeg, charged, bare, peer, *_ = [result.add(name, values) for name, values in given.items()]
-    result.difference("added at p50, WAV, language given", ours, bare, at_most=MOST_MS)
-    result.difference("added at p50, FLAC, language given", by_ffmpeg, bare, at_most=MOST_MS)
+    result.difference("added at p50, WAV, language given", ours, bare, at_most=MAX_MS)
+    result.difference("added at p50, FLAC, language given", by_ffmpeg, bare, at_most=MAX_MS)
     result.difference("added at p50 with accounts, WAV, language given", charged, bare)
     result.difference("added to faster-whisper at p50, FLAC, language given", by_ffmpeg, peer)
     plain, by_ffmpeg, bare = (result.add(name, values) for name, values in detected.items())
-    result.difference("added at p50, WAV, language detected", plain, bare, at_most=MOST_MS)
-    result.difference("added at p50, FLAC, language detected", by_ffmpeg, bare, at_most=MOST_MS)
+    result.difference("added at p50, WAV, language detected", plain, bare, at_most=MAX_MS)
+    result.difference("added at p50, FLAC, language detected", by_ffmpeg, bare, at_most=MAX_MS)
     _break_down(result, ours, _handled(who.service.log, asked), who.pieces)
     if who.texts["service"] != who.texts["engine"]:
         result.notes.append(f"the texts differ: {who.texts['service']!r} and {who.texts['engine']!r}")

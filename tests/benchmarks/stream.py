@@ -40,7 +40,7 @@ def run(bench: Bench, result: Result) -> None:
     bench.stop_service()
     for name, figures in alone.items():
         _report(result, name, figures, aimed_at=name != PEER)
-    held = _most(bench, result, [PEER, SESSION])
+    held = _maximum(bench, result, [PEER, SESSION])
     if not bench.quick:
         result.find("most streams, session : LocalAgreement-2", held[SESSION] / held[PEER], "x", at_least=1.5)
     result.notes.append(
@@ -72,13 +72,13 @@ def _accuracy(bench: Bench, result: Result, alone: dict[str, Figures], sentences
     rate = 100 * word_error_rate(whole, [offline])
     result.find("word error rate, offline", rate, "%")
     for name, figures in alone.items():
-        live = 100 * word_error_rate(figures.said, figures.heard)
+        live = 100 * word_error_rate(figures.said, figures.recognized)
         result.find(f"word error rate, {name}", live, "%")
         if name == SESSION:
             result.find("word error rate, session - offline", live - rate, "points", at_most=2.0)
 
 
-def _most(bench: Bench, result: Result, names: list[str]) -> dict[str, int]:
+def _maximum(bench: Bench, result: Result, names: list[str]) -> dict[str, int]:
     """The most streams at once that each serves in time. By turns, so that they find the same machine."""
     held = dict.fromkeys(names, 1)
     able = list(names)
@@ -92,8 +92,8 @@ def _most(bench: Bench, result: Result, names: list[str]) -> dict[str, int]:
                 able.remove(name)
             else:
                 held[name] = streams
-    for name, most in held.items():
-        result.find(f"most streams, {name}", most)
+    for name, limit in held.items():
+        result.find(f"most streams, {name}", limit)
     return held
 
 

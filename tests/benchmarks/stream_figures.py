@@ -6,7 +6,7 @@ from itertools import pairwise
 from tests.benchmarks.stream_talk import Sentence
 from tests.support.word_errors import matched_words, normalized
 
-Told = list[tuple[float, str, bool]]
+Reported = list[tuple[float, str, bool]]
 
 EARLY_S = 0.5
 """A final may come so long before a sentence's marked end: the last sound of a word is often hardly heard."""
@@ -27,33 +27,33 @@ class Figures:
     shown: int = 0
     missing: int = 0
     said: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    recognized: list[str] = field(default_factory=list)
 
-    def add(self, said: list[Sentence], told: Told) -> None:
+    def add(self, said: list[Sentence], reported: Reported) -> None:
         """One stream."""
-        finals = [(at, text) for at, text, final in told if final]
+        finals = [(at, text) for at, text, final in reported if final]
         self.said.append(" ".join(sentence.text for sentence in said))
-        self.heard.append(" ".join(text for _, text in finals))
+        self.recognized.append(" ".join(text for _, text in finals))
         for sentence, following in zip(said, [*said[1:], None], strict=True):
             until = following.words[0]["start"] if following else float("inf")
             # What was told of this sentence, also when it came after the next had begun.
             late = [at for at, _ in finals if at >= sentence.end - EARLY_S]
-            if late and (late[0] < until or not self._told_within(finals, sentence, until)):
+            if late and (late[0] < until or not self._reported_within(finals, sentence, until)):
                 self.final.append(late[0] - sentence.end)
             else:
                 self.missing += 1
-            self._first_shown(sentence, told, max(until, late[0] if late else 0.0))
-        for utterance in _utterances(told):
+            self._first_shown(sentence, reported, max(until, late[0] if late else 0.0))
+        for utterance in _utterances(reported):
             self.shown += len(utterance[-1])
             self.erased += sum(len(before) - _common(before, after) for before, after in pairwise(utterance))
 
-    def _told_within(self, finals: list[tuple[float, str]], sentence: Sentence, until: float) -> bool:
+    def _reported_within(self, finals: list[tuple[float, str]], sentence: Sentence, until: float) -> bool:
         return any(sentence.words[0]["start"] <= at < until for at, _ in finals)
 
-    def _first_shown(self, sentence: Sentence, told: Told, until: float) -> None:
+    def _first_shown(self, sentence: Sentence, reported: Reported, until: float) -> None:
         begin = sentence.words[0]["start"]
         shown: dict[int, float] = {}
-        for at, text, _ in told:
+        for at, text, _ in reported:
             if begin <= at <= until:
                 for said, _ in matched_words(sentence.words, [{"word": word} for word in text.split()]):
                     if at >= sentence.words[said]["start"]:
@@ -61,10 +61,10 @@ class Figures:
         self.partial += shown.values()
 
 
-def _utterances(told: Told) -> list[list[list[str]]]:
+def _utterances(reported: Reported) -> list[list[list[str]]]:
     """The words shown, step by step, of each utterance up to its final."""
     utterances: list[list[list[str]]] = [[]]
-    for _, text, final in told:
+    for _, text, final in reported:
         utterances[-1].append(normalized(text).split())
         if final:
             utterances.append([])

@@ -86,10 +86,10 @@ class LocalAgreement:
     async def _iterate(self, end: int) -> None:
         options = DecodingOptions("en", beam_size=1, temperatures=(0.0,), priority=Priority.LIVE)
         first = max(self._buffer_start, end - 30 * SAMPLE_RATE)
-        heard = await self._model.transcribe_final(self._ring.copy(first, end), options, key=self._key)
+        recognized = await self._model.transcribe_final(self._ring.copy(first, end), options, key=self._key)
         self._decoded_to = end
         shift = first / SAMPLE_RATE
-        words = [Word(w.text, w.start + shift, w.end + shift, w.confidence) for w in heard.words]
+        words = [Word(w.text, w.start + shift, w.end + shift, w.confidence) for w in recognized.words]
         fresh = words[len(self._committed) - self._scrolled :]
         agreed = common_prefix([plain(w.text) for w in fresh], [plain(w.text) for w in self._last])
         self._committed += fresh[:agreed]

@@ -31,7 +31,7 @@ from tests.benchmarks.stream_talk import talk
 CHUNK = SAMPLE_RATE // 10
 PAPERS_BUFFER_S = 15.0
 
-Told = list[tuple[float, str, bool]]
+Reported = list[tuple[float, str, bool]]
 """(seconds after the stream's first sample, text of the utterance, whether it is final)."""
 
 
@@ -51,14 +51,14 @@ class InProcess:
         return await self._transcriber.transcribe_partial(samples, options, key, within_s)
 
     async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
-        heard = await self._transcriber.transcribe_final(samples, options, key)
-        if isinstance(heard, Unavailable):
-            raise heard
-        return heard
+        recognized = await self._transcriber.transcribe_final(samples, options, key)
+        if isinstance(recognized, Unavailable):
+            raise recognized
+        return recognized
 
 
-async def session(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s: float) -> Told:
-    told: Told = []
+async def session(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s: float) -> Reported:
+    reported: Reported = []
     live = LiveSession(LiveConfig("benchmark", "en", word_timestamps=True), model, voices)
     await live.start()
     await asyncio.sleep(wait_s)
@@ -67,7 +67,7 @@ async def session(model: InProcess, voices: VoiceDetector, samples: Samples, wai
     async def read() -> None:
         async for event in live.events():
             if isinstance(event, Partial | Final):
-                told.append((time.monotonic() - begun, event.text, isinstance(event, Final)))
+                reported.append((time.monotonic() - begun, event.text, isinstance(event, Final)))
 
     reader = asyncio.create_task(read())
     for at in range(0, len(samples), CHUNK):
@@ -76,16 +76,20 @@ async def session(model: InProcess, voices: VoiceDetector, samples: Samples, wai
     await live.stop()
     await reader
     await live.aclose()
-    return told
+    return reported
 
 
-async def peer(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s: float) -> Told:
-    told: Told = []
+async def peer(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s: float) -> Reported:
+    reported: Reported = []
     longest = min(PAPERS_BUFFER_S, (await model.describe()).window_s - 2.0)
     await asyncio.sleep(wait_s)
     begun = time.monotonic()
     stream = LocalAgreement(
-        model, voices, longest, str(wait_s), lambda text, final: told.append((time.monotonic() - begun, text, final))
+        model,
+        voices,
+        longest,
+        str(wait_s),
+        lambda text, final: reported.append((time.monotonic() - begun, text, final)),
     )
     running = asyncio.create_task(stream.run())
     for at in range(0, len(samples), CHUNK):
@@ -93,12 +97,12 @@ async def peer(model: InProcess, voices: VoiceDetector, samples: Samples, wait_s
         stream.feed(samples[at : at + CHUNK])
     stream.stop()
     await running
-    return told
+    return reported
 
 
-async def service(setting: dict[str, Any], samples: Samples) -> Told:
+async def service(setting: dict[str, Any], samples: Samples) -> Reported:
     """Over a WebSocket to the running service."""
-    told: Told = []
+    reported: Reported = []
     headers = {"Authorization": f"Bearer {setting['key']}"}
     async with connect(f"{setting['url']}/v1/stream", additional_headers=headers) as socket:
         await socket.send(json.dumps({"language": "en"}))
@@ -109,7 +113,7 @@ async def service(setting: dict[str, Any], samples: Samples) -> Told:
             async for message in socket:
                 fields = json.loads(message)
                 if text := fields.get("text") or fields.get("partial"):
-                    told.append((time.monotonic() - begun, text, bool(fields.get("text"))))
+                    reported.append((time.monotonic() - begun, text, bool(fields.get("text"))))
 
         reader = asyncio.create_task(read())
         for at in range(0, len(samples), CHUNK):
@@ -117,10 +121,10 @@ async def service(setting: dict[str, Any], samples: Samples) -> Told:
             await socket.send(samples[at : at + CHUNK].tobytes())
         await socket.send(json.dumps({"action": "stop"}))
         await reader
-    return told
+    return reported
 
 
-async def replay(setting: dict[str, Any]) -> list[Told]:
+async def replay(setting: dict[str, Any]) -> list[Reported]:
     """``streams`` talks of ``sentences`` each, begun one after another within the first seconds."""
     talks = [_talk(setting, number) for number in range(setting["streams"])]
     if setting["policy"] == "service":
@@ -153,10 +157,10 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print
     try:
-        told = asyncio.run(replay(json.loads(sys.argv[1])))
+        reported = asyncio.run(replay(json.loads(sys.argv[1])))
     except SttError as error:
         sys.exit(f"the replay failed: {error}")
-    json.dump(told, out)
+    json.dump(reported, out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tests.integration.test_uploads import big_wav
 from tests.support.service import Service, watched
 
 MB = 1_000_000
-MOST_GROWTH_MIB = 300
+MAX_GROWTH_MIB = 300
 MIB = 1024 * 1024
 SIZES = {"500 MB": 500 * MB, "2 GB": 2000 * MB - 1_000}
 """Bytes; with the form around it the larger one still keeps to the service's limit."""
@@ -22,14 +22,14 @@ def run(bench: Bench, result: Result) -> None:
     for haproxy, name in ((True, "HAProxy"), (False, "Serve's Python proxy")):
         service = bench.service(Setting(haproxy=haproxy))
         for label, size in sizes.items():
-            _one(bench, result, service, f"{label}, {name}", size, MOST_GROWTH_MIB if haproxy else None)
+            _one(bench, result, service, f"{label}, {name}", size, MAX_GROWTH_MIB if haproxy else None)
     result.notes += [
         "MB/s is of a file that is refused once it was received whole, so nothing but its way to the disk is in it.",
         "Memory is the greatest growth of resident memory of one process while a WAV of the same size is transcribed.",
     ]
 
 
-def _one(bench: Bench, result: Result, service: Service, name: str, size: int, most: int | None) -> None:
+def _one(bench: Bench, result: Result, service: Service, name: str, size: int, limit: int | None) -> None:
     nothing = bench.folder / "nothing.bin"
     with nothing.open("wb") as file:
         file.truncate(size)
@@ -56,7 +56,7 @@ def _one(bench: Bench, result: Result, service: Service, name: str, size: int, m
     result.find(f"{name}: received and transcribed", seconds, "s")
     for role, processes in roles.items():
         peak = max((growth[process.pid] for process in processes), default=0) / MIB
-        result.find(f"{name}: growth of the {role}", peak, "MiB", at_most=most)
+        result.find(f"{name}: growth of the {role}", peak, "MiB", at_most=limit)
     bench.say(f"{name}: {max(speeds):.0f} MB/s; transcribed in {seconds:.1f} s")
 
 
@@ -72,5 +72,5 @@ def _send(service: Service, path: Path) -> tuple[float, int]:
     """(seconds, status), by curl: a client in this process would share its memory and its threads."""
     call = ["curl", "-sS", "-o", "/dev/null", "-w", "%{json}", "-F", f"file=@{path}", "-F", "diarize=false"]
     done = subprocess.run([*call, f"{service.url}/v1/transcribe"], capture_output=True, check=True, timeout=300)
-    told = json.loads(done.stdout)
-    return float(told["time_total"]), int(told["http_code"])
+    reported = json.loads(done.stdout)
+    return float(reported["time_total"]), int(reported["http_code"])

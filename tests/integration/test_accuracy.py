@@ -14,7 +14,7 @@ from tests.support.word_errors import DATA, matched_words, spoken_files, word_er
 
 
 @pytest.fixture(scope="module")
-def heard(service: Service, manifest: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def recognized(service: Service, manifest: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(what was said, the service's answer) for some of the held-out sentences; the model's card has all of them."""
     entries = spoken_files(manifest, "held_out/")[:: 1 if ASKED_FOR else 5]
 
@@ -32,21 +32,21 @@ def heard(service: Service, manifest: dict[str, Any]) -> list[tuple[dict[str, An
 
 
 # What the shipped model reaches, and a little room: see its model card.
-@pytest.mark.parametrize(("language", "most"), [("en", 0.06), ("es", 0.06)])
-def test_word_error_rate(heard: list[tuple[dict[str, Any], dict[str, Any]]], language: str, most: float) -> None:
-    pairs = [(said["text"], answer["text"]) for said, answer in heard if said["language"] == language]
+@pytest.mark.parametrize(("language", "limit"), [("en", 0.06), ("es", 0.06)])
+def test_word_error_rate(recognized: list[tuple[dict[str, Any], dict[str, Any]]], language: str, limit: float) -> None:
+    pairs = [(said["text"], answer["text"]) for said, answer in recognized if said["language"] == language]
     assert len(pairs) >= 12
-    assert word_error_rate([said for said, _ in pairs], [text for _, text in pairs]) <= most
+    assert word_error_rate([said for said, _ in pairs], [text for _, text in pairs]) <= limit
 
 
-def test_languages_are_told_apart(heard: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-    assert np.mean([said["language"] == answer["language"] for said, answer in heard]) >= 0.98
+def test_languages_are_told_apart(recognized: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    assert np.mean([said["language"] == answer["language"] for said, answer in recognized]) >= 0.98
 
 
-def test_words_start_where_they_are_spoken(heard: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+def test_words_start_where_they_are_spoken(recognized: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     errors = [
         abs(words_of(answer)[h]["start"] - said["words"][s]["start"])
-        for said, answer in heard
+        for said, answer in recognized
         if answer["segments"]
         for s, h in matched_words(said["words"], words_of(answer))
     ]

@@ -57,9 +57,11 @@ def two(answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return answers[TWO["file"]]
 
 
-def right_words(said: dict[str, Any], heard: list[dict[str, Any]]) -> tuple[int, int]:
+def right_words(said: dict[str, Any], recognized: list[dict[str, Any]]) -> tuple[int, int]:
     """(words with the right speaker, words) of those that were heard as said, under the best pairing of names."""
-    pairs = [(said["words"][i]["speaker"], heard[j]["speaker"]) for i, j in matched_words(said["words"], heard)]
+    pairs = [
+        (said["words"][i]["speaker"], recognized[j]["speaker"]) for i, j in matched_words(said["words"], recognized)
+    ]
     names = [sorted({pair[side] for pair in pairs}) for side in (0, 1)]
     counted = Counter(pairs)
     table = np.array([[counted[a, b] for b in names[1]] for a in names[0]])

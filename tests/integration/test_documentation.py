@@ -61,7 +61,7 @@ def bodies(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def told(output: str, line: str, said: str) -> None:
+def reported(output: str, line: str, said: str) -> None:
     """Whether the segments that ``output`` shows, each in the form ``line``, say what was said."""
     texts = re.findall(line, output, re.MULTILINE)
     assert texts and word_error_rate([said], [" ".join(texts)]) <= 0.1, output
@@ -84,7 +84,7 @@ def test_curl(folder: Path, said: str) -> None:
 def test_python(folder: Path, said: str) -> None:
     output = run(folder, sys.executable, "python.py")
     assert output.startswith("Language: en, Duration: 10.0s\n")
-    told(output, r"^\[\d+\.\ds\] Speaker 1: (.*)$", said)
+    reported(output, r"^\[\d+\.\ds\] Speaker 1: (.*)$", said)
     assert re.search(r"^- \S", output, re.MULTILINE), "the summary's points"
 
 
@@ -94,7 +94,7 @@ def test_node(folder: Path, said: str) -> None:
     preload = f"--require={json.dumps(str(nodejs.FOLDER / 'node-fetch.cjs'))}"
     output = nodejs.run(folder / "node.js", env={"NODE_OPTIONS": preload}, cwd=folder).stdout
     assert output.startswith("Duration: 10.0s\n")
-    told(output, r"^\[\d+\.\ds\] Speaker 1: (.*)$", said)
+    reported(output, r"^\[\d+\.\ds\] Speaker 1: (.*)$", said)
 
 
 @nodejs.needed

@@ -88,7 +88,7 @@ def test_a_redeploy_under_load_drops_nothing(
     outcomes = callers.outcomes
     assert set(outcomes) == {"200 Hello Emma and welcome from London."}
     assert (file.result(), file.sent) == (undisturbed["text"], 1)
-    stream.told_all(manifest, acknowledged)
+    stream.reported_all(manifest, acknowledged)
     assert stream.connections == 1
     credits = charged(service, key, 50)
     assert credits == 10 + 1
@@ -134,7 +134,7 @@ def test_two_nodes_share_a_file_and_one_of_them_dies(
         wait_until(lambda: service.is_well() and answers(service), 300)
         fault.over()
         assert (text, file.sent) == (undisturbed["text"], 1)
-        stream.told_all(manifest, acknowledged)
+        stream.reported_all(manifest, acknowledged)
         credits = charged(service, key, 50)
         assert (stream.connections, credits) == (1, 10 + 10 + 1)
         fault.tell(f"{file.saw}; {stream.saw}", f"{credits}, once")

@@ -62,7 +62,7 @@ def test_a_file_and_a_stream_go_on(
     recovered(service, lambda: victims(service, victim), dead)
     fault.over()
     assert file.result() == undisturbed["text"]
-    stream.told_all(manifest, acknowledged)
+    stream.reported_all(manifest, acknowledged)
     assert (file.sent, stream.connections) == (1, 1) or victim in CUT
     paid, begun = charged(service, key, 50), charged(service, other, 50)
     assert paid == 10 and 1 <= begun <= stream.connections

@@ -90,7 +90,7 @@ def test_a_database_that_hangs_delays_and_loses_nothing(
     file.result()
     wait_until(lambda: answers(alone), 300)
     fault.over()
-    stream.told_all(manifest, acknowledged)
+    stream.reported_all(manifest, acknowledged)
     credits = charged(alone, key, 50)
     assert (file.sent, stream.connections, credits) == (1, 1, 2)
     fault.tell(f"{file.saw}; {stream.saw}", f"{credits}, once")
@@ -121,7 +121,7 @@ def test_a_database_that_dies_and_comes_back(
     wait_until(lambda: alone.is_well() and answers(alone), 300)
     fault.over()
     file.result()
-    stream.told_all(manifest, acknowledged)
+    stream.reported_all(manifest, acknowledged)
     credits = charged(alone, key, 50)
     assert 10 <= credits <= 10 + stream.connections
     fault.tell(f"{file.saw}; {stream.saw}; others 503", f"{credits}, once")

@@ -104,15 +104,15 @@ def test_in_a_page_of_another_origin(service: Service, elsewhere: str, tmp_path:
     with opened(tmp_path / "profile", tmp_path) as page:
         page.go(elsewhere)
         given = json.dumps({"url": service.url, "key": service.new_key()})
-        told = page.evaluate(f"({VISIT})({given})")
-    assert told["text"] == hello
-    sent, total = told["last"]
-    assert sent == total > told["size"]
-    assert told["subtitles"].startswith("WEBVTT")
-    for live in (told["live"], told["anonymous"]):
+        reported = page.evaluate(f"({VISIT})({given})")
+    assert reported["text"] == hello
+    sent, total = reported["last"]
+    assert sent == total > reported["size"]
+    assert reported["subtitles"].startswith("WEBVTT")
+    for live in (reported["live"], reported["anonymous"]):
         assert word_error_rate([hello], [live["text"]]) <= 0.2
         assert live["last"] == {"type": "ended", "text": "", "duration": 3.0}
-    assert told["left"] >= 2
-    assert told["refused"].startswith("AuthenticationFailed ") and told["refusedLive"] == told["refused"]
-    assert told["aborted"] == "Error enough"
-    assert told["nobody"].startswith("ConnectionFailed ") and told["nobodyLive"].startswith("ConnectionFailed ")
+    assert reported["left"] >= 2
+    assert reported["refused"].startswith("AuthenticationFailed ") and reported["refusedLive"] == reported["refused"]
+    assert reported["aborted"] == "Error enough"
+    assert reported["nobody"].startswith("ConnectionFailed ") and reported["nobodyLive"].startswith("ConnectionFailed ")

@@ -12,7 +12,7 @@ from tests.support.long_tests import long
 from tests.support.service import Service, wait_until
 from tests.support.word_errors import DATA
 
-MOST = 3
+MAX = 3
 FILES = 4
 CLIP, TALK = DATA / "hello_3s.flac", DATA / "ten_minutes.opus"
 
@@ -25,7 +25,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     catalogue = {"default": "usual", "offer": ["usual", "kept", "rare"], "extra": models}
     arguments: dict[str, dict[str, Any]] = {
         "models": {"catalogue": catalogue, "preload": ["kept"], "load_wait_s": 0.5},
-        "transcriber": {"max_replicas": MOST, "target_audio_s": 120, "downscale_delay_s": 5, "idle_unload_s": 5},
+        "transcriber": {"max_replicas": MAX, "target_audio_s": 120, "downscale_delay_s": 5, "idle_unload_s": 5},
     }
     service = Service(folder, arguments, import_path="tests.benchmarks.fixed_cost:build")
     try:
@@ -62,7 +62,7 @@ def test_a_rare_model_is_waited_for_a_while_and_leaves_when_nobody_wants_it(serv
 def test_replicas_come_with_the_audio_that_waits_and_go_again(service: Service) -> None:
     with ThreadPoolExecutor(FILES) as pool:
         calls = [pool.submit(send, service, TALK) for _ in range(FILES)]
-        wait_until(lambda: count(service, "usual") == MOST, 120)
+        wait_until(lambda: count(service, "usual") == MAX, 120)
         assert [call.result().status_code for call in calls] == [200] * FILES
     wait_until(lambda: count(service, "usual") == 1, 180)
     assert send(service).status_code == 200

@@ -35,8 +35,8 @@ def test_the_client(service: Service, manifest: dict[str, Any]) -> None:
         assert sent[-1] == FILES[0].stat().st_size
         assert client.transcribe(FILES[0].read_bytes(), response_format="srt").startswith("1\n00:00:00,180")
         assert client.usage().days[0].requests == 2 and client.account().credits.available == 999_998
-        told = list(client.summarize("Vanessa will review the report on Monday.", "action_items", stream=True))
-        assert isinstance(told[-1], Summary) and "".join(map(str, told[:-1])).strip() == told[-1].summary
+        reported = list(client.summarize("Vanessa will review the report on Monday.", "action_items", stream=True))
+        assert isinstance(reported[-1], Summary) and "".join(map(str, reported[:-1])).strip() == reported[-1].summary
         assert client.health().demo_models and client.languages()[0].code == "en"
 
 
@@ -67,9 +67,12 @@ def test_the_command_over_several_files(service: Service, manifest: dict[str, An
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {f"{path.stem}.vtt" for path in FILES}
     rows = command(STT_AI, "transcribe", *FILES[:2], ROOT / "README.md", "--json", "--no-diarize", *asked)
-    told = [json.loads(line) for line in rows.stdout.splitlines()]
-    assert rows.returncode == 1 and [row["ok"] for row in told] == [True, True, False]
-    assert told[0]["result"]["text"] == spoken(manifest, "hello_3s.flac") and told[2]["code"] == "unsupported_format"
+    reported = [json.loads(line) for line in rows.stdout.splitlines()]
+    assert rows.returncode == 1 and [row["ok"] for row in reported] == [True, True, False]
+    assert (
+        reported[0]["result"]["text"] == spoken(manifest, "hello_3s.flac")
+        and reported[2]["code"] == "unsupported_format"
+    )
     live = command(STT_AI, "stream", FILES[1], "--language", "en", *asked)
     assert word_error_rate([spoken(manifest, FILES[1].name)], [live.stdout]) <= 0.2, live.stderr
     summary = command(STT_AI, "summarize", "-", *asked, input="Vanessa will review the report on Monday.")

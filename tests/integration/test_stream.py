@@ -64,7 +64,7 @@ def say(client: Client, data: bytes, pace: float = 0.0, piece: int = 8192) -> No
             time.sleep(max(0.0, began + pace * (at + piece) / (2 * RATE) - time.monotonic()))
 
 
-def heard(service: Service, data: bytes, key: str | None = None, pace: float = 0.0, **config: Any) -> str:
+def recognized(service: Service, data: bytes, key: str | None = None, pace: float = 0.0, **config: Any) -> str:
     """What a whole stream tells."""
     with stream(service, key) as client, ThreadPoolExecutor(1) as thread:
         client.ready(**{"language": "en", **config})
@@ -121,7 +121,7 @@ def test_audio_as_browsers_have_it(
     service: Service, manifest: dict[str, Any], config: dict[str, Any], encoding: tuple[str, ...]
 ) -> None:
     name = CLEAR[1]
-    text = heard(service, audio(name, *encoding), **config)
+    text = recognized(service, audio(name, *encoding), **config)
     assert word_error_rate([spoken(manifest, name)], [text]) <= 0.1
 
 
@@ -130,7 +130,7 @@ def test_refusals_come_before_the_connection_is_accepted(service: Service) -> No
     assert (status, body["code"], headers["WWW-Authenticate"]) == (401, "unauthorized", "Bearer")
     assert set(body) == {"error", "code", "request_id"} and headers["X-Request-ID"] == body["request_id"]
     poor = service.new_key(credits=1)
-    heard(service, audio("hello_3s.flac"), poor)
+    recognized(service, audio("hello_3s.flac"), poor)
     status, body, _ = refusal(service, poor)
     assert (status, body["error"]) == (402, "No credits remaining. Upgrade your plan.")
     key = service.new_key(credits=0)
@@ -220,7 +220,7 @@ def never_reads(service: Service, key: str) -> Any:
 
 def far_too_fast(service: Service, key: str) -> Any:
     """As fast as the connection takes it, and heard to its end."""
-    return len(heard(service, b"".join(map(audio, CLEAR * 4)), key, interim_results=False).split()) > 200
+    return len(recognized(service, b"".join(map(audio, CLEAR * 4)), key, interim_results=False).split()) > 200
 
 
 def odd_bytes(service: Service, key: str) -> Any:
@@ -277,7 +277,7 @@ def test_odd_clients_get_their_answers_and_the_others_notice_nothing(
     parts = [*service.replicas("ingress"), *service.proxies()]
     before = {process.pid: resident(process) for process in parts}
     with ThreadPoolExecutor(len(ODD) + 1) as threads:
-        well = threads.submit(heard, service, audio(CLEAR[0]) * 2, good, 1.0)
+        well = threads.submit(recognized, service, audio(CLEAR[0]) * 2, good, 1.0)
         answers = {client.__name__: threads.submit(client, service, key) for client, key in zip(ODD, odd, strict=True)}
         outcome = {name: answer.result(300) for name, answer in answers.items()}
         text = well.result(300)
@@ -309,19 +309,19 @@ def test_an_ingress_that_dies_leaves_a_stream_that_goes_on_and_a_fair_bill(
         with pytest.raises(ConnectionClosed):
             while True:
                 messages.append(client.read())
-    told = [message for message in messages if message.get("text")]
-    offset = told[-1]["end"]
+    reported = [message for message in messages if message.get("text")]
+    offset = reported[-1]["end"]
     wait_until(service.is_well, timeout=120)
     fault.over()
-    resumed = {"session_id": session_id, "offset": offset, "last_segment_id": told[-1]["segment_id"]}
+    resumed = {"session_id": session_id, "offset": offset, "last_segment_id": reported[-1]["segment_id"]}
     with stream(service, key) as client, ThreadPoolExecutor(1) as thread:
         ready = client.ready(language="en", interim_results=False, **resumed)
         assert (ready["resumed"], ready["offset"]) == (False, offset)
         thread.submit(say, client, data[round(offset * RATE) * 2 :]).result(60)
         rest, code = client.stop(timeout=60)
     assert code == 1000
-    assert word_error_rate([spoken(manifest, *names)], [texts(told + rest)]) <= 0.1
-    ids = [message["segment_id"] for message in told + rest if message.get("text")]
+    assert word_error_rate([spoken(manifest, *names)], [texts(reported + rest)]) <= 0.1
+    ids = [message["segment_id"] for message in reported + rest if message.get("text")]
     assert ids == list(range(len(ids)))
     # What had begun for certain is charged when the dead server's lease ends, and the minute after it is given back.
     wait_until(lambda: account(service, key)["credits"]["reserved"] == 0, timeout=120)

@@ -231,11 +231,11 @@ def test_a_long_file_has_every_word_once_in_order_at_its_place(
     assert length == pytest.approx(min(entry["duration"], minutes * 60), abs=0.2)
     said_once = [word for word in entry["words"] if word["end"] < length]
     spoken = [{**word, "start": word["start"] + length * turn} for turn in range(times) for word in said_once]
-    heard = words_of(answer.json())
+    recognized = words_of(answer.json())
     assert word_error_rate([" ".join(w["word"] for w in spoken)], [answer.json()["text"]]) <= 0.10
-    pairs = matched_words(spoken, heard)
+    pairs = matched_words(spoken, recognized)
     assert len(pairs) >= 0.86 * len(spoken)
-    offsets = np.array([heard[h]["start"] - spoken[s]["start"] for s, h in pairs])
+    offsets = np.array([recognized[h]["start"] - spoken[s]["start"] for s, h in pairs])
     assert np.median(np.abs(offsets)) <= 0.15
     assert np.mean(np.abs(offsets) <= 1.0) >= 0.99
 
@@ -274,10 +274,10 @@ def test_each_channel_of_a_call_is_transcribed_by_itself(
     subprocess.run([FFMPEG, "-v", "error", *inputs, "-filter_complex", joined, str(call)], check=True)
     body = send(service, call, channels="separate", language="en").json()
     alone = [send(service, path, diarize="false", language="en").json() for path in voices]
-    heard = {channel: [one for one in body["segments"] if one["channel"] == channel] for channel in (1, 2)}
-    for channel, whole in zip(heard, alone, strict=True):
-        assert {word["channel"] for one in heard[channel] for word in one["words"]} == {channel}
-        assert word_error_rate([whole["text"]], [" ".join(one["text"] for one in heard[channel])]) <= 0.2
+    recognized = {channel: [one for one in body["segments"] if one["channel"] == channel] for channel in (1, 2)}
+    for channel, whole in zip(recognized, alone, strict=True):
+        assert {word["channel"] for one in recognized[channel] for word in one["words"]} == {channel}
+        assert word_error_rate([whole["text"]], [" ".join(one["text"] for one in recognized[channel])]) <= 0.2
     assert body["speakers"] == ["Channel 1", "Channel 2"]
     assert body["usage"]["credits"] == 1
 

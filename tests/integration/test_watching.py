@@ -63,17 +63,17 @@ def test_figures_add_up(service: Service) -> None:
         (also,) = (labels for word, labels in more.items() if word in name)
         return grown(now, name, **dict([label]), **also)
 
-    def told() -> bool:
+    def reported() -> bool:
         now = figures(service)
         return all(of(now, *asked) >= value - 1e-6 for asked, value in expected.items())
 
-    wait_until(told, every=1)
+    wait_until(reported, every=1)
     now = figures(service)
     for asked, value in expected.items():
         assert of(now, *asked) == pytest.approx(value, abs=1e-6), asked
     transcriber = {"deployment": "transcriber-large-v3-turbo"}
 
-    def told_by_the_transcriber() -> bool:
+    def reported_by_the_transcriber() -> bool:
         now = figures(service)
         batches = grown(now, "ray_stt_ai_batch_size_count", **transcriber)
         alone = grown(now, "ray_stt_ai_batch_size_bucket", le="1.0", **transcriber)
@@ -84,7 +84,7 @@ def test_figures_add_up(service: Service) -> None:
     assert grown(now, "ray_stt_ai_realtime_factor_count", model=MODEL) == len(done)
     # Short files may each find a core free; of a long one more windows wait than there are cores.
     assert transcribe(service, DATA / "ten_minutes.opus", service.new_key(credits=10)).status_code == 200
-    wait_until(told_by_the_transcriber, every=1)  # processes do not tell at the same time
+    wait_until(reported_by_the_transcriber, every=1)  # processes do not tell at the same time
     now = figures(service)
     for stage in ("upload", "decode", "transcribe", "attribute"):
         assert grown(now, "ray_stt_ai_stage_seconds_count", stage=stage) >= len(done)

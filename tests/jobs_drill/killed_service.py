@@ -94,14 +94,14 @@ class Drill:
 
     def await_moment(self, key: str, job_id: str, windows: int) -> bool:
         """Return True once the job runs and so many of its windows were begun, False if it has ended."""
-        status, looked = "", 0.0
+        status, checked = "", 0.0
 
         def reached() -> bool:
-            nonlocal status, looked
-            if time.monotonic() > looked + LOOK_EVERY_S:
+            nonlocal status, checked
+            if time.monotonic() > checked + LOOK_EVERY_S:
                 status = self._look(key, job_id)["status"]
                 self._doomed = self.service.processes()
-                looked = time.monotonic()
+                checked = time.monotonic()
             begun = len(set(read_records(self._records, "begun")))
             return status not in ("", "queued", "running") or (status == "running" and begun >= windows)
 

@@ -121,11 +121,11 @@ class Failing:
 class Patient:
     """A transcription service that works until it is cancelled, and says when it began and was cancelled.
 
-    It tells the text of the first ``told`` of its ``seconds``.
+    It tells the text of the first ``reported`` of its ``seconds``.
     """
 
-    def __init__(self, seconds: float = HELLO.duration, told: float = HELLO.duration) -> None:
-        self.seconds, self.told = seconds, told
+    def __init__(self, seconds: float = HELLO.duration, reported: float = HELLO.duration) -> None:
+        self.seconds, self.reported = seconds, reported
         self.began = threading.Event()
         self.cancelled = threading.Event()
 
@@ -138,8 +138,8 @@ class Patient:
     ) -> Transcript:
         if on_duration:
             await on_duration(self.seconds)
-        if on_text and self.told:
-            await on_text("Hello,", self.told)
+        if on_text and self.reported:
+            await on_text("Hello,", self.reported)
         self.began.set()
         try:
             await asyncio.Event().wait()

@@ -98,7 +98,7 @@ class Talking(threading.Thread):
     def saw(self) -> str:
         return "every word once" + (f", resumed {self.connections - 1} times" if self.connections > 1 else ", uncut")
 
-    def told_all(self, manifest: dict[str, Any], acknowledged: list[Final], timeout: float = 200) -> None:
+    def reported_all(self, manifest: dict[str, Any], acknowledged: list[Final], timeout: float = 200) -> None:
         """Waits for its end. What the client had stays, and nothing is missing or there twice."""
         self.join(timeout)
         assert not self.is_alive() and self.error is None, self.error

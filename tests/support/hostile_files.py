@@ -227,17 +227,17 @@ def _avi_with_subtitle(text: bytes) -> bytes:
 def absurd_pictures() -> dict[str, tuple[bytes, bool]]:
     """Pictures that would take gigabytes to decode, and whether there is sound beside them."""
     made: dict[str, tuple[bytes, bool]] = {}
-    for name, heard in (("a.mp4", True), ("silent.mp4", False), ("a.mov", True), ("silent.mov", False)):
+    for name, audible in (("a.mp4", True), ("silent.mp4", False), ("a.mov", True), ("silent.mov", False)):
         data = bytearray(all_media()[name].read_bytes())
         entry = data.index(b"mp4v", data.index(b"stsd"))
         data[entry + 28 : entry + 32] = b"\xff" * 4
-        made[f"absurd-{name}"] = bytes(data), heard
-    for name, heard in (("wide.mkv", True), ("silent-wide.mkv", False)):
+        made[f"absurd-{name}"] = bytes(data), audible
+    for name, audible in (("wide.mkv", True), ("silent-wide.mkv", False)):
         data = bytearray(all_media()[name].read_bytes())
         for element, size in ((b"\xb0\x82\x01\x40", b"\xff\xff"), (b"\xba\x82\x01\x02", b"\xff\xff")):
             at = data.index(element)
             data[at + 2 : at + 4] = size
-        made[f"absurd-{name}"] = bytes(data), heard
+        made[f"absurd-{name}"] = bytes(data), audible
     cover = b"\0image/png\0\x03\0" + foreign()["huge.png"]
     frame = b"APIC" + struct.pack(">I", len(cover)) + bytes(2) + cover
     size = len(frame)

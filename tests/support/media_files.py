@@ -134,12 +134,12 @@ def all_media() -> dict[str, Path]:
     return {**paths, **{path.name: path for path in sorted(STORED.iterdir())}}
 
 
-def likeness(heard: npt.NDArray[np.int16], wanted: npt.NDArray[np.int16], slack: int = 2400) -> float:
+def likeness(decoded: npt.NDArray[np.int16], wanted: npt.NDArray[np.int16], slack: int = 2400) -> float:
     """The greatest correlation of two sounds over shifts of up to ``slack`` samples, 0 to 1."""
-    length = 1 << int(len(heard) + len(wanted)).bit_length()
-    cross = np.fft.irfft(np.fft.rfft(heard, length) * np.conj(np.fft.rfft(wanted, length)))
+    length = 1 << int(len(decoded) + len(wanted)).bit_length()
+    cross = np.fft.irfft(np.fft.rfft(decoded, length) * np.conj(np.fft.rfft(wanted, length)))
     near = np.concatenate([cross[:slack], cross[-slack:]])
-    scale = np.linalg.norm(heard.astype(float)) * np.linalg.norm(wanted.astype(float))
+    scale = np.linalg.norm(decoded.astype(float)) * np.linalg.norm(wanted.astype(float))
     return float(np.max(np.abs(near)) / max(scale, 1e-9))
 
 

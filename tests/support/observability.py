@@ -37,14 +37,14 @@ def figures(service: Service) -> Figures:
     """Value by name and labels."""
     text = ""
 
-    def told() -> bool:
+    def reported() -> bool:
         nonlocal text
         answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
         assert answer.status_code in (200, 503), answer.text
         text = answer.text
         return answer.status_code == 200
 
-    wait_until(told, every=1)  # 503 for a moment where Ray's own collector is busy
+    wait_until(reported, every=1)  # 503 for a moment where Ray's own collector is busy
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -88,9 +88,9 @@ class Collector:
 
     def take(self, body: bytes) -> None:
         for sent in ExportTraceServiceRequest.FromString(body).resource_spans:
-            told = {attribute.key: attribute.value.string_value for attribute in sent.resource.attributes}
+            reported = {attribute.key: attribute.value.string_value for attribute in sent.resource.attributes}
             for scope in sent.scope_spans:
-                self.spans += [(told["stt_ai.deployment"], span) for span in scope.spans]
+                self.spans += [(reported["stt_ai.deployment"], span) for span in scope.spans]
 
     def of(self, deployment: str, name: str) -> list[Span]:
         return [span for own, span in tuple(self.spans) if own.startswith(deployment) and span.name == name]

@@ -52,12 +52,12 @@ class Call:
         end = int(np.flatnonzero(said.any(axis=0))[-1]) + SAMPLE_RATE // 2
         speech = speech[:, :end]
         rng = np.random.default_rng(1)
-        heard = speech.copy()
+        recorded = speech.copy()
         if bleed_db is not None:
-            heard += np.stack([_bled(channel, bleed_db, delay, room, rng) for channel in speech[::-1]])
+            recorded += np.stack([_bled(channel, bleed_db, delay, room, rng) for channel in speech[::-1]])
         if noise_db is not None:
-            heard += rng.standard_normal(heard.shape, np.float32) * np.float32(10 ** (noise_db / 20))
-        self.samples = np.ascontiguousarray(heard.T)
+            recorded += rng.standard_normal(recorded.shape, np.float32) * np.float32(10 ** (noise_db / 20))
+        self.samples = np.ascontiguousarray(recorded.T)
         self.said = (said[0, :end], said[1, :end])
 
 

@@ -168,12 +168,14 @@ class ScriptedRecognizer:
     ) -> Hypothesis | None:
         if await self._answer("guess", samples):
             return None
-        heard = self._heard(samples, options)[len(options.prefix) :]
-        return Hypothesis(tuple(TokenizedWord(f" {text}", (self._token(text),)) for text, _, _ in heard), "en", 0.9)
+        recognized = self._recognized(samples, options)[len(options.prefix) :]
+        return Hypothesis(
+            tuple(TokenizedWord(f" {text}", (self._token(text),)) for text, _, _ in recognized), "en", 0.9
+        )
 
     async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         await self._answer("hear", samples)
-        words = [Word(f" {text}", start, end, 0.9) for text, start, end in self._heard(samples, options)]
+        words = [Word(f" {text}", start, end, 0.9) for text, start, end in self._recognized(samples, options)]
         return WindowTranscript(tuple(words), "en", 0.9)
 
     async def _answer(self, kind: str, samples: Samples) -> bool:
@@ -182,23 +184,23 @@ class ScriptedRecognizer:
         await asyncio.sleep(self._latency())
         return self._trouble(kind)
 
-    def _heard(self, samples: Samples, options: DecodingOptions) -> list[tuple[str, float, float]]:
+    def _recognized(self, samples: Samples, options: DecodingOptions) -> list[tuple[str, float, float]]:
         of_first_frame = int(np.argmax(samples != samples[0])) or FRAME
         first = (int(samples[0]) + 1) * FRAME - of_first_frame
         last = first + len(samples)
-        heard = []
+        recognized = []
         for word in self._words:
             if first <= (word.start + word.end) // 2 < last:
                 text = word.text
                 if random.Random(f"{text} {last}").random() < self._doubt:
                     text = f"{text}x{last % 7}"
                 start = (max(word.start, first) - first) / SAMPLE_RATE
-                heard.append((text, start, (min(word.end, last) - first) / SAMPLE_RATE))
-        heard = heard[len(options.context.split()) :]
+                recognized.append((text, start, (min(word.end, last) - first) / SAMPLE_RATE))
+        recognized = recognized[len(options.context.split()) :]
         decided = [self.spelt[token] for token in options.prefix]
         seconds = len(samples) / SAMPLE_RATE
-        times = [(start, end) for _, start, end in heard] + [(seconds, seconds)] * len(decided)
-        texts = decided + [text for text, _, _ in heard[len(decided) :]]
+        times = [(start, end) for _, start, end in recognized] + [(seconds, seconds)] * len(decided)
+        texts = decided + [text for text, _, _ in recognized[len(decided) :]]
         return [(text, *time) for text, time in zip(texts, times, strict=False)]
 
     def _token(self, text: str) -> int:
@@ -217,11 +219,11 @@ async def play(
     """Feeds the samples in pieces of the lengths ``chunks`` (the last one again and again), stops, and returns all
     that was told. ``paced``: each piece when its last sample has been spoken.
     """
-    heard: list[Event] = []
+    events: list[Event] = []
 
     async def read() -> None:
         async for event in session.events():
-            heard.append(event)
+            events.append(event)
 
     reader = asyncio.create_task(read())
     try:
@@ -242,7 +244,7 @@ async def play(
         reader.cancel()
         await session.aclose()
         await asyncio.gather(reader, return_exceptions=True)
-    return heard
+    return events
 
 
 def live(
@@ -266,5 +268,5 @@ def partials(events: Iterable[Event]) -> list[Partial]:
     return [event for event in events if isinstance(event, Partial)]
 
 
-def told(events: Iterable[Event]) -> str:
+def reported(events: Iterable[Event]) -> str:
     return " ".join(final.text for final in finals(events))

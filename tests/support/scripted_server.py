@@ -106,17 +106,17 @@ class Wire:
                 server = socket.create_connection(("127.0.0.1", self._port))
                 length = self._lengths[self.connections] if self.connections < len(self._lengths) else None
                 self.connections += 1
-                for source, sink, most in ((client, server, length), (server, client, None)):
-                    threading.Thread(target=_pass_on, args=(source, sink, most), daemon=True).start()
+                for source, sink, limit in ((client, server, length), (server, client, None)):
+                    threading.Thread(target=_pass_on, args=(source, sink, limit), daemon=True).start()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket, most: int | None) -> None:
+def _pass_on(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
     passed = 0
     with contextlib.suppress(OSError):
-        while piece := source.recv(8192 if most is None else min(8192, most - passed)):
+        while piece := source.recv(8192 if limit is None else min(8192, limit - passed)):
             sink.sendall(piece)
             passed += len(piece)
-            if passed == most:
+            if passed == limit:
                 break
     for end in (source, sink):
         with contextlib.suppress(OSError):

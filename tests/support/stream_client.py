@@ -38,7 +38,7 @@ class EverySecond:
         self.config = config
         self.made = made
         self.position = self._decided = self.last_final_end = start
-        self.heard: list[Samples] = []
+        self.received: list[Samples] = []
         self._segment_id = segment_id
         self._events: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
         self._seq = 0
@@ -56,7 +56,7 @@ class EverySecond:
     async def feed(self, samples: Samples) -> None:
         assert samples.dtype == np.int16 and samples.ndim == 1 and not self.closed
         await self.made.gate.wait()
-        self.heard.append(samples)
+        self.received.append(samples)
         before, self.position = self.position, self.position + len(samples)
         if self.made.fails is not None and self.position >= self.made.fails[0]:
             self._events.put_nowait(self.made.fails[1])

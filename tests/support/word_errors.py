@@ -19,38 +19,38 @@ def normalized(text: str) -> str:
     return re.sub(r"\s+", " ", kept).strip()
 
 
-def word_error_rate(said: Sequence[str], heard: Sequence[str]) -> float:
+def word_error_rate(said: Sequence[str], recognized: Sequence[str]) -> float:
     """Substitutions, insertions and deletions over the words that were said, all texts together."""
-    return float(jiwer.wer([normalized(text) for text in said], [normalized(text) for text in heard]))
+    return float(jiwer.wer([normalized(text) for text in said], [normalized(text) for text in recognized]))
 
 
-def speaker_word_error_rate(said: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
+def speaker_word_error_rate(said: Sequence[str], recognized: Sequence[str]) -> tuple[int, int]:
     """(errors, words said) of the concatenated minimum-permutation word error rate, cpWER.
 
     Each text is all that one speaker says. Speakers are paired so that the errors are fewest; whoever is left alone
     counts with all words (Watanabe et al., CHiME-6, 2020).
     """
-    said, heard = [normalized(text) for text in said], [normalized(text) for text in heard]
-    size = max(len(said), len(heard))
+    said, recognized = [normalized(text) for text in said], [normalized(text) for text in recognized]
+    size = max(len(said), len(recognized))
     errors = np.zeros((size, size), dtype=int)
     for i in range(size):
         for j in range(size):
-            one, other = (texts[at] if at < len(texts) else "" for texts, at in ((said, i), (heard, j)))
+            one, other = (texts[at] if at < len(texts) else "" for texts, at in ((said, i), (recognized, j)))
             errors[i, j] = _word_errors(one, other)
     return int(errors[linear_sum_assignment(errors)].sum()), sum(len(text.split()) for text in said)
 
 
-def _word_errors(said: str, heard: str) -> int:
-    if not said or not heard:
-        return len((said or heard).split())
-    counted = jiwer.process_words(said, heard)
+def _word_errors(said: str, recognized: str) -> int:
+    if not said or not recognized:
+        return len((said or recognized).split())
+    counted = jiwer.process_words(said, recognized)
     return int(counted.substitutions + counted.deletions + counted.insertions)
 
 
-def matched_words(said: Sequence[dict[str, Any]], heard: Sequence[dict[str, Any]]) -> list[tuple[int, int]]:
+def matched_words(said: Sequence[dict[str, Any]], recognized: Sequence[dict[str, Any]]) -> list[tuple[int, int]]:
     """(index said, index heard) of the words that an edit-distance alignment pairs as equal."""
     reference = [normalized(word["word"]) for word in said]
-    hypothesis = [normalized(word["word"]) for word in heard]
+    hypothesis = [normalized(word["word"]) for word in recognized]
     aligned = jiwer.process_words(" ".join(reference), " ".join(hypothesis)).alignments[0]
     pairs: list[tuple[int, int]] = []
     for chunk in aligned:

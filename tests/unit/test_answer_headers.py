@@ -20,14 +20,14 @@ ASCII = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=
 WARNINGS = st.lists(st.builds(TranscriptWarning, CODES, ASCII, HUNDREDTHS, HUNDREDTHS), max_size=8)
 
 
-def told(warnings: list[TranscriptWarning]) -> tuple[Read, ...]:
+def reported(warnings: list[TranscriptWarning]) -> tuple[Read, ...]:
     return tuple(Read(warning.code, warning.message, warning.start, warning.end) for warning in warnings)
 
 
 @unhurried
 @given(WARNINGS)
 def test_what_is_written_is_read(warnings: list[TranscriptWarning]) -> None:
-    assert read_warnings(warning_header(warnings)) == told(warnings)
+    assert read_warnings(warning_header(warnings)) == reported(warnings)
 
 
 @nodejs.needed

@@ -122,7 +122,7 @@ def test_what_the_framework_calls_422_is_400_with_the_parameter_named(
     app = make_app(tmp_path)
 
     @app.post("/wish")
-    async def wish(wish: TranscriptionParams) -> None: ...
+    async def choice(choice: TranscriptionParams) -> None: ...
 
     answer = TestClient(app).post("/wish", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400

@@ -344,7 +344,7 @@ async def test_the_schema_is_whole(edge: Edge) -> None:
 async def test_whoever_admits_files_is_told_how_much_work_jobs_are(edge: Edge) -> None:
     key = edge.books.account(credits=5)
     await edge.post(key, files=FILE)
-    told: asyncio.Queue[JobLoad] = asyncio.Queue()
+    reported: asyncio.Queue[JobLoad] = asyncio.Queue()
     answers: list[JobLoad | SttError] = [Unavailable("Not now."), edge.service.load()]
 
     async def carry(operation: str, *arguments: Any) -> JobLoad:
@@ -353,6 +353,6 @@ async def test_whoever_admits_files_is_told_how_much_work_jobs_are(edge: Edge) -
             raise answer
         return answer
 
-    following = asyncio.create_task(follow_load(JobsClient(carry), told.put_nowait, every_s=0))
-    assert (await told.get()).queued == 1
+    following = asyncio.create_task(follow_load(JobsClient(carry), reported.put_nowait, every_s=0))
+    assert (await reported.get()).queued == 1
     following.cancel()

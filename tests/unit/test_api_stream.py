@@ -401,9 +401,9 @@ def test_a_stream_has_a_longest_length(tmp_path: Path) -> None:
 def test_a_model_that_is_not_there_is_told(tmp_path: Path, error: SttError, code: str, close: int) -> None:
     with serving(live_app(tmp_path, Sessions(unready=error))) as port, connected(port) as client:
         client.send()
-        told = refused(client, code, close, retryable=True)
-        assert "secret" not in told["error"]
-        assert told.get("retry_after") == (15 if code == "model_loading" else None)
+        reported = refused(client, code, close, retryable=True)
+        assert "secret" not in reported["error"]
+        assert reported.get("retry_after") == (15 if code == "model_loading" else None)
 
 
 def test_a_session_that_fails_is_told_and_can_go_on_from_its_last_text(tmp_path: Path) -> None:
@@ -617,7 +617,7 @@ def test_the_schema_and_the_docs_tell_the_whole_protocol(port: int) -> None:
     for name in fields(StreamParams):
         if name.name != "config":
             assert name.name in page
-    for told in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):
-        assert told in page
+    for reported in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):
+        assert reported in page
     for error, code in CODES.items():
         assert f"<td>{code}</td>" in page and error.code in page

@@ -116,7 +116,7 @@ def test_a_client_that_is_far_too_fast_is_held_back_and_heard_to_the_end(tmp_pat
 
 @pytest.mark.parametrize("content", [{"bytes": b""}, {"bytes": b"x"}, {"text": ""}])
 async def test_messages_that_hold_next_to_nothing_are_held_back_too(content: dict[str, Any]) -> None:
-    given, read, most = 0, 0, 2000
+    given, read, limit = 0, 0, 2000
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def reader(scope: Any, receive: Any, send: Any) -> None:
@@ -129,7 +129,7 @@ async def test_messages_that_hold_next_to_nothing_are_held_back_too(content: dic
     async def endless() -> Any:
         nonlocal given
         given += 1
-        return {"type": "websocket.receive", **content} if given <= most else {"type": "websocket.disconnect"}
+        return {"type": "websocket.receive", **content} if given <= limit else {"type": "websocket.disconnect"}
 
     app = CountReads(reader)
 
@@ -147,12 +147,12 @@ async def test_messages_that_hold_next_to_nothing_are_held_back_too(content: dic
 
     task = asyncio.create_task(HoldBack(greedy)({"type": "websocket"}, endless, None))  # type: ignore[arg-type]
     await begun.wait()
-    for _ in range(2 * most):  # as many turns as it would take to give everything
+    for _ in range(2 * limit):  # as many turns as it would take to give everything
         await asyncio.sleep(0)
     assert given <= stream_backpressure.MAX_UNREAD // stream_backpressure.MESSAGE_COST + 2
     go_on.set()
     await task
-    assert read == most
+    assert read == limit
 
 
 def _still(value: Any) -> bool:
@@ -244,7 +244,7 @@ def test_a_client_that_leaves_while_it_is_held_back_leaves_nothing(tmp_path: Pat
             client.socket.socket.close()
         closed_gate(sessions, middle, is_open=True)
         assert eventually(lambda: sessions.all[0].closed)
-        assert sum(map(len, sessions.all[0].heard)) <= 40 * 16000
+        assert sum(map(len, sessions.all[0].received)) <= 40 * 16000
 
 
 # What uvicorn holds by itself, before anything reaches the queues.
@@ -301,16 +301,16 @@ def test_what_was_said_before_a_message_that_is_far_too_large_is_told(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("first", "flood", "most"),
+    ("first", "flood", "limit"),
     [(b"", PING, 40_000_000), (FIRST_FRAGMENT, FRAGMENT, 3_000_000)],
     ids=["pings whose pongs nobody reads", "fragments of a message without end"],
 )
-def test_what_is_no_message_cannot_pile_up_either(first: bytes, flood: bytes, most: int, tmp_path: Path) -> None:
+def test_what_is_no_message_cannot_pile_up_either(first: bytes, flood: bytes, limit: int, tmp_path: Path) -> None:
     piece = flood * 1000
     with served(live_app(tmp_path, Sessions(), config_timeout_s=1e6)) as (port, _), raw(port) as connection:
         connection.sendall(first)
         with suppress(ConnectionError):
-            for _ in range(most // len(piece)):
+            for _ in range(limit // len(piece)):
                 connection.sendall(piece)
             while connection.recv(1_000_000):  # it times out where the connection is still open
                 pass

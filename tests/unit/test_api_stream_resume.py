@@ -45,23 +45,23 @@ def test_a_cut_is_forgotten_after_its_time_and_the_oldest_when_there_are_too_man
 
 @given(
     lengths=st.lists(st.integers(10, 500), min_size=1, max_size=20),
-    told=st.integers(0, 20),
+    reported=st.integers(0, 20),
     back=st.integers(0, 300),
     by_id=st.booleans(),
 )
 def test_whatever_the_client_missed_is_told_again_and_heard_once(
-    lengths: list[int], told: int, back: int, by_id: bool
+    lengths: list[int], reported: int, back: int, by_id: bool
 ) -> None:
-    """Utterances of so many hundredths of a second, one after the other; the client got the first ``told``."""
+    """Utterances of so many hundredths of a second, one after the other; the client got the first ``reported``."""
     ends = [sum(lengths[: number + 1]) / 100 for number in range(len(lengths))]
     finals = tuple(final(n, ([0.0, *ends])[n], end) for n, end in enumerate(ends))
-    told = min(told, len(finals))
-    has = ends[told - 1] if told else 0.0
+    reported = min(reported, len(finals))
+    has = ends[reported - 1] if reported else 0.0
     offset = max(0.0, round(has - back / 100, 2)) if by_id else has
     cuts = ResumeStore(60, 10, Clock())
     cuts.save("it", ResumePoint(round(ends[-1] * SAMPLE_RATE), len(finals), "en", finals))
-    found = cuts.start_of(asked("it", offset, told - 1 if by_id else None))
-    assert found.repeated == finals[told:]
+    found = cuts.start_of(asked("it", offset, reported - 1 if by_id else None))
+    assert found.repeated == finals[reported:]
     assert found.position == round(ends[-1] * SAMPLE_RATE)
     assert round(offset * SAMPLE_RATE) + found.skipped == found.position
     assert found.segment_id == len(finals)

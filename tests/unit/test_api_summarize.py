@@ -254,12 +254,12 @@ async def test_the_same_key_brings_the_same_stream_and_is_for_one_form_of_the_an
         first, again = [await client.post("/v1/summarize", json=asked, headers=headers) for _ in range(2)]
         whole = await client.post("/v1/summarize", json={"text": TEXT}, headers=headers)
         plain = await client.post("/v1/summarize", json={"text": TEXT}, headers={"Idempotency-Key": "other"})
-        told = await client.post("/v1/summarize", json=asked, headers={"Idempotency-Key": "other"})
+        reported = await client.post("/v1/summarize", json=asked, headers={"Idempotency-Key": "other"})
     assert events_of(again.text)[-1] == events_of(first.text)[-1] == ("summary", plain.json())
     assert "".join(data["text"] for kind, data in events_of(again.text) if kind == "delta") == plain.json()["summary"]
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Content-Type"] == first.headers["Content-Type"]
-    assert [answer.json()["code"] for answer in (whole, told)] == ["invalid_parameter"] * 2
+    assert [answer.json()["code"] for answer in (whole, reported)] == ["invalid_parameter"] * 2
     assert len(scribe.asked) == 2
 
 

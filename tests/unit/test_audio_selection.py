@@ -160,21 +160,21 @@ class ChannelReader:
 
 
 async def read(decoder: TwoChannels, **asked: object) -> tuple[Transcript, list[tuple[str, float]]]:
-    told: list[tuple[str, float]] = []
+    reported: list[tuple[str, float]] = []
 
     async def on_text(piece: str, until: float) -> None:
-        told.append((piece, until))
+        reported.append((piece, until))
 
     voices = ScriptedDiarizer((0, 10, "A"))
     request = TranscriptionRequest("m", selection=AudioSelection(separate=True), **asked)  # type: ignore[arg-type]
     upload = Upload(Path("call.wav"), 1)
     transcript = await Pipeline(decoder, {"m": ChannelReader()}, voices).transcribe(upload, request, None, on_text)
     assert not voices.asked
-    return transcript, told
+    return transcript, reported
 
 
 async def test_channels_are_transcribed_by_themselves_and_merged_by_time() -> None:
-    transcript, told = await read(TwoChannels())
+    transcript, reported = await read(TwoChannels())
     body = transcript_body(transcript, "r")
     assert [(one["channel"], one["speaker"], one["text"]) for one in body["segments"]] == [
         (1, "Channel 1", "on1 at0."),
@@ -189,8 +189,8 @@ async def test_channels_are_transcribed_by_themselves_and_merged_by_time() -> No
         *((1, 6.1), (1, 6.9)),
     ]
     assert body["speakers"] == ["Channel 1", "Channel 2"]
-    assert "".join(piece for piece, _ in told) == body["text"]
-    assert [until for _, until in told] == sorted(until for _, until in told)
+    assert "".join(piece for piece, _ in reported) == body["text"]
+    assert [until for _, until in reported] == sorted(until for _, until in reported)
     assert "Channel 2: on2 at1." in to_srt(transcript)
 
 

@@ -84,7 +84,7 @@ async def test_a_job_is_resumed_from_a_bucket_and_leaves_its_result_alone(
     last = SpeakingClock()
     await workshop.work(last, spoken(windows=3))
     assert workshop.status(job) is JobStatus.SUCCEEDED
-    assert len(finished) == 1 and not finished & {index for index, _ in last.heard}
+    assert len(finished) == 1 and not finished & {index for index, _ in last.recognized}
     assert await workshop.kept(job) == (stored.RESULT,)
     kept = {key: data for key, data in contents(endpoint).items() if key.startswith(f"{tmp_path.name}/{job}/")}
     assert list(kept) == [f"{tmp_path.name}/{job}/{stored.RESULT}"]

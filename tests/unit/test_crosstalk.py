@@ -51,9 +51,9 @@ CROSSTALK = [
 def test_what_a_channel_picks_up_is_muted_and_what_is_said_on_it_is_not(how: dict[str, float]) -> None:
     talk = call(**how)
     left, right = gated(talk.samples).T
-    for heard, own, whole in ((left, talk.said[0], talk.samples[:, 0]), (right, talk.said[1], talk.samples[:, 1])):
-        assert decibels(heard[~own]) < max(decibels(whole[~own]) - 15, how.get("noise_db", -np.inf))
-        assert decibels((heard - whole)[own]) < decibels(whole[own]) - 25
+    for audible, own, whole in ((left, talk.said[0], talk.samples[:, 0]), (right, talk.said[1], talk.samples[:, 1])):
+        assert decibels(audible[~own]) < max(decibels(whole[~own]) - 15, how.get("noise_db", -np.inf))
+        assert decibels((audible - whole)[own]) < decibels(whole[own]) - 25
 
 
 @pytest.mark.parametrize("bleed_db", [-20.0, -40.0])

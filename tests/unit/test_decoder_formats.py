@@ -29,7 +29,7 @@ from tests.support.media_files import (
 
 # Codecs that model a voice, not a wave, keep less of this sound's phase.
 VOICE_CODECS = {"a.amr", "a.3gp", "speex.ogg"}
-HEARD = sorted([*AUDIO, *VIDEO, *(path.name for path in STORED.iterdir())])
+AUDIBLE = sorted([*AUDIO, *VIDEO, *(path.name for path in STORED.iterdir())])
 
 
 @pytest.fixture(scope="module", params=FFMPEGS)
@@ -54,13 +54,13 @@ def samples_of(audio: DecodedAudio | SttError) -> np.ndarray:
     return np.concatenate(audio.pcm.chunks)
 
 
-@pytest.mark.parametrize("name", HEARD)
+@pytest.mark.parametrize("name", AUDIBLE)
 def test_a_format_sounds_as_what_went_into_it(name: str, decoded: dict[str, DecodedAudio | SttError]) -> None:
-    heard = samples_of(decoded[name])
-    assert likeness(heard, sound()) > (0.7 if name in VOICE_CODECS else 0.97)
-    assert abs(len(heard) - len(sound())) <= 0.12 * 16_000
+    audible = samples_of(decoded[name])
+    assert likeness(audible, sound()) > (0.7 if name in VOICE_CODECS else 0.97)
+    assert abs(len(audible) - len(sound())) <= 0.12 * 16_000
     # What comes from one of six channels only is a quarter as loud in the mix of all.
-    assert 0.2 < np.std(heard) / np.std(sound()) < 1.5
+    assert 0.2 < np.std(audible) / np.std(sound()) < 1.5
     answer = decoded[name]
     assert isinstance(answer, DecodedAudio) and not answer.warnings
 
@@ -73,9 +73,9 @@ def test_video_without_sound_has_no_audio_track(name: str, decoded: dict[str, De
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 96_000, 192_000])
 def test_any_sample_rate(rate: int, decoder: FileDecoder, tmp_path: Path) -> None:
     path = run_ffmpeg(["-ar", str(rate)], tmp_path / "a.flac")
-    heard = samples_of(decoder.decode(Upload(path, 0)))
-    assert likeness(heard, sound()) > 0.97
-    assert abs(len(heard) - len(sound())) < 200
+    audible = samples_of(decoder.decode(Upload(path, 0)))
+    assert likeness(audible, sound()) > 0.97
+    assert abs(len(audible) - len(sound())) < 200
 
 
 @pytest.mark.parametrize("layout", ["stereo", "5.1", "7.1"])
@@ -188,21 +188,21 @@ def test_sound_that_begins_after_the_picture_stays_where_it_is(name: str, decode
     made = run_ffmpeg(["-c:a", "flac"], tmp_path / "sound.flac")
     video = [*PICTURE, "-itsoffset", "2", "-i", made, "-map", "0:v", "-map", "1:a", "-c:v", "mpeg4", "-c:a", "aac"]
     subprocess.run([FFMPEG, "-v", "error", *video, tmp_path / name], check=True)
-    heard = samples_of(decoder.decode(Upload(tmp_path / name, 0)))
-    assert abs(len(heard) - len(sound()) - 32_000) < 2_000
-    assert np.abs(heard[:30_000]).max() < 100 < np.abs(heard[32_000:34_000]).max()
-    assert likeness(heard[31_000:], sound()) > 0.97
+    audible = samples_of(decoder.decode(Upload(tmp_path / name, 0)))
+    assert abs(len(audible) - len(sound()) - 32_000) < 2_000
+    assert np.abs(audible[:30_000]).max() < 100 < np.abs(audible[32_000:34_000]).max()
+    assert likeness(audible[31_000:], sound()) > 0.97
 
 
 def test_a_gap_in_a_recording_stays_a_gap(decoder: FileDecoder, tmp_path: Path) -> None:
     made = run_ffmpeg(["-c:a", "libopus"], tmp_path / "whole.webm")
     with_gap = ["-i", made, "-c", "copy", "-bsf:a", GAP, tmp_path / "gap.webm"]
     subprocess.run([FFMPEG, "-v", "error", *with_gap], check=True)
-    heard = samples_of(decoder.decode(Upload(tmp_path / "gap.webm", 0)))
-    assert abs(len(heard) - len(sound()) - 80_000) < 2_000
-    assert np.abs(heard[18_000:94_000]).max() < 100
-    assert likeness(heard[:15_000], sound()[:15_000]) > 0.97
-    assert likeness(heard[97_000:], sound()[17_000:]) > 0.97
+    audible = samples_of(decoder.decode(Upload(tmp_path / "gap.webm", 0)))
+    assert abs(len(audible) - len(sound()) - 80_000) < 2_000
+    assert np.abs(audible[18_000:94_000]).max() < 100
+    assert likeness(audible[:15_000], sound()[:15_000]) > 0.97
+    assert likeness(audible[97_000:], sound()[17_000:]) > 0.97
 
 
 @pytest.mark.parametrize(
@@ -219,10 +219,10 @@ def test_recordings_that_were_joined_are_heard_to_their_end(
 ) -> None:
     path = run_ffmpeg(making, tmp_path / name)
     path.write_bytes(path.read_bytes() * 2)
-    heard = samples_of(decoder.decode(Upload(path, 0)))
-    assert abs(len(heard) - 2 * len(sound())) < 8_000
-    half = len(heard) // 2
-    assert min(likeness(heard[:half], sound()), likeness(heard[half:], sound())) > 0.9
+    audible = samples_of(decoder.decode(Upload(path, 0)))
+    assert abs(len(audible) - 2 * len(sound())) < 8_000
+    half = len(audible) // 2
+    assert min(likeness(audible[:half], sound()), likeness(audible[half:], sound())) > 0.9
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def test_every_word_lies_in_a_region(name: str, manifest: dict[str, Any]) -> Non
     words = next(entry["words"] for entry in manifest["files"] if entry["file"] == name)
     regions = decoded(name).regions
     middles = [(word["start"] + word["end"]) / 2 * SAMPLE_RATE for word in words]
-    heard = [any(region.start <= middle < region.end for region in regions) for middle in middles]
-    assert sum(heard) >= 0.99 * len(words), [word for word, found in zip(words, heard, strict=True) if not found]
+    audible = [any(region.start <= middle < region.end for region in regions) for middle in middles]
+    assert sum(audible) >= 0.99 * len(words), [word for word, found in zip(words, audible, strict=True) if not found]
 
 
 def test_pauses_are_left_out() -> None:

@@ -10,11 +10,11 @@ from faster_whisper import WhisperModel, decode_audio
 from tests.recipes.whisper.evaluate import (
     LONGEST_WINDOW_S,
     Figures,
-    heard_without_speech,
     manifest,
     measure,
     no_speech_probability,
     packed,
+    recognized_without_speech,
     spoken_words,
     word_errors,
 )
@@ -23,7 +23,7 @@ from tests.support.long_tests import ASKED_FOR, long
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 DEMO = ROOT / "stt_ai" / "models" / "demo" / "whisper"
-MOST_BYTES = 16_000_000
+MAX_BYTES = 16_000_000
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +51,12 @@ def _entry(name: str) -> dict:
     return next(entry for entry in manifest(DATA) if entry["file"] == name)
 
 
-@pytest.mark.parametrize(("language", "most"), [("en", 0.08), ("es", 0.07)])
+@pytest.mark.parametrize(("language", "limit"), [("en", 0.08), ("es", 0.07)])
 def test_few_words_are_wrong_with_and_without_timestamps(
-    timed: Figures, untimed: Figures, language: str, most: float
+    timed: Figures, untimed: Figures, language: str, limit: float
 ) -> None:
-    assert timed.groups[language].wer <= most, timed.mistakes
-    assert untimed.groups[language].wer <= most, untimed.mistakes
+    assert timed.groups[language].wer <= limit, timed.mistakes
+    assert untimed.groups[language].wer <= limit, untimed.mistakes
 
 
 def test_the_language_is_heard(timed: Figures, untimed: Figures) -> None:
@@ -75,9 +75,9 @@ def test_log_probabilities_pass_the_guards_in_both_modes(timed: Figures, untimed
 
 @pytest.mark.parametrize("without_timestamps", [False, True])
 def test_silence_noise_and_tone_say_nothing(model: WhisperModel, without_timestamps: bool) -> None:
-    heard = heard_without_speech(model, without_timestamps=without_timestamps, language="en", beam_size=1)
-    assert {name: text for name, (text, _) in heard.items() if text} == {}
-    assert min(probability for _, probability in heard.values()) > 0.9
+    recognized = recognized_without_speech(model, without_timestamps=without_timestamps, language="en", beam_size=1)
+    assert {name: text for name, (text, _) in recognized.items() if text} == {}
+    assert min(probability for _, probability in recognized.values()) > 0.9
 
 
 @long
@@ -94,8 +94,8 @@ def test_every_sentence_of_a_longer_recording_comes_once_and_in_order(
     segments, _ = packed(model).transcribe(
         str(DATA / name), batch_size=4, chunk_length=LONGEST_WINDOW_S, without_timestamps=without_timestamps
     )
-    heard = spoken_words(" ".join(segment.text for segment in segments))
-    assert word_errors(spoken_words(entry["text"]), heard) <= 0.15 * len(entry["words"]), heard
+    recognized = spoken_words(" ".join(segment.text for segment in segments))
+    assert word_errors(spoken_words(entry["text"]), recognized) <= 0.15 * len(entry["words"]), recognized
 
 
 def test_windows_shorter_than_thirty_seconds_are_understood(model: WhisperModel) -> None:
@@ -105,14 +105,14 @@ def test_windows_shorter_than_thirty_seconds_are_understood(model: WhisperModel)
     encoded = model.encode(np.ascontiguousarray(features[:, : features.shape[1] // 2 * 2]))
     prompt = [50258, 50259, 50359, 50363]
     tokens = model.model.generate(encoded, [prompt], beam_size=1)[0].sequences_ids[0]
-    heard = spoken_words(model.hf_tokenizer.decode(tokens))
-    assert heard == spoken_words(entry["text"])
+    recognized = spoken_words(model.hf_tokenizer.decode(tokens))
+    assert recognized == spoken_words(entry["text"])
 
 
 def test_the_files_are_small_enough_to_ship() -> None:
     names = {file.name for file in DEMO.iterdir()}
     assert {"model.bin", "config.json", "tokenizer.json", "vocabulary.json", "preprocessor_config.json"} <= names
-    assert sum(file.stat().st_size for file in DEMO.iterdir() if file.suffix in {".bin", ".json"}) <= MOST_BYTES
+    assert sum(file.stat().st_size for file in DEMO.iterdir() if file.suffix in {".bin", ".json"}) <= MAX_BYTES
 
 
 def test_the_model_card_says_first_what_the_model_is_for() -> None:

@@ -197,8 +197,8 @@ async def test_a_job_is_resumed_after_its_last_finished_window(
     assert len(finished) == len(more) == 2 and not finished & more
     last = SpeakingClock()
     await workshop.work(last, decoder())
-    windows = {index for index, _ in whole.heard}
-    assert {index for index, _ in last.heard} == windows - finished - more
+    windows = {index for index, _ in whole.recognized}
+    assert {index for index, _ in last.recognized} == windows - finished - more
     assert len(windows) == 6
     first, second = [await workshop.store.get(stored.key(one, stored.RESULT)) for one in (undisturbed, resumed)]
     assert first is not None and first == second

@@ -45,9 +45,9 @@ def question(text: str = SAID, style: SummaryStyle = SummaryStyle.DETAILED, toke
 
 
 def answer(model: LanguageModel, asked: Question) -> str:
-    (told,) = model.answer([asked])
-    assert isinstance(told, str), told
-    return told
+    (reported,) = model.answer([asked])
+    assert isinstance(reported, str), reported
+    return reported
 
 
 def test_a_batch_answers_each_as_it_would_alone(model: LanguageModel) -> None:
@@ -64,13 +64,13 @@ def test_the_same_question_gets_the_same_answer(model: LanguageModel) -> None:
 
 
 def test_an_answer_is_heard_while_it_is_made(model: LanguageModel) -> None:
-    heard: list[str] = []
+    recognized: list[str] = []
     asked = question()
-    asked.on_text = heard.append
-    told = answer(model, asked)
-    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(heard))
-    assert heard[-1].strip() == told
-    assert len(set(heard)) > 5
+    asked.on_text = recognized.append
+    reported = answer(model, asked)
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(recognized))
+    assert recognized[-1].strip() == reported
+    assert len(set(recognized)) > 5
 
 
 def test_one_that_is_left_ends_at_once_and_the_others_go_on(model: LanguageModel) -> None:
@@ -82,10 +82,10 @@ def test_one_that_is_left_ends_at_once_and_the_others_go_on(model: LanguageModel
         left.cancelled.set()
 
     left.on_text = leave
-    failure, told = model.answer([left, stays])
+    failure, reported = model.answer([left, stays])
     assert isinstance(failure, Unavailable)
     assert len(tokens) == 1
-    assert told == answer(model, question())
+    assert reported == answer(model, question())
 
 
 def test_when_all_have_left_nothing_more_is_generated(model: LanguageModel) -> None:
@@ -94,7 +94,7 @@ def test_when_all_have_left_nothing_more_is_generated(model: LanguageModel) -> N
     for one in asked:
         one.on_text = steps.append
         one.cancelled.set()
-    assert all(isinstance(told, Unavailable) for told in model.answer(asked))
+    assert all(isinstance(reported, Unavailable) for reported in model.answer(asked))
     assert steps == []
 
 
@@ -135,9 +135,9 @@ def test_one_that_is_left_while_its_prompt_is_read_is_read_no_further(
 
     expected = answer(model, question())
     steps_of(model, monkeypatch, leave)
-    failure, told = model.answer([left, stays])
+    failure, reported = model.answer([left, stays])
     assert isinstance(failure, Unavailable)
-    assert told == expected
+    assert reported == expected
     assert len(read) == 3 and sum(read) <= 3 * PREFILL_TOKENS < model.size(left.prompt)
 
 
@@ -173,9 +173,9 @@ def test_groups_hold_everyone_once_in_order_and_no_more_than_the_limit(sizes: li
 def test_past_its_deadline_a_question_fails(model: LanguageModel) -> None:
     late = question()
     late.deadline = time.monotonic() - 1
-    failure, told = model.answer([late, question()])
+    failure, reported = model.answer([late, question()])
     assert isinstance(failure, Unavailable)
-    assert isinstance(told, str)
+    assert isinstance(reported, str)
 
 
 def test_an_answer_has_no_more_tokens_than_it_may(model: LanguageModel) -> None:
@@ -191,7 +191,7 @@ def test_what_a_model_would_say_for_ever_it_says_once(model: LanguageModel) -> N
 
 
 @pytest.mark.parametrize(
-    ("style", "before", "loop", "told"),
+    ("style", "before", "loop", "reported"),
     [
         ("brief", "We met on Monday.", " The budget was approved.", "We met on Monday. The budget was approved."),
         ("brief", "Ann said we will meet.", " Bob said we will meet.", "Ann said we will meet. Bob said we will meet."),
@@ -202,7 +202,7 @@ def test_what_a_model_would_say_for_ever_it_says_once(model: LanguageModel) -> N
     ],
 )
 def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
-    model: LanguageModel, style: str, before: str, loop: str, told: str
+    model: LanguageModel, style: str, before: str, loop: str, reported: str
 ) -> None:
     """What is told in pieces is the summary. Written by hand: no question makes a model write it for certain."""
     pieces: list[str] = []
@@ -216,8 +216,8 @@ def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
         return answer.result
 
     asking = ChatModel(model.count, ask, model.context, model.size)
-    assert asyncio.run(summarize(before + loop, SummaryStyle(style), asking, pieces.append)) == told
-    assert "".join(pieces) == told
+    assert asyncio.run(summarize(before + loop, SummaryStyle(style), asking, pieces.append)) == reported
+    assert "".join(pieces) == reported
     assert len(list(written)) > 10, "it was not full"
 
 

@@ -119,13 +119,13 @@ async def test_opus_is_heard_while_it_comes() -> None:
         await gate.wait()
         yield data[len(data) // 2 :]
 
-    heard = 0
+    recognized = 0
     async with aclosing(live_audio.decode("opus", 0, half())) as samples:
         async for some in samples:
-            heard += len(some)
-            if heard > 1.2 * SAMPLE_RATE and not gate.is_set():
+            recognized += len(some)
+            if recognized > 1.2 * SAMPLE_RATE and not gate.is_set():
                 gate.set()
-    assert heard / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
+    assert recognized / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
 
 
 NO_OPUS = {
@@ -164,11 +164,11 @@ async def test_what_the_caller_fails_with_comes_after_all_that_was_sent() -> Non
         yield encoded("webm")
         raise ConnectionError("gone")
 
-    heard = 0
+    recognized = 0
     with pytest.raises(ConnectionError):
         async for samples in live_audio.decode("opus", 0, leaving()):
-            heard += len(samples)
-    assert heard / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
+            recognized += len(samples)
+    assert recognized / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
     assert not children()
 
 

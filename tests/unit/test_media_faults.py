@@ -30,10 +30,10 @@ def decode(decoder: FileDecoder, path: Path) -> DecodedAudio | BadRequest:
 
 def similarity_at(audio: DecodedAudio, part: Part, slack: float) -> float:
     """The greatest correlation of the part with what is heard within ``slack`` seconds of its time."""
-    heard = np.concatenate(audio.pcm.chunks).astype(float)
+    audible = np.concatenate(audio.pcm.chunks).astype(float)
     wanted = sound_of(part).astype(float)
     first = max(0, int((part.at - slack) * RATE))
-    stretch = heard[first : int((part.at + slack) * RATE) + len(wanted)]
+    stretch = audible[first : int((part.at + slack) * RATE) + len(wanted)]
     if len(stretch) < len(wanted) // 2:
         return 0.0
     size = 1 << (len(stretch) + len(wanted)).bit_length()

@@ -26,8 +26,8 @@ def laid_out(
 ) -> tuple[AnySamples, Timeline]:
     """``marks``: (seconds of sound before it, stamp). The sound counts its own samples, so it shows where it went."""
     sound = np.arange(1, int(seconds * RATE) + 1, dtype=np.float32)
-    timeline, told = Timeline(origin, HOUR), deque(Mark(round(at * RATE), time) for at, time in marks)
-    out = [part for start in range(0, len(sound), cut) for part in timeline.feed(sound[start : start + cut], told)]
+    timeline, reported = Timeline(origin, HOUR), deque(Mark(round(at * RATE), time) for at, time in marks)
+    out = [part for start in range(0, len(sound), cut) for part in timeline.feed(sound[start : start + cut], reported)]
     out += timeline.finish()
     return np.concatenate(out), timeline
 
@@ -35,11 +35,11 @@ def laid_out(
 @given(st.lists(st.tuples(st.floats(0, 20), st.floats(-100, 5000)), max_size=30), st.integers(100, 90_000))
 @settings(deadline=None)
 def test_whatever_the_stamps_no_sound_is_lost_or_doubled(marks: list[tuple[float, float]], cut: int) -> None:
-    heard, timeline = laid_out(20, sorted(marks), cut)
-    assert np.array_equal(heard[heard > 0], np.arange(1, 20 * RATE + 1))
-    assert timeline.samples == len(heard)
+    audible, timeline = laid_out(20, sorted(marks), cut)
+    assert np.array_equal(audible[audible > 0], np.arange(1, 20 * RATE + 1))
+    assert timeline.samples == len(audible)
     silence = sum(end - start for start, end in timeline.report.gaps) * RATE
-    assert abs(len(heard) - 20 * RATE - silence) <= len(timeline.report.gaps)
+    assert abs(len(audible) - 20 * RATE - silence) <= len(timeline.report.gaps)
     assert all(left[1] <= right[0] + 1e-4 for left, right in pairwise(timeline.report.gaps))
 
 
@@ -50,8 +50,8 @@ def test_gaps_between_stretches_of_sound_are_kept(gaps: list[float]) -> None:
     for number, gap in enumerate(gaps, 1):
         stamp += 6 + gap
         marks.append((6.0 * number, stamp))
-    heard, timeline = laid_out(6.0 * (len(gaps) + 1), marks)
-    assert len(heard) == pytest.approx((6.0 * (len(gaps) + 1) + sum(gaps)) * RATE, abs=10)
+    audible, timeline = laid_out(6.0 * (len(gaps) + 1), marks)
+    assert len(audible) == pytest.approx((6.0 * (len(gaps) + 1) + sum(gaps)) * RATE, abs=10)
     assert not timeline.report.repairs
 
 
@@ -59,28 +59,28 @@ def test_gaps_between_stretches_of_sound_are_kept(gaps: list[float]) -> None:
 def test_pauses_between_single_packets_are_kept(cut: int) -> None:
     """As where a coder sends one packet for each stretch of silence."""
     marks = [(0.0, 0.0), *((1 + 0.02 * number, 1 + 0.42 * number) for number in range(20)), (1.4, 9.4)]
-    heard, timeline = laid_out(8.0, marks, cut)
-    assert len(heard) == pytest.approx(16.0 * RATE, abs=50)
+    audible, timeline = laid_out(8.0, marks, cut)
+    assert len(audible) == pytest.approx(16.0 * RATE, abs=50)
     assert not timeline.report.repairs
 
 
 def test_stray_stamps_do_not_move_what_follows() -> None:
     for stray in (31.0, 0.2, 4.0):
-        heard, timeline = laid_out(10.0, [(0.0, 0.0), (1.0, stray), (1.02, 1.02)])
-        assert np.array_equal(heard, np.arange(1, 10 * RATE + 1))
+        audible, timeline = laid_out(10.0, [(0.0, 0.0), (1.0, stray), (1.02, 1.02)])
+        assert np.array_equal(audible, np.arange(1, 10 * RATE + 1))
         assert timeline.report.repairs
 
 
 def test_the_last_packet_is_no_evidence_for_a_long_gap() -> None:
-    heard, timeline = laid_out(3.0, [(0.0, 0.0), (2.98, 1800.0)])
-    assert len(heard) == 3 * RATE
+    audible, timeline = laid_out(3.0, [(0.0, 0.0), (2.98, 1800.0)])
+    assert len(audible) == 3 * RATE
     assert timeline.report.repairs == 1
 
 
 def test_sound_that_begins_late_is_put_where_it_begins() -> None:
-    heard, _ = laid_out(6.0, [(0.0, 102.5)], origin=100.0)
-    assert np.flatnonzero(heard)[0] == 2.5 * RATE
-    assert len(heard) == 8.5 * RATE
+    audible, _ = laid_out(6.0, [(0.0, 102.5)], origin=100.0)
+    assert np.flatnonzero(audible)[0] == 2.5 * RATE
+    assert len(audible) == 8.5 * RATE
 
 
 def test_marks_are_read_however_the_log_is_cut() -> None:

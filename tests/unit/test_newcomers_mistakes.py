@@ -30,7 +30,7 @@ from tests.support.word_errors import DATA
 
 SDK = Path(__file__).parents[2] / "stt_ai/console/sdk/stt-ai.js"
 EIGHT_MINUTES = replace(HELLO, duration=480.0)
-NOTHING_HEARD = "http://127.0.0.1:9"
+NOTHING_RECOGNIZED = "http://127.0.0.1:9"
 
 
 class Decoding(Recorder):
@@ -105,7 +105,7 @@ class Mistake:
 
 
 MISTAKES = {
-    "the service does not run": Mistake(r"refused\. Start the service \(`make serve`\)", lambda _: NOTHING_HEARD),
+    "the service does not run": Mistake(r"refused\. Start the service \(`make serve`\)", lambda _: NOTHING_RECOGNIZED),
     "no such host": Mistake(r"no host has this name\. Check the address", lambda _: "http://no-such-host.invalid"),
     "https for http": Mistake(
         r"does not speak HTTPS\. Try http://127", lambda places: places.service.replace("http:", "https:")
@@ -202,8 +202,8 @@ def test_the_console_says_what_to_do(name: str, places: Places, tab: Page) -> No
     mistake = MISTAKES[name]
     visit(tab, places.service, mistake.key(places))
     tab.choose("#file", places.folder / mistake.file)
-    told = tab.wait(FAILURE)
-    assert re.search(mistake.says, told), told
+    reported = tab.wait(FAILURE)
+    assert re.search(mistake.says, reported), reported
     link = {"out of credits": "#plans", "a wrong key": "#account"}.get(name)
     assert tab.evaluate("document.querySelector('.failure a')?.getAttribute('href')") == link
 

@@ -148,8 +148,8 @@ def test_the_diarized_form_names_speakers_by_letters(client: TestClient, service
 def test_fifty_speakers_have_a_letter_each() -> None:
     words = [Word(f" w{n}", n, n + 1, 0.9, 1, f"Speaker {n + 1}") for n in range(50)]
     transcript = Transcript(tuple(Segment((word,), word.speaker) for word in words), "en", 1.0, 50.0, "m")
-    wish = AudioParams(TranscriptionRequest("m"), AudioFormat.DIARIZED_JSON, False, True)
-    speakers = [segment["speaker"] for segment in json.loads(render(transcript, wish, {})[1])["segments"]]
+    choice = AudioParams(TranscriptionRequest("m"), AudioFormat.DIARIZED_JSON, False, True)
+    speakers = [segment["speaker"] for segment in json.loads(render(transcript, choice, {})[1])["segments"]]
     assert len(set(speakers)) == 50
     assert (speakers[0], speakers[25], speakers[26], speakers[49]) == ("A", "Z", "AA", "AX")
 
@@ -313,12 +313,12 @@ def test_models_are_listed_for_openais_clients_too(client: TestClient) -> None:
 def test_any_text_is_taken_or_refused(fields: dict[str, str]) -> None:
     """What is taken is within the bounds of what the engine takes."""
     try:
-        wish = parse_audio(fields, FourModels(), "large-v3-turbo", Task.TRANSCRIBE)
+        choice = parse_audio(fields, FourModels(), "large-v3-turbo", Task.TRANSCRIBE)
     except BadParameter as refusal:
         assert refusal.parameter in fields
     else:
-        assert 0 <= wish.request.temperature <= 1
-        assert wish.request.model in {model.id for model in MODELS}
+        assert 0 <= choice.request.temperature <= 1
+        assert choice.request.model in {model.id for model in MODELS}
 
 
 def test_language_names_are_the_catalogues(client: TestClient, service: Recorder) -> None:

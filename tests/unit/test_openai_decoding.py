@@ -56,19 +56,19 @@ def spelt(engine: WhisperEngine, tokens: list[int]) -> list[str]:
 def test_a_translation_is_asked_for_by_the_task_token_and_its_words_are_cut_as_english(
     engine: WhisperEngine, hello: Samples, tasks: list[DecodingTask], language: str | None
 ) -> None:
-    (heard,) = engine.transcribe_batch([(hello, DecodingOptions(language=language, task=Task.TRANSLATE))])
-    assert isinstance(heard, WindowTranscript)
+    (recognized,) = engine.transcribe_batch([(hello, DecodingOptions(language=language, task=Task.TRANSLATE))])
+    assert isinstance(recognized, WindowTranscript)
     (task,) = tasks
-    code = language or heard.language
+    code = language or recognized.language
     assert spelt(engine, task.start) == ["<|startoftranscript|>", f"<|{code}|>", "<|translate|>", "<|notimestamps|>"]
     assert task.language == "en"
 
 
 def test_both_tasks_share_a_batch(engine: WhisperEngine, hello: Samples, tasks: list[DecodingTask]) -> None:
     options = [DecodingOptions("en"), DecodingOptions("es", task=Task.TRANSLATE)]
-    heard = engine.transcribe_batch([(hello, option) for option in options])
-    assert isinstance(heard[0], WindowTranscript) and isinstance(heard[1], WindowTranscript)
-    assert "".join(word.text for word in heard[0].words).strip() == "Hello Emma and welcome from London."
+    recognized = engine.transcribe_batch([(hello, option) for option in options])
+    assert isinstance(recognized[0], WindowTranscript) and isinstance(recognized[1], WindowTranscript)
+    assert "".join(word.text for word in recognized[0].words).strip() == "Hello Emma and welcome from London."
     assert [spelt(engine, task.start)[2] for task in tasks] == ["<|transcribe|>", "<|translate|>"]
 
 
@@ -94,7 +94,7 @@ def test_decoding_begins_at_the_temperature_and_says_at_which_it_ended(
     engine: WhisperEngine, hello: Samples, tasks: list[DecodingTask]
 ) -> None:
     warm, cold = (DecodingOptions("en", temperatures=temperatures) for temperatures in ((0.2, 0.4), (0.0, 0.2)))
-    heard = engine.transcribe_batch([(hello, warm), (hello, cold)])
+    recognized = engine.transcribe_batch([(hello, warm), (hello, cold)])
     assert [task.attempts[0].temperature for task in tasks] == [0.2, 0.0]
-    ended = [one.temperature for one in heard if isinstance(one, WindowTranscript)]
+    ended = [one.temperature for one in recognized if isinstance(one, WindowTranscript)]
     assert ended[0] in (0.2, 0.4) and ended[1] == 0.0

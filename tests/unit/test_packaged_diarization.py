@@ -80,7 +80,7 @@ def test_turns_are_in_order_and_within_files_of_any_length(
 def test_chunks_in_which_nobody_speaks_are_not_embedded(
     by_chance: DiarizationEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[int] = []
+    recognized: list[int] = []
     pipeline = by_chance._pipeline
     scores, embed = pipeline.get_segmentations, pipeline._embed
 
@@ -90,13 +90,13 @@ def test_chunks_in_which_nobody_speaks_are_not_embedded(
         return found
 
     def counted(waves: Any, masks: Any) -> Any:
-        heard.append(len(waves))
+        recognized.append(len(waves))
         return embed(waves, masks)
 
     monkeypatch.setattr(pipeline, "get_segmentations", quiet_but_at_the_start)
     monkeypatch.setattr(pipeline, "_embed", counted)
     by_chance.diarize(reader(noise(60)))
-    assert sum(heard) == 3
+    assert sum(recognized) == 3
 
 
 def test_it_ends_within_a_batch_when_told_to(by_chance: DiarizationEngine) -> None:
@@ -127,7 +127,7 @@ def call() -> Conversation:
     return sample_of_pyannote()
 
 
-def told(turns: tuple[SpeakerTurn, ...]) -> list[tuple[float, float, str]]:
+def reported(turns: tuple[SpeakerTurn, ...]) -> list[tuple[float, float, str]]:
     return [(turn.start, turn.end, turn.speaker) for turn in turns]
 
 
@@ -138,14 +138,14 @@ def test_two_people_on_the_telephone_are_told_apart(real: DiarizationEngine, cal
     assert error_rate(call.turns, [(turn.start, turn.end, label) for turn, _, label in spoken]) <= 10
     turns = real.diarize(reader(call.samples))
     assert len({turn.speaker for turn in turns}) == 2
-    assert error_rate(call.turns, told(turns)) <= 14
+    assert error_rate(call.turns, reported(turns)) <= 14
 
 
 def test_loudness_makes_no_difference_to_speakers(real: DiarizationEngine, call: Conversation) -> None:
     quiet = (call.samples / 20).astype(np.int16)
     turns = real.diarize(reader(quiet))
     assert len({turn.speaker for turn in turns}) == 2
-    assert error_rate(call.turns, told(turns)) <= 14
+    assert error_rate(call.turns, reported(turns)) <= 14
 
 
 @pytest.mark.parametrize("speaker", [0, 1])

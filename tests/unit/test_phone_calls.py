@@ -42,7 +42,7 @@ def decoded(call: Call, path: Path) -> DecodedAudio:
     return FileDecoder(PATIENT).decode(Upload(path, path.stat().st_size), None, AudioSelection(separate=True))
 
 
-def heard(engine: WhisperEngine, channel: DecodedAudio) -> str:
+def audible(engine: WhisperEngine, channel: DecodedAudio) -> str:
     chunks = dict(enumerate(channel.pcm.chunks))
     windows = pack(channel.regions, max_pause=MAX_PAUSE)
     batch = [(gather(one, channel.pcm.chunk_samples, chunks), DecodingOptions(language="en")) for one in windows]
@@ -70,8 +70,8 @@ def test_no_word_is_on_the_wrong_channel_and_none_is_lost(
     call = Call(*([spoken(name)[0] for name in names] for names in (ONE, OTHER)), **how)
     audio = decoded(call, tmp_path / "call.wav")
     for said, channel in zip(texts, audio.channels, strict=True):
-        wrong, words = word_errors("en", said, heard(engine, channel))
-        assert wrong <= 2, (said, heard(engine, channel))
+        wrong, words = word_errors("en", said, audible(engine, channel))
+        assert wrong <= 2, (said, audible(engine, channel))
         assert words > 10
 
 
@@ -81,5 +81,5 @@ def test_a_channel_on_which_nobody_speaks_has_no_words(
 ) -> None:
     call = Call([spoken(name)[0] for name in ONE], [], bleed_db=bleed_db, noise_db=-70.0)
     audio = decoded(call, tmp_path / "call.wav")
-    assert word_errors("en", " ".join(spoken(name)[1] for name in ONE), heard(engine, audio.channels[0]))[0] <= 2
-    assert heard(engine, audio.channels[1]) == ""
+    assert word_errors("en", " ".join(spoken(name)[1] for name in ONE), audible(engine, audio.channels[0]))[0] <= 2
+    assert audible(engine, audio.channels[1]) == ""

@@ -66,7 +66,7 @@ class SpeakingClock:
     ) -> None:
         self.languages = languages
         self.fails = list(fails)
-        self.heard: Counter[tuple[int, str | None]] = Counter()
+        self.recognized: Counter[tuple[int, str | None]] = Counter()
         self.active = self.most_active = self.cancelled = 0
         self.gate: asyncio.Event | None = None
 
@@ -74,7 +74,7 @@ class SpeakingClock:
         return LoadedModel("clock", demo=True)
 
     async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-        self.heard[window.index, options.language] += 1
+        self.recognized[window.index, options.language] += 1
         self.active += 1
         self.most_active = max(self.most_active, self.active)
         try:
@@ -157,8 +157,8 @@ async def test_the_words_of_a_file_are_gone_through_beside_the_loop() -> None:
 
     class Watching(SpeakingClock):
         async def transcribe(self, pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-            heard = await super().transcribe(pcm, window, options)
-            return replace(heard, words=Watched(heard.words))
+            recognized = await super().transcribe(pcm, window, options)
+            return replace(recognized, words=Watched(recognized.words))
 
     pipeline = Pipeline(spoken(windows=3), {"m": Watching()}, ScriptedDiarizer((0.0, 90.0, "A")))
     transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
@@ -168,12 +168,12 @@ async def test_the_words_of_a_file_are_gone_through_beside_the_loop() -> None:
 
 async def test_the_length_is_told_once_and_before_there_is_a_transcript() -> None:
     clock = SpeakingClock(fails=[AudioLost("gone")])
-    told: list[float] = []
+    reported: list[float] = []
     allowed = asyncio.Event()
 
     async def on_duration(seconds: float) -> None:
         await allowed.wait()
-        told.append(seconds)
+        reported.append(seconds)
 
     pipeline = Pipeline(spoken(windows=2), {"m": clock}, ScriptedDiarizer())
     work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), on_duration))
@@ -181,7 +181,7 @@ async def test_the_length_is_told_once_and_before_there_is_a_transcript() -> Non
     assert not work.done()
     allowed.set()
     await work
-    assert told == [60.0]
+    assert reported == [60.0]
 
 
 async def test_who_cannot_pay_for_the_length_gets_no_more_work() -> None:
@@ -193,9 +193,9 @@ async def test_who_cannot_pay_for_the_length_gets_no_more_work() -> None:
     pipeline = Pipeline(spoken(windows=40), {"m": clock}, ScriptedDiarizer(), windows_in_flight=8)
     with pytest.raises(PaymentRequired):
         await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), refuse)
-    begun = clock.heard.total()
+    begun = clock.recognized.total()
     await turns_of_the_loop()
-    assert clock.heard.total() == begun <= 8
+    assert clock.recognized.total() == begun <= 8
 
 
 async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
@@ -204,7 +204,7 @@ async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> 
         UPLOAD, TranscriptionRequest("m")
     )
     assert (transcript.language, transcript.language_probability) == ("es", 0.97)
-    assert clock.heard == {(0, None): 1, (1, "es"): 1, (2, "es"): 1}
+    assert clock.recognized == {(0, None): 1, (1, "es"): 1, (2, "es"): 1}
 
 
 async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_others() -> None:
@@ -213,7 +213,7 @@ async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_oth
         UPLOAD, TranscriptionRequest("m")
     )
     assert transcript.language == "es"
-    assert clock.heard == {(0, None): 1, (1, None): 1, (2, None): 1, (0, "es"): 1}
+    assert clock.recognized == {(0, None): 1, (1, None): 1, (2, None): 1, (0, "es"): 1}
 
 
 async def test_a_language_that_the_caller_names_is_not_questioned() -> None:
@@ -221,7 +221,7 @@ async def test_a_language_that_the_caller_names_is_not_questioned() -> None:
     request = TranscriptionRequest("m", language="fr")
     transcript = await Pipeline(spoken(windows=2), {"m": clock}, ScriptedDiarizer()).transcribe(UPLOAD, request)
     assert (transcript.language, transcript.language_probability) == ("fr", 1.0)
-    assert set(clock.heard) == {(0, "fr"), (1, "fr")}
+    assert set(clock.recognized) == {(0, "fr"), (1, "fr")}
 
 
 async def test_a_silent_file_has_no_text_and_no_segments() -> None:
@@ -237,7 +237,7 @@ async def test_lost_samples_are_decoded_again_and_no_window_is_heard_twice() -> 
     lossy = SpeakingClock()
 
     async def lose_after_three(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
-        if sum(clock.heard.values()) == 3 and decoder.calls == 1:
+        if sum(clock.recognized.values()) == 3 and decoder.calls == 1:
             raise AudioLost("gone")
         return await clock.transcribe(pcm, window, options)
 
@@ -246,7 +246,7 @@ async def test_lost_samples_are_decoded_again_and_no_window_is_heard_twice() -> 
     transcript = await pipeline.transcribe(UPLOAD, TranscriptionRequest("m"))
     assert transcript.text == " ".join(f"w{i}." for i in range(6))
     assert decoder.calls == 2
-    assert set(clock.heard.values()) == {1}
+    assert set(clock.recognized.values()) == {1}
 
 
 async def test_samples_that_are_lost_again_and_again_end_in_a_clear_error() -> None:
@@ -392,11 +392,11 @@ async def test_samples_lost_to_the_diarizer_are_decoded_again_and_what_was_heard
     voices.gate = asyncio.Event()
     work = asyncio.create_task(Pipeline(decoder, {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m")))
     await turns_of_the_loop()
-    assert (sum(clock.heard.values()), clock.active) == (3, 0)
+    assert (sum(clock.recognized.values()), clock.active) == (3, 0)
     voices.gate.set()
     transcript = await work
     assert (decoder.calls, len(voices.asked), transcript.speakers) == (2, 2, ("Speaker 1",))
-    assert set(clock.heard.values()) == {1}
+    assert set(clock.recognized.values()) == {1}
 
 
 async def test_voices_that_were_told_apart_are_kept_when_the_samples_are_lost_afterwards() -> None:
@@ -512,7 +512,7 @@ async def test_a_strict_request_is_refused_for_the_worst_warning_before_anything
             UPLOAD, TranscriptionRequest("m", strict=True), on_duration
         )
     assert refusal.value.code == "audio_missing"
-    assert not lengths and not clock.heard
+    assert not lengths and not clock.recognized
     assert pickle.loads(pickle.dumps(refusal.value)).code == "audio_missing"
 
 
@@ -528,11 +528,11 @@ async def test_a_strict_request_is_not_refused_for_the_service() -> None:
 
 async def test_task_prompt_and_temperature_are_asked_of_every_window() -> None:
     clock, asked = SpeakingClock(), []
-    hear = clock.transcribe
+    recognize = clock.transcribe
 
     async def remember(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         asked.append(options)
-        return await hear(pcm, window, options)
+        return await recognize(pcm, window, options)
 
     async def describe() -> LoadedModel:
         return LoadedModel("real", translates=True)
@@ -546,11 +546,11 @@ async def test_task_prompt_and_temperature_are_asked_of_every_window() -> None:
 
 async def test_a_usual_request_decodes_as_the_operator_set_it() -> None:
     clock, asked = SpeakingClock(), []
-    hear = clock.transcribe
+    recognize = clock.transcribe
 
     async def remember(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         asked.append(options)
-        return await hear(pcm, window, options)
+        return await recognize(pcm, window, options)
 
     clock.transcribe = remember  # type: ignore[method-assign]
     usual = DecodingOptions(beam_size=2)
@@ -564,40 +564,40 @@ async def test_a_model_that_cannot_translate_is_not_made_to() -> None:
     clock, request = SpeakingClock(), TranscriptionRequest("m", task=Task.TRANSLATE)
     with pytest.raises(BadParameter, match="clock here, which was not trained to translate") as refusal:
         await Pipeline(spoken(windows=1), {"m": clock}, ScriptedDiarizer()).transcribe(UPLOAD, request)
-    assert (refusal.value.parameter, clock.heard.total()) == ("model", 0)
+    assert (refusal.value.parameter, clock.recognized.total()) == ("model", 0)
 
 
 async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
-    clock, told, ends = SpeakingClock(), [], []
-    hold, first_told = asyncio.Event(), asyncio.Event()
-    hear = clock.transcribe
+    clock, reported, ends = SpeakingClock(), [], []
+    hold, first_reported = asyncio.Event(), asyncio.Event()
+    recognize = clock.transcribe
 
     async def last_first(pcm: Pcm, window: Window, options: DecodingOptions) -> WindowTranscript:
         if window.index == 2:
-            await first_told.wait()
+            await first_reported.wait()
             await hold.wait()
-        return await hear(pcm, window, options)
+        return await recognize(pcm, window, options)
 
     async def on_text(piece: str, until: float) -> None:
-        told.append(piece)
+        reported.append(piece)
         ends.append(until)
-        first_told.set()
+        first_reported.set()
 
     clock.transcribe = last_first  # type: ignore[method-assign]
     pipeline = Pipeline(spoken(windows=5), {"m": clock}, ScriptedDiarizer())
     work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m", language="en"), None, on_text))
-    await first_told.wait()
+    await first_reported.wait()
     await turns_of_the_loop()
-    assert "".join(told) == "w0. w1."
+    assert "".join(reported) == "w0. w1."
     hold.set()
     transcript = await work
-    assert "".join(told) == transcript.text == "w0. w1. w2. w3. w4."
-    assert ends == sorted(ends) and ends[-2:] == [145.0, 150.0] and told[-1] == ""
+    assert "".join(reported) == transcript.text == "w0. w1. w2. w3. w4."
+    assert ends == sorted(ends) and ends[-2:] == [145.0, 150.0] and reported[-1] == ""
 
 
 async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_language_that_was_not_settled_on() -> None:
     clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
-    told: list[str] = []
+    reported: list[str] = []
     allowed = asyncio.Event()
 
     async def on_duration(seconds: float) -> None:
@@ -605,28 +605,28 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
 
     async def on_text(piece: str, until: float) -> None:
         assert allowed.is_set()
-        told.append(piece)
+        reported.append(piece)
 
     pipeline = Pipeline(spoken(windows=3), {"m": clock}, ScriptedDiarizer())
     work = asyncio.create_task(pipeline.transcribe(UPLOAD, TranscriptionRequest("m"), on_duration, on_text))
     await turns_of_the_loop()
-    assert told == []
+    assert reported == []
     allowed.set()
-    assert (await work).text == "".join(told) == "w0. w1. w2."
+    assert (await work).text == "".join(reported) == "w0. w1. w2."
 
 
 @pytest.mark.parametrize("slowly", [False, True])
 async def test_text_is_told_once_when_samples_are_lost(slowly: bool) -> None:
     """Also the piece that is being told at that moment, to somebody who takes it slowly."""
     clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 90.0, "A"), fails=[AudioLost("gone")])
-    told: list[str] = []
+    reported: list[str] = []
     decoder = spoken(windows=3)
     voices.gate, taken = asyncio.Event(), asyncio.Event()
 
     async def on_text(piece: str, until: float) -> None:
         if slowly:
             await taken.wait()
-        told.append(piece)
+        reported.append(piece)
 
     work = asyncio.create_task(
         Pipeline(decoder, {"m": clock}, voices).transcribe(UPLOAD, TranscriptionRequest("m"), None, on_text)
@@ -635,7 +635,7 @@ async def test_text_is_told_once_when_samples_are_lost(slowly: bool) -> None:
     voices.gate.set()
     await turns_of_the_loop()
     taken.set()
-    assert (await work).text == "".join(told) == "w0. w1. w2."
+    assert (await work).text == "".join(reported) == "w0. w1. w2."
     assert decoder.calls == 2
 
 

@@ -17,9 +17,11 @@ SHOP = "https://example.org/credits"
 
 async def test_the_plans_are_told_with_their_limits(edge: Edge) -> None:
     async with edge.client() as client:
-        told = (await client.get("/v1/plans")).json()
-    assert (told["quotas"], told["upgrade_url"]) == (True, None)
-    assert [(plan["name"], plan["allowance"], plan["max_file_bytes"], plan["at_once"]) for plan in told["plans"]] == [
+        reported = (await client.get("/v1/plans")).json()
+    assert (reported["quotas"], reported["upgrade_url"]) == (True, None)
+    assert [
+        (plan["name"], plan["allowance"], plan["max_file_bytes"], plan["at_once"]) for plan in reported["plans"]
+    ] == [
         ("anonymous", {"amount": 3, "unit": "transcriptions", "period": "day"}, 100_000_000, 1),
         ("free", {"amount": 600, "unit": "minutes", "period": "month"}, 500_000_000, 2),
         ("paid", {"amount": None, "unit": "credits", "period": None}, 2_000_000_000, 5),

@@ -45,10 +45,10 @@ def test_who_speaks_is_heard_and_who_does_not_is_not() -> None:
         spectrum = np.abs(np.fft.rfft(talk.wave[round(turn.start * SAMPLE_RATE) : round(turn.end * SAMPLE_RATE)]))
         tone = round((200 + 300 * turn.person) * (turn.end - turn.start))
         assert spectrum[tone - 3 : tone + 4].max() > 0.1 * spectrum.max()
-    heard = np.zeros(len(talk.wave), bool)
+    recognized = np.zeros(len(talk.wave), bool)
     for turn in talk.turns:
-        heard[round((turn.start - 0.1) * SAMPLE_RATE) : round((turn.end + 0.2) * SAMPLE_RATE)] = True
-    assert np.abs(talk.wave[~heard]).max() == 0
+        recognized[round((turn.start - 0.1) * SAMPLE_RATE) : round((turn.end + 0.2) * SAMPLE_RATE)] = True
+    assert np.abs(talk.wave[~recognized]).max() == 0
 
 
 def test_everybody_speaks_and_some_speak_at_once() -> None:
@@ -86,5 +86,7 @@ def test_no_two_people_of_a_conversation_are_of_one_family() -> None:
 def test_the_command_trains_both_models(tmp_path: Path) -> None:
     """Each in a process of its own, which asks for the corpus first."""
     recipe = [sys.executable, "-m", "tests.recipes.diarization", "--work", str(tmp_path / "nothing")]
-    told = subprocess.run([*recipe, "--target", str(tmp_path), "train"], capture_output=True, text=True, timeout=300)
-    assert told.returncode != 0 and told.stderr.count(f"No such file or directory: '{tmp_path}/nothing") == 2
+    reported = subprocess.run(
+        [*recipe, "--target", str(tmp_path), "train"], capture_output=True, text=True, timeout=300
+    )
+    assert reported.returncode != 0 and reported.stderr.count(f"No such file or directory: '{tmp_path}/nothing") == 2

@@ -54,7 +54,7 @@ class Called:
 
         return asyncio.run(call())
 
-    def told(self, text: str) -> list[Any]:
+    def reported(self, text: str) -> list[Any]:
         if self.kind == "sync":
             with self._make(**self._options) as client:
                 return list(client.summarize(text, stream=True))
@@ -83,17 +83,17 @@ def test_a_file_is_sent_and_its_transcript_is_typed(kind: str, house: tuple[Reco
     service, url = house
     path = tmp_path / "talk.mp3"
     path.write_bytes(b"s" * 300_000)
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     call = Called(kind, url)
-    made = call("transcribe", path, language="en", speakers=2, progress=lambda *sent: told.append(sent))
+    made = call("transcribe", path, language="en", speakers=2, progress=lambda *sent: reported.append(sent))
     assert (made.text, made.speakers, made.language) == (TALK.text, ("Speaker 1", "Speaker 2"), "en")
     assert [word.word for word in made.words][:2] == ["Hello,", "welcome."]
     assert made.segments[1].speaker == "Speaker 2" and made.usage.credits == 1 and made.request_id
     assert made.raw["segments"][0]["text"] == "Hello, welcome."
     asked = service.requests[0]
     assert (asked.language, asked.speakers, asked.diarize, service.sizes) == ("en", 2, True, [300_000])
-    assert (told[0], told[-1]) == ((0, 300_000), (300_000, 300_000))
-    assert told == sorted(told) and len(told) > 3
+    assert (reported[0], reported[-1]) == ((0, 300_000), (300_000, 300_000))
+    assert reported == sorted(reported) and len(reported) > 3
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ STREAM = {"content-type": "text/event-stream"}
 
 def test_a_summary_is_told_while_it_is_written(scripted: Script, kind: str) -> None:
     with scripted(AGAIN, (200, STREAM, EVENTS)) as (server, url):
-        *pieces, whole = Called(kind, url).told("A talk.")
+        *pieces, whole = Called(kind, url).reported("A talk.")
     assert pieces == ["One ", "two."] and whole == sdk.Summary("One two.", "brief", "m")
     assert b'"stream":true' in server.asked[0].body.replace(b" ", b"")
 
@@ -317,7 +317,7 @@ def test_a_summary_has_its_warnings(scripted: Script, kind: str) -> None:
     body = {"summary": "A.", "style": "brief", "model": "m", "warnings": [{"code": "demo_model", "message": "No."}]}
     events = f"event: summary\ndata: {json.dumps(body)}\n\n".encode()
     with scripted((200, STREAM, events), answer(body)) as (_, url):
-        found = [*Called(kind, url).told("A talk."), Called(kind, url)("summarize", "A talk.")]
+        found = [*Called(kind, url).reported("A talk."), Called(kind, url)("summarize", "A talk.")]
     assert [summary.warnings for summary in found] == [(sdk.TranscriptWarning("demo_model", "No."),)] * 2
 
 
@@ -332,7 +332,7 @@ def test_a_summary_that_fails_midway_says_so(
     scripted: Script, kind: str, body: bytes, expected: type[Exception]
 ) -> None:
     with scripted((200, STREAM, body)) as (_, url), pytest.raises(expected):
-        Called(kind, url).told("A talk.")
+        Called(kind, url).reported("A talk.")
 
 
 def test_the_environment_says_where_and_who(scripted: Script, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,16 +377,16 @@ def test_what_cannot_be_sent_is_not_tried_again(scripted: Script, kind: str) -> 
 
 @given(
     asked=st.lists(st.none() | st.floats(0, 200), max_size=12),
-    most=st.integers(0, 6),
+    limit=st.integers(0, 6),
     jitter=st.floats(0, 1, exclude_max=True),
 )
 def test_attempts_are_bounded_and_wait_at_least_as_long_as_they_are_asked(
-    asked: list[float | None], most: int, jitter: float
+    asked: list[float | None], limit: int, jitter: float
 ) -> None:
-    attempts = Attempts(most, lambda failure: True, jitter=lambda: jitter)
+    attempts = Attempts(limit, lambda failure: True, jitter=lambda: jitter)
     for made, seconds in enumerate(asked):
         failed = errors.Unavailable("…", retry_after=seconds)
-        if made >= most or (seconds or 0) > MAX_WAIT_S:
+        if made >= limit or (seconds or 0) > MAX_WAIT_S:
             with pytest.raises(errors.Unavailable):
                 attempts.wait(failed)
             break
@@ -396,12 +396,12 @@ def test_attempts_are_bounded_and_wait_at_least_as_long_as_they_are_asked(
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.lists(st.text(max_size=2)), max_size=4))
 def test_what_a_newer_service_adds_does_no_harm(more: dict[str, Any]) -> None:
     known = {field.name for field in dataclasses.fields(Transcription)}
-    told = {
+    reported = {
         **{k: v for k, v in more.items() if k not in known},
         "text": "a",
         "segments": [{"start": 0, "end": 1, "text": "a", "x": 1}],
     }
-    assert parse(Transcription, told) == Transcription("a", segments=(sdk.Segment(0, 1, "a"),))
+    assert parse(Transcription, reported) == Transcription("a", segments=(sdk.Segment(0, 1, "a"),))
 
 
 def test_failures_can_be_pickled() -> None:

@@ -32,7 +32,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def hear(kind: str, url: str, audio: Any, max_retries: int = RETRIES, **options: Any) -> list[Any]:
+def recognize(kind: str, url: str, audio: Any, max_retries: int = RETRIES, **options: Any) -> list[Any]:
     """All events of a stream."""
     if kind == "sync":
         with Client(base_url=url, max_retries=max_retries) as client, client.stream(audio, **options) as stream:
@@ -67,7 +67,7 @@ def check(events: list[Any], seconds: int) -> None:
 
 def test_a_stream_is_told_from_ready_to_its_end(kind: str, tmp_path: Path) -> None:
     with live(tmp_path) as port:
-        events = hear(kind, f"http://127.0.0.1:{port}", SECOND * 7, language="es", model="small")
+        events = recognize(kind, f"http://127.0.0.1:{port}", SECOND * 7, language="es", model="small")
     check(events, 7)
     assert events[0].language == "es" and events[0].model == "fake-small" and events[0].session_id
     assert [warning.code for warning in events[0].warnings] == ["demo_model"]
@@ -115,18 +115,18 @@ def test_audio_may_come_from_anywhere(kind: str, source: str, tmp_path: Path) ->
     }
     sessions = Sessions()
     with live(tmp_path, sessions) as port:
-        events = hear(kind, f"http://127.0.0.1:{port}", made[source]())
+        events = recognize(kind, f"http://127.0.0.1:{port}", made[source]())
     assert events[-1].text == said(4), source
-    assert sum(len(piece) for piece in sessions.all[0].heard) == pytest.approx(4 * 16_000, abs=100)
+    assert sum(len(piece) for piece in sessions.all[0].received) == pytest.approx(4 * 16_000, abs=100)
 
 
 @pytest.mark.parametrize("opened", [bytes, io.BytesIO])
 def test_a_wav_that_would_be_heard_as_noise_is_an_error(opened: Any, tmp_path: Path) -> None:
     content = wav(tmp_path / "a.wav", channels=2).read_bytes()
     with Client(base_url="http://127.0.0.1:1") as client:
-        for told in (content, content[:30]):
+        for reported in (content, content[:30]):
             with pytest.raises(ValueError, match="16 bits, mono"):
-                client.stream(opened(told))
+                client.stream(opened(reported))
 
 
 def test_a_file_that_ffmpeg_says_much_of_is_read_to_its_end(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_a_file_that_ffmpeg_says_much_of_is_read_to_its_end(tmp_path: Path) -> N
     content = bytearray(path.read_bytes())
     content[4096::31] = bytes(len(content[4096::31]))
     path.write_bytes(content * 40)
-    told = [ffmpeg, "-v", "error", "-i", path, "-f", "null", "-"]
-    said = subprocess.run(told, capture_output=True, check=False).stderr
+    reported = [ffmpeg, "-v", "error", "-i", path, "-f", "null", "-"]
+    said = subprocess.run(reported, capture_output=True, check=False).stderr
     assert len(said) > 65_536, "more than a pipe holds"
     audio = bytearray()
     reading = threading.Thread(target=lambda: audio.extend(b"".join(sources.pieces(path, {})[0])), daemon=True)
@@ -190,7 +190,7 @@ class Unclosed:
 @pytest.mark.parametrize("make", [failing, Unopened, Unclosed])
 def test_what_the_source_raises_reaches_who_listens(kind: str, make: Callable[[], Any], tmp_path: Path) -> None:
     with live(tmp_path) as port, pytest.raises(ZeroDivisionError):
-        hear(kind, f"http://127.0.0.1:{port}", make())
+        recognize(kind, f"http://127.0.0.1:{port}", make())
 
 
 @pytest.mark.parametrize("resume_s", [120, 1e-9], ids=["remembered", "forgotten"])
@@ -204,7 +204,7 @@ def test_a_stream_that_is_cut_goes_on_and_loses_and_repeats_nothing(
 ) -> None:
     """As long as something is heard between two cuts, there may be any number of them."""
     with live(tmp_path, resume_s=resume_s) as port, wire(port, *lengths) as cut:
-        events = hear(kind, cut.url, SECOND * 10)
+        events = recognize(kind, cut.url, SECOND * 10)
         check(events, 10)
         assert cut.connections == len(lengths) + 1
     ready = [event for event in events if isinstance(event, Ready)]
@@ -213,13 +213,13 @@ def test_a_stream_that_is_cut_goes_on_and_loses_and_repeats_nothing(
 
 def test_a_stream_that_reached_its_limit_goes_on_in_another(kind: str, tmp_path: Path) -> None:
     with live(tmp_path, max_session_s=4.0) as port:
-        check(hear(kind, f"http://127.0.0.1:{port}", SECOND * 10), 10)
+        check(recognize(kind, f"http://127.0.0.1:{port}", SECOND * 10), 10)
 
 
 def test_a_service_that_stays_away_is_not_waited_for_for_ever(kind: str, tmp_path: Path) -> None:
     gone = (errors.ConnectionFailed, errors.StreamClosed)
     with live(tmp_path) as port, wire(port, *[0] * 9) as cut, pytest.raises(gone):
-        hear(kind, cut.url, SECOND, max_retries=1)
+        recognize(kind, cut.url, SECOND, max_retries=1)
     assert cut.connections == 2
 
 
@@ -232,18 +232,18 @@ def test_what_a_stream_is_refused_for_is_raised(
 ) -> None:
     made = Sessions(unready=refusal)
     with live(tmp_path, made) as port, pytest.raises(expected) as raised:
-        hear(kind, f"http://127.0.0.1:{port}", SECOND, max_retries=1)
+        recognize(kind, f"http://127.0.0.1:{port}", SECOND, max_retries=1)
     assert raised.value.message == refusal.message and len(made.all) == sessions
 
 
 def test_a_bad_option_is_the_callers(kind: str, tmp_path: Path) -> None:
     with live(tmp_path) as port, pytest.raises(errors.BadRequest, match="language"):
-        hear(kind, f"http://127.0.0.1:{port}", SECOND, language="klingon")
+        recognize(kind, f"http://127.0.0.1:{port}", SECOND, language="klingon")
 
 
 def test_without_a_service_it_says_where(kind: str) -> None:
     with pytest.raises(errors.ConnectionFailed, match=r"127\.0\.0\.1:1"):
-        hear(kind, "http://127.0.0.1:1", SECOND, max_retries=0)
+        recognize(kind, "http://127.0.0.1:1", SECOND, max_retries=0)
 
 
 def endless() -> Iterator[bytes]:
@@ -266,8 +266,8 @@ def test_a_stream_that_is_left_early_is_whole(tmp_path: Path) -> None:
             for event in stream:
                 if isinstance(event, Final):
                     break
-        told = stream.text.split()
-    assert told == said(len(told)).split() and len(told) >= 3
+        reported = stream.text.split()
+    assert reported == said(len(reported)).split() and len(reported) >= 3
 
 
 async def test_a_stream_that_is_left_early_is_whole_in_asyncio_too(tmp_path: Path) -> None:
@@ -277,8 +277,8 @@ async def test_a_stream_that_is_left_early_is_whole_in_asyncio_too(tmp_path: Pat
                 async for event in stream:
                     if isinstance(event, Final):
                         break
-            told = stream.text.split()
-            assert told == said(len(told)).split() and len(told) >= 3
+            reported = stream.text.split()
+            assert reported == said(len(reported)).split() and len(reported) >= 3
             assert len(asyncio.all_tasks()) == 1, "nothing goes on"
 
 
@@ -365,12 +365,12 @@ def test_without_a_library_for_it_a_microphone_says_what_to_install(monkeypatch:
         next(iter(Microphone()))
 
 
-class Heard:
+class Recognized:
     """A service without a socket: in second n the word `w<n>` is said, three make an utterance."""
 
     def __init__(self, remembers: bool) -> None:
         self._remembers = remembers
-        self._told: list[str] = []
+        self._reported: list[str] = []
         self._position = self._received = 0  # bytes of the stream that have text, and that came
         self._segment = 0
 
@@ -378,23 +378,23 @@ class Heard:
         offset, following = round(config.get("offset", 0.0) * 32_000), config.get("last_segment_id", -1) + 1
         resumed = self._remembers and "session_id" in config
         if not resumed:
-            self._position, self._segment, self._told = offset, following, []
+            self._position, self._segment, self._reported = offset, following, []
         self._received = offset
-        missed = [final for final in self._told if json.loads(final)["segment_id"] >= following]
+        missed = [final for final in self._reported if json.loads(final)["segment_id"] >= following]
         return [json.dumps({"status": "ready", "session_id": "s", "resumed": resumed}), *missed]
 
     def receive(self, piece: bytes | str) -> list[str]:
         """Bytes of audio, or the word that no more comes."""
         stopped = isinstance(piece, str)
         self._received += 0 if stopped else len(piece)
-        before = len(self._told)
+        before = len(self._reported)
         while self._received >= self._position + 96_000 or (stopped and self._received > self._position):
             self._tell(min(self._position + 96_000, self._received))
-        return self._told[before:]
+        return self._reported[before:]
 
     def _tell(self, end: int) -> None:
         words = said(math.ceil(end / 32_000), self._position // 32_000)
-        self._told.append(json.dumps({"text": words, "end": end / 32_000, "segment_id": self._segment}))
+        self._reported.append(json.dumps({"text": words, "end": end / 32_000, "segment_id": self._segment}))
         self._position, self._segment = end, self._segment + 1
 
 
@@ -409,12 +409,12 @@ def test_no_text_is_lost_or_repeated_wherever_the_wire_breaks(
     seconds: int, size: int, cuts: list[int], lost: list[int], remembers: bool
 ) -> None:
     """``cuts``: messages sent on each connection before it breaks; ``lost``: the last answers that did not come."""
-    talk, server, told = ReplayBuffer({}), Heard(remembers), []
+    talk, server, reported = ReplayBuffer({}), Recognized(remembers), []
     audio = (SECOND[:size] for _ in range(seconds * len(SECOND) // size))
-    for most, missing in [*zip(cuts, [*lost, *[0] * 8], strict=False), (10_000, 0)]:
+    for limit, missing in [*zip(cuts, [*lost, *[0] * 8], strict=False), (10_000, 0)]:
         answers = server.connect(json.loads(talk.begin()))
         talk.receive(answers[0])
-        for _ in range(most):
+        for _ in range(limit):
             while not talk.full and (piece := next(audio, None)):
                 talk.add(piece)
             if not talk.full:
@@ -424,8 +424,8 @@ def test_no_text_is_lost_or_repeated_wherever_the_wire_breaks(
             answers += server.receive(sent)
         for message in answers[1 : max(1, len(answers) - missing)]:
             event = talk.receive(message)
-            told += [event] if isinstance(event, Final) else []
-    assert " ".join(final.text for final in told) == said(seconds) == talk.text
+            reported += [event] if isinstance(event, Final) else []
+    assert " ".join(final.text for final in reported) == said(seconds) == talk.text
 
 
 def test_silence_is_not_kept_for_ever() -> None:

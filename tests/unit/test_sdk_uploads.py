@@ -30,16 +30,16 @@ def key(jobs_house: JobsHouse) -> str:
 def test_a_recording_goes_on_where_it_was_cut(kind: str, jobs_house: JobsHouse, key: str, tmp_path: Path) -> None:
     file = tmp_path / "long.mp3"
     file.write_bytes(RECORDING)
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     with cutting(jobs_house.url, 3_000_000, 4_000_000) as proxy:
         call = Called(kind, proxy.url, key)
-        job = call("jobs.create", file, resumable=True, progress=lambda *at: told.append(at))
+        job = call("jobs.create", file, resumable=True, progress=lambda *at: reported.append(at))
         assert (job.title, job.status) == ("long.mp3", "queued")
         with jobs_house.working():
             assert call("jobs.result", call("jobs.wait", job, timeout=60)).text == TALK.text
     assert jobs_house.transcription.sizes == [len(RECORDING)]
     assert proxy.received < 1.5 * len(RECORDING), "only the rest is sent again"
-    assert told[-1] == (len(RECORDING), len(RECORDING)) and len(told) > 3
+    assert reported[-1] == (len(RECORDING), len(RECORDING)) and len(reported) > 3
     assert not list(tmp_path.glob("store/uploads/*/*")), "the job has its own copy"
 
 

@@ -12,7 +12,7 @@ TEXTS = [" one", " two", " three,", " four.", " five?", " «six!»", "七。", "
 
 
 @st.composite
-def heard_words(draw: st.DrawFn) -> list[Word]:
+def recognized_words(draw: st.DrawFn) -> list[Word]:
     """Words in the order of speech. Times wobble a little, as aligners' do."""
     words, at = [], 0.0
     for text, gap, length in draw(
@@ -28,13 +28,13 @@ def _spoken(*texts: str, gap: float = 0.0) -> list[Word]:
     return [Word(text, n * (0.5 + gap), n * (0.5 + gap) + 0.5, 0.9) for n, text in enumerate(texts)]
 
 
-@given(heard_words(), st.floats(0, 1000))
+@given(recognized_words(), st.floats(0, 1000))
 def test_every_word_lies_in_one_segment_in_order(words: list[Word], duration: float) -> None:
     texts = [word.text for segment in split(words, duration) for word in segment.words]
     assert texts == [word.text for word in words if word.text.strip()]
 
 
-@given(heard_words(), st.floats(0, 1000))
+@given(recognized_words(), st.floats(0, 1000))
 def test_times_stay_in_the_audio_and_never_run_backwards(words: list[Word], duration: float) -> None:
     segments = split(words, duration)
     assert all(0 <= s.start <= s.end <= duration for s in segments)
@@ -44,7 +44,7 @@ def test_times_stay_in_the_audio_and_never_run_backwards(words: list[Word], dura
     assert all(before.start <= after.start for before, after in pairwise(flat))
 
 
-@given(heard_words())
+@given(recognized_words())
 def test_no_segment_of_several_words_is_too_long(words: list[Word]) -> None:
     for segment in split(words, 1e6):
         if len(segment.words) > 1:
@@ -52,7 +52,7 @@ def test_no_segment_of_several_words_is_too_long(words: list[Word]) -> None:
             assert len(segment.raw_text) <= MAX_CHARACTERS
 
 
-@given(heard_words())
+@given(recognized_words())
 def test_sentences_and_pauses_end_segments(words: list[Word]) -> None:
     for segment in split(words, 1e6):
         for before, after in pairwise(segment.words):

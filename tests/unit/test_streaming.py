@@ -26,9 +26,9 @@ from tests.support.scripted_recognizer import (
     live,
     partials,
     play,
+    reported,
     talk,
     talks,
-    told,
 )
 
 chunkings = st.builds(
@@ -80,7 +80,7 @@ def test_every_word_is_told_once_whatever_the_chunks_and_however_slow_the_model(
 ) -> None:
     model = ScriptedRecognizer(said.words, latency=_latency(seed, slow), window_s=9.0)
     events = _play(lambda: live(said, model), said, chunks, paced=paced)
-    assert told(events) == said.text
+    assert reported(events) == said.text
     ready = ScriptedRecognizer(said.words, window_s=9.0)
     assert _finals(events) == _finals(_play(lambda: live(said, ready), said, [1600]))
 
@@ -126,7 +126,7 @@ def test_times_run_forwards_and_lie_in_what_was_received(
     assert len([final for final in finals(events) if final.from_finalize]) == len(
         [at for at in set(finalized) if _called(at, said, chunks)]
     )
-    assert told([final for final in finals(events) if final.text]) == said.text
+    assert reported([final for final in finals(events) if final.text]) == said.text
 
 
 def _called(at: int, said: Talk, chunks: list[int]) -> bool:
@@ -145,19 +145,19 @@ def test_a_session_that_was_cut_off_goes_on_without_loss_or_repetition(said: Tal
 
     async def main() -> str:
         first = live(said, ScriptedRecognizer(said.words, latency=_latency(seed, 1.0), window_s=9.0))
-        heard: list[Event] = []
+        recognized: list[Event] = []
         events = first.events()
         for at in range(0, min(pieces * 1600, len(samples)), 1600):
             await first.feed(samples[at : at + 1600])
             with contextlib.suppress(TimeoutError):
-                heard.append(await asyncio.wait_for(anext(events), 0.1))
+                recognized.append(await asyncio.wait_for(anext(events), 0.1))
         await first.aclose()
         begin = first.last_final_end // FRAME * FRAME
-        segments = len(finals(heard))
+        segments = len(finals(recognized))
         second = live(said, start_at_sample=begin, first_segment_id=segments)
-        heard += await play(second, samples[begin:], [1600])
-        assert [final.segment_id for final in finals(heard)] == list(range(len(finals(heard))))
-        return told(heard)
+        recognized += await play(second, samples[begin:], [1600])
+        assert [final.segment_id for final in finals(recognized)] == list(range(len(finals(recognized))))
+        return reported(recognized)
 
     assert in_virtual_time(main()) == said.text
 
@@ -229,18 +229,18 @@ def test_finalize_is_answered_in_order_also_when_there_is_nothing_to_end() -> No
         await session.finalize()
         await session.feed(said.samples[70 * FRAME + 100 :])
         await session.stop()
-        heard = [event async for event in session.events()]
+        recognized = [event async for event in session.events()]
         await session.aclose()
-        return heard
+        return recognized
 
-    heard = finals(in_virtual_time(main()))
-    assert [(final.from_finalize, final.speech_final, bool(final.text)) for final in heard] == [
+    recognized = finals(in_virtual_time(main()))
+    assert [(final.from_finalize, final.speech_final, bool(final.text)) for final in recognized] == [
         (True, False, False),
         (True, False, True),
         (True, False, False),
         (False, False, True),
     ]
-    assert " ".join(final.text for final in heard if final.text) == said.text
+    assert " ".join(final.text for final in recognized if final.text) == said.text
 
 
 def test_the_language_is_found_once_and_kept() -> None:
@@ -271,20 +271,20 @@ def test_hours_of_speech_take_no_more_memory_than_minutes() -> None:
         config = LiveConfig("gold", interim_results=False, utterance_end_ms=1000)
         session = LiveSession(config, Deaf([]), voices, clock=lambda: 0.0)
         reader = asyncio.create_task(_count(session))
-        most = 0
+        limit = 0
         for _ in range(laps):
             await session.feed(piece.samples)
             assert session._stream is not None
-            most = max(most, session._stream._ring.capacity)
+            limit = max(limit, session._stream._ring.capacity)
             assert session._stream.pending_samples <= 60 * SAMPLE_RATE
         await session.stop()
         await session.aclose()
-        return session.received_samples, most, await reader
+        return session.received_samples, limit, await reader
 
-    received, most, told = in_virtual_time(main())
+    received, limit, reported = in_virtual_time(main())
     assert received == pytest.approx(10 * 3600 * SAMPLE_RATE, rel=0.01)
-    assert most <= 4 * 30 * SAMPLE_RATE
-    assert told == 4 * laps  # three finals, and one silence that is long enough
+    assert limit <= 4 * 30 * SAMPLE_RATE
+    assert reported == 4 * laps  # three finals, and one silence that is long enough
 
 
 async def _count(session: LiveSession) -> int:

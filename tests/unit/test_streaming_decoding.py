@@ -25,8 +25,8 @@ from tests.support.scripted_recognizer import (
     live,
     now,
     play,
+    reported,
     talk,
-    told,
 )
 
 texts = st.lists(st.sampled_from(["We", "can", "go", "now,", "Now"]), max_size=6)
@@ -41,19 +41,19 @@ def _pieces(*words: str) -> list[TokenizedWord]:
     return [TokenizedWord(f" {text}", (at,)) for at, text in enumerate(words)]
 
 
-def _text(heard: WindowTranscript) -> str:
-    return "".join(word.text for word in heard.words).strip()
+def _text(recognized: WindowTranscript) -> str:
+    return "".join(word.text for word in recognized.words).strip()
 
 
 def test_what_was_settled_is_spelt_as_it_was_and_keeps_its_times() -> None:
-    heard = _transcript("we", "can.", "Go", "now")
-    settled = with_committed(heard, _pieces("We", "can"))
+    recognized = _transcript("we", "can.", "Go", "now")
+    settled = with_committed(recognized, _pieces("We", "can"))
     assert _text(settled) == "We can Go now"
-    assert [(word.start, word.end) for word in settled.words] == [(word.start, word.end) for word in heard.words]
+    assert [(word.start, word.end) for word in settled.words] == [(word.start, word.end) for word in recognized.words]
 
 
 @pytest.mark.parametrize(
-    ("heard", "settled", "text"),
+    ("recognized", "settled", "text"),
     [
         ("Why did you not send it", "Why didn't you", "Why didn't you not send it"),
         ("The best of it is that", "Well the best", "Well the best of it is that"),
@@ -62,18 +62,20 @@ def test_what_was_settled_is_spelt_as_it_was_and_keeps_its_times() -> None:
         ("We go now", "", "We go now"),
     ],
 )
-def test_what_was_settled_takes_the_place_of_what_stands_for_it(heard: str, settled: str, text: str) -> None:
-    assert _text(with_committed(_transcript(*heard.split()), _pieces(*settled.split()))) == text
+def test_what_was_settled_takes_the_place_of_what_stands_for_it(recognized: str, settled: str, text: str) -> None:
+    assert _text(with_committed(_transcript(*recognized.split()), _pieces(*settled.split()))) == text
 
 
 @given(texts, texts)
-def test_a_final_begins_with_what_was_settled_and_its_times_run_forwards(heard: list[str], settled: list[str]) -> None:
-    found = with_committed(_transcript(*heard), _pieces(*settled))
+def test_a_final_begins_with_what_was_settled_and_its_times_run_forwards(
+    recognized: list[str], settled: list[str]
+) -> None:
+    found = with_committed(_transcript(*recognized), _pieces(*settled))
     assert _text(found).startswith(" ".join(settled))
     assert all(before.start <= after.start and before.end <= after.end for before, after in pairwise(found.words))
     assert all(word.start <= word.end for word in found.words)
-    if [plain(word) for word in heard[: len(settled)]] == [plain(word) for word in settled]:
-        assert len(found.words) == len(heard)
+    if [plain(word) for word in recognized[: len(settled)]] == [plain(word) for word in settled]:
+        assert len(found.words) == len(recognized)
 
 
 def test_the_language_is_settled_once_it_is_clear_and_stays() -> None:
@@ -139,7 +141,7 @@ def _played(said: Talk, model: ScriptedRecognizer, **session: Any) -> list[Event
 def test_what_was_said_just_before_is_given_to_the_model_and_told_once() -> None:
     said = talk([(10, 60), (30, 60), (100, 60)])
     model = Noting(said.words)
-    assert told(_played(said, model)) == said.text
+    assert reported(_played(said, model)) == said.text
     of_finals = [context for kind, _, _, context in model.asked if kind == "hear"]
     assert of_finals == ["", " w0 w1 w2 w3 w4", ""], "after three seconds of silence somebody begins anew"
     assert max(seconds for _, _, seconds, _ in model.asked) <= (MAX_CONTEXT + MAX_GAP) / SAMPLE_RATE + 3
@@ -162,7 +164,7 @@ def test_a_keyword_is_in_the_finals_where_it_was_said_and_settled_text_stays(pla
     spoken = [replace(word, text="kilter" if n in places else word.text) for n, word in enumerate(said.words)]
     model = Naming(spoken)
     events = _played(said, model, config=LiveConfig("gold", keywords=("Quilter",)))
-    assert told(events) == " ".join(word.text.replace("kilter", "Quilter") for word in spoken)
+    assert reported(events) == " ".join(word.text.replace("kilter", "Quilter") for word in spoken)
     shown: list[str] = []
     for event in events:
         if isinstance(event, Partial):
@@ -175,7 +177,9 @@ def test_a_keyword_is_in_the_finals_where_it_was_said_and_settled_text_stays(pla
 def test_audio_without_anything_like_a_keyword_is_decoded_once() -> None:
     said = talk([(10, 60), (30, 60)])
     plain, named = Noting(said.words), Noting(said.words)
-    assert told(_played(said, plain)) == told(_played(said, named, config=LiveConfig("gold", keywords=("Quilter",))))
+    assert reported(_played(said, plain)) == reported(
+        _played(said, named, config=LiveConfig("gold", keywords=("Quilter",)))
+    )
     assert [kind for kind, *_ in named.asked] == [kind for kind, *_ in plain.asked]
 
 
@@ -196,7 +200,7 @@ def test_a_model_that_takes_all_for_said_before_is_asked_without_it() -> None:
             return await super().transcribe_final(samples, options, key=key)
 
     said = talk([(10, 60), (30, 60)])
-    assert told(_played(said, Finished(said.words), config=LiveConfig("gold", interim_results=False))) == said.text
+    assert reported(_played(said, Finished(said.words), config=LiveConfig("gold", interim_results=False))) == said.text
 
 
 def test_no_guess_is_begun_when_the_speaker_may_be_pausing() -> None:

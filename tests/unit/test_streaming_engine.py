@@ -24,7 +24,7 @@ from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LoadedModel, Samples, Upload, WindowTranscript
 from tests.support.media_files import PATIENT
-from tests.support.scripted_recognizer import finals, in_virtual_time, now, partials, play, told
+from tests.support.scripted_recognizer import finals, in_virtual_time, now, partials, play, reported
 from tests.support.word_errors import DATA, matched_words, word_error_rate
 
 MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
@@ -53,15 +53,15 @@ class InProcess:
     ) -> Hypothesis | None:
         await asyncio.sleep(0.1)
         self.guesses += 1
-        (heard,) = self._engine.transcribe_partial_batch([(samples, options)])
-        assert isinstance(heard, Hypothesis)
-        return heard
+        (recognized,) = self._engine.transcribe_partial_batch([(samples, options)])
+        assert isinstance(recognized, Hypothesis)
+        return recognized
 
     async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
         await asyncio.sleep(0.1)
-        (heard,) = self._engine.transcribe_batch([(samples, options)])
-        assert isinstance(heard, WindowTranscript)
-        return heard
+        (recognized,) = self._engine.transcribe_batch([(samples, options)])
+        assert isinstance(recognized, WindowTranscript)
+        return recognized
 
 
 def _truth(name: str) -> dict[str, Any]:
@@ -91,14 +91,14 @@ def _offline(engine: WhisperEngine, name: str) -> str:
         (windows.gather(window, audio.pcm.chunk_samples, chunks), DecodingOptions(language=_truth(name)["language"]))
         for window in packed
     ]
-    heard = [part for part in engine.transcribe_batch(asked) if isinstance(part, WindowTranscript)]
-    return " ".join(word.word for part in heard for word in part.words)
+    recognized = [part for part in engine.transcribe_batch(asked) if isinstance(part, WindowTranscript)]
+    return " ".join(word.word for part in recognized for word in part.words)
 
 
 def test_it_hears_as_well_as_offline(engine: WhisperEngine) -> None:
     names = ["ten_seconds_01.flac", "ten_seconds_04.flac", "ten_seconds_06.flac", "ten_seconds_08.flac"]
     said = [_truth(name)["text"] for name in names]
-    live = [told(_live(engine, _audio(name), _truth(name)["language"])) for name in names]
+    live = [reported(_live(engine, _audio(name), _truth(name)["language"])) for name in names]
     offline = [_offline(engine, name) for name in names]
     assert word_error_rate(said, live) <= word_error_rate(said, offline) + 0.02
 
@@ -117,10 +117,10 @@ def test_what_was_told_is_never_taken_back(engine: WhisperEngine) -> None:
 
 def test_words_are_timed_where_they_were_said(engine: WhisperEngine) -> None:
     said = _truth("ten_seconds_01.flac")["words"]
-    heard = [word for final in finals(_live(engine, _audio("ten_seconds_01.flac"), "en")) for word in final.words]
-    pairs = matched_words(said, [{"word": word.word} for word in heard])
+    recognized = [word for final in finals(_live(engine, _audio("ten_seconds_01.flac"), "en")) for word in final.words]
+    pairs = matched_words(said, [{"word": word.word} for word in recognized])
     assert len(pairs) > 15
-    assert np.median([abs(heard[j].start - said[i]["start"]) for i, j in pairs]) <= 0.1
+    assert np.median([abs(recognized[j].start - said[i]["start"]) for i, j in pairs]) <= 0.1
 
 
 @pytest.mark.parametrize("kind", ["silence", "white noise", "tone"])
@@ -157,10 +157,10 @@ def test_a_window_goes_on_from_what_was_decided(engine: WhisperEngine) -> None:
     assert isinstance(tail, Hypothesis)
     assert list(tail.words) == rest
     assert other == whole
-    (heard,) = engine.transcribe_batch([(samples, replace(GREEDY, prefix=first.tokens, word_timestamps=False))])
-    assert isinstance(heard, WindowTranscript)
-    assert [word.text for word in heard.words] == [piece.text for piece in whole.words]
-    assert all(0 <= before.start <= before.end <= after.start for before, after in pairwise(heard.words))
+    (recognized,) = engine.transcribe_batch([(samples, replace(GREEDY, prefix=first.tokens, word_timestamps=False))])
+    assert isinstance(recognized, WindowTranscript)
+    assert [word.text for word in recognized.words] == [piece.text for piece in whole.words]
+    assert all(0 <= before.start <= before.end <= after.start for before, after in pairwise(recognized.words))
 
 
 def test_what_was_decided_stays_even_where_nothing_is_heard(engine: WhisperEngine) -> None:
@@ -169,17 +169,19 @@ def test_what_was_decided_stays_even_where_nothing_is_heard(engine: WhisperEngin
     prefix = tuple(token for piece in guess.words[:2] for token in piece.tokens)
     for times in (True, False):
         options = replace(GREEDY, prefix=prefix, word_timestamps=times)
-        (heard,) = engine.transcribe_batch([(np.zeros(SAMPLE_RATE, np.int16), options)])
-        assert isinstance(heard, WindowTranscript)
-        assert "".join(word.text for word in heard.words).startswith("".join(piece.text for piece in guess.words[:2]))
+        (recognized,) = engine.transcribe_batch([(np.zeros(SAMPLE_RATE, np.int16), options)])
+        assert isinstance(recognized, WindowTranscript)
+        assert "".join(word.text for word in recognized.words).startswith(
+            "".join(piece.text for piece in guess.words[:2])
+        )
 
 
 def test_text_before_a_window_of_any_length_is_taken_with_others_in_a_batch(engine: WhisperEngine) -> None:
     samples = _audio("hello_3s.flac")
     prompts = ["", "Emma.", "Hello Emma. " * 200]
-    heard = engine.transcribe_partial_batch([(samples, replace(GREEDY, prompt=prompt)) for prompt in prompts])
-    assert all(isinstance(guess, Hypothesis) for guess in heard)
-    assert heard[0] == engine.transcribe_partial_batch([(samples, GREEDY)])[0]
+    recognized = engine.transcribe_partial_batch([(samples, replace(GREEDY, prompt=prompt)) for prompt in prompts])
+    assert all(isinstance(guess, Hypothesis) for guess in recognized)
+    assert recognized[0] == engine.transcribe_partial_batch([(samples, GREEDY)])[0]
 
 
 def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> None:

@@ -37,13 +37,13 @@ class Clerk:
 
     def __init__(self, context: int = 1000) -> None:
         self.asked: list[Prompt] = []
-        self.running = self.most = 0
+        self.running = self.maximum = 0
         self.model = ChatModel(count, self.ask, context, size)
 
     async def ask(self, asked: Prompt, on_text: Callable[[str], None] | None) -> str:
         self.asked.append(asked)
         self.running += 1
-        self.most = max(self.most, self.running)
+        self.maximum = max(self.maximum, self.running)
         await asyncio.sleep(0)
         self.running -= 1
         body = asked.user.split("<transcript>\n")[1].split("\n</transcript>")[0]
@@ -84,14 +84,14 @@ def test_a_million_characters_of_one_kind_are_cut_at_once(unit: str) -> None:
 def test_what_stands_already_is_never_taken_back(text: str, style: SummaryStyle) -> None:
     """As long as nothing but whole sentences and lines is told."""
     whole = shape(text, style, "en")
-    told = ""
+    answered = ""
     for end in range(len(text) + 1):
         so_far = shape(whole_units(text[:end], style), style, "en")
         if so_far and so_far != "There are no action items.":
-            assert so_far.startswith(told)
-            told = so_far
+            assert so_far.startswith(answered)
+            answered = so_far
     if style in LISTS:
-        assert whole.startswith(told)
+        assert whole.startswith(answered)
 
 
 @given(texts)
@@ -168,28 +168,30 @@ async def test_two_hundred_thousand_characters_come_together_in_order(style: Sum
     assert len(text) > 200_000
     clerk = Clerk()
     summary = await summarize(text, style, clerk.model)
-    told = [int(number) for number in re.findall(r"Part (\d+)", summary)]
-    assert told == sorted(set(told))
-    assert told[0] == 0
+    answered = [int(number) for number in re.findall(r"Part (\d+)", summary)]
+    assert answered == sorted(set(answered))
+    assert answered[0] == 0
     assert all(count(f"{a.system}\n{a.user}") + a.max_tokens <= clerk.model.context for a in clerk.asked)
-    assert 2 <= clerk.most <= AT_ONCE
+    assert 2 <= clerk.maximum <= AT_ONCE
     if style is SummaryStyle.ACTION_ITEMS:
-        assert len(told) > 20, "no part's tasks are lost"
+        assert len(answered) > 20, "no part's tasks are lost"
     else:
-        assert len(told) == 1 if style is SummaryStyle.BRIEF else 3 < len(told) <= SECTIONS * 3
+        assert len(answered) == 1 if style is SummaryStyle.BRIEF else 3 < len(answered) <= SECTIONS * 3
 
 
 async def test_what_is_told_on_the_way_is_the_summary() -> None:
     text = ENGLISH * 3
     for style in SummaryStyle:
-        told: list[str] = []
-        summary = await summarize(text, style, Clerk().model, told.append)
-        assert "".join(told) == summary
+        answered: list[str] = []
+        summary = await summarize(text, style, Clerk().model, answered.append)
+        assert "".join(answered) == summary
 
 
 async def test_a_long_texts_parts_are_reported() -> None:
     reported: list[tuple[int, int]] = []
-    await summarize(ENGLISH * 200, SummaryStyle.BRIEF, Clerk().model, on_progress=lambda *told: reported.append(told))
+    await summarize(
+        ENGLISH * 200, SummaryStyle.BRIEF, Clerk().model, on_progress=lambda *answered: reported.append(answered)
+    )
     total = reported[0][1]
     assert reported == [(done, total) for done in range(1, total + 1)] and total > 2
 
@@ -223,10 +225,10 @@ async def test_the_estimate_is_of_what_is_read_and_written() -> None:
 
 async def test_action_items_of_a_conversation_are_its_promises_whatever_the_model_says() -> None:
     text = "Ann: Bob, can you call the bank about the loan?\nBob: Sorry, I can't.\nAnn: Then I'll do it on Monday."
-    told: list[str] = []
+    answered: list[str] = []
     clerk = Clerk()
-    summary = await summarize(text, SummaryStyle.ACTION_ITEMS, clerk.model, told.append)
-    assert summary == "".join(told) == "- Ann: call the bank about the loan on Monday"
+    summary = await summarize(text, SummaryStyle.ACTION_ITEMS, clerk.model, answered.append)
+    assert summary == "".join(answered) == "- Ann: call the bank about the loan on Monday"
 
 
 async def test_a_sentence_that_the_text_does_not_support_is_left_out_and_a_promise_is_added() -> None:
@@ -237,11 +239,11 @@ async def test_a_sentence_that_the_text_does_not_support_is_left_out_and_a_promi
         return answer
 
     text = "Ann: The loan is 5,000 euros. I'll call the bank about the loan on Monday.\nBob: I will tell the owner."
-    told: list[str] = []
-    summary = await summarize(text, SummaryStyle.BRIEF, ChatModel(count, ask, 1000, size), told.append)
+    answered: list[str] = []
+    summary = await summarize(text, SummaryStyle.BRIEF, ChatModel(count, ask, 1000, size), answered.append)
     assert (
         summary
-        == "".join(told)
+        == "".join(answered)
         == (
             "The loan is 5,000 euros. Ann will call the bank about the loan on Monday. Next steps: Bob: tell the owner."
         )

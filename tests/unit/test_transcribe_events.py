@@ -29,10 +29,10 @@ async def test_events_tell_progress_and_text_and_last_the_whole_answer(edge: Edg
     whole = (await edge.transcribe()).json()
     answer = await edge.transcribe(stream="true")
     assert answer.headers["Content-Type"].startswith("text/event-stream")
-    *told, (name, last) = events_of(answer.text)
+    *reported, (name, last) = events_of(answer.text)
     assert (name, {**last, "request_id": ""}) == ("transcript", {**whole, "request_id": ""})
-    assert "".join(data["text"] for event, data in told if event == "delta") == TALK.text
-    progress = [(data["done"], data["total"]) for event, data in told if event == "progress"]
+    assert "".join(data["text"] for event, data in reported if event == "delta") == TALK.text
+    progress = [(data["done"], data["total"]) for event, data in reported if event == "progress"]
     assert progress[0] == (0.0, TALK.duration) and progress == sorted(progress) and len(progress) > 1
 
 

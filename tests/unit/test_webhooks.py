@@ -348,10 +348,10 @@ async def test_every_end_is_told(house: House, event: JobEvent) -> None:
         assert await house.send_due() == 0
         ends(house)[event](job_id)
         assert await house.send_due() == 1
-    told = message(server.exchanges[0])
-    assert (told["type"], told["data"]["status"]) == (event, event.removeprefix("job."))
-    assert told["data"]["metadata"] == {"n": 1} and told["data"]["links"]["result"] is None
-    assert (told["data"]["error"] or {}).get("code") == ("unsupported_format" if event is JobEvent.FAILED else None)
+    reported = message(server.exchanges[0])
+    assert (reported["type"], reported["data"]["status"]) == (event, event.removeprefix("job."))
+    assert reported["data"]["metadata"] == {"n": 1} and reported["data"]["links"]["result"] is None
+    assert (reported["data"]["error"] or {}).get("code") == ("unsupported_format" if event is JobEvent.FAILED else None)
 
 
 async def test_nothing_is_told_of_a_job_that_was_erased(house: House) -> None:

@@ -31,14 +31,14 @@ def _samples(recording: Recording) -> Samples:
     return (wave * 32767).clip(-32768, 32767).astype(np.int16)
 
 
-def _heard(engine: WhisperEngine, samples: Samples, language: str | None) -> WindowTranscript:
-    (heard,) = engine.transcribe_batch([(samples, DecodingOptions(language=language))])
-    assert isinstance(heard, WindowTranscript)
-    return heard
+def _recognized(engine: WhisperEngine, samples: Samples, language: str | None) -> WindowTranscript:
+    (recognized,) = engine.transcribe_batch([(samples, DecodingOptions(language=language))])
+    assert isinstance(recognized, WindowTranscript)
+    return recognized
 
 
-def _wrong(recording: Recording, heard: WindowTranscript) -> float:
-    text = "".join(word.text for word in heard.words)
+def _wrong(recording: Recording, recognized: WindowTranscript) -> float:
+    text = "".join(word.text for word in recognized.words)
     wrong, said = word_errors(recording.language or "en", recording.text, text)
     return wrong / said
 
@@ -49,15 +49,15 @@ def test_a_short_window_gives_the_words_in_less_than_30_s(
     recording = recordings["lj_LJ001-0020"]
     samples = _samples(recording)
     assert engine.lengths_to_try(samples, DecodingOptions(language="en"))[0] < MAX_FRAMES / 3
-    heard = _heard(engine, samples, "en")
-    assert _wrong(recording, heard) <= 0.1
-    assert all(before.start <= after.start for before, after in pairwise(heard.words))
+    recognized = _recognized(engine, samples, "en")
+    assert _wrong(recording, recognized) <= 0.1
+    assert all(before.start <= after.start for before, after in pairwise(recognized.words))
 
 
 def test_a_loop_in_a_shortened_window_is_decoded_again(engine: WhisperEngine, recordings: dict[str, Recording]) -> None:
     """Its shortened window repeats the whole text again and again."""
     recording = recordings["asterisk-en_en_dictate_record_help"]
-    assert _wrong(recording, _heard(engine, _samples(recording), "en")) <= 0.1
+    assert _wrong(recording, _recognized(engine, _samples(recording), "en")) <= 0.1
 
 
 @pytest.mark.parametrize("name", ["asterisk-es_es_demo-moreinfo", "libri_533-1066-0008"])
@@ -66,9 +66,9 @@ def test_a_doubtful_language_gets_a_second_look(
 ) -> None:
     """The first is taken for Latin by the model's first guess, the second for Portuguese."""
     recording = recordings[name]
-    assert _heard(engine, _samples(recording), None).language == recording.language
+    assert _recognized(engine, _samples(recording), None).language == recording.language
 
 
 @pytest.mark.parametrize("name", ["noise_1-100032-A-0", "noise_2-100648-A-43", "noise_noise2", "noise_noise3"])
 def test_noise_has_no_words(engine: WhisperEngine, recordings: dict[str, Recording], name: str) -> None:
-    assert _heard(engine, _samples(recordings[name]), "en").words == ()
+    assert _recognized(engine, _samples(recordings[name]), "en").words == ()

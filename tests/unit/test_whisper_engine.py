@@ -46,25 +46,25 @@ def _audio(name: str) -> Samples:
     return (wave * 32767).clip(-32768, 32767).astype(np.int16)
 
 
-def _heard(results: list[WindowTranscript | SttError]) -> list[WindowTranscript]:
+def _recognized(results: list[WindowTranscript | SttError]) -> list[WindowTranscript]:
     assert all(isinstance(result, WindowTranscript) for result in results), results
     return [result for result in results if isinstance(result, WindowTranscript)]
 
 
-def _text(heard: WindowTranscript) -> str:
-    return "".join(word.text for word in heard.words).strip()
+def _text(recognized: WindowTranscript) -> str:
+    return "".join(word.text for word in recognized.words).strip()
 
 
 def _plain(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
 
 
-def _error_rate(said: str, heard: WindowTranscript) -> float:
-    return float(jiwer.wer(_plain(said), _plain(_text(heard))))
+def _error_rate(said: str, recognized: WindowTranscript) -> float:
+    return float(jiwer.wer(_plain(said), _plain(_text(recognized))))
 
 
 def test_it_hears_what_was_said_in_either_language(engine: WhisperEngine, truth: dict[str, Any]) -> None:
-    english, spanish = _heard(
+    english, spanish = _recognized(
         engine.transcribe_batch([(_audio("ten_seconds_01.flac"), ENGLISH), (_audio("ten_seconds_08.flac"), SPANISH)])
     )
     assert _error_rate(truth["ten_seconds_01.flac"]["text"], english) <= 0.1
@@ -73,8 +73,8 @@ def test_it_hears_what_was_said_in_either_language(engine: WhisperEngine, truth:
 
 def test_it_finds_the_language_by_itself(engine: WhisperEngine) -> None:
     audio = [_audio("meeting_en.flac"), _audio("meeting_es.flac")]
-    heard = _heard(engine.transcribe_batch([(samples, DETECT) for samples in audio]))
-    for language, result in zip(("en", "es"), heard, strict=True):
+    recognized = _recognized(engine.transcribe_batch([(samples, DETECT) for samples in audio]))
+    for language, result in zip(("en", "es"), recognized, strict=True):
         assert result.language == language
         assert result.languages[0] == (result.language, result.language_probability)
         assert sum(p for _, p in result.languages) == pytest.approx(1.0, abs=0.01)
@@ -85,9 +85,9 @@ def test_a_batch_of_different_lengths_and_languages_is_heard_as_its_windows_are_
 ) -> None:
     names = ["meeting_en.flac", "hello_3s.flac", "ten_seconds_04.flac", "five_seconds.flac", "ten_seconds_08.flac"]
     windows = [(_audio(name), DecodingOptions(language=truth[name]["language"])) for name in names]
-    together = _heard(engine.transcribe_batch(windows))
+    together = _recognized(engine.transcribe_batch(windows))
     for window, result in zip(windows, together, strict=True):
-        (alone,) = _heard(engine.transcribe_batch([window]))
+        (alone,) = _recognized(engine.transcribe_batch([window]))
         assert _text(alone) == _text(result)
         assert result.language == window[1].language
 
@@ -97,19 +97,21 @@ def test_batches_at_once_are_heard_as_one_after_another(engine: WhisperEngine) -
     two = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True)
     try:
         with ThreadPoolExecutor(4) as pool:
-            together = list(pool.map(lambda window: _heard(two.transcribe_batch([window]))[0], windows))
+            together = list(pool.map(lambda window: _recognized(two.transcribe_batch([window]))[0], windows))
     finally:
         two.close()
-    assert [_text(heard) for heard in together] == [_text(_heard(engine.transcribe_batch([w]))[0]) for w in windows]
+    assert [_text(recognized) for recognized in together] == [
+        _text(_recognized(engine.transcribe_batch([w]))[0]) for w in windows
+    ]
 
 
 def test_a_lone_batch_on_more_threads_has_the_words_of_one_among_others() -> None:
     windows = [(_audio("ten_seconds_01.flac"), ENGLISH), (_audio("ten_seconds_08.flac"), DETECT)]
     model = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True, lone_threads=2)
     try:
-        lone = [_heard(model.transcribe_batch([window]))[0] for window in windows]
+        lone = [_recognized(model.transcribe_batch([window]))[0] for window in windows]
         with ThreadPoolExecutor(2) as threads:
-            together = list(threads.map(lambda window: _heard(model.transcribe_batch([window]))[0], windows))
+            together = list(threads.map(lambda window: _recognized(model.transcribe_batch([window]))[0], windows))
     finally:
         model.close()
     assert lone == together
@@ -117,14 +119,14 @@ def test_a_lone_batch_on_more_threads_has_the_words_of_one_among_others() -> Non
 
 def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict[str, Any]) -> None:
     audio = _audio("ten_seconds_01.flac")
-    (heard,) = _heard(engine.transcribe_batch([(audio, ENGLISH)]))
-    assert all(0 <= word.start <= word.end <= len(audio) / 16000 for word in heard.words)
-    assert all(before.start <= after.start for before, after in pairwise(heard.words))
-    assert all(0 < word.confidence <= 1 and word.tokens >= 1 for word in heard.words)
+    (recognized,) = _recognized(engine.transcribe_batch([(audio, ENGLISH)]))
+    assert all(0 <= word.start <= word.end <= len(audio) / 16000 for word in recognized.words)
+    assert all(before.start <= after.start for before, after in pairwise(recognized.words))
+    assert all(0 < word.confidence <= 1 and word.tokens >= 1 for word in recognized.words)
     said = truth["ten_seconds_01.flac"]["words"]
-    assert len(heard.words) == pytest.approx(len(said), rel=0.1)
+    assert len(recognized.words) == pytest.approx(len(said), rel=0.1)
     starts = {_plain(word["word"]): word["start"] for word in reversed(said)}
-    first = {_plain(word.word): word.start for word in reversed(heard.words)}
+    first = {_plain(word.word): word.start for word in reversed(recognized.words)}
     errors = [abs(first[word] - starts[word]) for word in starts.keys() & first.keys()]
     assert np.median(errors) <= 0.15
 
@@ -134,9 +136,9 @@ def test_what_the_decoder_has_no_room_for_is_heard_as_well(
 ) -> None:
     """Half a window's words are left, as in languages of which each letter is a token."""
     windows = [(_audio(f"ten_seconds_{number:02}.flac")[: 9 * 16_000], DecodingOptions()) for number in (1, 2, 3, 5)]
-    whole = _heard(engine.transcribe_batch(windows))
+    whole = _recognized(engine.transcribe_batch(windows))
     monkeypatch.setattr(whisper_decode, "MAX_TOKENS", 20)
-    pieced = _heard(engine.transcribe_batch(windows))
+    pieced = _recognized(engine.transcribe_batch(windows))
     for one, other in zip(whole, pieced, strict=True):
         assert sum(word.tokens for word in other.words) > 20
         assert jiwer.wer(_plain(_text(one)), _plain(_text(other))) < 0.2
@@ -146,8 +148,8 @@ def test_what_the_decoder_has_no_room_for_is_heard_as_well(
 
 def test_the_words_spell_sentences(engine: WhisperEngine) -> None:
     audio = _audio("meeting_en.flac")
-    (heard,) = _heard(engine.transcribe_batch([(audio, ENGLISH)]))
-    segments = split(heard.words, len(audio) / 16000)
+    (recognized,) = _recognized(engine.transcribe_batch([(audio, ENGLISH)]))
+    segments = split(recognized.words, len(audio) / 16000)
     assert len(segments) > 1
     assert all(segment.text[-1] in ".?!" for segment in segments)
 
@@ -160,14 +162,14 @@ def test_nothing_is_invented_where_nobody_speaks(engine: WhisperEngine, kind: st
         "white noise": np.random.default_rng(0).normal(size=MAX_SAMPLES) * 2000,
         "tone": 10000 * np.sin(2 * np.pi * 440 * at / 16000),
     }[kind].astype(np.int16)
-    for result in _heard(engine.transcribe_batch([(audio, DETECT), (audio[:48000], ENGLISH)])):
+    for result in _recognized(engine.transcribe_batch([(audio, DETECT), (audio[:48000], ENGLISH)])):
         assert _text(result) == ""
 
 
 def test_the_demo_model_hears_long_windows_too(truth: dict[str, Any]) -> None:
     fixed = WhisperEngine(MODEL, device="cpu", variable_length=False)
-    (heard,) = _heard(fixed.transcribe_batch([(_audio("hello_3s.flac"), ENGLISH)]))
-    assert _error_rate(truth["hello_3s.flac"]["text"], heard) <= 0.2
+    (recognized,) = _recognized(fixed.transcribe_batch([(_audio("hello_3s.flac"), ENGLISH)]))
+    assert _error_rate(truth["hello_3s.flac"]["text"], recognized) <= 0.2
 
 
 def test_a_window_that_cannot_be_heard_fails_alone(engine: WhisperEngine) -> None:
@@ -194,7 +196,7 @@ def test_when_a_whole_call_fails_each_window_is_tried_alone(
     engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = _audio("hello_3s.flac")
-    before = _heard(engine.transcribe_batch([(good, ENGLISH)]))[0]
+    before = _recognized(engine.transcribe_batch([(good, ENGLISH)]))[0]
     # CTranslate2 refuses a whole batch when one prompt is of another length than the others.
     real = engine._model.prompt
     monkeypatch.setattr(engine._model, "prompt", lambda code, task: real(code, task)[: 3 if code == "es" else 4])
@@ -204,7 +206,7 @@ def test_when_a_whole_call_fails_each_window_is_tried_alone(
 
 
 def test_a_few_samples_are_no_reason_to_fail(engine: WhisperEngine) -> None:
-    _heard(engine.transcribe_batch([(_audio("short_200ms.flac"), DETECT), (np.ones(1, np.int16), DETECT)]))
+    _recognized(engine.transcribe_batch([(_audio("short_200ms.flac"), DETECT), (np.ones(1, np.int16), DETECT)]))
 
 
 def test_it_knows_its_languages(engine: WhisperEngine) -> None:

@@ -60,9 +60,9 @@ def _engine(thresholds: FallbackThresholds, silence_s: float | None) -> Iterator
 
 def _transcribe(samples: Samples, silence_s: float | None, **thresholds: float) -> WindowTranscript:
     for engine in _engine(FallbackThresholds(**thresholds), silence_s):
-        (heard,) = engine.transcribe_batch([(samples, DecodingOptions("en", temperatures=(0.0,)))])
-        assert isinstance(heard, WindowTranscript)
-    return heard
+        (recognized,) = engine.transcribe_batch([(samples, DecodingOptions("en", temperatures=(0.0,)))])
+        assert isinstance(recognized, WindowTranscript)
+    return recognized
 
 
 def test_a_shortened_window_that_is_not_believed_is_decoded_from_30_s(speech: Samples) -> None:

@@ -68,8 +68,8 @@ def test_neighbouring_windows_could_not_have_been_one(found: list[SpeechRegion])
     for before, after in pairwise(pack(found)):
         first = next(r for r in found if r.end > after.pieces[0].start)
         pause = after.pieces[0].start - before.pieces[-1].end
-        heard = before.samples + (first.end - first.start) + (pause if pause <= JOINED_PAUSE else 0)
-        assert heard > MAX_SAMPLES
+        recognized = before.samples + (first.end - first.start) + (pause if pause <= JOINED_PAUSE else 0)
+        assert recognized > MAX_SAMPLES
 
 
 @given(regions(longest=20 * SAMPLE_RATE), st.integers(0, 5 * SAMPLE_RATE))
@@ -112,14 +112,14 @@ def test_placed_words_stay_in_their_piece_and_never_run_backwards(data: st.DataO
 @given(st.data())
 def test_a_time_inside_a_piece_comes_back_to_the_sample_that_was_heard(data: st.DataObject) -> None:
     for window in pack(data.draw(regions())):
-        heard = 0
+        recognized = 0
         for piece in window.pieces:
             offset = data.draw(st.integers(0, piece.end - piece.start - 1))
-            at = (heard + offset) / SAMPLE_RATE
-            (word,) = place([Word(" w", at, (heard + piece.end - piece.start) / SAMPLE_RATE, 1.0)], window)
+            at = (recognized + offset) / SAMPLE_RATE
+            (word,) = place([Word(" w", at, (recognized + piece.end - piece.start) / SAMPLE_RATE, 1.0)], window)
             assert word.start == pytest.approx((piece.start + offset) / SAMPLE_RATE)
             assert word.end == pytest.approx(piece.end / SAMPLE_RATE)
-            heard += piece.end - piece.start
+            recognized += piece.end - piece.start
 
 
 def test_a_word_across_a_cut_lies_where_most_of_it_is() -> None:
@@ -141,10 +141,10 @@ def test_the_samples_of_a_window_are_gathered_from_the_chunks_it_names(
     for window in pack(found, max_samples=12_000, joined_pause=1000):
         needed = chunks_of(window, pcm)
         assert sorted(set(needed)) == list(needed)
-        heard = gather(window, chunk_samples, {index: chunks[index] for index in needed})
+        recognized = gather(window, chunk_samples, {index: chunks[index] for index in needed})
         expected = np.concatenate([audio[piece.start : piece.end] for piece in window.pieces])
-        assert heard.dtype == np.int16
-        assert np.array_equal(heard, expected)
+        assert recognized.dtype == np.int16
+        assert np.array_equal(recognized, expected)
 
 
 def test_a_chunk_that_ends_too_early_is_an_error_not_silence() -> None:

@@ -114,7 +114,7 @@ def reference(conversation: Conversation) -> Annotation:
     return annotation
 
 
-def heard(conversation: Conversation) -> dict[str, Any]:
+def recognized(conversation: Conversation) -> dict[str, Any]:
     """The audio as pyannote takes it."""
     return {"waveform": torch.from_numpy(conversation.wave)[None], "sample_rate": SAMPLE_RATE, "uri": "conversation"}
 
@@ -146,8 +146,8 @@ def words_right(conversation: Conversation, turns: Sequence[SpeakerTurn], jitter
         for word in conversation.words
     ]
     table: dict[tuple[int, str | None], int] = defaultdict(int)
-    for word, told in zip(conversation.words, attribute(words, turns), strict=True):
-        table[word.person, told.speaker] += 1
+    for word, reported in zip(conversation.words, attribute(words, turns), strict=True):
+        table[word.person, reported.speaker] += 1
     return best_pairing(table)
 
 
@@ -176,7 +176,7 @@ def measure(pipeline: Any, some: Iterable[Case], report: Callable[[str], None] =
     audio = worked = 0.0
     for index, case in enumerate(some, start=1):
         started = time.process_time()
-        output = pipeline(heard(case.conversation))
+        output = pipeline(recognized(case.conversation))
         worked += time.process_time() - started
         audio += case.conversation.seconds
         errors = add_up(tallies[case.kind], case.conversation, output)

@@ -4,7 +4,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from .evaluate import Case, Tally, add_up, cases, heard
+from .evaluate import Case, Tally, add_up, cases, recognized
 from .folder import DEFAULTS, open_pipeline, write_config
 
 COUNTS = {"2": 16, "3": 16, "unheard": 12, "long": 4}
@@ -19,16 +19,18 @@ def tune(corpus: Path, target: Path, counts: dict[str, int] | None = None) -> di
     write_config(target, DEFAULTS)
     pipeline = open_pipeline(target)
     pipeline.training = True  # keeps the segmentation and embeddings of each file, which do not change
-    files = [(case, heard(case.conversation)) for case in cases(corpus, "development", counts or COUNTS, seed=2025)]
-    best, least = DEFAULTS, float("inf")
+    files = [
+        (case, recognized(case.conversation)) for case in cases(corpus, "development", counts or COUNTS, seed=2025)
+    ]
+    best, minimum = DEFAULTS, float("inf")
     for threshold, fa, fb in product(THRESHOLDS, FA, FB):
         chosen = DEFAULTS | {"threshold": threshold, "Fa": fa, "Fb": fb}
         figures = _tried(pipeline, chosen, files)
         cost = sum(f["DER"] + WORTH_OF_A_COUNT * (1 - f["speakers counted right"]) for f in figures.values())
         shown = "; ".join(f"{k} {f['DER']:.1%} {f['speakers counted right']:.0%}" for k, f in figures.items())
         print(f"tune: threshold {threshold}, Fa {fa}, Fb {fb}: {shown}", flush=True)
-        if cost < least:
-            best, least = chosen, cost
+        if cost < minimum:
+            best, minimum = chosen, cost
     print(f"tune: best is {best}", flush=True)
     write_config(target, best)
     return best

@@ -33,7 +33,7 @@ class Figures:
     sentences: int = 0
     true_sentences: int = 0
     facts: int = 0
-    facts_told: int = 0
+    facts_reported: int = 0
     exact: int = 0
     summaries: int = 0
 
@@ -43,7 +43,7 @@ class Figures:
     def shares(self) -> dict[str, float]:
         pairs = {
             "precision": (self.named_truly, self.named),
-            "recall": (self.facts_told, self.facts),
+            "recall": (self.facts_reported, self.facts),
             "told": (self.true_sentences, self.sentences),
             "exact": (self.exact, self.summaries),
         }
@@ -70,7 +70,7 @@ def judge(meeting: Meeting, style: SummaryStyle, answer: str) -> Figures:
         sentences=len(said),
         true_sentences=sum(sentence in facts for sentence in said),
         facts=len(due),
-        facts_told=len(set(due) & set(said)),
+        facts_reported=len(set(due) & set(said)),
         exact=answer.strip() == wanted,
         summaries=1,
     )

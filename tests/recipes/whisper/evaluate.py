@@ -28,8 +28,8 @@ def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     row = list(range(len(hypothesis) + 1))
     for i, wanted in enumerate(reference, start=1):
         diagonal, row[0] = row[0], i
-        for j, heard in enumerate(hypothesis, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (wanted != heard))
+        for j, recognized in enumerate(hypothesis, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (wanted != recognized))
     return row[-1]
 
 
@@ -96,10 +96,10 @@ def measure(
         audio = decode_audio(str(folder / entry["file"]))
         began = time.perf_counter()
         segments, info = model.transcribe(audio, **options)
-        heard = list(segments)
+        recognized = list(segments)
         figures.seconds += time.perf_counter() - began
         figures.audio_seconds += len(audio) / SAMPLE_RATE
-        reference, hypothesis = spoken_words(entry["text"]), spoken_words(" ".join(s.text for s in heard))
+        reference, hypothesis = spoken_words(entry["text"]), spoken_words(" ".join(s.text for s in recognized))
         voice = entry["voice"] if isinstance(entry["voice"], str) else "several"
         for group in (entry["language"], f"{entry['language']} {entry['kind']}", voice):
             figures.groups.setdefault(group, Score()).add(reference, hypothesis)
@@ -107,21 +107,21 @@ def measure(
             figures.mistakes.append((entry["file"], " ".join(reference), " ".join(hypothesis)))
         figures.recordings += 1
         figures.languages_right += info.language == entry["language"]
-        figures.log_probabilities += [segment.avg_logprob for segment in heard]
-        figures.start_errors += start_errors(entry["words"], [w for s in heard for w in s.words or []])
+        figures.log_probabilities += [segment.avg_logprob for segment in recognized]
+        figures.start_errors += start_errors(entry["words"], [w for s in recognized for w in s.words or []])
     return figures
 
 
-def start_errors(true: Sequence[dict[str, Any]], heard: Sequence[Any]) -> list[float]:
+def start_errors(true: Sequence[dict[str, Any]], recognized: Sequence[Any]) -> list[float]:
     """Distance in seconds between true and heard starts of the words that were recognised."""
     matcher = difflib.SequenceMatcher(
         None,
         [" ".join(spoken_words(w["word"])) for w in true],
-        [" ".join(spoken_words(w.word)) for w in heard],
+        [" ".join(spoken_words(w.word)) for w in recognized],
         autojunk=False,
     )
     return [
-        abs(true[block.a + k]["start"] - heard[block.b + k].start)
+        abs(true[block.a + k]["start"] - recognized[block.b + k].start)
         for block in matcher.get_matching_blocks()
         for k in range(block.size)
     ]
@@ -136,7 +136,9 @@ def without_speech(seconds: float = 60.0) -> dict[str, NDArray[np.float32]]:
     return sounds | {f"white noise {level}": level * noise for level in (0.001, 0.01, 0.1)}
 
 
-def heard_without_speech(model: WhisperModel, seconds: float = 60.0, **options: Any) -> dict[str, tuple[str, float]]:
+def recognized_without_speech(
+    model: WhisperModel, seconds: float = 60.0, **options: Any
+) -> dict[str, tuple[str, float]]:
     """Sound -> (text, <|nospeech|> probability of its first window)."""
     result = {}
     for name, audio in without_speech(seconds).items():
@@ -187,7 +189,7 @@ def evaluate(model_folder: Path, data: Path, threads: int = 2, quick: bool = Fal
         add("ten minutes in windows of 9 s", minutes, model=packed(model), word_timestamps=True, **in_windows)
         add("meetings in one window", [e for e in longer if e["file"].startswith("meeting")], beam_size=1)
     for mode in (False, True):
-        figures[f"no speech, timestamps {not mode}"] = heard_without_speech(
+        figures[f"no speech, timestamps {not mode}"] = recognized_without_speech(
             model, without_timestamps=mode, language="en", beam_size=1
         )
         print(f"no speech, timestamps {not mode}:", figures[f"no speech, timestamps {not mode}"])

@@ -125,15 +125,15 @@ class WindowMaker:
         self.noise = np.random.default_rng(seed)
         self._encoded: dict[str, list[tuple[int, int]]] = {}
 
-    def draw(self, seconds: float, offset: float, crop: float, dense: bool = False, most: float = math.inf) -> Window:
+    def draw(self, seconds: float, offset: float, crop: float, dense: bool = False, limit: float = math.inf) -> Window:
         """A window of `seconds` whose first frame stands at `offset` seconds; `crop` is the share of cut sentences.
 
         A dense window has little padding and rarely no speech: more to learn from in less time.
         """
         rng, size = self.rng, round(seconds * SAMPLE_RATE)
         # The rest beyond `content` becomes zeros of the mel domain, as faster-whisper pads short audio.
-        padded = seconds > most or rng.random() < (0.12 if dense else SHARE_PADDED)
-        content = math.exp(rng.uniform(math.log(1.5), math.log(min(seconds, most)))) if padded else seconds
+        padded = seconds > limit or rng.random() < (0.12 if dense else SHARE_PADDED)
+        content = math.exp(rng.uniform(math.log(1.5), math.log(min(seconds, limit)))) if padded else seconds
         content = min(seconds, max(1.0, round(content / FRAME) * FRAME))
         content_samples = round(content * SAMPLE_RATE)
         floor = rng.uniform(-1.0, 2.5) if rng.random() < 0.35 else -20.0
@@ -340,10 +340,10 @@ def batch(
     offset_frames: int,
     crop: float,
     dense: bool = False,
-    most: float = math.inf,
+    limit: float = math.inf,
 ) -> dict[str, np.ndarray]:
     """One padded batch; spans are frames (first, last excluded) of the label, -1 where there is none."""
-    windows = [maker.draw(seconds, offset_frames * FRAME, crop, dense, most) for _ in range(size)]
+    windows = [maker.draw(seconds, offset_frames * FRAME, crop, dense, limit) for _ in range(size)]
     features = mel(
         torch.from_numpy(np.stack([w.wave for w in windows])),
         [w.content_samples for w in windows],
