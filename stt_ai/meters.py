@@ -98,10 +98,10 @@ REALTIME_FACTOR = Histogram(
     ("model",),
     (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
 )
-AUDIO = Counter("stt_ai_audio_seconds", "Audio heard for callers; `kind` is file or live.", ("model", "kind"))
+AUDIO = Counter("stt_ai_audio_seconds", "Audio transcribed for callers; `kind` is file or live.", ("model", "kind"))
 
 # Streams.
-OPEN_STREAMS = Gauge("stt_ai_open_streams", "Live streams that are being heard.")
+OPEN_STREAMS = Gauge("stt_ai_open_streams", "Live streams that are open.")
 LIVE_LAG = Histogram(
     "stt_ai_live_lag_seconds",
     "From the arrival of the end of what was said live to its final text.",

@@ -133,7 +133,7 @@ class DiarizerSettings(_Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpu_fraction: float = Field(0.25, gt=0, le=1, description="Of a GPU, for each replica, where there is one.")
     cpu_threads: int = Field(0, ge=0, description="Threads of one replica on CPU. 0: all cores.")
-    batch_size: int = Field(0, ge=0, description="Chunks of 5 or 10 s heard together. 0: 64 on a GPU, 8 on CPU.")
+    batch_size: int = Field(0, ge=0, description="Chunks of 5 or 10 s in one batch. 0: 64 on a GPU, 8 on CPU.")
     max_waiting: int = Field(100, ge=0, description="Files that may wait at one replica.")
     target_audio_s: float = Field(3600, gt=0, description="Seconds of audio that wait and run at a full replica.")
     downscale_delay_s: float = Field(300, gt=0, description="A replica beyond the first goes when idle for this long.")

@@ -83,8 +83,8 @@ async function send(event, form) {
   show(form, "Waiting…", "");
   try {
     const answer = await fetch(address, { method, headers, body: sent });
-    const told = await answer.text();
-    show(form, `${answer.status} ${answer.statusText}`, pretty(told));
+    const content = await answer.text();
+    show(form, `${answer.status} ${answer.statusText}`, pretty(content));
   } catch (error) {
     show(form, "No answer", error.message);
   }

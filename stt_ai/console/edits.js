@@ -23,8 +23,8 @@ export function renameSpeaker(body, from, to) {
 /** The segments at these indexes are said by `speaker`. */
 export function giveTo(body, segments, speaker) {
   for (const index of segments) attribute(body.segments[index], speaker);
-  const heard = new Set(body.segments.map((segment) => segment.speaker));
-  body.speakers = [...new Set([...body.speakers, speaker])].filter((name) => heard.has(name));
+  const speaking = new Set(body.segments.map((segment) => segment.speaker));
+  body.speakers = [...new Set([...body.speakers, speaker])].filter((name) => speaking.has(name));
 }
 
 function attribute(segment, speaker) {

@@ -115,8 +115,8 @@ export class Player {
   }
 
   #absent() {
-    const told = "The recording is not kept in this browser, so it cannot be played.";
-    this.root.replaceChildren(h("p", { class: "muted" }, told));
+    const message = "The recording is not kept in this browser, so it cannot be played.";
+    this.root.replaceChildren(h("p", { class: "muted" }, message));
   }
 
   #unplayable() {

@@ -15,14 +15,14 @@ export function startSummary(form, output) {
   async function summarize(style) {
     running?.abort();
     const own = (running = new AbortController());
-    const told = h("span");
+    const shown = h("span");
     output.replaceChildren(h("span", { class: "muted" }, "Reading…"));
     output.setAttribute("aria-busy", "true");
     try {
       for await (const piece of client.summarize(text, { style, stream: true, signal: own.signal })) {
-        if (!told.isConnected) output.replaceChildren(told);
-        if (piece.type === "delta") told.append(piece.text);
-        else finish(told, piece);
+        if (!shown.isConnected) output.replaceChildren(shown);
+        if (piece.type === "delta") shown.append(piece.text);
+        else finish(shown, piece);
       }
     } catch (error) {
       if (!own.signal.aborted) output.replaceChildren(failure(error, () => summarize(style)));
@@ -31,8 +31,8 @@ export function startSummary(form, output) {
     }
   }
 
-  function finish(told, { summary, model, warnings = [] }) {
-    told.textContent = summary;
+  function finish(shown, { summary, model, warnings = [] }) {
+    shown.textContent = summary;
     const button = h("button", { type: "button", class: "small", onclick: () => copy(button, summary) }, "Copy");
     output.append(h("p", { class: "row by-model" }, button, h("small", { class: "muted" }, `By ${model}`)));
     if (warnings.length) output.append(h("p", { class: "serving" }, warnings.map(({ message }) => message).join(" ")));

@@ -106,20 +106,20 @@ async function queue({ file, asked, key }, { sent: onProgress }) {
 
 function failed(item, error, watching) {
   if (running.controller.signal.aborted) {
-    const told = watching.told() ? "The audio that was transcribed is charged." : "Nothing was charged.";
-    announce(`Cancelled. ${told}`);
-    $("file-failure").append(h("p", { class: "muted cancelled" }, `${item.file.name}: cancelled. ${told}`));
+    const charge = watching.anyText() ? "The audio that was transcribed is charged." : "Nothing was charged.";
+    announce(`Cancelled. ${charge}`);
+    $("file-failure").append(h("p", { class: "muted cancelled" }, `${item.file.name}: cancelled. ${charge}`));
     return;
   }
   const again = () => {
-    told.remove();
+    notice.remove();
     waiting.push({ ...item, ...afresh(item) });
     if (running) return queued();
     chosen = 1;
     next();
   };
-  const told = failure(error, again, chosen > 1 ? item.file.name : "");
-  $("file-failure").append(told);
+  const notice = failure(error, again, chosen > 1 ? item.file.name : "");
+  $("file-failure").append(notice);
 }
 
 /** Asked for again as it was, a file is charged once even if its answer was lost. */

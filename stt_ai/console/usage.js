@@ -13,18 +13,18 @@ export function usageCards({ days, requests, next_cursor: cursor }) {
 
 function daysCard(days) {
   const byDate = new Map(days.map((day) => [day.date, day]));
-  const most = Math.max(...days.map((day) => day.credits), 1);
+  const busiest = Math.max(...days.map((day) => day.credits), 1);
   const bars = Array.from({ length: DAYS }, (_, index) => {
     const date = new Date(Date.now() - (DAYS - 1 - index) * 86_400_000).toISOString().slice(0, 10);
     const { credits = 0, requests = 0 } = byDate.get(date) ?? {};
     const bar = h("li", { class: requests ? "" : "none", title: `${date}: ${count(requests, "request")}, ${count(credits, "minute")}` });
-    bar.style.height = `${requests ? Math.max(6, (100 * credits) / most) : 2}%`;
+    bar.style.height = `${requests ? Math.max(6, (100 * credits) / busiest) : 2}%`;
     return bar;
   });
   const [minutes, requests] = ["credits", "requests"].map((name) => days.reduce((sum, day) => sum + day[name], 0));
-  const told = `${count(minutes, "minute")} in ${count(requests, "request")} in the last ${DAYS} days`;
+  const sums = `${count(minutes, "minute")} in ${count(requests, "request")} in the last ${DAYS} days`;
   return h("div", { class: "card" }, h("h2", {}, "Usage"),
-    h("ul", { class: "days", "aria-hidden": "true" }, ...bars), h("p", { class: "muted" }, h("small", {}, told)));
+    h("ul", { class: "days", "aria-hidden": "true" }, ...bars), h("p", { class: "muted" }, h("small", {}, sums)));
 }
 
 function requestsCard(requests, cursor) {

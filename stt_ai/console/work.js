@@ -65,7 +65,7 @@ export function watch(file, named) {
     $("work-text").hidden = !soFar;
   }
 
-  return { sent, transcribed, text, told: () => shown !== "", end: () => clearInterval(ticking) };
+  return { sent, transcribed, text, anyText: () => shown !== "", end: () => clearInterval(ticking) };
 }
 
 function step(current) {

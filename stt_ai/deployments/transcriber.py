@@ -167,7 +167,7 @@ class TranscriberDeployment:
         assert isinstance(result, Hypothesis)
         return result
 
-    @traced("transcriber hear")
+    @traced("transcriber transcribe_final")
     async def transcribe_final(
         self, samples: Samples, options: DecodingOptions, key: str
     ) -> WindowTranscript | Unavailable:

@@ -78,18 +78,18 @@ class ChannelBlock:
         return np.asarray(found[: BEFORE + AFTER + 1][::-1], np.float32)
 
 
-def find_coupling(speech: ChannelBlock, heard: ChannelBlock, faint: _Spectrum) -> Coupling | None:
+def find_coupling(speech: ChannelBlock, receiver: ChannelBlock, faint: _Spectrum) -> Coupling | None:
     """Return how the one's speech comes into the other's ``faint`` audio, None where it is not found there."""
     correlation = speech.correlation(faint)
     at = int(np.argmax(np.abs(correlation)))
     late = speech.delayed(at - AFTER)
     power = smoothed(late * late)
-    active = (power > _ACTIVE * speech.loudest) & (heard.power > SILENT_POWER) & (heard.power < _QUIETER * power)
-    local = smoothed(late * heard.samples) / np.sqrt(power * heard.power + SILENT_POWER**2)
+    active = (power > _ACTIVE * speech.loudest) & (receiver.power > SILENT_POWER) & (receiver.power < _QUIETER * power)
+    local = smoothed(late * receiver.samples) / np.sqrt(power * receiver.power + SILENT_POWER**2)
     alike = active & (local * np.sign(correlation[at]) > _MIN_CORRELATION)
     if alike.sum() < MIN_HOPS or abs(local[active].mean()) < _MIN_PEAK:
         return None
-    gain = float(np.median((heard.power[alike] - heard.noise) / power[alike]))
+    gain = float(np.median((receiver.power[alike] - receiver.noise) / power[alike]))
     return Coupling(at - AFTER, gain) if gain > 0 else None
 
 

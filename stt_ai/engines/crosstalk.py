@@ -85,25 +85,25 @@ class CrosstalkGate:
         blocks = [ChannelBlock(np.ascontiguousarray(channel), length) for channel in around.T]
         power = np.stack([block.power for block in blocks])
         muted = np.zeros(power.shape, np.bool_)
-        for target, heard in enumerate(blocks):
-            faint = heard.faint_spectrum(power.max(axis=0))
+        for target, receiver in enumerate(blocks):
+            faint = receiver.faint_spectrum(power.max(axis=0))
             for source, speech in enumerate(blocks):
                 if faint is None or source == target or speech.loudest <= SILENT_POWER:
                     continue
-                coupling = find_coupling(speech, heard, faint) or self._couplings.get((source, target))
+                coupling = find_coupling(speech, receiver, faint) or self._couplings.get((source, target))
                 if coupling is not None:
                     self._couplings[source, target] = coupling
-                    muted[target] |= _explained(speech, heard, coupling)
+                    muted[target] |= _explained(speech, receiver, coupling)
         return muted
 
 
-def _explained(speech: ChannelBlock, heard: ChannelBlock, coupling: Coupling) -> Mask:
+def _explained(speech: ChannelBlock, receiver: ChannelBlock, coupling: Coupling) -> Mask:
     """Return the hops in which the one's crosstalk is all that is heard of the other."""
     late = speech.delayed(coupling.lag)
     expected = coupling.gain * _reverberant(smoothed(late * late))
     # The geometric mean of what crosstalk explains and of what the speaker would have: as far from either.
     margin = min(_MAX_MARGIN, coupling.gain**-0.5)
-    own = (heard.power > margin * expected + 2 * heard.noise) | (expected < _AUDIBLE * heard.noise)
+    own = (receiver.power > margin * expected + 2 * receiver.noise) | (expected < _AUDIBLE * receiver.noise)
     edges = np.flatnonzero(np.diff(own, prepend=False, append=False))
     spoken = np.zeros(len(own), np.bool_)
     for start, end in edges.reshape(-1, 2).tolist():

@@ -95,9 +95,9 @@ class Ge2eEmbedding(Model):  # type: ignore[misc]
         out = self.linear.weight.new_full((len(speakers), DIMENSION), math.nan)
         if not partials:
             return out
-        heard = self.embed_partials(torch.stack(partials))
-        index = torch.tensor(owners, device=heard.device)
-        sums = torch.zeros_like(out).index_add_(0, index, heard)
+        embedded = self.embed_partials(torch.stack(partials))
+        index = torch.tensor(owners, device=embedded.device)
+        sums = torch.zeros_like(out).index_add_(0, index, embedded)
         present = index.unique()
         out[present] = nn.functional.normalize(nn.functional.normalize(sums[present], dim=1) - self.mean, dim=1)
         return out

@@ -75,11 +75,11 @@ function minMs(cue) {
 // One line if they fit, else two of about the same length, or more that are as full as they can be.
 function layout(tokens, prefix, limit) {
   if (prefix + width(tokens) <= limit) return [spell(tokens)];
-  let [best, least] = [0, Infinity];
+  let [best, smallest] = [0, Infinity];
   for (let cut = 1; cut < tokens.length; cut++) {
     const [first, second] = [prefix + width(tokens.slice(0, cut)), width(tokens.slice(cut))];
     const unevenness = Math.abs(first - second) - (ends(tokens[cut - 1], SENTENCE_END) || ends(tokens[cut - 1], CLAUSE_END) ? 8 : 0);
-    if (first <= limit && second <= limit && unevenness < least) [best, least] = [cut, unevenness];
+    if (first <= limit && second <= limit && unevenness < smallest) [best, smallest] = [cut, unevenness];
   }
   if (best) return [spell(tokens.slice(0, best)), spell(tokens.slice(best))];
   let full = tokens.length - 1;
@@ -110,13 +110,13 @@ function runs(all) {
   return found;
 }
 
-function splitLong(token, most) {
+function splitLong(token, limit) {
   const each = (token.end - token.start) / token.characters.length;
   const parts = [];
   let { characters, spaced } = token;
   let done = 0;
   while (characters.length) {
-    const cut = cutOf(characters, most);
+    const cut = cutOf(characters, limit);
     const start = token.start + each * done;
     done += cut;
     parts.push({ characters: characters.slice(0, cut), spaced, start, end: token.start + each * done });
@@ -127,12 +127,12 @@ function splitLong(token, most) {
 
 // How many characters go on a line of `width` cells, to the end of a syllable where possible.
 function cutOf(characters, width) {
-  let [used, most] = [0, 0];
-  while (most < characters.length && used + cells([characters[most]]) <= width) used += cells([characters[most++]]);
-  if (most === characters.length) return most;
-  for (let cut = most; cut > Math.floor(most / 2); cut--) if (mayBreak(characters, cut)) return cut;
-  for (let cut = most; cut > 1; cut--) if (!combines(characters[cut]) && characters[cut - 1] !== "\u200d") return cut;
-  return most;
+  let [used, fitting] = [0, 0];
+  while (fitting < characters.length && used + cells([characters[fitting]]) <= width) used += cells([characters[fitting++]]);
+  if (fitting === characters.length) return fitting;
+  for (let cut = fitting; cut > Math.floor(fitting / 2); cut--) if (mayBreak(characters, cut)) return cut;
+  for (let cut = fitting; cut > 1; cut--) if (!combines(characters[cut]) && characters[cut - 1] !== "\u200d") return cut;
+  return fitting;
 }
 
 // How many tokens from `first` on fit one cue: at least one.

@@ -45,7 +45,7 @@ export class LiveStream {
     if (this.#stopped) this.stop();
     const leave = () => this.#socket?.close();
     signal?.addEventListener("abort", leave);
-    const hearing = this.#hear(sound.pieces);
+    const reading = this.#readSound(sound.pieces);
     try {
       yield* this.#whole(sound);
     } finally {
@@ -53,11 +53,11 @@ export class LiveStream {
       this.#stopped = true;
       this.#backlog.finish();
       this.#source?.stop?.();
-      hearing.catch(() => {});
+      reading.catch(() => {});
     }
   }
 
-  async #hear(pieces) {
+  async #readSound(pieces) {
     try {
       for await (const piece of pieces) {
         if (this.#backlog.finished) return;

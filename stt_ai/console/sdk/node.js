@@ -61,14 +61,14 @@ export function posted(url, { headers, pieces, total, onProgress, onBody, signal
   });
 }
 
-async function send(request, pieces, going, told) {
+async function send(request, pieces, going, onSent) {
   let sent = 0;
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length; at += PIECE) {
       if (!going()) return;
       const part = piece.subarray(at, at + PIECE);
       if (!request.write(part)) await drained(request);
-      told((sent += part.length));
+      onSent((sent += part.length));
     }
   }
   request.end();

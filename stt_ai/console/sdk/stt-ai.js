@@ -59,11 +59,11 @@ export class Client {
   /** A promise of the summary; with `stream`, an async iterable of its pieces and then the summary. */
   summarize(text, { style, stream = false, signal, idempotencyKey = randomName() } = {}) {
     const body = { text, style, stream };
-    if (stream) return this.#told(body, signal);
+    if (stream) return this.#summaryEvents(body, signal);
     return this.#post("/v1/summarize", body, { signal, idempotencyKey, by: patient });
   }
 
-  async *#told(body, signal) {
+  async *#summaryEvents(body, signal) {
     const answer = await this.#send("/v1/summarize", { method: "POST", json: body, signal });
     for await (const { event, data } of serverEvents(answer.response, this.baseUrl, signal)) {
       if (event === "error") throw errorOfMessage(data);

@@ -78,13 +78,13 @@ function byXhr(url, headers, body, { onProgress, onBody, signal }) {
     // A listener on the upload makes the browser ask for leave first where the service is another origin.
     if (onProgress) request.upload.onprogress = ({ loaded, total }) => onProgress(loaded, total);
     let read = 0;
-    const told = () => {
+    const report = () => {
       if (onBody && request.status < 400) onBody(request.responseText.slice(read));
       read = request.responseText.length;
     };
-    request.onprogress = told;
+    request.onprogress = report;
     request.onload = () => {
-      told();
+      report();
       const header = (name) => request.getResponseHeader(name);
       settle(resolve, { status: request.status, header, text: async () => request.responseText });
     };
