@@ -26,18 +26,18 @@ from stt_ai.settings import DecoderSettings
 from stt_ai.types import AudioSelection, DecodedAudio, Samples, Upload
 
 _MADV_DONTNEED = 4
-_WORTH_LETTING_GO = 4 << 20  # bytes; to look takes a millisecond or two, and short clips are in a hurry
+_MIN_RELEASED = 4 << 20  # bytes; finding the mapping takes a millisecond or two, too long for a short clip
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def put_and_let_go(chunk: Samples) -> "ray.ObjectRef[Samples]":
+def put_and_release(chunk: Samples) -> "ray.ObjectRef[Samples]":
     """Put ``chunk`` into the object store, and release its pages from this process's resident memory.
 
-    The store is shared memory, and whoever wrote a page has it counted as its own until it lets go: for hours of
-    audio that is a gigabyte. Letting go of a shared page loses nothing.
+    The store is shared memory, whose pages count as the writer's until it releases them: a gigabyte for hours of audio.
+    A released page of shared memory keeps its content.
     """
     reference = ray.put(chunk)
-    if chunk.nbytes < _WORTH_LETTING_GO:
+    if chunk.nbytes < _MIN_RELEASED:
         return reference
     stored = ray.get(reference)
     start = -(-stored.ctypes.data // mmap.PAGESIZE) * mmap.PAGESIZE
@@ -48,7 +48,7 @@ def put_and_let_go(chunk: Samples) -> "ray.ObjectRef[Samples]":
 
 
 def _is_shared(start: int, length: int) -> bool:
-    """Return whether the addresses lie in one shared mapping. Small objects do not: their pages are the only copy."""
+    """Return whether the addresses lie in one shared mapping. Those of small objects, the only copy, do not."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, permissions = line.split(maxsplit=2)[:2]
         first, last = (int(address, 16) for address in addresses.split("-"))
@@ -66,11 +66,11 @@ class DecoderDeployment:
 
         process_meters()
         export_spans()
-        self._decoder = FileDecoder(limits, put=put_and_let_go, program=find_ffmpeg(ffmpeg_choice()))
+        self._decoder = FileDecoder(limits, put=put_and_release, program=find_ffmpeg(ffmpeg_choice()))
 
     @traced("decoder decode")
     async def decode(self, upload: Upload, selection: AudioSelection) -> DecodedAudio | None:
-        """None: this replica does not see the file."""
+        """Return the decoded audio, None where this replica does not see the file."""
         if not upload.path.exists():
             return None
         cancelled = threading.Event()

@@ -200,14 +200,13 @@ class TranscriberDeployment:
         config = self._config
         model = resolve(config.entry, config.source)
         cores = share(config.cpu_threads, model.path, config.device)
-        # OpenMP reads it when it is loaded, and Ray says 1 to light replicas: threads beyond that number would be made
-        # anew for each of the thousands of short steps of a batch.
+        # OpenMP reads these once, when loaded. Ray sets 1 thread for replicas with little CPU; threads beyond that
+        # would be started anew in each of the thousands of short steps of a batch.
         os.environ["OMP_NUM_THREADS"] = str(cores.threads)
-        if (
-            cores.threads == 1
-        ):  # then only encoders have threads, and those that wait would spin on other batches' cores
+        if cores.threads == 1:
+            # Only the encoder has more threads then, and waiting ones would spin on the cores of other batches.
             os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-        # Here, since whoever puts the service together imports this module too and would wait for a model library.
+        # Imported here: the builder of the service imports this module too, and needs no model library.
         from stt_ai.engines.whisper import WhisperEngine
 
         engine = WhisperEngine(
