@@ -12,6 +12,7 @@ from tests.recipes.diarization.conversation import NATURAL, TRAINING, Style, con
 from tests.recipes.diarization.corpus import Person
 from tests.recipes.diarization.speakers import Said, Speaker
 from tests.recipes.whisper.voices import SAMPLE_RATE, VOICES
+from tests.support.long_tests import long
 
 CLEAN = Style(overlap=0.3, spoiled=0.0)
 
@@ -83,6 +84,7 @@ def test_no_two_people_of_a_conversation_are_of_one_family() -> None:
         assert len(set(families)) == 3
 
 
+@long
 def test_the_command_trains_both_models(tmp_path: Path) -> None:
     """Each in a process of its own, which asks for the corpus first."""
     recipe = [sys.executable, "-m", "tests.recipes.diarization", "--work", str(tmp_path / "nothing")]
