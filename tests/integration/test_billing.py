@@ -360,17 +360,17 @@ def test_the_same_request_again_is_answered_with_the_same_and_charged_once(servi
     assert credits(service, key) == (4, 0)
 
 
-def test_while_the_first_is_at_work_the_second_is_409(service: Service, ten_minutes: Path) -> None:
+def test_while_the_first_is_at_work_the_second_is_409(service: Service, three_minutes: Path) -> None:
     key, once = service.new_key(credits=50), {"Idempotency-Key": "order-8"}
-    call = Call(lambda: transcribe(service, key, ten_minutes, headers=once))
-    wait_until(lambda: credits(service, key) == (40, 10))
+    call = Call(lambda: transcribe(service, key, three_minutes, headers=once))
+    wait_until(lambda: credits(service, key) == (47, 3))
     second = transcribe(service, key, headers=once)  # refused for its key, whatever the file
     refused(second, 409, "still_running")
     assert int(second.headers["Retry-After"]) >= 1
     call.join(300)
     assert call.answer is not None and call.answer.status_code == 200
-    assert transcribe(service, key, ten_minutes, headers=once).content == call.answer.content
-    assert credits(service, key) == (40, 0)
+    assert transcribe(service, key, three_minutes, headers=once).content == call.answer.content
+    assert credits(service, key) == (47, 0)
 
 
 # Death.

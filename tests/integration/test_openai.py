@@ -98,8 +98,10 @@ def test_who_speaks(client: OpenAI) -> None:
     assert " ".join(segment.text for segment in answer.segments) == answer.text
 
 
-def test_the_text_is_told_while_the_file_is_heard(client: OpenAI, manifest: dict[str, Any]) -> None:
-    *many, _ = ask(client, TEN_MINUTES, stream=True)
+def test_the_text_is_told_while_the_file_is_heard(
+    client: OpenAI, three_minutes: Path, manifest: dict[str, Any]
+) -> None:
+    *many, _ = ask(client, three_minutes, stream=True)
     assert len(many) > 1
     plain = ask(client, MEETING).text
     *deltas, done = ask(client, MEETING, stream=True)

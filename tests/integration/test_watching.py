@@ -1,6 +1,7 @@
 """What the running service tells those who watch it: figures that add up."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ def test_figures_are_for_operators(service: Service) -> None:
         assert answer.status_code == 401 and "ray_" not in answer.text
 
 
-def test_figures_add_up(service: Service) -> None:
+def test_figures_add_up(service: Service, three_minutes: Path) -> None:
     """Audio, credits, refusals and batches are counted as they were."""
     key = service.new_key(credits=5)
     before = settled(service)
@@ -83,7 +84,7 @@ def test_figures_add_up(service: Service) -> None:
 
     assert grown(now, "ray_stt_ai_realtime_factor_count", model=MODEL) == len(done)
     # Short files may each find a core free; of a long one more windows wait than there are cores.
-    assert transcribe(service, DATA / "ten_minutes.opus", service.new_key(credits=10)).status_code == 200
+    assert transcribe(service, three_minutes, service.new_key(credits=10)).status_code == 200
     wait_until(reported_by_the_transcriber, every=1)  # processes do not tell at the same time
     now = figures(service)
     for stage in ("upload", "decode", "transcribe", "attribute"):
