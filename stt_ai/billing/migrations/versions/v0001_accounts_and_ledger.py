@@ -17,6 +17,7 @@ ENTRY = sa.Enum("grant", "reserve", "settle", "release", "expire", name="entryki
 
 
 def upgrade() -> None:
+    """Make the tables; rows of the ledger can be neither changed nor deleted."""
     op.create_table(
         "caller",
         sa.Column("id", sa.String(80), primary_key=True),
@@ -128,6 +129,7 @@ def _make_append_only() -> None:
 
 
 def downgrade() -> None:
+    """Drop the tables with all that is in them."""
     for table in ("claim", "balance", "ledger_entry", "lease", "credential", "server_secret", "caller"):
         op.drop_table(table)
     if op.get_bind().dialect.name != "sqlite":

@@ -8,6 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Make the tokens' table."""
     op.create_table(
         "stream_token",
         sa.Column("sha256", sa.String(64), primary_key=True),
@@ -19,4 +20,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the tokens' table: open streams go on, unused tokens are lost."""
     op.drop_table("stream_token")

@@ -9,6 +9,7 @@ _COUNTED_BY_DAY = "OLD.meter IN ('transcriptions', 'summaries', 'sign_ups')"
 
 
 def upgrade() -> None:
+    """Allow deleting ledger entries of what is counted by the day."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TRIGGER ledger_entry_no_delete")
         op.execute(
@@ -25,6 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Forbid deleting any ledger entry again."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TRIGGER ledger_entry_no_delete")
         op.execute(

@@ -8,6 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    """Make the jobs' tables."""
     op.create_table(
         "queue_lane",
         sa.Column("queue", sa.String(40), primary_key=True),
@@ -56,5 +57,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the jobs' tables: what waits is lost."""
     for table in ("job", "queue_lane"):
         op.drop_table(table)

@@ -10,6 +10,7 @@ COLUMNS = (("webhook", None), ("summary", 16), ("summary_error_code", 64), ("sum
 
 
 def upgrade() -> None:
+    """Make the webhooks' tables, and add their columns to jobs."""
     with op.batch_alter_table("job") as job:
         for name, length in COLUMNS:
             job.add_column(sa.Column(name, sa.String(length), nullable=False, server_default=""))
@@ -48,6 +49,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the webhooks' tables and columns: what is not delivered is lost."""
     for table in ("webhook_secret", "webhook_delivery"):
         op.drop_table(table)
     with op.batch_alter_table("job") as job:
