@@ -424,6 +424,8 @@ def new_desk(books: Books) -> Callable[[], Desk]:
 STEPS = st.lists(st.sampled_from(["queue", "claim", "renew", "reserve", "succeed", "retry", "fail", "cancel", "turn"]))
 
 
+# On one kind of database: test_billing_machine.py charges in any order on both.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_no_order_of_events_charges_a_job_twice_or_leaves_anything_held(
