@@ -41,8 +41,8 @@ export class Jobs {
 
   async #queueFile(source, fields, options) {
     const { retentionHours, keepAudio, webhook, summary } = options;
-    const told = webhook && JSON.stringify(spelledWebhook(webhook));
-    const kept = { retention_hours: retentionHours, keep_audio: keepAudio, webhook: told, summary };
+    const hook = webhook && JSON.stringify(spelledWebhook(webhook));
+    const kept = { retention_hours: retentionHours, keep_audio: keepAudio, webhook: hook, summary };
     const answer = await this.#requests.form("/v1/jobs", source, { ...fields, ...spelled(kept) }, options);
     return JSON.parse(await answer.text());
   }
