@@ -18,7 +18,7 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 class Cores:
     """A share of the cores: ``max_concurrency`` batches at a time, each on ``threads`` threads.
 
-    ``lone_threads``: what encodes a batch that has no other beside it, if that is more than ``threads``; else 0.
+    ``lone_threads``: those of a batch that has no other beside it, if that is more than ``threads``; else 0.
     """
 
     threads: int
@@ -30,10 +30,10 @@ def share(threads: int, model: Path, device: str = "cpu") -> Cores:
     """For the CTranslate2 model in the folder ``model``. ``threads`` as an operator says, or 0.
 
     0: a small model has one core for each batch. Its steps are so short that threads spend more time waiting for each
-    other than they save: the demo model takes half as long again on two cores as on one. Whisper tiny and base decode
-    as fast on one thread as on two, for two thirds of the processor time, so they get a second thread only where
-    `MIN_BATCHES` run beside each other; but two threads encode in two thirds of the time, so a batch that is alone is
-    encoded on up to `MAX_THREADS`, by a second copy of the weights. Others have up to `MAX_THREADS` cores for a batch,
+    other than they save: the demo model takes half as long again on two cores as on one. Whisper tiny and base hardly
+    decode faster on two threads than on one, and batches beside each other need the cores, so they get a second thread
+    only where `MIN_BATCHES` run beside each other; but a batch that is alone leaves cores idle, so it runs on up to
+    `MAX_THREADS`, by a second copy of the weights. Others have up to `MAX_THREADS` cores for a batch,
     large ones twice as many, and what is left is for batches beside it: a decoder's step reads all weights for a few
     windows, so memory bounds it, and more threads for one batch bring next to nothing.
     """

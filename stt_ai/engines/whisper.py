@@ -52,7 +52,7 @@ class WhisperEngine:
         ``variable_length``: the model was trained on windows shorter than 30 s, so only the audio and a little silence
         are encoded. OpenAI's were not: how much silence follows the audio depends on the model's size, or is
         ``silence_s`` seconds.
-        ``lone_threads``: on so many a batch is encoded that has no other beside it; 0: on ``cpu_threads`` as well.
+        ``lone_threads``: a batch that has no other beside it runs on so many; 0: on ``cpu_threads`` as well.
         """
         self._model = LoadedWhisper(
             path,

@@ -83,17 +83,22 @@ class LoadedWhisper:
             )
             # CTranslate2 fixes the threads of a model when it is loaded. The same weights on more threads give the
             # same output, bit by bit.
-            self._lone_encoder = self._load_copy(compute_type, lone_threads) if lone_threads else None
+            self._lone_copy = self._load_copy(compute_type, lone_threads) if lone_threads else None
         except Exception as error:  # whatever CTranslate2, tokenizers or json find wrong with the files
             logger.exception("cannot load %s", path)
             raise ModelUnavailable(f"The model {path.name} cannot be loaded.") from error
-        self.ct2: ctranslate2.models.Whisper = self._whisper.model
+        self._ct2: ctranslate2.models.Whisper = self._whisper.model
+        self.calls = ActiveCalls()
         self._mel = LogMel(self._whisper.feature_extractor.mel_filters)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
         width = self._width()
         self.lengths = lengths_of(width, self.device, variable_length, silence_s)
         self._greedy_first = self.device == "cpu" and width in MEASURED and not variable_length
-        self.calls = ActiveCalls()
+
+    @property
+    def ct2(self) -> ctranslate2.models.Whisper:
+        """Return the model for the next step of a call: where no other call keeps the cores busy, the copy on more."""
+        return self._lone_copy if self._lone_copy is not None and self.calls.count <= 1 else self._ct2
 
     @property
     def multilingual(self) -> bool:
@@ -165,20 +170,16 @@ class LoadedWhisper:
     def encode(self, windows: Sequence[Samples], frames: int) -> EncoderOutput:
         """Encode windows, each cut or filled up with silence to so many frames.
 
-        A CPU encodes them one by one: together they leave its caches, which saves it nothing. It does so on more cores
-        where no other call keeps them busy.
+        A CPU encodes them one by one: together they leave its caches, which saves it nothing.
         """
         features = np.stack([self._mel(samples, frames) for samples in windows])
         calls = [features] if self.device != "cpu" else [features[row : row + 1] for row in range(len(features))]
-        return EncoderOutput([self._encoder().encode(ctranslate2.StorageView.from_array(call)) for call in calls])
+        return EncoderOutput([self.ct2.encode(ctranslate2.StorageView.from_array(call)) for call in calls])
 
     def detect(self, encoded: EncoderOutput, rows: Sequence[int]) -> list[tuple[tuple[str, float], ...]]:
         """Return (code, probability) of all languages, the likeliest first, for each of the rows."""
         tables = self.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
-
-    def _encoder(self) -> ctranslate2.models.Whisper:
-        return self._lone_encoder if self._lone_encoder is not None and self.calls.count <= 1 else self.ct2
 
     def _load_copy(self, compute_type: str, threads: int) -> ctranslate2.models.Whisper:
         return ctranslate2.models.Whisper(
@@ -195,9 +196,9 @@ class LoadedWhisper:
 
     def close(self) -> None:
         """Free the model's memory. No call may follow."""
-        self.ct2.unload_model()
-        if self._lone_encoder is not None:
-            self._lone_encoder.unload_model()
+        self._ct2.unload_model()
+        if self._lone_copy is not None:
+            self._lone_copy.unload_model()
 
 
 def _device(device: str) -> str:
