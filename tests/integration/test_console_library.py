@@ -113,6 +113,7 @@ def test_words_and_speakers_are_corrected_by_keyboard_and_merged(page: Page, ser
     page.press("ArrowRight")
     page.press("Enter")
     page.wait("document.activeElement.matches('#words input')")
+    usable(page, "correcting a word")
     page.call("Input.insertText", text="two words")
     page.press("Tab")  # on to the next one
     page.wait(f"{WORDS}.length === {before + 1} && document.activeElement.matches('#words input')")
