@@ -16,6 +16,8 @@ MAX_PROMISES = 40
 """Promises that points and paragraphs end with. A list of action items has all."""
 MAX_FACTS = 12
 """Sentences with numbers that points and paragraphs are given beside what the model wrote."""
+MIN_QUOTED_WORDS = 3
+"""Words of meaning in a sentence that is worth a quotation."""
 _NEXT_STEPS = {"en": "Next steps", "es": "Próximos pasos"}
 _LEANS_ON = re.compile(r"(?:it|that|this|he|she|they|and|but|so|yes|no|then|y|pero|sí)\b", re.IGNORECASE)
 _FUTURE_ES = re.compile(r"\b\w{3,}ré\b", re.IGNORECASE)
@@ -62,14 +64,25 @@ class Completion:
         return " ".join(filter(None, (facts, listed and f"{_NEXT_STEPS[self._grounding.language]}: {listed}.")))
 
     def excerpt(self) -> str:
-        """Return the two sentences of the text whose words occur most often in it (Luhn, 1958), in order."""
-        said = [sentence for turn in self._grounding.turns for sentence in turn.sentences] or split_sentences(
-            self._grounding.text
-        )
-        counts = Counter(word for sentence in said for word in content_words(sentence))
-        score = {place: sum(counts[word] for word in content_words(one)) for place, one in enumerate(said)}
+        """Return the two sentences of the text whose words occur most often in it (Luhn, 1958), in order.
+
+        Questions count only where there is nothing else. What somebody says of themselves is told as theirs.
+        """
+        said = [(turn.speaker, sentence) for turn in self._grounding.turns for sentence in turn.sentences]
+        said = said or [("", sentence) for sentence in split_sentences(self._grounding.text)]
+        said = [(who, sentence) for who, sentence in said if not sentence.endswith("?")] or said
+        counts = Counter(word for _, sentence in said for word in content_words(sentence))
+        score = {place: sum(counts[word] for word in content_words(one)) for place, (_, one) in enumerate(said)}
         best = sorted(sorted(score, key=lambda place: -score[place])[:2])
-        return " ".join(said[place].strip() for place in best)
+        return " ".join(self._attributed(*said[place]) or said[place][1].strip() for place in best)
+
+    def _attributed(self, speaker: str, sentence: str) -> str:
+        """Return a sentence as it is if it can stand alone, else as a quotation, or nothing if it says too little."""
+        if self._grounding.check_sentence(sentence):
+            return sentence
+        if not speaker or sentence.endswith("?") or len(content_words(sentence)) < MIN_QUOTED_WORDS:
+            return ""
+        return f"{speaker}: “{sentence}”"
 
     def _facts(self, summary: str) -> list[str]:
         """Return the sentences of the text with numbers that ``summary`` lacks, if they can stand alone."""
@@ -79,8 +92,8 @@ class Completion:
             for sentence in turn.sentences:
                 numbers = {plain_number(number) for number in NUMBER.findall(sentence)}
                 stands_alone = not _LEANS_ON.match(sentence) and not _FUTURE_ES.search(sentence)
-                if numbers - told and stands_alone and self._grounding.check_sentence(sentence):
-                    facts.append(sentence)
+                if numbers - told and stands_alone and (fact := self._attributed(turn.speaker, sentence)):
+                    facts.append(fact)
                     told |= numbers
         return facts
 

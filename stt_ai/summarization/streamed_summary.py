@@ -26,10 +26,10 @@ class StreamedSummary:
     def finish(self, answer: str) -> str:
         """Return the summary that the model's whole answer makes, with the promises that it forgot."""
         summary = self._checked(answer)
+        if not summary:  # nothing of the model's words was true
+            summary = shape(self._completion.excerpt(), self._style, self._language)
         closing = self._completion.closing(summary, self._style)
         summary = _SEPARATORS.get(self._style, "\n").join(filter(None, (summary, closing)))
-        if not summary:
-            summary = shape(self._completion.excerpt(), self._style, self._language)
         self._send_up_to(summary)
         return summary
 
