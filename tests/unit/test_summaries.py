@@ -272,3 +272,23 @@ async def test_a_part_that_fails_ends_the_others() -> None:
         await summarize(ENGLISH * 2000, SummaryStyle.BRIEF, ChatModel(count, ask, 1000, size))
     assert len(begun) <= AT_ONCE + 1
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_text_whose_caller_leaves_is_read_no_further() -> None:
+    begun: list[int] = []
+    all_begun = asyncio.Event()
+
+    async def ask(asked: Prompt, on_text: Callable[[str], None] | None) -> str:
+        begun.append(1)
+        if len(begun) == AT_ONCE:
+            all_begun.set()
+        await asyncio.Event().wait()
+        return ""
+
+    work = asyncio.create_task(summarize(ENGLISH * 2000, SummaryStyle.BRIEF, ChatModel(count, ask, 1000, size)))
+    await all_begun.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert len(begun) == AT_ONCE
+    assert len(asyncio.all_tasks()) == 1
