@@ -17,7 +17,7 @@
     ├── Unauthorized, PaymentRequired
     ├── TooManyRequests
     │   └── TooManyJobs
-    ├── JobEnded, JobNotDone         what was asked does not go with the state of the job
+    ├── JobEnded, JobNotDone, JobChanged    what was asked does not go with the state of the job
     ├── StillRunning                the same idempotency key is at work already
     ├── NotFound, MethodNotAllowed
     ├── OffsetMismatch, ChecksumMismatch, UnsupportedTusVersion, UnsupportedBody    of resumable uploads
@@ -230,6 +230,12 @@ class JobNotDone(SttError):
     """The job has no result, or none yet."""
 
     code = "job_not_done"
+
+
+class JobChanged(SttError):
+    """Somebody else has changed the job at the same time."""
+
+    code = "job_changed"
 
 
 class StillRunning(SttError):

@@ -12,10 +12,15 @@ from stt_ai.types import DecodedAudio, LoadedModel, SpeakerTurn, Window, WindowT
 
 
 class StoredCheckpoint:
-    """The checkpoint of one job. ``progress`` is how far the job is at the moment."""
+    """The checkpoint of one job. ``progress`` is how far the job is at the moment.
+
+    ``advanced``: this attempt has saved a window, which nothing takes from the job any more.
+    """
 
     def __init__(self, store: Store, job_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.progress = Progress(Stage.DECODING)
+        self.advanced = asyncio.Event()
+        self._done: set[int] = set()
         self._clock = clock
         self._resumed_at, self._resumed_s = 0.0, 0.0
         self._store = store
@@ -40,13 +45,18 @@ class StoredCheckpoint:
         bodies = await asyncio.gather(*(self._get(stored.window_name(model, window)) for window in known))
         done = {w.index: stored.WINDOW.validate_json(body) for w, body in zip(known, bodies, strict=True) if body}
         total = sum(window.duration for window in planned)
+        self._done = set(done)
         self._resumed_at, self._resumed_s = self._clock(), sum(w.duration for w in planned if w.index in done)
         self.progress = Progress(Stage.TRANSCRIBING, self._resumed_s, total)
         return done
 
     async def save_window(self, window: Window, transcript: WindowTranscript) -> None:
-        """As `Checkpoint.save_window`; the progress goes on by the window's seconds."""
+        """As `Checkpoint.save_window`; the progress goes on by the window's seconds, once."""
         await self._put(stored.window_name(self._model, window), stored.WINDOW.dump_json(transcript))
+        self.advanced.set()
+        if window.index in self._done:  # it was transcribed in another language than the file's before
+            return
+        self._done.add(window.index)
         done = min(self.progress.total_s, self.progress.done_s + window.duration)
         self.progress = replace(self.progress, done_s=done, seconds_left=self._seconds_left(done))
 

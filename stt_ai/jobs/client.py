@@ -48,6 +48,11 @@ class JobsClient:
         job: JobView = await self._carry("rename_speakers", credential, job_id, dict(names))
         return job
 
+    async def correct(self, credential: str | None, job_id: str, replaced: str, name: str) -> JobView:
+        """As `JobService.correct`."""
+        job: JobView = await self._carry("correct", credential, job_id, replaced, name)
+        return job
+
     async def claim(self) -> ClaimedJob | None:
         """As `JobService.claim`."""
         job: ClaimedJob | None = await self._carry("claim")

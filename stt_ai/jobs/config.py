@@ -17,6 +17,11 @@ class JobsConfig(BaseModel):
     expired_kept_hours: float = Field(24, ge=0, description="For so long it is said that an erased job has expired.")
     lease_s: float = Field(30, gt=0, description="A job whose worker died is taken up again after this.")
     max_failures: int = Field(5, ge=1, description="A job that fails so often without progress in between is given up.")
+    max_lost: int = Field(
+        10,
+        ge=1,
+        description="So is one whose worker dies so often without progress in between: by it, or by restarts.",
+    )
     public_url: str = Field(
         "",
         pattern=r"^(https?://\S+)?$",

@@ -44,6 +44,8 @@ def view(row: Job) -> JobView:
         error_code=row.error_code,
         error=row.error,
         speaker_names=json.loads(row.speaker_names),
+        corrections=row.corrections,
+        corrected_at=row.corrected_at,
         webhook_url=webhook["url"] if webhook else "",
         webhook_metadata=webhook["metadata"] if webhook else {},
         summary=row.summary,

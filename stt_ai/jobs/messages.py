@@ -64,6 +64,7 @@ class Progress:
 class JobView:
     """A job as its owner sees it. Times are seconds since the epoch. ``webhook_url`` empty: it has none.
 
+    ``corrections``: the name of the object with what people corrected in the text, empty where there is none.
     ``summary``: its style, empty where none was asked for. ``summary_error`` empty: it did not fail.
     """
 
@@ -84,6 +85,8 @@ class JobView:
     error_code: str
     error: str
     speaker_names: Mapping[str, str] = field(default_factory=dict)
+    corrections: str = ""
+    corrected_at: float | None = None
     webhook_url: str = ""
     webhook_metadata: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
@@ -145,7 +148,7 @@ class EndedJob:
 
 
 JOB_OPERATIONS = frozenset(
-    {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "claim", "renew", "reserve", "succeed"}
-    | {"fail", "retry", "fetched", "ended", "cleared", "overdue", "erased", "kept", "load"}
+    {"create", "get", "list_jobs", "cancel", "erase", "rename_speakers", "correct", "claim", "renew", "reserve"}
+    | {"succeed", "fail", "retry", "fetched", "ended", "cleared", "overdue", "erased", "kept", "load"}
 )
 """What may be asked from another process."""

@@ -37,7 +37,8 @@ PENDING = (WorkState.QUEUED, WorkState.RUNNING)
 class QueuedWork(SQLModel):
     """The columns of a queue's table. Times are seconds since the epoch.
 
-    ``attempt`` counts claims. ``failures`` counts those since the work last made progress.
+    ``attempt`` counts claims. Since the work last made progress, ``failures`` counts the attempts that failed, and
+    ``lost`` those whose worker died or was cut off.
     """
 
     id: str = Field(primary_key=True, max_length=40)
@@ -47,6 +48,7 @@ class QueuedWork(SQLModel):
     not_before: float = 0.0
     attempt: int = 0
     failures: int = 0
+    lost: int = 0
     fence: int = 0
     lease_until: float = 0.0
     ended_at: float | None = None
@@ -95,8 +97,9 @@ class Queue(Generic[Row]):
                 passed_over.append(lane.owner)
                 continue
             lane.turn = now
+            row.lost += row.state == WorkState.RUNNING  # by a worker that said nothing of its end
             row.state, row.lease_until = WorkState.RUNNING, now + lease_s
-            row.attempt, row.failures, row.fence = row.attempt + 1, row.failures + 1, row.fence + 1
+            row.attempt, row.fence = row.attempt + 1, row.fence + 1
             session.add_all((lane, row))
             session.flush()
             return row
@@ -120,13 +123,14 @@ class Queue(Generic[Row]):
         return found
 
     def renew(self, session: Session, row: Row, now: float, lease_s: float, *, progressed: bool = False) -> None:
-        """Hold the `held` row for another ``lease_s``. ``progressed``: it has not failed since."""
+        """Hold the `held` row for another ``lease_s``. ``progressed``: since it failed or was lost."""
         row.lease_until = now + lease_s
-        row.failures = 0 if progressed else row.failures
+        if progressed:
+            row.failures = row.lost = 0
         session.add(row)
 
     def retry(self, session: Session, row: Row, not_before: float) -> None:
-        """Put the `held` row back, to be claimed from ``not_before`` on."""
+        """Put the row back, to be claimed from ``not_before`` on."""
         row.state, row.not_before, row.fence = WorkState.QUEUED, not_before, row.fence + 1
         session.add(row)
 

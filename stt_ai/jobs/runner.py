@@ -204,9 +204,13 @@ class Runner:
         await self._jobs.cleared(job_id)
 
     async def _keep_renewing(self, job: ClaimedJob, checkpoint: StoredCheckpoint, work: asyncio.Task[None]) -> None:
-        """Renew the job's lease until it is lost; then end the work, which nobody wants any more."""
+        """Renew the job's lease until it is lost; then end the work, which nobody wants any more.
+
+        The first window of this attempt is told at once: however soon the worker dies, it has not worked in vain.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(checkpoint.advanced.wait(), job.renew_every_s)
         while True:
-            await asyncio.sleep(job.renew_every_s)
             try:
                 await self._jobs.renew(job, checkpoint.progress)
             except LeaseExpired:
@@ -214,6 +218,7 @@ class Runner:
                 return
             except SttError as error:
                 logger.warning("the lease of the job %s could not be renewed: %s", job.id, error.code)
+            await asyncio.sleep(job.renew_every_s)
 
     async def _keep_sweeping(self) -> None:
         while True:

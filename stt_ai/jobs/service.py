@@ -17,7 +17,7 @@ from stt_ai.billing.counting import count
 from stt_ai.billing.ledger import lock
 from stt_ai.billing.service import BillingService
 from stt_ai.billing.tables import Caller
-from stt_ai.errors import JobEnded, PaymentRequired, SttError, TooManyJobs, TooManyRequests
+from stt_ai.errors import JobChanged, JobEnded, PaymentRequired, SttError, TooManyJobs, TooManyRequests
 from stt_ai.jobs import listing
 from stt_ai.jobs.charging import JobCharges
 from stt_ai.jobs.config import HOUR_S, JobsConfig
@@ -124,6 +124,20 @@ class JobService:
             session.add(row)
             return listing.view(row)
 
+    def correct(self, credential: str | None, job_id: str, replaced: str, name: str) -> JobView:
+        """Make the object ``name`` a job's corrections, in the place of ``replaced``; an empty name stands for none.
+
+        Raise `NotFound`, or `JobChanged` where others have replaced that meanwhile.
+        """
+        with self.database.transaction() as session:
+            row = self._locked(session, credential, job_id)
+            if row.corrections != name:
+                if row.corrections != replaced or row.state != WorkState.SUCCEEDED:
+                    raise JobChanged("The job was changed at the same time. Look at it, and try again.")
+                row.corrections, row.corrected_at = name, self._billing.clock() if name else None
+                session.add(row)
+            return listing.view(row)
+
     # What workers ask.
 
     def claim(self) -> ClaimedJob | None:
@@ -155,8 +169,9 @@ class JobService:
         with self.database.transaction(durable=False) as session:
             now, row = self._billing.clock(), QUEUE.held(session, job_id, fence)
             QUEUE.renew(session, row, now, self.config.lease_s, progressed=progress.done_s > row.done_s)
-            row.stage, row.done_s, row.total_s = progress.stage, progress.done_s, progress.total_s
-            row.seconds_left = progress.seconds_left
+            row.stage, row.seconds_left = progress.stage, progress.seconds_left
+            if progress.total_s:  # else this attempt does not know yet how much there is, and an earlier one did
+                row.done_s, row.total_s = progress.done_s, progress.total_s
             self._charges.renew(session, row, now)
 
     def reserve(self, job_id: str, fence: int, seconds: float) -> None:
@@ -206,13 +221,13 @@ class JobService:
         """Put the job back after a fault of ours, or end it where that was so often. Raise `LeaseExpired`."""
         with self.database.transaction() as session:
             row = QUEUE.held(session, job_id, fence)
-            row.error_code, row.error = code, message
+            row.error_code, row.error, row.failures = code, message, row.failures + 1
             if row.failures >= self.config.max_failures:
                 self._end(session, row, WorkState.FAILED)
                 return
             now = self._billing.clock()
             self._charges.give_back(session, row, now)
-            QUEUE.retry(session, row, now + self.config.backoff_s * 2 ** max(0, row.failures - 1))
+            QUEUE.retry(session, row, now + self.config.backoff_s * 2 ** (row.failures - 1))
 
     def load(self) -> JobLoad:
         """Return how much is to be done."""
@@ -330,7 +345,7 @@ class JobService:
     def _begin(self, session: Session, row: Job, now: float) -> SttError | None:
         """Take billing's lease for an attempt; return why there is to be none."""
         self._charges.give_back(session, row, now)
-        if row.failures > self.config.max_failures:
+        if row.lost >= self.config.max_lost:
             return TooManyRequests("The servers that worked on this file failed repeatedly. Please try again.")
         caller = lock(session, row.owner)
         assert caller is not None
@@ -364,4 +379,4 @@ def _kinds(summary: str) -> tuple[WorkKind, ...]:
 def _scrub(row: Job) -> None:
     """Remove what is about the recording."""
     row.title, row.options, row.source, row.speaker_names, row.error, row.webhook = "", "{}", "{}", "{}", "", ""
-    row.summary_error = ""
+    row.summary_error, row.corrections = "", ""

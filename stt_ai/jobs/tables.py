@@ -12,7 +12,7 @@ class Job(QueuedWork, table=True):
     ``anonymous``: whoever knows its id may have it. ``lease``: billing's, of the attempt that runs. ``expires_at``:
     when audio and text are erased. ``leftovers``: the job has ended, and its recording and checkpoint may still lie in
     the store. ``webhook``: a `NewWebhook`, empty where there is none. ``summary``: the style of the one that was asked
-    for.
+    for. ``corrections``: the name of the object with what people corrected in the text, empty where there is none.
     """
 
     __tablename__ = "job"
@@ -29,6 +29,8 @@ class Job(QueuedWork, table=True):
     options: str = "{}"
     source: str = "{}"
     speaker_names: str = "{}"
+    corrections: str = Field(default="", max_length=64)
+    corrected_at: float | None = None
     webhook: str = ""
     summary: str = Field(default="", max_length=16)
     anonymous: bool = False

@@ -201,6 +201,59 @@ async def test_subtitles_of_a_result_look_as_they_are_asked_for(edge: Edge) -> N
     assert "goes with the result" in early
 
 
+async def test_every_form_of_a_result_has_what_people_corrected(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    path = await done(edge, key)
+    job, headers = path.removesuffix("/result"), {"Authorization": f"Bearer {key}"}
+    before = await edge.ask("GET", path, key)
+    first, other = before["segments"][:2]
+    assert (first["id"], other["id"], first["speaker"]) == (0, 1, "Speaker 1")
+    await edge.ask("PATCH", f"{job}/speakers", key, {"speakers": {"Speaker 2": "Ada"}})
+    text = f"Zanzibar\u0000  {' '.join(first['text'].split()[1:])}"
+    changes = {"segments": [{"id": 0, "text": text, "speaker": "Ada"}, {"id": 1, "text": ""}]}
+    assert (await edge.ask("PATCH", f"{job}/segments", key, changes))["corrected_at"] is not None
+    after = await edge.ask("GET", path, key)
+    (corrected, *_) = after["segments"]
+    assert [one["id"] for one in after["segments"]] == [one["id"] for one in before["segments"] if one["id"] != 1]
+    assert corrected["text"] == text.replace("\0 ", "") and corrected["speaker"] == "Ada" == after["speakers"][0]
+    assert corrected["words"][0] == first["words"][0] | {"word": "Zanzibar", "confidence": 1.0, "speaker": "Ada"}
+    assert corrected["words"][1:] == [word | {"speaker": "Ada"} for word in first["words"][1:]]
+    for form in ("txt", "srt", "vtt", "verbose_json"):
+        found = (await edge.http.get(f"{path}?response_format={form}", headers=headers)).text
+        assert "Zanzibar" in found and other["text"] not in found
+    (kept,) = [one.name for one in await edge.store.objects(job.rpartition("/")[2]) if "corrections" in one.name]
+    back = {"segments": [{"id": 0, "text": None, "speaker": None}, {"id": 1, "text": other["text"]}]}
+    assert (await edge.ask("PATCH", f"{job}/segments", key, back))["corrected_at"] is None
+    await edge.ask("PATCH", f"{job}/speakers", key, {"speakers": {"Speaker 2": ""}})
+    assert await edge.ask("GET", path, key) == before
+    assert kept not in [one.name for one in await edge.store.objects(job.rpartition("/")[2])]
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [{"id": 99, "text": "a"}, {"id": -1}, {"text": "a"}, {"id": 0, "text": "a" * 2001}, {"id": 0, "speaker": ""}],
+)
+async def test_a_correction_of_what_there_is_not_is_refused(edge: Edge, segment: dict[str, Any]) -> None:
+    key = edge.books.account(credits=5)
+    url = (await done(edge, key)).replace("result", "segments")
+    headers = {"Authorization": f"Bearer {key}"}
+    refused(await edge.http.patch(url, json={"segments": [segment]}, headers=headers), 400, "invalid_parameter")
+    refused(await edge.http.patch(url, json={"segments": [{"id": 0, "text": "a"}]}), 404, "not_found")
+    waiting = (await edge.post(key, files=FILE)).json()["id"]
+    early = await edge.http.patch(f"/v1/jobs/{waiting}/segments", json={"segments": [{"id": 0}]}, headers=headers)
+    refused(early, 409, "job_not_done")
+
+
+async def test_corrections_at_the_same_time_are_all_kept(edge: Edge) -> None:
+    key = edge.books.account(credits=5)
+    path = await done(edge, key)
+    url, count = path.replace("result", "segments"), len(SPEECH.segments)
+    changes = [{"segments": [{"id": number, "text": f"Said {number}."}]} for number in range(count)]
+    await asyncio.gather(*(edge.ask("PATCH", url, key, change) for change in changes))
+    found = (await edge.ask("GET", path, key))["segments"]
+    assert [one["text"] for one in found] == [f"Said {number}." for number in range(count)]
+
+
 @pytest.mark.parametrize("options", [{"lingua": "en"}, {"language": ["en"]}, {"lines": 2}, {"response_format": "srt"}])
 async def test_an_option_that_there_is_not_is_refused(edge: Edge, options: dict[str, Any]) -> None:
     answer = await edge.post(edge.books.account(credits=5), {"source": {"url": HOOK}, "options": options})

@@ -109,7 +109,7 @@ def test_tables_are_made_by_command(tmp_path: Path) -> None:
     assert missing.exit_code == 1
     assert "stt-ai db upgrade" in missing.output
     assert ask(url, "db", "version") == {"version": None}
-    assert ask(url, "db", "upgrade") == {"version": "0005"}
+    assert ask(url, "db", "upgrade") == {"version": "0006"}
     assert ask(url, "accounts", "list") == []
 
 

@@ -131,6 +131,6 @@ def test_several_replicas_may_start_on_an_empty_database_at_once(kind: str, tmp_
     databases = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda database: database.migrate(), databases))
-    assert {database.version() for database in databases} == {"0005"}
+    assert {database.version() for database in databases} == {"0006"}
     for database in databases:
         database.close()

@@ -109,7 +109,7 @@ def test_a_renewed_lease_keeps_others_away(database: Database, queue: Queue[Job]
     assert claim(database, queue, NOW + LEASE_S) is None
     again = claim(database, queue, NOW + 20 + LEASE_S)
     assert again is not None
-    assert (again.attempt, again.failures) == (2, 1)
+    assert (again.attempt, again.lost) == (2, 1)
 
 
 def test_what_is_put_back_waits_for_its_time(database: Database, queue: Queue[Job]) -> None:

@@ -146,9 +146,11 @@ class Workshop:
 
     async def die(self, lives: int, decoder: Any) -> set[int]:
         """Take up the next job, die after ``lives`` windows, and return which these were."""
-        mortal = Mortal(lives)
+        mortal, before = Mortal(lives), self.done_s()
         working = asyncio.create_task(self.work(mortal, decoder))
         await mortal.reached.wait()
+        while lives and self.done_s() <= before:  # the first window is told of at once
+            await asyncio.sleep(0)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         self.books.clock.turn(31)
@@ -160,6 +162,10 @@ class Workshop:
     async def kept(self, job_id: str) -> tuple[str, ...]:
         """What the store has of a job."""
         return tuple(found.name for found in await self.store.objects(job_id))
+
+    def done_s(self) -> float:
+        """Seconds of speech that are known to be done, of all jobs."""
+        return sum(job.progress.done_s for job in self.service.list_jobs(self.key, None, None, 100).jobs)
 
     def status(self, job_id: str) -> JobStatus:
         return self.service.get(self.key, job_id).status
@@ -195,6 +201,8 @@ async def test_a_job_is_resumed_after_its_last_finished_window(
     finished = await workshop.die(2, decoder())
     more = await workshop.die(2, decoder())
     assert len(finished) == len(more) == 2 and not finished & more
+    progress = workshop.service.get(workshop.key, resumed).progress
+    assert progress.total_s == workshop.service.get(workshop.key, undisturbed).progress.total_s > progress.done_s > 0
     last = SpeakingClock()
     await workshop.work(last, decoder())
     windows = {index for index, _ in whole.recognized}
@@ -205,6 +213,15 @@ async def test_a_job_is_resumed_after_its_last_finished_window(
     minutes = 2 if request_ is CHANNELS else 3
     assert workshop.books.left(workshop.key) == (100 - 2 * minutes, 0)
     assert workshop.books.operators.reconcile() == ()
+
+
+async def test_a_job_whose_workers_die_soon_succeeds_if_each_saves_a_window(books: Books, tmp_path: Path) -> None:
+    workshop = Workshop(books, tmp_path, max_lost=2)
+    job = await workshop.queue()
+    for _ in range(5):
+        assert len(await workshop.die(1, spoken(windows=6))) == 1
+    await workshop.work(SpeakingClock(), spoken(windows=6))
+    assert workshop.status(job) is JobStatus.SUCCEEDED
 
 
 async def test_the_time_that_is_left_is_that_of_this_attempt_alone(tmp_path: Path) -> None:
@@ -224,6 +241,8 @@ async def test_the_time_that_is_left_is_that_of_this_attempt_alone(tmp_path: Pat
     clock.turn(50)
     await second.save_window(windows[1], transcript)
     assert second.progress.seconds_left == 100
+    await second.save_window(windows[1], transcript)
+    assert second.progress.done_s == 40, "a window is counted once, also one that was transcribed twice"
 
 
 async def test_a_summary_is_kept_beside_the_result(workshop: Workshop) -> None:
@@ -307,7 +326,7 @@ async def test_a_cancelled_job_leaves_nothing(workshop: Workshop) -> None:
 
 
 async def test_a_job_that_is_given_up_leaves_nothing(books: Books, tmp_path: Path) -> None:
-    workshop = Workshop(books, tmp_path, max_failures=1)
+    workshop = Workshop(books, tmp_path, max_failures=1, max_lost=1)
     tried = await workshop.queue()
     await workshop.work(SpeakingClock(fails=[ReplicaLost("It died.")]), spoken(windows=2))
     killing = await workshop.queue()

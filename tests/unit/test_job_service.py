@@ -13,7 +13,7 @@ from stt_ai.accounts import WorkKind
 from stt_ai.billing.database import Database
 from stt_ai.billing.plans import PaidPlan
 from stt_ai.billing.service import BillingService
-from stt_ai.errors import JobEnded, LeaseExpired, NotFound, PaymentRequired, TooManyJobs, TooManyRequests
+from stt_ai.errors import JobChanged, JobEnded, LeaseExpired, NotFound, PaymentRequired, TooManyJobs, TooManyRequests
 from stt_ai.jobs.config import JobsConfig
 from stt_ai.jobs.messages import ClaimedJob, JobLoad, JobStatus, JobView, NewJob, NoSummary, Progress, Stage
 from stt_ai.jobs.service import JobService
@@ -347,11 +347,14 @@ def test_faults_of_ours_are_tried_again_later_and_not_for_ever(books: Books) -> 
 
 
 def test_a_job_that_goes_on_is_taken_up_however_often_its_workers_die(books: Books) -> None:
-    desk = Desk(books, max_failures=2)
+    desk = Desk(books, max_lost=2)
     key = books.account(credits=5)
-    desk.queue(key)
+    job = desk.queue(key)
     for done in range(1, 8):
         work = desk.claim()
+        desk.service.renew(work.id, work.fence, Progress(Stage.DECODING))
+        found = desk.service.get(key, job.id).progress
+        assert (found.done_s, found.total_s) == ((done - 1, 10) if done > 1 else (0, 0)), "no progress is taken back"
         desk.service.renew(work.id, work.fence, Progress(Stage.TRANSCRIBING, done, 10))
         books.clock.turn(31)
     work = desk.claim()
@@ -359,11 +362,12 @@ def test_a_job_that_goes_on_is_taken_up_however_often_its_workers_die(books: Boo
 
 
 def test_a_recording_that_kills_its_workers_is_given_up(books: Books) -> None:
-    desk = Desk(books, max_failures=2)
+    desk = Desk(books, max_failures=1, max_lost=3)
     key = books.account(credits=5)
     job = desk.queue(key)
-    for _ in range(2):
-        desk.claim()
+    for _ in range(3):
+        work = desk.claim()
+        desk.service.renew(work.id, work.fence, Progress(Stage.DECODING))
         books.clock.turn(31)
     assert desk.service.claim() is None
     assert desk.status(key, job.id) is JobStatus.FAILED
@@ -414,6 +418,24 @@ def test_speakers_are_renamed_and_restored(books: Books, desk: Desk) -> None:
     job = desk.queue(key)
     desk.service.rename_speakers(key, job.id, {"Speaker 1": "Ada", "Speaker 2": "Bob"})
     assert desk.service.rename_speakers(key, job.id, {"Speaker 2": ""}).speaker_names == {"Speaker 1": "Ada"}
+
+
+def test_of_two_who_correct_at_once_one_is_told_to_look_again(books: Books, desk: Desk) -> None:
+    key = books.account(credits=5)
+    job = desk.queue(key)
+    with pytest.raises(JobChanged):
+        desk.service.correct(key, job.id, "", "a")  # it has no text yet
+    work = desk.claim()
+    desk.service.succeed(work.id, work.fence, 60, "m")
+    for _ in range(2):  # the answer to the first call was lost
+        assert desk.service.correct(key, job.id, "", "a").corrections == "a"
+    with pytest.raises(JobChanged):
+        desk.service.correct(key, job.id, "", "b")
+    with pytest.raises(NotFound):
+        desk.service.correct(books.account(), job.id, "a", "b")
+    found = desk.service.correct(key, job.id, "a", "b")
+    assert (found.corrections, found.corrected_at) == ("b", books.clock())
+    assert desk.service.correct(key, job.id, "b", "").corrected_at is None
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ STATUS: dict[type[errors.SttError], int] = {
     errors.ChecksumMismatch: 460,
     errors.JobEnded: 409,
     errors.JobNotDone: 409,
+    errors.JobChanged: 409,
     errors.FileTooLarge: 413,
     errors.AudioTooLong: 413,
     errors.SummaryTooLong: 413,

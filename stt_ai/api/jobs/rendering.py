@@ -28,6 +28,7 @@ def job_body(job: JobView) -> JobBody:
         usage=usage if job.status is JobStatus.SUCCEEDED else None,
         error=error if job.error_code else None,
         speakers=dict(job.speaker_names),
+        corrected_at=None if job.corrected_at is None else moment(job.corrected_at),
         summary=_summary(job),
         webhook=JobWebhookBody(url=job.webhook_url, metadata=dict(job.webhook_metadata)) if job.webhook_url else None,
     )

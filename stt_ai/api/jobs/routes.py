@@ -11,15 +11,17 @@ from stt_ai.api.account.routes import KEY, key_of, read_json
 from stt_ai.api.admission import Admission
 from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.http.event_stream import Deferred
+from stt_ai.api.jobs.corrections import correct_segments
 from stt_ai.api.jobs.docs import result_responses, submission_form, submission_responses
 from stt_ai.api.jobs.rendering import job_body
 from stt_ai.api.jobs.results import ResultFormat, read_result, render_result
-from stt_ai.api.jobs.schemas import JobBody, JobsBody, SpeakersBody
+from stt_ai.api.jobs.schemas import CorrectionsBody, JobBody, JobsBody, SpeakersBody
 from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.jobs.submission import submit
 from stt_ai.api.jobs.webhooks import delivery_routes
 from stt_ai.api.openapi import failures, json_body
 from stt_ai.api.services import Services
+from stt_ai.jobs.corrections import while_unchanged
 from stt_ai.jobs.messages import JobStatus
 
 
@@ -80,11 +82,11 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         words_per_cue: Annotated[int | None, Query(description="For srt and vtt: maximum words per cue.")] = None,
     ) -> Response:
         """The transcript in any form, any number of times, until the job expires. In `json` with its summary."""
-        job = await client.get(bearer_of(request.headers), job_id)
-        transcript, summary = await read_result(jobs.store, job)
+        credential = bearer_of(request.headers)
+        result = await while_unchanged(lambda: client.get(credential, job_id), lambda job: read_result(jobs.store, job))
         asked = {"line_width": line_width, "lines": lines, "words_per_cue": words_per_cue}
         options = {name: str(value) for name, value in asked.items() if value is not None}
-        return await asyncio.to_thread(render_result, job, transcript, summary, response_format, options, languages)
+        return await asyncio.to_thread(render_result, result, response_format, options, languages)
 
     @router.post("/{job_id}/cancel", summary="Cancel a job", responses=failures(401, 404, 409, 500, 503))
     async def cancel_job(request: Request, job_id: str) -> JobBody:
@@ -107,6 +109,18 @@ def job_routes(services: Services, jobs: JobServices, admission: Admission) -> A
         """Every form of the result shows these names from now on."""
         body = await read_json(request, SpeakersBody, config)
         return job_body(await client.rename_speakers(bearer_of(request.headers), job_id, body.speakers))
+
+    @router.patch(
+        "/{job_id}/segments",
+        summary="Correct a job's text",
+        responses=failures(400, 401, 404, 409, 500, 503),
+        openapi_extra=json_body(CorrectionsBody),
+        dependencies=[KEY],
+    )
+    async def correct_job(request: Request, job_id: str) -> JobBody:
+        """Every form of the result has the corrected text from now on. Its words are timed by those they replace."""
+        body = await read_json(request, CorrectionsBody, config)
+        return job_body(await correct_segments(jobs, bearer_of(request.headers), job_id, body))
 
     router.include_router(delivery_routes(jobs))
     return router

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from stt_ai.api.schemas import Shape, SummaryBody, TranscriptBody
+from stt_ai.api.schemas import SegmentBody, Shape, SummaryBody, TranscriptBody
 from stt_ai.jobs.messages import JobStatus
 from stt_ai.jobs.webhooks.messages import DeliveryStatus, JobEvent
 from stt_ai.sources.urls import MAX_URL
@@ -112,13 +112,21 @@ class JobBody(Shape):
     usage: JobUsageBody | None = Field(description="What was charged: once, when it has succeeded.")
     error: JobErrorBody | None = Field(description="Why it failed, or why its last attempt did.")
     speakers: dict[str, str] = Field(description="Names given to speakers: `Speaker 1` and what is shown instead.")
+    corrected_at: datetime | None = Field(description="When people last corrected its text; null: it is the model's.")
     webhook: JobWebhookBody | None = Field(description="Where a message is sent when it has ended.")
     summary: JobSummaryBody | None = Field(description="The summary that was asked for; its text is in the result.")
+
+
+class JobSegmentBody(SegmentBody):
+    """A segment of a job's transcript."""
+
+    id: int = Field(ge=0, description="Names it to `PATCH /v1/jobs/{id}/segments`, and stays when others are removed.")
 
 
 class JobResultBody(TranscriptBody):
     """A job's transcript in format `json`."""
 
+    segments: list[JobSegmentBody]  # type: ignore[assignment]
     summary: SummaryBody | None = Field(
         None, description="Present where one was asked for; null where it failed, which is among the `warnings`."
     )
@@ -136,6 +144,22 @@ class SpeakersBody(Shape):
         description="What to show instead of each name; an empty text restores it.",
         examples=[{"Speaker 1": "Ada"}],
     )
+
+
+class CorrectionBody(Shape):
+    """What is left out stays as it is; null restores what the model wrote."""
+
+    id: int = Field(ge=0, description="The segment's, from the result as `json`.")
+    text: str | None = Field(
+        None, max_length=2000, description="All that it says. Empty: the segment is removed.", examples=["I saw Zoë."]
+    )
+    speaker: str | None = Field(
+        None, min_length=1, max_length=100, description="Who says it, by the name that the result shows."
+    )
+
+
+class CorrectionsBody(Shape):
+    segments: list[CorrectionBody] = Field(min_length=1, max_length=500)
 
 
 class MessageLinksBody(Shape):
