@@ -1,6 +1,6 @@
 """`stt-ai jobs`: recordings that the service transcribes without a connection held open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +11,8 @@ from stt_ai.cli.exits import EXIT_CODES
 from stt_ai.cli.outputs import FORMS, Form, default_form, rendered, warning_line
 from stt_ai.cli.printing import as_json, table
 from stt_ai.cli.service import Service, asks_service
-from stt_ai.sdk import Job
+from stt_ai.cli.webhooks import deliveries, redeliver, webhook_secret
+from stt_ai.sdk import Correction, Job
 from stt_ai.sdk.job_results import JobStatus
 
 EXAMPLES = """\
@@ -19,6 +20,7 @@ EXAMPLES = """\
 Examples:
   stt-ai jobs list --status running
   stt-ai jobs wait job_0pX3kq && stt-ai jobs result job_0pX3kq -f srt
+  stt-ai jobs rename job_0pX3kq "Speaker 1=Ada" && stt-ai jobs correct job_0pX3kq 3 "I saw Zoë."
 """
 WITH_JOB = click.argument("job_id")
 
@@ -90,6 +92,41 @@ def job_result(service: Service, job_id: str, form: Form | None, out: Path | Non
         out.write_text(text, encoding="utf-8")
 
 
+@jobs.command("rename")
+@WITH_JOB
+@click.argument("names", nargs=-1, required=True, metavar="SPEAKER=NAME...")
+@asks_service
+def rename_speakers(service: Service, job_id: str, names: Sequence[str]) -> None:
+    """Show other names for a job's speakers; "Speaker 1=" restores the first."""
+    given = dict(name.split("=", 1) for name in names if "=" in name)
+    if len(given) < len(names):
+        raise click.UsageError('Each name is given as "Speaker 1=Ada".')
+    with service.client() as client:
+        show_job(client.jobs.rename_speakers(job_id, given), service.json)
+
+
+@jobs.command("correct")
+@WITH_JOB
+@click.argument("segment", type=click.IntRange(min=0))
+@click.argument("text", required=False)
+@click.option("--speaker", help="Who says it, by the name that the result shows.")
+@click.option("--restore", is_flag=True, help="To what the model wrote.")
+@asks_service
+def correct_job(
+    service: Service, job_id: str, segment: int, text: str | None, speaker: str | None, restore: bool
+) -> None:
+    """Correct what a SEGMENT says, by its id in the result as JSON. An empty text removes it."""
+    if restore == (text is not None or speaker is not None):
+        raise click.UsageError("Give the TEXT that it says, a --speaker, or --restore alone.")
+    correction: Correction = {"id": segment}
+    if text is not None or restore:
+        correction["text"] = text
+    if speaker is not None or restore:
+        correction["speaker"] = speaker
+    with service.client() as client:
+        show_job(client.jobs.correct(job_id, [correction]), service.json)
+
+
 @jobs.command("cancel")
 @WITH_JOB
 @asks_service
@@ -109,6 +146,10 @@ def delete_job(service: Service, job_id: str) -> None:
     click.echo(as_json({"id": job_id, "deleted": True}) if service.json else f"{job_id} is erased.")
 
 
+for webhook_command in (deliveries, redeliver, webhook_secret):
+    jobs.add_command(webhook_command)
+
+
 def show_job(job: Job, json_wanted: bool) -> None:
     """Print what is known of a job."""
     if json_wanted:
@@ -119,11 +160,19 @@ def show_job(job: Job, json_wanted: bool) -> None:
         ("title", job.title, lambda: job.title),
         ("progress", job.progress, lambda: _progress(job)),
         ("error", job.error, lambda: job.error.error if job.error else ""),
+        ("summary", job.summary, lambda: _summary(job)),
+        ("webhook", job.webhook, lambda: job.webhook.url if job.webhook else ""),
         ("charged", job.usage, lambda: f"{job.usage.credits if job.usage else 0} credits"),
         ("erased", job.expires_at, lambda: f"{job.expires_at:%Y-%m-%dT%H:%M} UTC"),
     )
     lines += [f"{name:<9} {text()}" for name, known, text in facts if known]
     click.echo("\n".join(lines))
+
+
+def _summary(job: Job) -> str:
+    if job.summary is None:
+        return ""
+    return job.summary.error.error if job.summary.error else job.summary.style
 
 
 def _progress(job: Job) -> str:

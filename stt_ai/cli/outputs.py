@@ -42,7 +42,7 @@ def default_form(out: Path | None, as_json: bool) -> Form:
 
 
 def rendered(made: Transcription, form: Form, subtitles: Mapping[str, Any]) -> str:
-    """Return a transcript in the form; ``subtitles``: `SubtitleParams`."""
+    """Return a transcript in the form; ``subtitles``: `SubtitleParams`. Text begins with the summary of a job."""
     match form:
         case "json":
             return json.dumps(made.raw, ensure_ascii=False, indent=2)
@@ -53,7 +53,7 @@ def rendered(made: Transcription, form: Form, subtitles: Mapping[str, Any]) -> s
         case "tsv":
             return made.to_tsv()
         case "txt":
-            return made.to_txt()
+            return f"{made.summary.summary}\n\n{made.to_txt()}" if made.summary else made.to_txt()
 
 
 def targets_of(files: Sequence[Recording], out: Path | None, form: str) -> dict[Recording, Path]:

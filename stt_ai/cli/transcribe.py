@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import click
 
@@ -19,6 +19,7 @@ from stt_ai.cli.remote import Queued, Remote
 from stt_ai.cli.service import Service, asks_service
 from stt_ai.errors import SttError
 from stt_ai.sdk import SttAiError
+from stt_ai.sdk.calls import Style
 
 EXAMPLES = """\
 \b
@@ -28,6 +29,7 @@ Examples:
   stt-ai transcribe interview.m4a -o interview.json
   stt-ai transcribe inbox -o texts --watch
   stt-ai transcribe congress.mp4 --job -o congress.srt
+  stt-ai transcribe meeting.mp3 --job --summary brief --webhook https://example.com/hook
   stt-ai transcribe --url https://example.com/talk.mp3
   ffmpeg -i talk.mkv -f wav - | stt-ai transcribe -
   stt-ai transcribe call.wav --speakers 2 --format json
@@ -77,6 +79,10 @@ class Worker(Protocol):
 @click.option(
     "--job", "as_jobs", is_flag=True, help="As a job, which continues when the connection or this program ends."
 )
+@click.option(
+    "--summary", type=click.Choice(get_args(Style)), help="Of jobs: also a summary, above the text, or in JSON."
+)
+@click.option("--webhook", metavar="URL", help="Of jobs: gets a signed message when the job has ended.")
 @click.option("--parallel", "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Files at once.")
 @click.option("--local", is_flag=True, help="On this machine, without a service.")
 @asks_service
@@ -91,6 +97,8 @@ def transcribe(
     as_jobs: bool,
     parallel: int,
     local: bool,
+    summary: Style | None,
+    webhook: str | None,
     **asked: Any,
 ) -> None:
     """Transcribe audio and video: files, folders of them, - for standard input, or what lies at a --url.
@@ -99,7 +107,13 @@ def transcribe(
     each recording, with its transcript as JSON unless -f says otherwise.
     """
     folders = [path for path in files if path.is_dir()]
-    wanted = Wanted(form or default_form(out, service.json), out, skip_existing, parallel, asked)
+    form = form or default_form(out, service.json)
+    if summary and form not in ("txt", "json"):
+        raise click.UsageError(f"A --summary goes with the formats txt and json, not with {form}.")
+    if (summary or webhook) and not as_jobs:
+        raise click.UsageError("--summary and --webhook go with --job.")
+    of_jobs = {name: value for name, value in (("summary", summary), ("webhook", webhook)) if value}
+    wanted = Wanted(form, out, skip_existing, parallel, asked | of_jobs)
     if watch and not (folders and out):
         raise click.UsageError("--watch needs a folder to watch, and with -o one for the texts.")
     if local and (STDIN in files or urls or as_jobs):

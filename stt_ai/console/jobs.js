@@ -2,7 +2,7 @@
 
 import { $, announce, ask, clock, failure, h } from "./dom.js";
 import { client, owner, signedIn } from "./session.js";
-import { erase, found, recording } from "./store.js";
+import { erase, recording } from "./store.js";
 
 const LOOK_MS = 2000; // between two looks, while one of them is at work
 const PAGE = 50;
@@ -22,8 +22,6 @@ export const jobRows = (sought) =>
   jobs.filter((job) => `${job.title}\n${texts.get(job.id) ?? ""}`.toLowerCase().includes(sought)).map(row);
 
 export const jobsKnown = () => jobs.length;
-
-export const knownIds = () => new Set(jobs.map(({ id }) => id));
 
 /** A button that shows those before, where there are any. */
 export function olderJobs(drawn) {
@@ -69,14 +67,13 @@ export async function searchTexts(drawn) {
   }
 }
 
-/** `{record, file}` of a job that has succeeded: with this browser's corrections of words, if there are any. */
+/** `{record, file}` of a job that has succeeded, which the service keeps: `names` of its speakers, as they are shown. */
 export async function openedJob(id) {
-  const [job, kept] = [await client.jobs.get(id), await found(id)];
-  const body = kept?.record.body ?? (await client.jobs.result(id));
+  const [job, body] = [await client.jobs.get(id), await client.jobs.result(id)];
   const named = new Set(Object.values(job.speakers));
   const others = body.speakers.filter((name) => !named.has(name)).map((name) => [name, name]);
   const names = { ...job.speakers, ...Object.fromEntries(others) };
-  const record = { id, name: job.title || "Recording", at: Date.parse(job.created_at), owner: owner(), body, names };
+  const record = { id, name: job.title || "Recording", at: Date.parse(job.created_at), owner: owner(), body, names, webhook: job.webhook };
   return { record, file: await recording(id) };
 }
 
@@ -84,8 +81,28 @@ export async function openedJob(id) {
 export function renameInJob(record, from, to) {
   const originals = Object.keys(record.names).filter((name) => record.names[name] === from);
   for (const name of originals) record.names[name] = to;
-  if (!originals.length) return Promise.resolve(); // a voice that was added here
   return client.jobs.renameSpeakers(record.id, Object.fromEntries(originals.map((name) => [name, to])));
+}
+
+/** Every form of the result has what the segments with these ids say now. */
+export function correctInJob({ id, body }, ids) {
+  const texts = new Map(body.segments.map((segment) => [segment.id, segment.text]));
+  return client.jobs.correct(id, ids.map((one) => ({ id: one, text: texts.get(one) ?? "" })));
+}
+
+/** Every form of the result has the segments with these ids said by `speaker`. */
+export function giveInJob({ id, names }, ids, speaker) {
+  if (!Object.values(names).includes(speaker)) names[speaker] = speaker; // a voice that was added
+  return client.jobs.correct(id, ids.map((one) => ({ id: one, speaker })));
+}
+
+/** What became of the message to the job's webhook, for people. */
+export async function messageState({ id, webhook }) {
+  const { host } = new URL(webhook.url);
+  const latest = (await client.jobs.deliveries(id)).at(-1);
+  if (latest?.status === "delivered") return `Delivered to ${host}`;
+  const why = latest?.attempts.at(-1)?.error ?? "";
+  return `${latest?.status === "failed" ? "Not delivered" : "To be delivered"} to ${host}${why && `. ${why}`}`;
 }
 
 function row(job) {
@@ -108,7 +125,7 @@ function state({ id, status, progress, error }) {
   if (status === "failed") return [h("p", {}, error?.error ?? "It failed.")];
   if (status === "running") {
     const { stage, fraction, seconds_left: left } = progress ?? { stage: "decoding", fraction: 0, seconds_left: null };
-    const text = stage === "decoding" ? "Reading the recording" : `Transcribing · ${Math.floor(fraction * 100)} %${left === null ? "" : ` · about ${clock(left + 1)} left`}`;
+    const text = stage === "decoding" ? "Reading the recording" : stage === "summarizing" ? "Writing the summary" : `Transcribing · ${Math.floor(fraction * 100)} %${left === null ? "" : ` · about ${clock(left + 1)} left`}`;
     return [h("p", {}, text), h("progress", { max: 1, value: fraction, "aria-label": "Transcription" })];
   }
   const text = OVER[status] ?? texts.get(id)?.slice(0, 120);

@@ -1,7 +1,7 @@
 // The transcripts that there are: the account's jobs, and what this browser keeps. Found by title and text.
 
 import { $, announce, ask, clock, failure, h } from "./dom.js";
-import { jobRows, jobsKnown, knownIds, olderJobs, refreshJobs, searchTexts } from "./jobs.js";
+import { jobRows, jobsKnown, olderJobs, refreshJobs, searchTexts } from "./jobs.js";
 import { languageName } from "./languages.js";
 import { owner, session } from "./session.js";
 import { erase, listed } from "./store.js";
@@ -29,10 +29,8 @@ export async function openLibrary() {
 
 function draw() {
   const sought = $("search").value.trim().toLowerCase();
-  const own = knownIds(); // what is corrected of a job is kept here too, and shown once
-  const here = records.filter(({ id }) => !own.has(id));
-  const shown = here.filter(({ name, body }) => `${name}\n${body.text}`.toLowerCase().includes(sought));
-  const [jobs, all] = [jobRows(sought), here.length + jobsKnown()];
+  const shown = records.filter(({ name, body }) => `${name}\n${body.text}`.toLowerCase().includes(sought));
+  const [jobs, all] = [jobRows(sought), records.length + jobsKnown()];
   section("jobs", [jobs.length > 0 && list(jobs), !sought && olderJobs(draw)], jobsKnown() && "In your account");
   const empty = all ? "No transcript has these words." : "No transcripts yet. Those you create are kept here, in this browser.";
   const none = !shown.length && !jobs.length && h("p", { class: "muted" }, empty);

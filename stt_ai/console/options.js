@@ -34,6 +34,9 @@ export function inBackground(file) {
   return signedIn() && (chosen === "always" || (chosen === "long" && file.size >= LONG_BYTES));
 }
 
+/** The style of the summary that a job is asked for, if any. */
+export const summaryStyle = () => $("wanted").elements.summary.value || undefined;
+
 /** 1:02:03.5, 2:03 or 3 -> seconds; "" -> 0 */
 function seconds(text) {
   return text.split(":").reduce((sum, part) => 60 * sum + Number(part), 0);

@@ -3,7 +3,7 @@
 import { $, announce, clock, count, failure, h, notice } from "./dom.js";
 import { renameSpeaker, correctWord, giveTo } from "./edits.js";
 import { exportCard } from "./export.js";
-import { openedJob, renameInJob } from "./jobs.js";
+import { correctInJob, giveInJob, messageState, openedJob, renameInJob } from "./jobs.js";
 import { languageName } from "./languages.js";
 import { Player } from "./player.js";
 import { randomName } from "./sdk/requests.js";
@@ -15,6 +15,7 @@ import { Transcript, voice } from "./transcript.js";
 
 let player, transcript, summary;
 let shown = null; // the record
+let saving = Promise.resolve(); // what is corrected in the account's jobs, one after the other
 
 export function startResults() {
   player = new Player($("player"), $("screen"), (time, playing) => transcript.show(time, playing));
@@ -84,7 +85,13 @@ function show(record, file) {
   speakers(body);
   $("edit").hidden = !body.segments.length;
   $("details").replaceChildren(...details(body, warnings.model));
-  summary.offer(body.text);
+  if (record.webhook) messageState(record).then((text) => told(record, text), () => {}); // who misses it asks the API
+  summary.offer(body.text, body.summary);
+}
+
+/** What became of the message about the job. */
+function told(record, text) {
+  if (shown === record) $("details").append(h("dt", {}, "Webhook"), h("dd", {}, text));
 }
 
 /** A sentence, and the place in the recording that it is about. */
@@ -111,25 +118,29 @@ function edit(on) {
 
 /** The word at this place of the body is to read `text`. */
 function corrected(place, text) {
+  const { id } = shown.body.segments[place[0]];
   correctWord(shown.body, place, text);
+  inJob((record) => correctInJob(record, [id]));
   changed();
   announce(text ? `Corrected: ${text}` : "Word removed.");
 }
 
 /** What these segments say is said by `speaker`. */
 function given(segments, speaker) {
+  const ids = segments.map((index) => shown.body.segments[index].id);
   giveTo(shown.body, segments, speaker);
+  inJob((record) => giveInJob(record, ids, speaker));
   changed();
   announce(`Now spoken by ${speaker}.`);
 }
 
-/** Everything that shows the body is drawn again, and it is kept. */
+/** Everything that shows the body is drawn again, and it is kept; a job is kept by the service. */
 function changed() {
   transcript.render(shown.body);
   player.redraw();
   speakers(shown.body);
-  summary.offer(shown.body.text);
-  keep(shown);
+  summary.offer(shown.body.text, shown.body.summary);
+  if (!shown.names) keep(shown);
 }
 
 function speakers(body) {
@@ -176,7 +187,7 @@ function rename(body, from, to) {
   renameSpeaker(body, from, to);
   const held = document.activeElement;
   const focused = renamed[inputs().indexOf(held)];
-  if (shown.names) inJob(renameInJob(shown, from, to));
+  inJob((record) => renameInJob(record, from, to));
   changed();
   const next = inputs()[body.speakers.indexOf(focused)];
   next?.focus({ preventScroll: true });
@@ -184,9 +195,12 @@ function rename(body, from, to) {
   announce(`${from} is ${to} now.`);
 }
 
-/** What is corrected in the account's job too. Where that fails, this browser has it still. */
+/** Does `work(record)` where a job of the account is shown, after what was corrected before. */
 function inJob(work) {
-  work.then(() => notice("job", null), (error) => notice("job", `This browser has the new name, the service does not: ${error.message}`));
+  const record = shown;
+  if (!record.names) return;
+  const failed = ({ message }) => notice("job", `The service did not save the correction: ${message}`);
+  saving = saving.then(() => work(record)).then(() => notice("job", null), failed);
 }
 
 function details(body, substituted) {

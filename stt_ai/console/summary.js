@@ -3,7 +3,7 @@
 import { copy, failure, h } from "./dom.js";
 import { client } from "./session.js";
 
-/** Wires the form; `offer(text)` says of what. */
+/** Wires the form; `offer(text, known)` says of what, and which summary there is already. */
 export function startSummary(form, output) {
   let text = "";
   let running = null;
@@ -39,11 +39,15 @@ export function startSummary(form, output) {
   }
 
   return {
-    offer(given) {
+    offer(given, known) {
       running?.abort();
       text = given;
       output.replaceChildren();
       form.querySelector("button").disabled = !text;
+      if (!known) return;
+      form.elements.style.value = known.style;
+      output.append(h("span"));
+      finish(output.firstChild, known);
     },
   };
 }

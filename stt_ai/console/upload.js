@@ -1,14 +1,14 @@
 // From files to their transcripts: choosing, sending one after the other, waiting, and what can go wrong.
 
 import { $, announce, count, failure, h, notice, warnBeforeLeaving } from "./dom.js";
-import { inBackground, valid, wanted } from "./options.js";
+import { inBackground, summaryStyle, valid, wanted } from "./options.js";
 import { keepTranscript } from "./result.js";
 import { randomName } from "./sdk/requests.js";
 import { client, session, signedIn, spent } from "./session.js";
 import { saveRecording } from "./store.js";
 import { watch } from "./work.js";
 
-const waiting = []; // {file, asked, key, background}
+const waiting = []; // {file, asked, key, background}; `background`: what else a job is asked for, or false
 let running = null; // {controller, item}
 let made = []; // {id, name, queued} of the files that were chosen together; `queued`: as a job
 let chosen = 0;
@@ -23,7 +23,7 @@ export function startUploads() {
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
   $("cancel").addEventListener("click", () => running?.controller.abort());
   $("more").addEventListener("click", () => input.click());
-  const accountOnly = () => ($("background").hidden = !signedIn());
+  const accountOnly = () => ($("background").hidden = $("background-summary").hidden = !signedIn());
   session.addEventListener("change", () => ($("file-failure").replaceChildren(), accountOnly()));
   accountOnly();
   warnBeforeLeaving(() => running !== null);
@@ -48,7 +48,7 @@ function choose(files) {
   const asked = wanted();
   if (!running) $("file-failure").replaceChildren();
   chosen += files.length;
-  waiting.push(...files.map((file) => ({ file, asked, key: randomName(), background: inBackground(file) })));
+  waiting.push(...files.map((file) => ({ file, asked, key: randomName(), background: inBackground(file) && { summary: summaryStyle() } })));
   if (location.hash && location.hash !== "#files") location.hash = "#files";
   if (running) {
     announce(`${count(waiting.length, "file")} waiting.`);
@@ -96,9 +96,9 @@ async function transcribe({ file, asked, key }, { sent: onProgress, transcribed:
 }
 
 /** Sends the file and leaves the rest to the service; this browser keeps the recording, to play it. */
-async function queue({ file, asked, key }, { sent: onProgress }) {
+async function queue({ file, asked, key, background }, { sent: onProgress }) {
   const { signal } = running.controller;
-  const { id } = await client.jobs.create(file, { ...asked, idempotencyKey: key, signal, onProgress });
+  const { id } = await client.jobs.create(file, { ...asked, ...background, idempotencyKey: key, signal, onProgress });
   await saveRecording(id, file);
   made.push({ id, name: file.name, queued: true });
   announce("Sent. It is transcribed in the background.");

@@ -35,8 +35,18 @@ from stt_ai.sdk.events import (
     SpeechStopped,
     UtteranceEnd,
 )
-from stt_ai.sdk.job_calls import Webhook
-from stt_ai.sdk.job_results import Job, JobError, JobPage, JobProgress
+from stt_ai.sdk.job_calls import Correction, Webhook
+from stt_ai.sdk.job_results import (
+    Delivery,
+    DeliveryAttempt,
+    Job,
+    JobError,
+    JobPage,
+    JobProgress,
+    JobSummary,
+    JobWebhook,
+    WebhookSecret,
+)
 from stt_ai.sdk.microphone import Microphone, MicrophoneUnavailable
 from stt_ai.sdk.results import (
     Health,
@@ -63,6 +73,9 @@ __all__ = [
     "Client",
     "Conflict",
     "ConnectionFailed",
+    "Correction",
+    "Delivery",
+    "DeliveryAttempt",
     "Ended",
     "Event",
     "Final",
@@ -73,6 +86,8 @@ __all__ = [
     "JobError",
     "JobPage",
     "JobProgress",
+    "JobSummary",
+    "JobWebhook",
     "Key",
     "Language",
     "Microphone",
@@ -104,6 +119,7 @@ __all__ = [
     "Usage",
     "UtteranceEnd",
     "Webhook",
+    "WebhookSecret",
     "Word",
     "verify_webhook",
 ]

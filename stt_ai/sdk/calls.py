@@ -204,12 +204,12 @@ def summarize(text: str, style: Style) -> Call[Summary]:
 
 def models() -> Call[tuple[Model, ...]]:
     """Return the call of GET /v1/models."""
-    return Call("GET", "/v1/models", _many(Model, "models"))
+    return Call("GET", "/v1/models", many(Model, "models"))
 
 
 def languages() -> Call[tuple[Language, ...]]:
     """Return the call of GET /v1/languages."""
-    return Call("GET", "/v1/languages", _many(Language, "languages"))
+    return Call("GET", "/v1/languages", many(Language, "languages"))
 
 
 def health() -> Call[Health]:
@@ -235,7 +235,7 @@ def usage(cursor: str | None, limit: int, days: int) -> Call[Usage]:
 
 def list_keys() -> Call[tuple[Key, ...]]:
     """Return the call that lists the account's keys."""
-    return Call("GET", "/v1/account/keys", _many(Key, "keys"))
+    return Call("GET", "/v1/account/keys", many(Key, "keys"))
 
 
 def create_key(name: str | None) -> Call[NewKey]:
@@ -275,7 +275,7 @@ def one(cls: type[T]) -> Callable[[httpx.Response], T]:
     return lambda response: parse(cls, response.json())
 
 
-def _many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ...]]:
+def many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ...]]:
     return lambda response: tuple(parse(cls, row) for row in response.json()[name])
 
 

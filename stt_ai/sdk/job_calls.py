@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Required, TypedDict
 from urllib.parse import quote
 
 from stt_ai.sdk import calls
 from stt_ai.sdk.calls import Call, Format, Style, TranscriptParams
 from stt_ai.sdk.errors import JobEnded, from_message
-from stt_ai.sdk.job_results import Job, JobPage, JobStatus
+from stt_ai.sdk.job_results import Delivery, Job, JobPage, JobStatus, WebhookSecret
 from stt_ai.sdk.results import Transcription, TranscriptText
 from stt_ai.sdk.uploads import Upload
 
@@ -29,6 +29,17 @@ class Webhook(TypedDict, total=False):
     secret: str | None
     metadata: Mapping[str, Any]
     include_text: bool
+
+
+class Correction(TypedDict, total=False):
+    """What a segment says, by its ``id`` in the result. What is left out stays; None restores what the model wrote.
+
+    ``text``: all that it says; an empty one removes it. ``speaker``: by the name that the result shows.
+    """
+
+    id: Required[int]
+    text: str | None
+    speaker: str | None
 
 
 def create(
@@ -98,6 +109,30 @@ def rename_speakers(job_id: str, names: Mapping[str, str]) -> Call[Job]:
     return Call("PATCH", _path(job_id, "/speakers"), calls.one(Job), json=body, repeatable=True)
 
 
+def correct(job_id: str, segments: Iterable[Correction]) -> Call[Job]:
+    body = {"segments": list(segments)}
+    return Call("PATCH", _path(job_id, "/segments"), calls.one(Job), json=body, repeatable=True)
+
+
+def deliveries(job_id: str) -> Call[tuple[Delivery, ...]]:
+    return Call("GET", _path(job_id, "/deliveries"), calls.many(Delivery, "deliveries"))
+
+
+def redeliver(job_id: str, delivery_id: str) -> Call[Delivery]:
+    path = _path(job_id, f"/deliveries/{quote(delivery_id, safe='')}/redeliver")
+    return Call("POST", path, calls.one(Delivery), repeatable=True)
+
+
+def webhook_secret() -> Call[WebhookSecret]:
+    return Call("GET", "/v1/account/webhook-secret", calls.one(WebhookSecret))
+
+
+def rotate_webhook_secret(overlap_hours: float | None) -> Call[WebhookSecret]:
+    """Not to be repeated: the second time would change the new secret."""
+    body = {} if overlap_hours is None else {"overlap_hours": overlap_hours}
+    return Call("POST", "/v1/account/webhook-secret/rotate", calls.one(WebhookSecret), json=body)
+
+
 class Polling:
     """Decides what follows each look at a job: another one after a pause that grows, or an end.
 
@@ -135,9 +170,9 @@ class Polling:
         return min(pause, left)
 
 
-def id_of(job: Job | str) -> str:
-    """Return the id of a job that is given as a `Job` or as its id."""
-    return job if isinstance(job, str) else job.id
+def id_of(thing: Job | Delivery | str) -> str:
+    """Return the id of what is given as itself or by its id."""
+    return thing if isinstance(thing, str) else thing.id
 
 
 def _webhook(webhook: Webhook | str) -> Webhook:

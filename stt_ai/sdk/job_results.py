@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from stt_ai.sdk.results import Charge
 
@@ -29,11 +29,60 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSummary:
+    """The summary that a job was asked for, which stands in its result. ``error``: why there is none."""
+
+    style: str
+    error: JobError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobWebhook:
+    """Where a message is sent when the job has ended, and what is sent along."""
+
+    url: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """``duration``: seconds. ``status``: the receiver's, None where it did not answer. ``error`` None: delivered."""
+
+    at: datetime
+    duration: float = 0.0
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message about a job. ``id``: its `webhook-id`. ``next_attempt_at`` None: now, or not to be sent again."""
+
+    id: str
+    event: str
+    url: str
+    status: Literal["pending", "delivered", "failed"]
+    created_at: datetime
+    next_attempt_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempts: tuple[DeliveryAttempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """What signs an account's webhooks. ``previous_until``: until then the secret before it signs them, too."""
+
+    secret: str = field(repr=False)
+    created_at: datetime
+    previous_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """``expires_at``: when its audio and text are erased. ``attempt``: how many attempts there were.
 
     ``progress``: while it runs. ``usage``: what was charged when it succeeded. ``speakers``: the names that were given
-    to speakers, such as `{"Speaker 1": "Ada"}`.
+    to speakers, such as `{"Speaker 1": "Ada"}`. ``corrected_at``: when people last corrected its text.
     """
 
     id: str
@@ -50,6 +99,9 @@ class Job:
     usage: Charge | None = None
     error: JobError | None = None
     speakers: Mapping[str, str] = field(default_factory=dict)
+    corrected_at: datetime | None = None
+    summary: JobSummary | None = None
+    webhook: JobWebhook | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A span of text by one speaker."""
+    """A span of text by one speaker. ``id``: names it to `client.jobs.correct`, in the results of jobs."""
 
     start: float
     end: float
@@ -42,6 +42,7 @@ class Segment:
     confidence: float = 0.0
     words: tuple[Word, ...] = ()
     channel: int | None = None
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,27 @@ for (const source of [SOUND, { url: "https://example.com/a.mp3", headers: { "X-T
   });
 }
 
+test("the messages about a job are listed and sent again", async () => {
+  const webhook = "https://example.com/hook";
+  const job = await client.jobs.create(SOUND, { webhook, summary: "brief" });
+  assert.deepEqual([job.webhook.url, job.summary.style], [webhook, "brief"]);
+  await client.jobs.cancel(job);
+  const [delivery] = await client.jobs.deliveries(job);
+  assert.deepEqual([delivery.event, delivery.status, delivery.attempts], ["job.cancelled", "pending", []]);
+  assert.deepEqual(await client.jobs.redeliver(job, delivery), delivery);
+});
+
+test("the account's secret is read and changed, once though the answer was lost", async (t) => {
+  const { secret } = await client.webhookSecret();
+  const changed = await client.rotateWebhookSecret({ overlapHours: 1 });
+  assert.equal((new Date(changed.previous_until) - new Date(changed.created_at)) / 3.6e6, 1);
+  assert.notEqual(changed.secret, secret);
+  assert.deepEqual(await client.webhookSecret(), changed);
+  const { url, requests } = await serving(t, (_, response) => response.destroy());
+  await assert.rejects(new Client({ baseUrl: url }).rotateWebhookSecret(), { name: "ConnectionFailed" });
+  assert.equal(requests.length, 1);
+});
+
 test("what does the same twice is tried again", async (t) => {
   const { url, requests } = await serving(t, (_, response, count) =>
     count % 2 ? response.destroy() : answer(response, { id: "job_1", status: "cancelled" }),
@@ -71,8 +92,9 @@ test("what does the same twice is tried again", async (t) => {
   const { jobs } = new Client({ baseUrl: url });
   await jobs.cancel("job_1");
   await jobs.renameSpeakers("job_1", { "Speaker 1": "Ada" });
+  await jobs.correct("job_1", [{ id: 0, text: null }]);
   await jobs.get("a/b");
-  assert.equal(requests.length, 6);
+  assert.equal(requests.length, 8);
 });
 
 test("a recording is a file, an address or an upload", async () => {

@@ -25,6 +25,11 @@ test("a job from its beginning to its end", async () => {
   for (const [responseFormat, write] of [["srt", toSrt], ["txt", toTxt]]) {
     assert.equal(await client.jobs.result(done, { responseFormat }), write(renamed));
   }
+  const [first, second] = renamed.segments;
+  const corrected = await client.jobs.correct(done, [{ id: first.id, text: "Hello, Zoë." }, { id: second.id, text: "" }]);
+  assert.ok(corrected.corrected_at);
+  const { text, segments } = await client.jobs.result(done);
+  assert.deepEqual([text, segments.map(({ id }) => id)], ["Hello, Zoë.", [first.id]]);
   await assert.rejects(client.jobs.cancel(done), { name: "Conflict" });
   await client.jobs.delete(done);
   await assert.rejects(client.jobs.get(done), { name: "NotFound" });

@@ -38,6 +38,9 @@ export async function jobs(chosen: File): Promise<string> {
   }
   const [first] = (await client.jobs.list({ status: "succeeded", limit: 1 })).jobs;
   await client.jobs.renameSpeakers(first ?? job.id, { "Speaker 1": "Ada" });
+  await client.jobs.correct(job, [{ id: 0, text: "I saw Zoë." }, { id: 1, speaker: null }]);
+  for (const delivery of await client.jobs.deliveries(job)) await client.jobs.redeliver(job, delivery);
+  console.log((await client.rotateWebhookSecret({ overlapHours: 1 })).secret, (await client.webhookSecret()).created_at);
   const transcript = await client.jobs.result(await client.jobs.cancel(job));
   // @ts-expect-error: rows have no lines
   toTsv(transcript, { lines: 1 });

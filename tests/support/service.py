@@ -27,6 +27,8 @@ from stt_ai.environment import NODE, completed
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "serve_config.yaml"
+OWN_ADDRESS = "127.0.0.2"
+"""To which callers may have the service connect."""
 
 
 # Between those that Ray gives its workers and those that it and Linux give to whoever asks for any: what is bound only
@@ -89,6 +91,8 @@ class Service:
         self.database_url = f"sqlite:///{folder / 'billing.db'}"
         settings["billing"] = {"database_url": self.database_url, "anonymous": GENEROUS, "sign_ups_per_day": 1000}
         settings["jobs"] = {"store": str(folder / "jobs")}
+        # Of the loopback, this one address is a network of the operator's own.
+        settings["urls"] = {"allow_http": True, "allowed_networks": [f"{OWN_ADDRESS}/32"]}
         for section, values in (args or {}).items():
             settings[section] = {**settings.get(section, {}), **values}
         self.description = config

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlmodel import select
 
 from stt_ai import Client
 from stt_ai.cli.main import main
+from stt_ai.jobs.tables import Job
 from tests.support.api import TALK
 from tests.support.billed_api import books
 from tests.support.jobs_api import JobsHouse, jobs_house
@@ -36,6 +38,11 @@ def test_jobs_are_followed_fetched_cancelled_and_erased(jobs_house: JobsHouse) -
     assert call("result", kept).stdout.startswith("Speaker 1: Hello")
     assert call("result", kept, "-f", "srt").stdout.startswith("1\n00:00:00,000")
     assert json.loads(call("result", kept, "--json").stdout)["text"] == TALK.text
+    assert call("rename", kept, "Speaker 1=Ada").exit_code == call("correct", kept, "1", "Thanks.").exit_code == 0
+    assert call("result", kept).stdout == "Ada: Hello, welcome.\n\nSpeaker 2: Thanks.\n"
+    assert call("correct", kept, "1", "--restore").exit_code == call("rename", kept, "Speaker 1=").exit_code == 0
+    for wrong in (("correct", kept, "1"), ("correct", kept, "1", "a", "--restore"), ("rename", kept, "Ada")):
+        assert call(*wrong).exit_code == 2
     assert call("result", kept, "-f", "tsv").stdout.startswith("start\tend\tspeaker\ttext\n0\t")
     assert call("result", kept, "-f", "vtt", "--words-per-cue", "1").stdout.count("-->") == len(TALK.text.split())
     refused = call("result", dropped)
@@ -46,6 +53,32 @@ def test_jobs_are_followed_fetched_cancelled_and_erased(jobs_house: JobsHouse) -
     assert call("delete", kept).exit_code == 0
     gone = call("get", kept)
     assert gone.exit_code == 1 and gone.stdout == ""
+
+
+def test_the_messages_about_a_job_are_listed_and_sent_again(jobs_house: JobsHouse) -> None:
+    key = jobs_house.books.account(credits=9)
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["jobs", *arguments, "--server", jobs_house.url, "--key", key])
+
+    with Client(key, jobs_house.url) as client:
+        job = client.jobs.create(b"sound" * 100, webhook="https://example.com/hook").id
+        client.jobs.cancel(job)
+    (delivery,) = json.loads(call("deliveries", job, "--json").stdout)
+    assert delivery["event"] == "job.cancelled"
+    assert call("deliveries", job).stdout == call("redeliver", job, delivery["id"]).stdout
+    assert call("deliveries", job).stdout.splitlines()[1].split() == [
+        delivery["id"],
+        "job.cancelled",
+        "pending",
+        "0",
+        "-",
+    ]
+    secret = call("webhook-secret").stdout
+    assert secret.startswith("whsec_") and call("webhook-secret").stdout == secret
+    changed = json.loads(call("webhook-secret", "--rotate", "--overlap-hours", "1", "--json").stdout)
+    assert changed["previous_until"] and call("webhook-secret").stdout.strip() == changed["secret"] != secret.strip()
+    assert call("webhook-secret", "--overlap-hours", "1").exit_code == 2
 
 
 @pytest.fixture
@@ -74,6 +107,19 @@ def test_a_recording_is_transcribed_as_a_job_in_every_form(
     assert f"{recording}: job_" in done.stderr
     assert (tmp_path / f"out.{form}").read_text().startswith(begin)
     assert jobs_house.transcription.requests[0].language == "en"
+
+
+def test_a_summary_and_a_webhook_are_asked_for_with_a_job(jobs_house: JobsHouse, recording: Path) -> None:
+    hook = "https://example.com/hook"
+    done = transcribe(jobs_house, recording, "--job", "--summary", "brief", "--webhook", hook, "--json")
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.stdout)["result"]
+    assert result["summary"] is None and result["warnings"][-1]["code"] == "summary_failed"  # no model writes it here
+    with jobs_house.books.database.reading() as session:
+        (job,) = session.exec(select(Job)).all()
+    assert (job.summary, json.loads(job.webhook)["url"]) == ("brief", hook)
+    for wrong in (["--summary", "brief"], ["--webhook", hook], ["--job", "--summary", "brief", "-f", "srt"]):
+        assert transcribe(jobs_house, recording, *wrong).exit_code == 2
 
 
 @pytest.mark.parametrize("how", [[], ["--job"]])

@@ -99,6 +99,8 @@ class Workshop:
         self.key = books.account(credits=100)
         self.fetching = Fetching()
         self.summarizer = ScriptedSummarizer()
+        self.renewed = asyncio.Event()
+        """A worker has told how far it is."""
 
     async def queue(
         self, request: TranscriptionRequest = REQUEST, *, url: str = "", keep_audio: bool = False, summary: str = ""
@@ -125,7 +127,10 @@ class Workshop:
 
     def runner(self, transcriber: SpeakingClock, decoder: Any) -> Runner:
         async def carry(operation: str, *arguments: Any) -> Any:
-            return getattr(self.service, operation)(*arguments)
+            answer = getattr(self.service, operation)(*arguments)
+            if operation == "renew":
+                self.renewed.set()
+            return answer
 
         pipeline = Pipeline(decoder, {"clock": transcriber}, ScriptedDiarizer(), windows_in_flight=1)
         fetcher: Any = self.fetching
@@ -146,11 +151,12 @@ class Workshop:
 
     async def die(self, lives: int, decoder: Any) -> set[int]:
         """Take up the next job, die after ``lives`` windows, and return which these were."""
-        mortal, before = Mortal(lives), self.done_s()
+        mortal = Mortal(lives)
+        self.renewed.clear()
         working = asyncio.create_task(self.work(mortal, decoder))
         await mortal.reached.wait()
-        while lives and self.done_s() <= before:  # the first window is told of at once
-            await asyncio.sleep(0)
+        if lives:
+            await self.renewed.wait()  # the first window is told of at once
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         self.books.clock.turn(31)
@@ -162,10 +168,6 @@ class Workshop:
     async def kept(self, job_id: str) -> tuple[str, ...]:
         """What the store has of a job."""
         return tuple(found.name for found in await self.store.objects(job_id))
-
-    def done_s(self) -> float:
-        """Seconds of speech that are known to be done, of all jobs."""
-        return sum(job.progress.done_s for job in self.service.list_jobs(self.key, None, None, 100).jobs)
 
     def status(self, job_id: str) -> JobStatus:
         return self.service.get(self.key, job_id).status

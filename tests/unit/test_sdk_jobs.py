@@ -83,6 +83,14 @@ def test_a_job_from_its_beginning_to_its_end(call: Called, jobs_house: JobsHouse
     assert call("jobs.rename_speakers", done, {"Speaker 1": "Ada"}).speakers == {"Speaker 1": "Ada"}
     assert call("jobs.result", done, "txt").startswith("Ada: Hello")
     assert call("jobs.result", done, "vtt").startswith("WEBVTT")
+    first, second = call("jobs.result", done).segments
+    changes = [{"id": first.id, "text": "Hello Zoë, welcome."}, {"id": second.id, "speaker": "Ada"}]
+    assert call("jobs.correct", done, changes).corrected_at is not None
+    corrected = call("jobs.result", done)
+    assert (corrected.segments[0].text, corrected.speakers) == ("Hello Zoë, welcome.", ("Ada",))
+    assert [word.word for word in corrected.words][:3] == ["Hello", "Zoë,", "welcome."]
+    back = [{"id": segment.id, "text": None, "speaker": None} for segment in (first, second)]
+    assert call("jobs.correct", done, back).corrected_at is None
     with pytest.raises(errors.Conflict, match="succeeded"):
         call("jobs.cancel", done)
     call("jobs.delete", done)
@@ -152,6 +160,27 @@ def test_a_webhook_is_asked_for(scripted: Script, kind: str, webhook: Any, given
     assert (b'name="summary"\r\n\r\nbrief\r\n' if "file" in given else b'"summary":{"style":"brief"}') in body
 
 
+def test_the_messages_about_a_job_are_listed_and_sent_again(call: Called) -> None:
+    secret = call("webhook_secret")
+    hook = {"url": "https://example.com/hook", "metadata": {"n": 7}}
+    job = call("jobs.create", SOUND, webhook=hook, summary="brief")
+    assert (job.webhook.url, job.webhook.metadata, job.summary.style) == (hook["url"], hook["metadata"], "brief")
+    call("jobs.cancel", job)
+    (delivery,) = call("jobs.deliveries", job)
+    assert (delivery.event, delivery.status, delivery.url) == ("job.cancelled", "pending", hook["url"])
+    assert call("jobs.redeliver", job, delivery) == delivery == call("jobs.redeliver", job.id, delivery.id)
+    changed = call("rotate_webhook_secret", overlap_hours=2)
+    assert changed.secret != secret.secret and secret.secret not in repr(secret)
+    assert (changed.previous_until - changed.created_at).total_seconds() == 2 * 3600
+    assert call("webhook_secret") == changed
+
+
+def test_a_secret_is_changed_once_though_the_answer_was_lost(scripted: Script, kind: str) -> None:
+    with scripted(CUT, CUT) as (server, url), pytest.raises(errors.ConnectionFailed):
+        Called(kind, url, "k")("rotate_webhook_secret")
+    assert len(server.asked) == 1
+
+
 def test_a_result_has_the_summary_that_was_asked_for(scripted: Script, kind: str) -> None:
     body = {"text": "Hello.", "summary": {"summary": "A greeting.", "style": "brief", "model": "m"}}
     with scripted(answer(body), answer({"text": "Hello.", "summary": None})) as (_, url):
@@ -159,7 +188,9 @@ def test_a_result_has_the_summary_that_was_asked_for(scripted: Script, kind: str
     assert found == [Summary("A greeting.", "brief", "m"), None]
 
 
-@pytest.mark.parametrize(("name", "more"), [("cancel", ()), ("rename_speakers", ({"Speaker 1": "Ada"},))])
+@pytest.mark.parametrize(
+    ("name", "more"), [("cancel", ()), ("rename_speakers", ({"Speaker 1": "Ada"},)), ("correct", ([{"id": 0}],))]
+)
 def test_what_does_the_same_twice_is_tried_again(scripted: Script, kind: str, name: str, more: Any) -> None:
     with scripted(CUT, answer(QUEUED)) as (server, url):
         Called(kind, url, "k")(f"jobs.{name}", "job_1", *more)

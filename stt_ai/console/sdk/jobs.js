@@ -104,6 +104,21 @@ export class Jobs {
     const json = { speakers };
     return this.#requests.json(`${pathOf(job)}/speakers`, { ...options, method: "PATCH", json });
   }
+
+  /** Changes what every form of the result says: `{id, text, speaker}` of segments; null restores the model's. */
+  correct(job, segments, options) {
+    return this.#requests.json(`${pathOf(job)}/segments`, { ...options, method: "PATCH", json: { segments } });
+  }
+
+  /** The messages that were sent to the job's webhook, or will be, oldest first. */
+  async deliveries(job, options) {
+    return (await this.#requests.json(`${pathOf(job)}/deliveries`, options)).deliveries;
+  }
+
+  redeliver(job, delivery, options) {
+    const path = `${pathOf(job)}/deliveries/${encodeURIComponent(idOf(delivery))}/redeliver`;
+    return this.#requests.json(path, { ...options, method: "POST", repeat: true });
+  }
 }
 
 /** What the service is to fetch or has already, as it spells it; null: `source` is a file that is sent. */
@@ -131,4 +146,6 @@ function hasSucceeded({ id, status, error }) {
   return status === "succeeded";
 }
 
-const pathOf = (job) => `/v1/jobs/${encodeURIComponent(typeof job === "string" ? job : job.id)}`;
+const idOf = (thing) => (typeof thing === "string" ? thing : thing.id);
+
+const pathOf = (job) => `/v1/jobs/${encodeURIComponent(idOf(job))}`;

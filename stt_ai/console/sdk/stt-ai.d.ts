@@ -93,6 +93,8 @@ export interface Segment {
   channel?: number;
   confidence: number;
   words: Word[];
+  /** Names it to `jobs.correct`; only in the results of jobs. */
+  id?: number;
 }
 
 export interface Transcript {
@@ -169,6 +171,41 @@ export interface Job {
   error: { error: string; code: string; request_id: string } | null;
   /** Names given to speakers, such as `{"Speaker 1": "Ada"}`. */
   speakers: Record<string, string>;
+  /** When people last corrected its text; null: it is the model's. */
+  corrected_at: string | null;
+  /** The summary that was asked for, which stands in the result, or why there is none. */
+  summary: { style: SummaryStyle; error: { error: string; code: string; request_id: string } | null } | null;
+  webhook: { url: string; metadata: Record<string, unknown> } | null;
+}
+
+/** What a segment says, by its `id` in the result. What is left out stays; null restores what the model wrote. */
+export interface Correction {
+  id: number;
+  /** All that it says; an empty text removes it. */
+  text?: string | null;
+  /** By the name that the result shows. */
+  speaker?: string | null;
+}
+
+/** A message about a job, under the same `webhook-id` in all its attempts, of which the latest 20 are kept. */
+export interface Delivery {
+  id: string;
+  event: string;
+  url: string;
+  status: "pending" | "delivered" | "failed";
+  created_at: string;
+  /** null: it is being sent now, or not to be sent again. */
+  next_attempt_at: string | null;
+  ended_at: string | null;
+  /** `status`: the receiver's; null: there was no answer. `error` null: it was delivered. */
+  attempts: { at: string; duration: number; status: number | null; error: string | null }[];
+}
+
+export interface WebhookSecret {
+  secret: string;
+  created_at: string;
+  /** Until then messages are signed with the secret before it, too; null: they are not. */
+  previous_until: string | null;
 }
 
 /** Newest first. `next_cursor` asks for the jobs before these; null: there are none. */
@@ -242,6 +279,12 @@ export interface Jobs {
   delete(job: Job | string, options?: CallOptions): Promise<void>;
   /** What every form of the result calls its speakers; an empty name restores the original. */
   renameSpeakers(job: Job | string, speakers: Record<string, string>, options?: CallOptions): Promise<Job>;
+  /** Changes what every form of the result says; each word is timed by those that it replaces. */
+  correct(job: Job | string, segments: Correction[], options?: CallOptions): Promise<Job>;
+  /** The messages that were sent to the job's webhook, or will be, oldest first. */
+  deliveries(job: Job | string, options?: CallOptions): Promise<Delivery[]>;
+  /** Sends a message again now, under the same `webhook-id`. */
+  redeliver(job: Job | string, delivery: Delivery | string, options?: CallOptions): Promise<Delivery>;
 }
 
 export interface UploadOptions extends CallOptions {
@@ -514,6 +557,10 @@ export class Client {
   signUp(name?: string, options?: CallOptions): Promise<Account & { key: NewKey }>;
   account(options?: CallOptions): Promise<Account>;
   usage(options?: UsageOptions): Promise<Usage>;
+  /** What signs the account's webhooks, for `verifyWebhook`; made when it is first asked for. */
+  webhookSecret(options?: CallOptions): Promise<WebhookSecret>;
+  /** A new one. For `overlapHours`, else 24, messages are signed with the old one as well. */
+  rotateWebhookSecret(options?: CallOptions & { overlapHours?: number }): Promise<WebhookSecret>;
 }
 
 export interface ErrorDetails {

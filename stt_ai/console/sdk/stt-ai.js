@@ -114,6 +114,16 @@ export class Client {
     return this.#json("/v1/account", options);
   }
 
+  /** What signs the account's webhooks, for `verifyWebhook`; made when it is first asked for. */
+  webhookSecret(options) {
+    return this.#json("/v1/account/webhook-secret", options);
+  }
+
+  /** A new one. For `overlapHours`, else 24, messages are signed with the old one as well. */
+  rotateWebhookSecret({ overlapHours, ...options } = {}) {
+    return this.#post("/v1/account/webhook-secret/rotate", { overlap_hours: overlapHours }, options);
+  }
+
   /** Sums by day, and single requests by pages: `cursor` is the `next_cursor` of the previous page. */
   usage({ cursor, limit, days, ...options } = {}) {
     const query = new URLSearchParams(Object.entries({ cursor, limit, days }).filter(([, value]) => value != null));

@@ -8,12 +8,13 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import httpx
 
-from stt_ai.sdk import calls
+from stt_ai.sdk import calls, job_calls
 from stt_ai.sdk.account_results import Account, Key, NewAccount, NewKey, Plans, Usage
 from stt_ai.sdk.calls import Call, Format, Style, TranscriptParams
 from stt_ai.sdk.configuration import MAX_RETRIES, TIMEOUT_S, Configuration
 from stt_ai.sdk.errors import SttAiError, from_answer
 from stt_ai.sdk.failures import connection_failed
+from stt_ai.sdk.job_results import WebhookSecret
 from stt_ai.sdk.replay import StreamParams
 from stt_ai.sdk.results import Health, Language, Model, Summary, Transcription, TranscriptText
 from stt_ai.sdk.retries import Attempts
@@ -162,6 +163,14 @@ class Client:
     def revoke_key(self, key_id: str) -> Key:
         """Revoke a key: it is refused from now on."""
         return self._do(calls.revoke_key(key_id))
+
+    def webhook_secret(self) -> WebhookSecret:
+        """Return what signs the account's webhooks, for `verify_webhook`; made when it is first asked for."""
+        return self._do(job_calls.webhook_secret())
+
+    def rotate_webhook_secret(self, overlap_hours: float | None = None) -> WebhookSecret:
+        """Return a new secret. For ``overlap_hours``, else 24, messages are signed with the old one as well."""
+        return self._do(job_calls.rotate_webhook_secret(overlap_hours))
 
     def sign_up(self, name: str | None = None) -> NewAccount:
         """Create a free account and its first key, which is shown only once. This client keeps its own key."""

@@ -2,14 +2,14 @@
 """`client.jobs`: recordings that are transcribed without holding a connection open."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, Unpack, overload
 
 from stt_ai.sdk import job_calls
 from stt_ai.sdk.calls import Call, Do, Format, Style, TranscriptParams
 from stt_ai.sdk.errors import NotFound
-from stt_ai.sdk.job_calls import OnJob, Polling, Webhook, id_of
-from stt_ai.sdk.job_results import Job, JobPage, JobStatus
+from stt_ai.sdk.job_calls import Correction, OnJob, Polling, Webhook, id_of
+from stt_ai.sdk.job_results import Delivery, Job, JobPage, JobStatus
 from stt_ai.sdk.results import Transcription, TranscriptText
 from stt_ai.sdk.resumable import sent_in_pieces
 from stt_ai.sdk.sync.uploads import Uploads
@@ -112,3 +112,15 @@ class Jobs:
     def rename_speakers(self, job: Job | str, names: Mapping[str, str]) -> Job:
         """Change what every form of the result calls its speakers; an empty name restores the original."""
         return self._do(job_calls.rename_speakers(id_of(job), names))
+
+    def correct(self, job: Job | str, segments: Iterable[Correction]) -> Job:
+        """Change what every form of the result says from now on; each word is timed by those that it replaces."""
+        return self._do(job_calls.correct(id_of(job), segments))
+
+    def deliveries(self, job: Job | str) -> tuple[Delivery, ...]:
+        """Return the messages that were sent to the job's webhook, or will be, oldest first."""
+        return self._do(job_calls.deliveries(id_of(job)))
+
+    def redeliver(self, job: Job | str, delivery: Delivery | str) -> Delivery:
+        """Send a message again now, under the same `webhook-id`."""
+        return self._do(job_calls.redeliver(id_of(job), id_of(delivery)))
