@@ -50,7 +50,12 @@ class Owners:
 def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) -> APIRouter:
     """Return the routes of resumable uploads."""
     router = APIRouter(prefix="/v1/uploads", dependencies=[KEY])
+    _add_creation(router, uploads, owners)
+    _add_transfer(router, uploads, owners, config)
+    return router
 
+
+def _add_creation(router: APIRouter, uploads: ResumableUploads, owners: Owners) -> None:
     @router.post(
         "",
         status_code=201,
@@ -81,6 +86,8 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         found = await uploads.find(await owners.of(request), upload_id)
         return JSONResponse(_body(found), 200, protocol.state(found))  # type: ignore[return-value]
 
+
+def _add_transfer(router: APIRouter, uploads: ResumableUploads, owners: Owners, config: ApiConfig) -> None:
     @router.patch(
         "/{upload_id}",
         status_code=204,
@@ -116,8 +123,6 @@ def upload_routes(uploads: ResumableUploads, owners: Owners, config: ApiConfig) 
         protocol.require_version(request.headers)
         await uploads.delete(await owners.of(request), upload_id)
         return Response(status_code=204, headers={"Tus-Resumable": protocol.VERSION})
-
-    return router
 
 
 async def _receive(request: Request, config: ApiConfig, appender: Appender, checksum: protocol.Checksum) -> None:
