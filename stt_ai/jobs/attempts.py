@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from stt_ai.billing import leases
 from stt_ai.billing.counting import count
 from stt_ai.billing.ledger import lock
-from stt_ai.errors import PaymentRequired, SttError, TooManyRequests
+from stt_ai.errors import PaymentRequired, ReplicaLost, SttError, TooManyRequests
 from stt_ai.jobs.messages import ClaimedJob, JobLoad, NoSummary, Progress, Stage
 from stt_ai.jobs.operations import QUEUE, JobOperations
 from stt_ai.jobs.queue import PENDING, WorkState
@@ -136,7 +136,7 @@ class WorkerOperations(JobOperations):
         """Take billing's lease for an attempt; return why there is to be none."""
         self._charges.give_back(session, row, now)
         if row.lost >= self.config.max_lost:
-            return TooManyRequests("The servers that worked on this file failed repeatedly. Please try again.")
+            return ReplicaLost("The servers that worked on this file failed repeatedly. Please try again.")
         caller = lock(session, row.owner)
         assert caller is not None
         try:

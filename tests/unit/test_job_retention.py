@@ -19,6 +19,7 @@ from stt_ai.errors import LeaseExpired
 from stt_ai.jobs import stored
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
+from stt_ai.jobs.corrections import Correction, change
 from stt_ai.jobs.messages import ClaimedJob, NewJob
 from stt_ai.jobs.queue import PENDING
 from stt_ai.jobs.runner import ORPHANED_S, Runner
@@ -139,6 +140,14 @@ class House:
             life.step()
             await self.store.delete_group(rows[0].id)
 
+    async def correct(self, life: Life) -> None:
+        """As PATCH does, for a job that may be erased or expire meanwhile."""
+        if done := [row for row in self.rows() if row.owner and row.state == "succeeded"]:
+            jobs: Any = Mortal(self.client, life)
+            store: Any = Mortal(self.store, life)
+            text = Correction(uuid.uuid4().hex)
+            await change(jobs, store, self.key, self.service.get(self.key, done[0].id), lambda before: {0: text})
+
     def rows(self) -> list[Job]:
         with self.service.database.reading() as session:
             return list(session.exec(select(Job).order_by(Job.id)).all())
@@ -155,6 +164,7 @@ class House:
                 wanted = {stored.AUDIO} | ({WINDOW} if row.attempt else set())
             elif row.owner and row.state == "succeeded":
                 wanted = {stored.RESULT} | ({stored.AUDIO} if row.keep_audio else set())
+                wanted |= {row.corrections} if row.corrections else set()
             found += [f"{row.state}: {name}" for name in wanted - await self.names(row.id)]
         return found
 
@@ -176,6 +186,7 @@ STEPS = st.lists(
         st.tuples(st.just("succeed"), LIVES),
         st.tuples(st.just("fail"), LIVES),
         st.tuples(st.just("erase"), LIVES),
+        st.tuples(st.just("correct"), LIVES),
         st.tuples(st.just("sweep"), LIVES),
         st.tuples(st.just("turn"), st.sampled_from([10.0, 31.0, HOUR_S, 2 * HOUR_S + 1])),
         st.tuples(st.just("orphan")),
@@ -191,7 +202,7 @@ async def _step(house: House, name: str, *arguments: Any) -> None:
         await house.put(stored.PREFIX + uuid.uuid4().hex, stored.AUDIO)
     elif name == "sweep":
         await house.runner(Life(*arguments)).sweep()
-    elif name in ("succeed", "fail", "erase"):
+    elif name in ("succeed", "fail", "erase", "correct"):
         await getattr(house, name)(Life(*arguments))
     else:
         await getattr(house, name)(*arguments)

@@ -370,7 +370,8 @@ def test_a_recording_that_kills_its_workers_is_given_up(books: Books) -> None:
         desk.service.renew(work.id, work.fence, Progress(Stage.DECODING))
         books.clock.turn(31)
     assert desk.service.claim() is None
-    assert desk.status(key, job.id) is JobStatus.FAILED
+    found = desk.service.get(key, job.id)
+    assert (found.status, found.error_code) == (JobStatus.FAILED, "replica_lost")
     assert books.left(key) == (5, 0)
 
 
