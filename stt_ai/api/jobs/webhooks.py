@@ -14,17 +14,16 @@ from starlette.responses import Response
 from stt_ai.api.account.routes import KEY, key_of, read_json
 from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.jobs.rendering import moment
-from stt_ai.api.jobs.schemas import (
-    MAX_METADATA,
+from stt_ai.api.jobs.schemas import MAX_METADATA, WebhookBody
+from stt_ai.api.jobs.services import JobServices
+from stt_ai.api.jobs.webhook_schemas import (
     AttemptBody,
     DeliveriesBody,
     DeliveryBody,
     MessageBody,
     RotationBody,
-    WebhookBody,
     WebhookSecretBody,
 )
-from stt_ai.api.jobs.services import JobServices
 from stt_ai.api.openapi import failures, json_body
 from stt_ai.api.services import ApiConfig
 from stt_ai.errors import BadParameter, SourceForbidden
