@@ -228,6 +228,8 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="the number of one file")
     parser.add_argument("--keep", type=Path, help="a folder for the files that went wrong")
     options = parser.parse_args()
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
     numbers = range(options.start, options.start + options.count)
     if options.only is not None:
         numbers = range(options.only, options.only + 1)
