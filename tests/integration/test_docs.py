@@ -142,3 +142,7 @@ def test_it_is_searched_its_examples_are_chosen_once_and_its_forms_send_the_key(
     page.click("#summarize .try summary")
     page.click("#summarize .try button")
     page.wait("document.querySelector('#summarize .answer p')?.textContent === '200 OK'", 90)
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
+        page.look(width=width, scheme=scheme)
+        assert page.barriers(".try[open]") == [], (scheme, width)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width

@@ -108,11 +108,12 @@ class Page:
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
 
-    def barriers(self) -> list[str]:
-        """What axe-core finds that would keep people out, or hinder them."""
+    def barriers(self, within: str = "html") -> list[str]:
+        """What axe-core finds, in what the selector ``within`` names, that would keep people out, or hinder them."""
         if not self.evaluate("'axe' in window"):
             self.evaluate(AXE.read_text() + ";0")
-        found = self.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
+        run = f"axe.run({json.dumps(within)}, {{ resultTypes: ['violations'] }})"
+        found = self.evaluate(f"{run}.then((result) => result.violations)")
         return [f"{entry['id']}: {entry['help']}: {part['html']}" for entry in found for part in entry["nodes"]]
 
     def _note(self, method: str, event: dict[str, Any]) -> None:

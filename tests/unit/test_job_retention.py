@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from stt_ai.accounts import WorkKind
-from stt_ai.errors import LeaseExpired
 from stt_ai.jobs import stored
 from stt_ai.jobs.client import JobsClient
 from stt_ai.jobs.config import JobsConfig
@@ -120,13 +119,12 @@ class House:
             await self.put(self.running[-1].id, WINDOW)
 
     async def succeed(self, life: Life) -> None:
-        """As the runner does, the result first; it leaves a job alone whose lease has ended meanwhile."""
+        """As the runner does, the result first."""
         if self.running and self._holds(job := self.running.pop()):
             await self.put(job.id, stored.RESULT)
-            with contextlib.suppress(LeaseExpired):
-                self.service.reserve(job.id, job.fence, 5)
-                self.service.succeed(job.id, job.fence, 5, "m")
-                await self.runner(life)._clear(job.id, job.keep_audio)
+            self.service.reserve(job.id, job.fence, 5)
+            self.service.succeed(job.id, job.fence, 5, "m")
+            await self.runner(life)._clear(job.id, job.keep_audio)
 
     async def fail(self, life: Life) -> None:
         if self.running and self._holds(job := self.running.pop()):
