@@ -67,6 +67,7 @@ class JobsClient:
         await self._carry("reserve", job.id, job.fence, seconds)
 
     async def fetched(self, job: ClaimedJob) -> None:
+        """As the service's `fetched`, under the claim's fence."""
         await self._carry("fetched", job.id, job.fence)
 
     async def succeed(self, job: ClaimedJob, seconds: float, model: str, no_summary: NoSummary | None = None) -> None:
@@ -82,10 +83,12 @@ class JobsClient:
         await self._carry("retry", job.id, job.fence, code, message)
 
     async def ended(self) -> tuple[EndedJob, ...]:
+        """As the service's `ended`."""
         jobs: tuple[EndedJob, ...] = await self._carry("ended")
         return jobs
 
     async def cleared(self, job_id: str) -> None:
+        """As the service's `cleared`."""
         await self._carry("cleared", job_id)
 
     async def overdue(self) -> tuple[str, ...]:

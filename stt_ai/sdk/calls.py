@@ -276,6 +276,7 @@ def one(cls: type[T]) -> Callable[[httpx.Response], T]:
 
 
 def many(cls: type[Row], name: str) -> Callable[[httpx.Response], tuple[Row, ...]]:
+    """Return what parses the list ``name`` of a response's JSON as ``cls`` each."""
     return lambda response: tuple(parse(cls, row) for row in response.json()[name])
 
 

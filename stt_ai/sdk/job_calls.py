@@ -110,20 +110,24 @@ def rename_speakers(job_id: str, names: Mapping[str, str]) -> Call[Job]:
 
 
 def correct(job_id: str, segments: Iterable[Correction]) -> Call[Job]:
+    """Return the call that corrects segments of a transcript."""
     body = {"segments": list(segments)}
     return Call("PATCH", _path(job_id, "/segments"), calls.one(Job), json=body, repeatable=True)
 
 
 def deliveries(job_id: str) -> Call[tuple[Delivery, ...]]:
+    """Return the call for a job's messages to its webhook, each with its attempts."""
     return Call("GET", _path(job_id, "/deliveries"), calls.many(Delivery, "deliveries"))
 
 
 def redeliver(job_id: str, delivery_id: str) -> Call[Delivery]:
+    """Return the call that sends a message to its webhook again."""
     path = _path(job_id, f"/deliveries/{quote(delivery_id, safe='')}/redeliver")
     return Call("POST", path, calls.one(Delivery), repeatable=True)
 
 
 def webhook_secret() -> Call[WebhookSecret]:
+    """Return the call for the account's secret for webhooks."""
     return Call("GET", "/v1/account/webhook-secret", calls.one(WebhookSecret))
 
 

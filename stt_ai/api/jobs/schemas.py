@@ -53,6 +53,8 @@ class SummaryRequestBody(Shape):
 
 
 class NewJobBody(Shape):
+    """What is to be transcribed, how, and what follows."""
+
     source: SourceBody
     options: dict[str, str | int | float | bool | list[str]] = Field(
         default_factory=dict,
@@ -68,33 +70,45 @@ class NewJobBody(Shape):
 
 
 class ProgressBody(Shape):
+    """How far a running job is."""
+
     stage: str = Field(description="`decoding`, `transcribing`, `finishing` or `summarizing`.")
     fraction: float = Field(ge=0, le=1, description="Share of the recording's speech that has been transcribed.")
     seconds_left: float | None = Field(description="Estimated seconds until the text is complete; null: not known yet.")
 
 
 class JobErrorBody(Shape):
+    """Why a job, or its last attempt, failed."""
+
     error: str = Field(description="One sentence to act on.")
     code: str
     request_id: str
 
 
 class JobUsageBody(Shape):
+    """Seconds of audio, and the credits or free minutes that they cost."""
+
     seconds: float = Field(ge=0)
     credits: int = Field(ge=0)
 
 
 class JobWebhookBody(Shape):
+    """The webhook of a job, without its secret."""
+
     url: str
     metadata: dict[str, Any]
 
 
 class JobSummaryBody(Shape):
+    """The summary that was asked for with a job."""
+
     style: SummaryStyle
     error: JobErrorBody | None = Field(description="Why there is no summary although the job succeeded.")
 
 
 class JobBody(Shape):
+    """A job, without its text."""
+
     id: str = Field(examples=["job_0pX3kq6d9mB1vR7tY2nC8hLw"])
     status: JobStatus
     title: str = Field(description="The file's name.")
@@ -132,11 +146,15 @@ class JobResultBody(TranscriptBody):
 
 
 class JobsBody(Shape):
+    """A page of jobs, the newest first."""
+
     jobs: list[JobBody]
     next_cursor: str | None = Field(description="Cursor of the next page; null: this is the last.")
 
 
 class SpeakersBody(Shape):
+    """Names for speakers."""
+
     speakers: dict[str, str] = Field(
         min_length=1,
         max_length=50,
@@ -158,6 +176,8 @@ class CorrectionBody(Shape):
 
 
 class CorrectionsBody(Shape):
+    """Corrections of single segments."""
+
     segments: list[CorrectionBody] = Field(min_length=1, max_length=500)
 
 

@@ -60,6 +60,7 @@ class Submission:
 async def from_form(
     services: Services, jobs: JobServices, request: Request, incoming: IncomingRequest, grant: Grant
 ) -> AsyncIterator[Submission]:
+    """Yield the submission of a multipart form; its file is there until the context ends. Raise `BadRequest`s."""
     known = OPTIONS | {RETENTION, KEEP_AUDIO, WEBHOOK, SUMMARY, *RANGES}
     known |= ({URL} if services.fetcher else set()) | ({UPLOAD_ID} if services.uploads else set())
     anonymous = bearer_of(request.headers) is None
@@ -83,6 +84,7 @@ async def from_form(
 
 @asynccontextmanager
 async def from_json(services: Services, jobs: JobServices, request: Request) -> AsyncIterator[Submission]:
+    """Yield the submission of a JSON body, whose recording is fetched or was uploaded before. Raise `BadRequest`s."""
     body = await read_json(request, NewJobBody, services.config)
     source = body.source
     if bool(source.url) is bool(source.upload_id):

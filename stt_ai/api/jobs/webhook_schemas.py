@@ -12,6 +12,8 @@ from stt_ai.jobs.webhooks.messages import DeliveryStatus, JobEvent
 
 
 class MessageLinksBody(Shape):
+    """Where the job and its text are."""
+
     job: str = Field(examples=["/v1/jobs/job_0pX3kq6d9mB1vR7tY2nC8hLw"])
     result: str | None = Field(description="Where the transcript is; null: there is none.")
 
@@ -43,6 +45,8 @@ class MessageBody(Shape):
 
 
 class AttemptBody(Shape):
+    """One attempt to deliver a message."""
+
     at: datetime
     duration: float = Field(ge=0, description="Seconds.")
     status: int | None = Field(description="The receiver's HTTP status; null: there was no answer.")
@@ -50,6 +54,8 @@ class AttemptBody(Shape):
 
 
 class DeliveryBody(Shape):
+    """A message to a webhook, and the attempts to deliver it."""
+
     id: str = Field(description="The message's `webhook-id`, the same in all attempts.", examples=["msg_5f2c0d"])
     event: JobEvent
     url: str
@@ -61,6 +67,8 @@ class DeliveryBody(Shape):
 
 
 class DeliveriesBody(Shape):
+    """A job's messages, each with its attempts."""
+
     deliveries: list[DeliveryBody]
 
 
@@ -73,6 +81,8 @@ class RotationBody(Shape):
 
 
 class WebhookSecretBody(Shape):
+    """The secret that signs the messages to webhooks."""
+
     secret: str = Field(description="Verify messages with it.", examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
     created_at: datetime
     previous_until: datetime | None = Field(

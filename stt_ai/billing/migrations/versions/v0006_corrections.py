@@ -10,6 +10,7 @@ QUEUES = ("job", "webhook_delivery")
 
 
 def upgrade() -> None:
+    """Add the columns for corrections and lost attempts."""
     with op.batch_alter_table("job") as job:
         job.add_column(sa.Column("corrections", sa.String(64), nullable=False, server_default=""))
         job.add_column(sa.Column("corrected_at", sa.Float))
@@ -19,6 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the columns: jobs show again what the model wrote."""
     for name in QUEUES:
         with op.batch_alter_table(name) as queue:
             queue.drop_column("lost")
