@@ -34,13 +34,13 @@ def model() -> WhisperModel:
 @pytest.fixture(scope="module")
 def timed(model: WhisperModel) -> Figures:
     """Some of the held-out sentences, with word times. The service is given more of them, in the accuracy tests."""
-    return measure(model, DATA, _held_out()[:: 3 if ASKED_FOR else 25], beam_size=1, word_timestamps=True)
+    return measure(model, DATA, _held_out()[:: 3 if ASKED_FOR else 15], beam_size=1, word_timestamps=True)
 
 
 @pytest.fixture(scope="module")
 def untimed(model: WhisperModel) -> Figures:
     """Others, by <|notimestamps|>."""
-    return measure(model, DATA, _held_out()[1 :: 3 if ASKED_FOR else 25], beam_size=1, without_timestamps=True)
+    return measure(model, DATA, _held_out()[1 :: 3 if ASKED_FOR else 15], beam_size=1, without_timestamps=True)
 
 
 def _held_out() -> list[dict]:
