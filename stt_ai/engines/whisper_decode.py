@@ -67,7 +67,7 @@ class DecodingTask:
     the window's text begins, its first ``context`` tokens no part of the answer. ``spoken`` is the language of the
     speech, ``language`` that of the text. ``timed``: its words are to be aligned. ``partial``: it will be decoded again
     when more has been said. ``greedy_threshold``: the mean log-probability from which the ``greedy`` text is kept and
-    no beam is searched.
+    no beam is searched; None: a beam is searched at once.
     """
 
     row: int
@@ -101,6 +101,11 @@ class DecodingTask:
         return min(2 * MAX_TOKENS, limit + max(limit, len(self.prompt)))
 
     @property
+    def greedy_first(self) -> bool:
+        """Return whether the greedy text may spare a beam."""
+        return self.greedy_threshold is not None and self.beam_size > 1
+
+    @property
     def temperature(self) -> float:
         """Return the temperature of the next attempt."""
         return self.temperatures[len(self.attempts)]
@@ -126,9 +131,7 @@ def decode(
     model: DecodingModel, encoded: EncoderOutput, tasks: Sequence[DecodingTask], thresholds: FallbackThresholds
 ) -> list[DecodingResult]:
     """Return the result to keep for each task. Only windows whose text is doubtful are decoded again."""
-    fresh = [
-        task for task in tasks if task.greedy_threshold is not None and not task.attempts and task.temperature == 0
-    ]
+    fresh = [task for task in tasks if task.greedy_first and not task.attempts and task.temperature == 0]
     decode_greedily(model, encoded, [task for task in fresh if task.greedy is None])
     for task in fresh:
         if task.greedy is not None and _is_likely_enough(task.greedy, task.greedy_threshold, thresholds):

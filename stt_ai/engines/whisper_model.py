@@ -25,9 +25,9 @@ from stt_ai.types import Samples
 logger = logging.getLogger(__name__)
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
-SURE_IN_ENGLISH, SURE = -0.3, -0.2
-"""Mean log-probabilities from which Whisper tiny's and base's greedy texts have no more errors than a beam's; measured
-on recordings of people. Of languages of which they know less they have to be surer."""
+SURE_IN_ENGLISH = -0.3
+"""Mean log-probability from which Whisper tiny's and base's greedy texts have no more errors than a beam's, measured on
+recordings of people. In languages of which they know less, a beam mends some words however sure they are."""
 LONGEST_BEFORE = 223
 """Tokens. With its own sign before it, half of what the decoder can hold."""
 
@@ -163,9 +163,7 @@ class LoadedWhisper:
 
     def greedy_threshold(self, language: str) -> float | None:
         """Return the mean log-probability from which a greedy text is kept, or None where a beam always searches."""
-        if not self._greedy_first:
-            return None
-        return SURE_IN_ENGLISH if language == ENGLISH else SURE
+        return SURE_IN_ENGLISH if self._greedy_first and language == ENGLISH else None
 
     def encode(self, windows: Sequence[Samples], frames: int) -> EncoderOutput:
         """Encode windows, each cut or filled up with silence to so many frames.

@@ -145,10 +145,11 @@ class WindowDecoder:
     def _likeliest_of_each(
         self, encoded: EncoderOutput, rivals: Sequence[Sequence[DecodingTask]]
     ) -> list[DecodingTask]:
-        """Return of each window's jobs, one a language, the one whose text is the likeliest."""
-        compared = [task for tasks in rivals if len(tasks) > 1 for task in tasks]
-        decode_greedily(self._model, encoded, [task for task in compared if task.greedy_threshold is not None])
-        decode_once(self._model, encoded, [task for task in compared if task.greedy_threshold is None])
+        """Return of each window's tasks, one a language, the one whose text is the likeliest."""
+        for tasks in rivals:
+            if len(tasks) > 1:  # decoded alike: a beam's text would win against a greedy one
+                compare = decode_greedily if any(task.greedy_first for task in tasks) else decode_once
+                compare(self._model, encoded, tasks)
         return [
             tasks[likeliest([task.greedy or task.attempts[-1] for task in tasks], self._thresholds)]
             if tasks[1:]

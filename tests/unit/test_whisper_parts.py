@@ -122,6 +122,14 @@ def test_a_beam_searches_only_where_the_greedy_text_is_not_sure(
     assert not model.greedy, "it was decoded greedily once"
 
 
+def test_without_a_beam_an_unlikely_text_is_not_decoded_twice() -> None:
+    model = ScriptedModel({}, greedy={0: GUESS})
+    task = DecodingTask(0, [0], "en", 5.0, 1, (0.0,), greedy_threshold=-0.3)
+    view = ctranslate2.StorageView.from_array(np.zeros((1, 1, 1), np.float32))
+    (attempt,) = decode(model, EncoderOutput([view]), [task], FallbackThresholds())
+    assert attempt.tokens == tuple(GUESS[0])
+
+
 def test_only_windows_in_doubt_are_decoded_again() -> None:
     model = ScriptedModel({0: {0.0: GOOD}, 1: {0.0: LOOP, 0.4: GOOD}, 2: {0.0: GUESS, 0.4: LOOP, 0.8: GOOD}})
     attempts = _decode(model)
