@@ -104,7 +104,7 @@ def _kept(words: Sequence[Word], begin: int, end: int, spaced: bool) -> Iterator
             if (a, b) == (0, length)
             else replace(word, text=word.word[a:b], start=word.start + seconds * a, end=word.start + seconds * b)
         )
-        blank = spaced if begin >= start else part.text[0].isspace()
+        blank = spaced if begin >= start else word.text[0].isspace()
         yield replace(part, text=(" " if blank else "") + part.word)
 
 

@@ -64,6 +64,10 @@ def test_pieces_that_the_model_wrote_without_a_blank_stay_as_they_are() -> None:
     assert with_text(spoken, "well-known men").words[:2] == spoken.words[:2]
 
 
+def test_a_word_of_which_only_the_beginning_stays_keeps_its_blank() -> None:
+    assert with_text(segment("a", "สวัสดี"), "a a สวัสดีสวัสดี").text == "a a สวัสดีสวัสดี"
+
+
 WORDS = st.lists(
     st.sampled_from(["a", "bb", "ccc", "don't", "再", "见", "สวัสดี", "é", "well-known", "日本語"]), max_size=8
 )

@@ -293,5 +293,5 @@ async def test_unknown_names_and_closed_ports_are_refused() -> None:
         await fetched(client(resolver=unknown), "https://nowhere.example/")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(SourceRefused, match="connections"):
+    with pytest.raises(SourceRefused, match="refused the connection"):
         await fetched(client(), f"https://127.0.0.1:{port}/")

@@ -73,17 +73,21 @@ def console_routes(folder: Path = FOLDER) -> APIRouter:
     return router
 
 
-@cache
 def load(folder: Path) -> Mapping[str, Asset]:
-    """Return the files under ``folder`` by their paths in it, as they were at the first call of the process."""
+    """Return the files under ``folder`` by their paths in it, as they are now."""
     assets: dict[str, Asset] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in MEDIA_TYPES and path.is_file():
             content = path.read_bytes()
             tag = hashlib.sha256(content).hexdigest()[:20]
-            compressed = gzip.compress(content, mtime=0)
-            assets[path.relative_to(folder).as_posix()] = Asset(MEDIA_TYPES[path.suffix], content, compressed, tag)
+            name, media_type = path.relative_to(folder).as_posix(), MEDIA_TYPES[path.suffix]
+            assets[name] = Asset(media_type, content, _compressed(content), tag)
     return assets
+
+
+@cache
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
 
 
 def answer(asset: Asset, asked: Mapping[str, str]) -> Response:
