@@ -237,6 +237,9 @@ class JobChanged(SttError):
 
     code = "job_changed"
 
+    def __init__(self, message: str = "The job was changed at the same time. Look at it, and try again.") -> None:
+        super().__init__(message)
+
 
 class StillRunning(SttError):
     """A request with the same idempotency key is at work; its answer may be there after ``retry_after`` seconds."""

@@ -70,7 +70,7 @@ async def load(store: Store, job: JobView) -> Corrections:
         return {}
     kept = await store.get(stored.key(job.id, job.corrections))
     if kept is None:
-        raise JobChanged("The job was changed at the same time. Look at it, and try again.")
+        raise JobChanged
     return CORRECTIONS.validate_json(kept)
 
 

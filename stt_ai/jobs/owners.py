@@ -102,7 +102,7 @@ class OwnerOperations(JobOperations):
             row = self._locked(session, credential, job_id)
             if row.corrections != name:
                 if row.corrections != replaced or row.state != WorkState.SUCCEEDED:
-                    raise JobChanged("The job was changed at the same time. Look at it, and try again.")
+                    raise JobChanged
                 row.corrections, row.corrected_at = name, self._billing.clock() if name else None
                 session.add(row)
             return listing.view(row)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stt_ai.api.account.routes import KEY, key_of, read_json
+from stt_ai.api.account.routes import KEY, keep_out_of_caches, key_of, read_json
 from stt_ai.api.billing_admission import bearer_of
 from stt_ai.api.jobs.rendering import moment
 from stt_ai.api.jobs.schemas import MAX_METADATA, WebhookBody
@@ -134,7 +134,7 @@ def webhook_secret_routes(jobs: JobServices, config: ApiConfig) -> APIRouter:
     @router.get("", summary="Get the webhook secret", responses=failures(401, 500, 503), dependencies=[KEY])
     async def get_webhook_secret(request: Request, response: Response) -> WebhookSecretBody:
         """The secret that signs the messages about your jobs; created when it is first requested."""
-        response.headers["Cache-Control"] = "no-store"
+        keep_out_of_caches(response)
         return _secret(await client.secret(key_of(request)))
 
     @router.post(
@@ -148,7 +148,7 @@ def webhook_secret_routes(jobs: JobServices, config: ApiConfig) -> APIRouter:
         """A new secret. For some time messages carry two signatures, one by each, so that none is refused."""
         key = key_of(request)
         body = await read_json(request, RotationBody, config)
-        response.headers["Cache-Control"] = "no-store"
+        keep_out_of_caches(response)
         return _secret(await client.rotate_secret(key, 3600 * body.overlap_hours))
 
     return router

@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stt_ai.api.account.routes import KEY, key_of
+from stt_ai.api.account.routes import KEY, keep_out_of_caches, key_of
 from stt_ai.api.openapi import failures
 from stt_ai.api.schemas import Shape
 from stt_ai.billing.client import BillingClient
@@ -36,7 +36,7 @@ def token_routes(billing: BillingClient) -> APIRouter:
         """For pages, which cannot send your key with a WebSocket and should not have it: your server asks for a token
         and hands it to the page, which connects to `/v1/stream?token=…`. It opens one stream, and is spent then."""
         made = await billing.create_token(key_of(request))
-        response.headers["Cache-Control"] = "no-store"
+        keep_out_of_caches(response)
         return TokenBody(token=made.secret, expires_at=made.expires_at, expires_in=made.seconds)
 
     return router
