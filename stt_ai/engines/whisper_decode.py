@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import ctranslate2
 import numpy as np
 
-from stt_ai.speech.fallback import DecodingResult, FallbackThresholds, best, is_doubtful
+from stt_ai.engines.whisper_lengths import ENGLISH
+from stt_ai.speech.fallback import DecodingResult, FallbackThresholds, best, is_doubtful, is_implausible
 
 MAX_TOKENS = 224
 """Tokens that Whisper was trained to write for 30 s: half its decoder's length."""
@@ -66,8 +67,9 @@ class DecodingTask:
     The decoder is given ``before``, the text before the window, then the start sequence, then ``prefix``, with which
     the window's text begins, its first ``context`` tokens no part of the answer. ``spoken`` is the language of the
     speech, ``language`` that of the text. ``timed``: its words are to be aligned. ``partial``: it will be decoded again
-    when more has been said. ``greedy_threshold``: the mean log-probability from which the ``greedy`` text is kept and
-    no beam is searched; None: a beam is searched at once.
+    when more has been said. ``shortened``: a doubtful text will be decoded again from a longer encoding, so no other
+    search is tried on this one. ``greedy_threshold``: the mean log-probability from which the ``greedy`` text is kept
+    and no beam is searched; None: a beam is searched at once.
     """
 
     row: int
@@ -82,6 +84,7 @@ class DecodingTask:
     spoken: str = ""
     context: int = 0
     partial: bool = False
+    shortened: bool = False
     greedy_threshold: float | None = None
     greedy: DecodingResult | None = None
     attempts: list[DecodingResult] = field(default_factory=list)
@@ -97,7 +100,9 @@ class DecodingTask:
 
         CTranslate2 writes half of that, or what the prompt leaves of it if that is less.
         """
-        limit = partial_token_limit(self.seconds) + len(self.prefix) if self.partial else token_limit(self.seconds)
+        limit = token_limit(self.seconds)
+        if self.partial or (self.shortened and self.language == ENGLISH):
+            limit = min(limit, tight_token_limit(self.seconds) + len(self.prefix))
         return min(2 * MAX_TOKENS, limit + max(limit, len(self.prompt)))
 
     @property
@@ -119,8 +124,8 @@ def token_limit(seconds: float) -> int:
     return min(MAX_TOKENS, 50 + math.ceil(25 * seconds))
 
 
-def partial_token_limit(seconds: float) -> int:
-    """Return how many tokens the text of so much speech may take when a live speaker waits to see it.
+def tight_token_limit(seconds: float) -> int:
+    """Return how many tokens a text may take that will be decoded again if they are too few.
 
     Fast English takes some six a second. What loops on is stopped before it keeps the model for half a second.
     """
@@ -134,7 +139,7 @@ def decode(
     fresh = [task for task in tasks if task.greedy_first and not task.attempts and task.temperature == 0]
     decode_greedily(model, encoded, [task for task in fresh if task.greedy is None])
     for task in fresh:
-        if task.greedy is not None and _is_likely_enough(task.greedy, task.greedy_threshold, thresholds):
+        if task.greedy is not None and _spares_a_beam(task, task.greedy, thresholds):
             task.attempts.append(task.greedy)
     pending = [task for task in tasks if _needs_another(task, thresholds)]
     while pending:
@@ -154,9 +159,11 @@ def decode_greedily(model: DecodingModel, encoded: EncoderOutput, tasks: Sequenc
         (task.greedy,) = attempted.attempts
 
 
-def _is_likely_enough(attempt: DecodingResult, threshold: float | None, thresholds: FallbackThresholds) -> bool:
-    likely = threshold is not None and attempt.log_probability >= threshold
-    return likely and not attempt.truncated and not is_doubtful(attempt, thresholds)
+def _spares_a_beam(task: DecodingTask, greedy: DecodingResult, thresholds: FallbackThresholds) -> bool:
+    """Return whether the greedy text is likely enough, or so doubtful that a longer encoding is tried next."""
+    if is_implausible(greedy, thresholds):
+        return task.shortened
+    return task.greedy_threshold is not None and greedy.log_probability >= task.greedy_threshold
 
 
 def decode_once(model: DecodingModel, encoded: EncoderOutput, tasks: Sequence[DecodingTask]) -> None:

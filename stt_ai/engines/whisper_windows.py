@@ -7,7 +7,7 @@ from stt_ai.engines.whisper_alignment import WordAligner
 from stt_ai.engines.whisper_decode import DecodingTask, EncoderOutput, decode, decode_greedily, decode_once
 from stt_ai.engines.whisper_lengths import ENGLISH
 from stt_ai.engines.whisper_model import LoadedWhisper
-from stt_ai.speech.fallback import DecodingResult, FallbackThresholds, is_doubtful, likeliest, repeats_itself
+from stt_ai.speech.fallback import DecodingResult, FallbackThresholds, is_implausible, likeliest, repeats_itself
 from stt_ai.speech.language import Languages, candidates
 from stt_ai.speech.pauses import longest_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Samples, Task, TokenizedWord, Word
@@ -96,13 +96,9 @@ class WindowDecoder:
             return ()
         return self._aligner.tokenized_words(decoded.task, decoded.attempt)
 
-    def _is_implausible(self, attempt: DecodingResult) -> bool:
-        """Return whether the text does not end, loops, or is a guess."""
-        return attempt.truncated or is_doubtful(attempt, self._thresholds)
-
     def _is_doubtful(self, decoded: DecodedWindow, samples: Samples) -> bool:
         """Return whether the text is implausible, or leaves out some of the speech."""
-        if self._is_implausible(decoded.attempt):
+        if is_implausible(decoded.attempt, self._thresholds):
             return True
         checked = decoded.task.timed and not decoded.task.context  # the words of a context are not in `words`
         return checked and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
@@ -110,7 +106,7 @@ class WindowDecoder:
     def _decode_words(self, windows: Sequence[WindowInput], trial: Trial) -> list[DecodedWindow | None]:
         """Decode windows, and align the words of those that will not be decoded again."""
         decoded = self._decode(windows, trial)
-        kept = [one for one in decoded if one and not (trial.later and self._is_implausible(one.attempt))]
+        kept = [one for one in decoded if one and not (trial.later and is_implausible(one.attempt, self._thresholds))]
         for one in kept:
             one.task.timed |= one.attempt.truncated  # to know where the rest begins
         if kept:
@@ -175,6 +171,7 @@ class WindowDecoder:
         samples, options = window
         context = self._model.context(options.context)
         temperatures = options.temperatures or (0.0,)
+        shortened = bool(trial.later) and not trial.partial
         return DecodingTask(
             row=row,
             start=self._model.prompt(code, options.task),
@@ -182,12 +179,13 @@ class WindowDecoder:
             spoken=code,
             seconds=len(samples) / SAMPLE_RATE,
             beam_size=options.beam_size,
-            temperatures=temperatures[:1] if trial.later and not trial.partial else temperatures,
+            temperatures=temperatures[:1] if shortened else temperatures,
             before=self._model.before(options.prompt),
             prefix=(*context, *options.prefix),
             context=len(context),
             timed=options.word_timestamps,
             partial=trial.partial,
+            shortened=shortened,
             greedy_threshold=self._model.greedy_threshold(code),
         )
 

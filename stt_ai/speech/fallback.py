@@ -72,6 +72,11 @@ def is_doubtful(attempt: DecodingResult, thresholds: FallbackThresholds) -> bool
     return repeats_itself(attempt, thresholds) or attempt.log_probability < thresholds.log_probability
 
 
+def is_implausible(attempt: DecodingResult, thresholds: FallbackThresholds) -> bool:
+    """Return whether the text does not end, loops, or is a guess."""
+    return attempt.truncated or is_doubtful(attempt, thresholds)
+
+
 def best(attempts: Sequence[DecodingResult], thresholds: FallbackThresholds) -> DecodingResult:
     """Return the last one if it is not doubtful, else the `likeliest`."""
     if not is_doubtful(attempts[-1], thresholds):

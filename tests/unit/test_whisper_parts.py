@@ -15,7 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_ai.engines.features import MAX_FRAMES, LogMel
-from stt_ai.engines.whisper_decode import MAX_TOKENS, DecodingTask, EncoderOutput, decode, token_limit
+from stt_ai.engines.whisper_decode import (
+    MAX_TOKENS,
+    DecodingTask,
+    EncoderOutput,
+    decode,
+    tight_token_limit,
+    token_limit,
+)
 from stt_ai.engines.whisper_words import words_of
 from stt_ai.speech.fallback import FallbackThresholds
 from stt_ai.types import SAMPLE_RATE, Samples
@@ -128,6 +135,23 @@ def test_without_a_beam_an_unlikely_text_is_not_decoded_twice() -> None:
     view = ctranslate2.StorageView.from_array(np.zeros((1, 1, 1), np.float32))
     (attempt,) = decode(model, EncoderOutput([view]), [task], FallbackThresholds())
     assert attempt.tokens == tuple(GUESS[0])
+
+
+@pytest.mark.parametrize("greedy", [GUESS, LOOP, (list(range(30)) * 8, -0.05, 0.0)])
+def test_no_beam_searches_a_short_encoding_whose_text_is_doubtful(greedy: tuple[list[int], float, float]) -> None:
+    """The longer encoding comes next, whatever a beam would find."""
+    model = ScriptedModel({}, greedy={0: greedy})
+    task = DecodingTask(0, [0], "en", 5.0, 5, (0.0,), shortened=True, greedy_threshold=-0.3)
+    view = ctranslate2.StorageView.from_array(np.zeros((1, 1, 1), np.float32))
+    (attempt,) = decode(model, EncoderOutput([view]), [task], FallbackThresholds())
+    assert attempt.tokens == tuple(greedy[0])
+
+
+@pytest.mark.parametrize(("language", "limit"), [("en", tight_token_limit(5.0)), ("hi", token_limit(5.0))])
+def test_a_short_encoding_may_write_less_only_in_english(language: str, limit: int) -> None:
+    assert tight_token_limit(5.0) < token_limit(5.0)
+    assert DecodingTask(0, [0], language, 5.0, 5, (0.0,), shortened=True).max_length // 2 == limit
+    assert DecodingTask(0, [0], language, 5.0, 5, (0.0,)).max_length // 2 == token_limit(5.0)
 
 
 def test_only_windows_in_doubt_are_decoded_again() -> None:
