@@ -1,4 +1,4 @@
-"""Every failure that the service tells a caller about. Knows nothing of HTTP: `stt_ai.api.http.errors` maps it.
+"""Every failure that a caller is told about. Knows nothing of HTTP: `stt_ai.api.http.errors` maps it.
 
     SttError
     ├── BadRequest                  the caller's to mend
@@ -9,8 +9,8 @@
     │   ├── NoAudioTrack
     │   ├── DamagedMedia
     │   ├── IncompleteAudio         has a warning, and the caller asked for `strict`
-    │   ├── SlowConsumer            does not read what a live session tells it
-    │   ├── TooFast                 sends faster than a live session hears, where nothing can hold it back
+    │   ├── SlowConsumer            does not read what a live session sends it
+    │   ├── TooFast                 sends faster than a live session transcribes, where nothing can slow it down
     │   ├── ConfigTimeout, IdleTimeout, SessionTooLong
     │   ├── FrameTooLarge, UnsupportedEncoding
     │   └── SourceForbidden, SourceRefused, SourceTimeout    of an address that the caller named

@@ -127,7 +127,7 @@ MODEL_LOAD_SECONDS = Histogram("stt_ai_model_load_seconds", "Loading a model, it
 # Billing. ``meter`` is what is counted: credits, minutes, …; ``entry`` the kind of the ledger's entry.
 CREDITS = Counter("stt_ai_credits", "What requests reserved, were charged and gave back.", ("meter", "entry"))
 
-# Jobs and their webhooks, told by billing, which outlives whatever works on them.
+# Jobs and their webhooks, counted by billing, which outlives whatever works on them.
 JOBS = Gauge("stt_ai_jobs", "Jobs that have not ended; `state` is queued or running.", ("state",))
 OLDEST_JOB_SECONDS = Gauge(
     "stt_ai_oldest_job_seconds", "How long the oldest job has waited that could run by its time."

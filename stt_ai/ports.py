@@ -27,11 +27,11 @@ from stt_ai.types import (
 )
 
 OnDuration = Callable[[float], Awaitable[None]]
-"""Told the seconds of audio of a file while work on it begins."""
+"""Called with the seconds of audio of a file as work on it begins."""
 
 OnText = Callable[[str, float], Awaitable[None]]
-"""Told the text of a file while it is heard: pieces in order, which joined are the transcript's text, and the seconds
-of the file up to which each goes. The last piece may be empty: all of the file is transcribed."""
+"""Called with the text of a file while it is transcribed: pieces in order, which joined are the transcript's text, and
+the seconds of the file up to which each goes. The last piece may be empty: all of the file is transcribed."""
 
 
 class Decoder(Protocol):

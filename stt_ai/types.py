@@ -27,7 +27,7 @@ Samples = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class SpeechRegion:
-    """A stretch in which voice activity detection hears speech: samples [start, end) of the file."""
+    """A stretch in which voice activity detection finds speech: samples [start, end) of the file."""
 
     start: int
     end: int
@@ -111,7 +111,7 @@ class DecodedAudio:
 class Window:
     """The audio of one decode: at most 30 s, made of one or more pieces of the file in order.
 
-    ``pieces`` are [start, end) samples of the file. Their audio is heard one directly after the other.
+    ``pieces`` are [start, end) samples of the file. Their audio is joined, one directly after the other.
     """
 
     index: int
@@ -131,7 +131,7 @@ class Window:
 class Priority(IntEnum):
     """The priority in the batch scheduler; lower values first.
 
-    ``LIVE``: the text of what a live speaker has ended. ``FINAL``: a window of a file. ``PARTIAL``: what is heard so
+    ``LIVE``: the text of what a live speaker has ended. ``FINAL``: a window of a file. ``PARTIAL``: what was said so
     far of a live speaker, which may be dropped.
     """
 
@@ -252,7 +252,7 @@ class GpuInfo:
 class LoadedModel:
     """A model in memory. ``label`` is reported as the answer's model.
 
-    ``window_s``: the longest window that it hears well, in seconds. ``translates``: it learnt to write English of
+    ``window_s``: the longest window that it recognizes well, in seconds. ``translates``: it learnt to write English of
     what is said in other languages. ``variable_length``: a short window takes it less time than a long one.
     ``origin``: where its weights came from. ``reason``: why it serves in place of the model that was asked for, one
     sentence for callers; empty when it is that model.

@@ -1,4 +1,4 @@
-"""Damages media files at random and decodes them: each is refused in a sentence, heard whole, or heard with a warning.
+"""Damages media files at random and decodes them: each is refused, decoded whole, or decoded with a warning.
 
     python -m tests.mutations --count 10000 --seed 1
 
@@ -98,7 +98,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 @dataclass(frozen=True)
 class Original:
-    """A file before it is damaged, and what is heard of it."""
+    """A file before it is damaged, and what is decoded of it."""
 
     path: Path
     samples: Samples
@@ -180,7 +180,7 @@ def judge(seed: int, number: int, folder: Path, keep: Path | None = None) -> Ans
 def _compare(found: Samples, wanted: Samples, kind: str) -> str:
     """All of ``wanted`` must be in ``found``, but for less than a word; what is more does no harm.
 
-    In a WAV of the original's length nothing tells samples from what was written over them, so it is whole.
+    In a WAV of the original's length samples cannot be told from what was written over them, so it is whole.
     """
     if kind == "wav" and len(found) >= len(wanted):
         return "whole"

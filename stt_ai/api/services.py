@@ -54,7 +54,7 @@ class Services:
     no summaries. ``capacity``: who comes while there is none is refused before anything is asked of billing.
     ``jobs`` None: there are none. ``fetcher`` None: recordings cannot be given by their address.
     ``uploads`` None: there are no resumable uploads.
-    ``meters`` are told what goes on; ``exposition`` None: there is no `/metrics`.
+    ``meters`` count what goes on; ``exposition`` None: there is no `/metrics`.
     """
 
     transcription: TranscriptionService

@@ -29,7 +29,7 @@ _BY_KEY_LOCKED = _BY_KEY.with_for_update(of=Caller).execution_options(populate_e
 def authenticate(session: Session, credential: str, *, locking: bool = False) -> Caller:
     """Return the key's account, with ``locking`` theirs alone until the transaction ends. Raise `Unauthorized`.
 
-    What is looked up is a hash, so the time it takes tells nothing of a key.
+    What is looked up is a hash, so the time it takes reveals nothing about a key.
     """
     digest = keys.hash_of(keys.checked(credential))
     found = session.exec(_BY_KEY_LOCKED if locking else _BY_KEY, params={"digest": digest}).first()

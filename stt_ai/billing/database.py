@@ -36,7 +36,7 @@ class Database:
 
     SQLite's writers take their lock at once (`BEGIN IMMEDIATE`), so that no transaction reads and then fails to write;
     those of this process queue at a mutex, since SQLite's own waiting is by polling. Other processes, such as the
-    operators' commands, wait up to `busy_timeout`. ``meters`` are told what was posted, once it is committed.
+    operators' commands, wait up to `busy_timeout`. ``meters`` count what was posted, once it is committed.
     """
 
     def __init__(self, url: str, *, threads: int = 8, meters: Meters = NO_METERS) -> None:

@@ -91,7 +91,7 @@ def _expire(session: Session, lease: Lease, now: float, config: BillingConfig) -
     """Give back what the lease holds, but for the minutes of a stream that are known to have begun.
 
     Its next minute is reserved when the one before is about to end. So all that are reserved but the last were begun,
-    and are charged; of the last nobody can tell, and it is free.
+    and are charged; the last cannot be known, and it is free.
     """
     begun = lease.held - 1
     if lease.kind is WorkKind.STREAM and lease.plan is not PlanName.ANONYMOUS and begun > 0:

@@ -77,7 +77,7 @@ class FileProgress:
 
     @property
     def watcher(self) -> Callable[[float, float], None] | None:
-        """`transcribed`, where somebody sees the bar: who asks for events and leaves pays for what was told."""
+        """`transcribed`, where somebody sees the bar: who asks for events and leaves pays for what was sent."""
         return None if self._bar.disable else self.transcribed
 
     def close(self) -> None:

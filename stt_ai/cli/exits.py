@@ -48,7 +48,7 @@ def exit_code_of_all(failures: list[Exception], total: int) -> int:
 
 @contextmanager
 def server_parts() -> Iterator[None]:
-    """Whoever installed the client alone is told what is missing."""
+    """Whoever installed the client alone learns what is missing."""
     try:
         yield
     except ModuleNotFoundError as error:

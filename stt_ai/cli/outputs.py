@@ -1,4 +1,4 @@
-"""Where transcripts go, and what is told of them."""
+"""Where transcripts go, and what is shown of them."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -37,7 +37,7 @@ def serve(context: click.Context, config: Path | None, address: str | None, pull
         # What cannot be had now is asked for again when it is loaded.
         context.invoke(pull, names=(), best_effort=True, as_json=False)
     click.echo(f"==> starting stt_ai on {_url(config)} (Ctrl-C stops it)", err=True)
-    os.umask(0o077)  # Ray writes its token, and logs with what it was told
+    os.umask(0o077)  # Ray writes its token, and logs that hold the settings
     with suppress(FileNotFoundError):
         TOKEN.expanduser().chmod(0o600)
     program = str(Path(sys.executable).with_name("serve"))

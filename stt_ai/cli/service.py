@@ -1,4 +1,4 @@
-"""The service that a command asks, and how its failures are told."""
+"""The service that a command asks, and how its failures are shown."""
 
 import functools
 import json
@@ -35,7 +35,7 @@ class Service:
 
 
 def asks_service(command: Command) -> Command:
-    """Gives a command the options of a service, as its parameter ``service``, and tells the service's failures."""
+    """Gives a command the options of a service, as its parameter ``service``, and shows the service's failures."""
 
     @click.option("--server", metavar="URL", help="Default: STT_AI_BASE_URL, else http://127.0.0.1:8000.")
     @click.option("--key", metavar="KEY", help="Default: STT_AI_API_KEY, else none.")

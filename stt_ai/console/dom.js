@@ -25,7 +25,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Tells it to who listens to the page instead of looking at it. */
+/** Announces it to screen readers. */
 export function announce(text) {
   $("said").textContent = "";
   requestAnimationFrame(() => ($("said").textContent = text));

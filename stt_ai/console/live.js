@@ -15,7 +15,7 @@ const REFUSED = {
   NotReadableError: "Another program is using the microphone. Close it, then start again.",
 };
 let level;
-const LATE_SECONDS = 3; // without text for what is being said, after which it is told
+const LATE_SECONDS = 3; // without text for what is being said, after which the page says so
 const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 let running = null; // {microphone, begun, lost, stopping, stopped, spoken}
 
@@ -108,7 +108,7 @@ function heard(final) {
   return final;
 }
 
-/** Beside the log, which tells listeners only what stands. Kept in sight for who is reading there. */
+/** Beside the log, which announces only what is final. Kept in sight for who is reading there. */
 function guess(text) {
   const below = document.documentElement.scrollHeight - innerHeight - scrollY;
   $("guess").textContent = text;

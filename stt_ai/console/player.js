@@ -24,7 +24,7 @@ export class Player {
     this.track = h("track", track);
     this.#caption();
     this.media = h("video", { src: url, preload: "metadata", playsinline: true }, this.track);
-    // What the browser still tells of a file that was put away is not of the one that plays now.
+    // Late events of a file that was put away do not concern the one that plays now.
     this.listening = new AbortController();
     const { signal } = this.listening;
     for (const name of ["play", "pause", "ended", "seeked", "timeupdate"]) {

@@ -7,7 +7,7 @@ const ACCOUNT = "stt-ai-account";
 const SECRET = "stt-ai-new-key";
 const BASE = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
-/** Tells `change` when the visitor signs in or out, and `spent` when something was charged. */
+/** Calls `change` when the visitor signs in or out, and `spent` when something was charged. */
 export const session = new EventTarget();
 
 /** The account whose transcripts are shown beside those of nobody's; "" without one. */

@@ -1,4 +1,4 @@
-// The words of a transcript: lit while they are heard, and places to jump to.
+// The words of a transcript: lit while they are played, and places to jump to.
 
 import { clock, h } from "./dom.js";
 import { latest, turns } from "./words.js";
@@ -10,8 +10,8 @@ const ARROWS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: "before", ArrowDown: "af
 
 export class Transcript {
   /**
-   * `seek(seconds, play)` and `toggle()` are asked of the player; `said` tells listeners where the arrows are.
-   * `corrected(place, text)` and `given(segments, speaker)` are told what the visitor corrects.
+   * `seek(seconds, play)` and `toggle()` are asked of the player; `said` announces where the arrows are.
+   * `corrected(place, text)` and `given(segments, speaker)` are called with what the visitor corrects.
    */
   constructor(root, { seek, toggle, said, corrected, given }) {
     Object.assign(this, { root, seek, toggle, said, corrected, given });
@@ -31,7 +31,7 @@ export class Transcript {
     this.starts = Float64Array.from(this.words, (word) => word.start);
   }
 
-  /** Lights the word that is heard at `time`; keeps it in sight while the sound plays. */
+  /** Lights the word that is spoken at `time`; keeps it in sight while the sound plays. */
   show(time, playing) {
     let index = latest(this.starts, time);
     if (index >= 0 && time > this.words[index].end + LINGER) index = -1;

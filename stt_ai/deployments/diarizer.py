@@ -48,7 +48,7 @@ class DiarizerDeployment:
     """Diarizes whole files, several at a time.
 
     A replica that cannot have its pipeline does not start when weights must be there (``source`` hub or packages).
-    Else it starts, tells its callers that it cannot serve, and tries again at most every half minute.
+    Else it starts, refuses its callers, and tries again at most every half minute.
     """
 
     def __init__(self, config: DiarizerConfig) -> None:

@@ -6,7 +6,7 @@ while it runs.
 
 HAProxy answers some failures from where nothing can be configured: what its HTTP parser refuses, it answers in HTML
 (`http_err_msgs` in its source). So connections come in at a door in front of that parser, which passes bytes on, and
-on whose way back `haproxy.lua` finds such answers and tells them as the service does.
+on whose way back `haproxy.lua` finds such answers and words them as the service does.
 """
 
 import json

@@ -21,7 +21,7 @@ Engine = TypeVar("Engine")
 class ModelLoader(Generic[Engine]):
     """Loads it once, and after a failure again when somebody wants it, at most every half minute.
 
-    ``load`` runs in a thread of its own and may raise `ModelUnavailable`. ``message``: what callers hear then, instead
+    ``load`` runs in a thread of its own and may raise `ModelUnavailable`. ``message``: what callers read then, instead
     of what stands in the log, which names folders and addresses of the inside.
     """
 

@@ -59,7 +59,7 @@ class SummarizerConfig:
 class SummarizerDeployment:
     """Summarizes whole transcripts, the pieces of all of them together.
 
-    A replica whose model cannot be had starts all the same, tells its callers, and tries again at most every half
+    A replica whose model cannot be had starts all the same, refuses its callers, and tries again at most every half
     minute.
     """
 

@@ -52,7 +52,7 @@ _UNAVAILABLE = "The model {} cannot be loaded at the moment. Try another model, 
 class TranscriberConfig:
     """``preload``: the model is needed from the start, so a replica that cannot load it must not start.
 
-    One that is loaded on first use starts all the same and tells its callers why it cannot serve; it tries
+    One that is loaded on first use starts all the same and refuses its callers with the reason; it tries
     again at most every half minute.
     """
 

@@ -1,7 +1,7 @@
 """Agglomerative clustering of speaker embeddings in which those of one stretch of audio keep apart.
 
 Two local speakers of a chunk are two people, or the segmentation model would not have told them apart. Where a weak
-embedding hears little difference (a phone line, one microphone in a room), that is the better evidence. So merging two
+embedding shows little difference (a phone line, one microphone in a room), that is the better evidence. So merging two
 clusters costs, beside their mean cosine distance, a share of the chunks in which both of them speak: soft cannot-link
 constraints, after Wagstaff and Cardie, "Clustering with instance-level constraints" (2000).
 """

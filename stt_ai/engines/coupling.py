@@ -2,7 +2,7 @@
 
 Pfau, Ellis and Stolcke, "Multispeaker speech activity detection for the ICSI meeting recorder" (ASRU 2001), and Wrigley
 et al., "Speech and crosstalk detection in multichannel audio" (IEEE Transactions on Speech and Audio Processing, 2005):
-the peak of the cross-correlation tells whether a channel has another's speech in it, and how much later.
+the peak of the cross-correlation shows whether a channel has another's speech in it, and how much later.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class ChannelBlock:
         self.loudest = float(self.power.max())
 
     def delayed(self, lag: int) -> FloatSamples:
-        """Return the samples that are heard ``lag`` later in the block."""
+        """Return the samples that arrive ``lag`` later in the block."""
         return self._around[BEFORE - lag : BEFORE - lag + self._length]
 
     def faint_spectrum(self, loudest: FloatSamples) -> _Spectrum | None:

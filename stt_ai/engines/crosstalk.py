@@ -24,11 +24,11 @@ from stt_ai.engines.timeline import AnySamples, FloatSamples
 from stt_ai.types import SAMPLE_RATE
 
 _HIGH_PASS = scipy.signal.butter(2, 200, "highpass", fs=SAMPLE_RATE, output="sos")
-"""Rumble and hum tell nothing of who speaks."""
+"""Rumble and hum say nothing about who speaks."""
 _MAX_MARGIN = 4.0
 """A channel with this many times the power that crosstalk explains, and twice its noise, has speech of its own."""
 _AUDIBLE = 0.05
-"""Crosstalk with this share of the noise's power can be heard in it."""
+"""Crosstalk with this share of the noise's power is audible in it."""
 _DECAY = 0.35
 """Neper of power a hop, 60 dB in 0.6 s, in which rooms fall silent."""
 _ISLAND, _GUARD = 4, 3
@@ -98,7 +98,7 @@ class CrosstalkGate:
 
 
 def _explained(speech: ChannelBlock, receiver: ChannelBlock, coupling: Coupling) -> Mask:
-    """Return the hops in which the one's crosstalk is all that is heard of the other."""
+    """Return the hops in which the other channel holds nothing but the one's crosstalk."""
     late = speech.delayed(coupling.lag)
     expected = coupling.gain * _reverberant(smoothed(late * late))
     # The geometric mean of what crosstalk explains and of what the speaker would have: as far from either.

@@ -36,7 +36,7 @@ _PARTIALS_A_BATCH = 128
 class Ge2eEmbedding(Model):  # type: ignore[misc]
     """Waves (batch, 1, samples) and weights (batch, [speakers,] frames) to embeddings (batch, [speakers,] 256).
 
-    The frames with a positive weight are those of one speaker; they are heard one after the other, as if nobody else
+    The frames with a positive weight are those of one speaker; they are joined one after the other, as if nobody else
     had spoken in between. A speaker of less than `MIN_FRAMES` has no embedding: NaN.
     """
 

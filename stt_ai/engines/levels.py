@@ -1,4 +1,4 @@
-"""Audio as int16 at a level at which speech detection and models hear it."""
+"""Audio as int16 at a level at which speech detection and models recognize it."""
 
 from collections import deque
 from collections.abc import Iterator

@@ -37,7 +37,7 @@ class Detected:
 async def detect(sample_rate: int, pieces: AsyncIterator[bytes]) -> Detected | None:
     """Return what the audio is; None where none came. Raise `UnsupportedEncoding` for what a stream does not take.
 
-    ``sample_rate`` is that of raw samples. ``pieces`` are read as far as it takes to tell.
+    ``sample_rate`` is that of raw samples. ``pieces`` are read as far as detection needs.
     """
     head = await _read(b"", HEAD_BYTES, pieces)
     if not head:

@@ -1,4 +1,4 @@
-"""Many channels -> one, in which each of them is heard: none is dropped, and none cancels another."""
+"""Many channels -> one, in which each of them is audible: none is dropped, and none cancels another."""
 
 from collections.abc import Iterator
 

@@ -112,7 +112,7 @@ class FileSpeech:
     """One file's speech, judged in blocks of `_BATCH` frames; where these are faint, a second time with the treble up.
 
     Rooms rumble: in a recording from afar the low frequencies hide the speech from the model. What is flattened by
-    pre-emphasis, as speech coders do it, it hears.
+    pre-emphasis, as speech coders do it, it recognizes.
     """
 
     def __init__(self, detector: "SpeechDetector") -> None:

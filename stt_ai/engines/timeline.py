@@ -58,7 +58,7 @@ class Timeline:
     follows goes on where the sound before it ended, by a clock of its own.
 
     ``origin``: the time of the recording's beginning by the file's clock, None: that of its first sound. ``holes``:
-    (position in seconds of decoded sound, seconds missing there), where no stamps tell of them.
+    (position in seconds of decoded sound, seconds missing there), where no time stamps show them.
     """
 
     def __init__(self, origin: float | None, max_gap_s: float, holes: tuple[tuple[float, float], ...] = ()) -> None:

@@ -1,4 +1,4 @@
-"""A Whisper model in memory: its weights, its tokens, and how long a window it hears."""
+"""A Whisper model in memory: its weights, its tokens, and how long a window it takes."""
 
 import json
 import logging

@@ -10,7 +10,7 @@ from stt_ai.jobs.webhooks.client import WebhooksClient
 class JobsClient:
     """`JobService`'s operations. Every call may be made again: none counts, charges or makes a thing twice.
 
-    ``webhooks``: those on the messages that tell of jobs' ends, over the same carrier.
+    ``webhooks``: those on the messages about jobs that have ended, over the same carrier.
     """
 
     def __init__(self, carry: Carrier) -> None:

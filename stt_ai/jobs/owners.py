@@ -62,7 +62,7 @@ class OwnerOperations(JobOperations):
             return listing.page(session, accounts.authenticate(session, credential).id, status, cursor, limit)
 
     def cancel(self, credential: str | None, job_id: str) -> JobView:
-        """End a job at no charge; its worker hears of it with its next renewal. Raise `NotFound` or `JobEnded`."""
+        """End a job at no charge; its worker learns of it at its next renewal. Raise `NotFound` or `JobEnded`."""
         with self.database.transaction() as session:
             row = self._locked(session, credential, job_id)
             if row.state not in PENDING and row.state != WorkState.CANCELLED:
@@ -75,7 +75,7 @@ class OwnerOperations(JobOperations):
         """Let go of a job, which nobody sees any more; `erased` says that its files are gone too. Raise `NotFound`."""
         with self.database.transaction() as session:
             row = self._locked(session, credential, job_id)
-            row.webhook = ""  # nobody is told of what shall be forgotten
+            row.webhook = ""  # no message is sent about what shall be forgotten
             session.exec(delete(WebhookDelivery).where(col(WebhookDelivery.job_id) == job_id))
             if row.state in PENDING:
                 self._end(session, row, WorkState.CANCELLED)

@@ -17,7 +17,7 @@ class RetentionOperations(JobOperations):
     """Every step may be the last before a crash: the next sweep finds what is left."""
 
     def ended(self) -> tuple[EndedJob, ...]:
-        """Return jobs that have left something, some of them. Whoever worked on them has heard of their end."""
+        """Return jobs that have left something, some of them. Whoever worked on them knows by now that they ended."""
         heard = self._billing.clock() - self.config.lease_s
         with self.database.reading() as session:
             found = select(Job.id, Job.keep_audio).where(col(Job.leftovers), col(Job.ended_at) <= heard)
@@ -45,7 +45,7 @@ class RetentionOperations(JobOperations):
         return tuple(job_id for job_id in ids if self._expire(job_id, now))
 
     def _expire(self, job_id: str, now: float) -> bool:
-        """Return whether nobody works on the job any more: who has not heard of its end may still write files."""
+        """Return whether nobody works on the job any more: who does not know of its end may still write files."""
         with self.database.transaction() as session:
             row = QUEUE.find(session, job_id)
             if row is not None and row.owner:

@@ -206,7 +206,7 @@ class Runner:
     async def _keep_renewing(self, job: ClaimedJob, checkpoint: StoredCheckpoint, work: asyncio.Task[None]) -> None:
         """Renew the job's lease until it is lost; then end the work, which nobody wants any more.
 
-        The first window of this attempt is told at once: however soon the worker dies, it has not worked in vain.
+        The first window of this attempt is reported at once: however soon the worker dies, it has not worked in vain.
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(checkpoint.advanced.wait(), job.renew_every_s)

@@ -35,7 +35,7 @@ _UNREACHABLE = re.compile(
 class PackagesUnavailable(Exception):
     """Packages do not give a model; the message, without a full stop, is for the log.
 
-    ``for_callers``: the same as a clause for callers, who are told nothing of the inside. ``unreachable``: no package
+    ``for_callers``: the same as a clause for callers, who learn nothing about the inside. ``unreachable``: no package
     can be had now, whichever is asked for.
     """
 

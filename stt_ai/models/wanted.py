@@ -45,9 +45,10 @@ class ResolvedModel:
 
     ``label`` is what answers report as their model. ``reason`` says why it is not the one that was asked for, in one
     sentence for callers; empty when it is. ``demo``: it is synthetic. ``parts``: the folders of the other repositories
-    that a pipeline names. ``window_s``: the longest window that a Whisper hears well, in seconds; ``variable_length``:
-    short ones need not be padded; ``silence_s``: seconds of silence that must follow the speech of others, None where
-    an operator says nothing; ``translates``: it learnt to write English of what is said in other languages.
+    that a pipeline names. ``window_s``: the longest window that a Whisper recognizes well, in seconds;
+    ``variable_length``: short ones need not be padded; ``silence_s``: seconds of silence that must follow the speech of
+    others, None where an operator says nothing; ``translates``: it learnt to write English of what is said in other
+    languages.
     """
 
     path: Path

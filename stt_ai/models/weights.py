@@ -54,13 +54,13 @@ def inspect(folder: Path, mel_bins: int | None = None) -> Weights:
 
 def _check_mel_bins(folder: Path, found: int, wanted: int | None) -> None:
     if wanted is not None and found != wanted:
-        raise BadModelFiles(f"the model in {folder} hears {found} mel bins where {wanted} are expected")
+        raise BadModelFiles(f"the model in {folder} takes {found} mel bins where {wanted} are expected")
     preprocessor = folder / "preprocessor_config.json"
     features = read_json(preprocessor).get("feature_size") if preprocessor.is_file() else None
     if (features or _DEFAULT_MEL_BINS) != found:
         config_text = f"says {features}" if features else "is missing or says nothing"
         raise BadModelFiles(
-            f"the model in {folder} hears {found} mel bins but its preprocessor_config.json {config_text}"
+            f"the model in {folder} takes {found} mel bins but its preprocessor_config.json {config_text}"
         )
 
 

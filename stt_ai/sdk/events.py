@@ -89,7 +89,7 @@ _NAMED: dict[str, type[Any]] = {
 
 
 def read_event(data: Mapping[str, Any]) -> Event | None:
-    """The event that a message tells. None: one that is not known here."""
+    """The event of a message. None: one that is not known here."""
     if data.get("status") == "ready":
         return parse(Ready, data)
     if data.get("is_final"):

@@ -1,4 +1,4 @@
-"""One live stream over all its connections: what must be sent, what is kept to be sent again, what was heard.
+"""One live stream over all its connections: what must be sent, what is kept to be sent again, what was transcribed.
 
 Does no input or output and waits for nothing. Audio is kept until a text that reaches beyond it has come. After a cut
 the next connection goes on at the end of the last text, names that text, and so neither loses nor repeats one, whether
@@ -125,7 +125,7 @@ class ReplayBuffer:
         return None
 
     def receive(self, message: str | bytes) -> Event | None:
-        """What a message tells. Raises `ConnectionLost`, or what the stream failed with for good."""
+        """The event of a message. Raises `ConnectionLost`, or what the stream failed with for good."""
         data = json.loads(message)
         if "error" in data:
             failure = from_message(data)

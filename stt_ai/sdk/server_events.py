@@ -81,7 +81,7 @@ class Watcher:
 
 
 class TranscriptReader:
-    """Tells ``watcher`` the events of one answer; `end` is its last, the whole."""
+    """Passes ``watcher`` the events of one answer; `end` is its last, the whole."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._events = EventReader()

@@ -57,7 +57,7 @@ def lowered(items: Any) -> Any:
 
 
 def attempts(configuration: Configuration) -> Attempts:
-    """At one connection after a cut; there are new ones as soon as something was heard."""
+    """At one connection after a cut; there are new ones as soon as something was transcribed."""
     return Attempts(configuration.max_retries, lambda failure: True, at_once=True)
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 Progress = Callable[[int, int | None], None]
-"""Told (bytes sent, bytes in all; None where nobody knows) as a file goes out. A new attempt begins at 0 again."""
+"""Called with (bytes sent, bytes in all or None if unknown) as a file goes out. A new attempt begins at 0 again."""
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class Upload:
         return bytes(self._source.read(size))
 
     def report(self, sent: int) -> None:
-        """Tell how many bytes the service has."""
+        """Report how many bytes the service has."""
         if self._progress:
             self._progress(sent, self.size)
 

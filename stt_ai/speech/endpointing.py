@@ -25,7 +25,7 @@ class Endpointing:
     """Durations are seconds.
 
     Speech begins at ``threshold`` and ends below ``exit_threshold``. Bursts shorter than ``min_speech`` are none, and
-    silence shorter than ``pause`` does not part two. An utterance is heard from ``pre_roll`` before its first voice to
+    silence shorter than ``pause`` does not part two. An utterance is taken from ``pre_roll`` before its first voice to
     ``pause`` after its last. After ``hint`` of silence it may be about to end.
 
     It ends after a silence of ``endpoint`` (at least ``pause``; None: never). The longer it is, the shorter a silence

@@ -26,7 +26,7 @@ def pack(
     """Return as few windows of at most ``max_samples`` as possible, in the order of the file.
 
     ``regions`` are in order and do not overlap. Each of their samples lies in exactly one window. What stands further
-    apart than ``max_pause`` is not joined: where short windows cost no more than long ones, a model hears a
+    apart than ``max_pause`` is not joined: where short windows cost no more than long ones, a model recognizes a
     sentence better alone than glued to the next speaker's.
     """
     windows: list[list[SpeechRegion]] = []

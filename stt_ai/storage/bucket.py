@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BLOCK = 8 << 20
 RETRIES = 4
 RETRY_FOR = timedelta(seconds=20)
-"""Whoever waits has been told nothing yet."""
+"""Whoever waits has no answer yet."""
 
 
 class BucketStore:

@@ -47,7 +47,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """An utterance ended: the last voice was heard ``at``."""
+    """An utterance ended: the last voice ended ``at``."""
 
     at: float
 

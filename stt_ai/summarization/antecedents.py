@@ -15,7 +15,7 @@ _ABOUT = frozenset(
     from of during before after since until than like without in on into what such no not de del desde durante sin
     """.split()  # noqa: SIM905
 )
-"""What stands behind these tells something of the thing that is spoken of, and is none itself."""
+"""What stands behind these describes the thing that is spoken of, and is none itself."""
 _OF_A_MATTER = re.compile(r"\b(?:on|about|for|with|to|after|of) (?:that|this)\b", re.IGNORECASE)
 """A "that" of what was said, and of no thing."""
 _IS_OWNED = re.compile(r"^ (?!\w+(?:ing|ed)\b|not\b|the\b|an?\b|in\b|on\b|at\b)[^\W\d_]")

@@ -48,7 +48,7 @@ class Commitments:
         self.made: list[Commitment] = []
 
     def add(self, made: Commitment) -> None:
-        """Add a promise. Whoever had the task before has it no more; the same person's is told once."""
+        """Add a promise. Whoever had the task before has it no more; the same person's is listed once."""
         words = content_words(made.task)
         for at in range(len(self.made) - 1, -1, -1):
             older = self.made[at]

@@ -183,7 +183,7 @@ class CommitmentFinder:
                 task = request.task
             self._requests.close(request)
         elif not when and self._people.is_interviewed(speaker):
-            return  # "I will stop when I'm old": told, and promised to nobody
+            return  # "I will stop when I'm old": a statement, promised to nobody
         if tells_a_story(promise, task, when):
             return
         following = " ".join(self._turns[place].sentences[number + 1 : number + 2])

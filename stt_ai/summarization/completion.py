@@ -35,7 +35,7 @@ class Completion:
         return [self._worded(made, items) for made in self._grounding.commitments]
 
     def forgotten(self, summary: str) -> list[Commitment]:
-        """Return the promises that no sentence of ``summary`` tells of their owner."""
+        """Return the promises that no sentence of ``summary`` gives to their owner."""
         told = [(sentence, content_words(sentence)) for sentence in re.split(r"(?<=[.!?])\s+|\n", summary)]
         return [
             made
@@ -66,7 +66,7 @@ class Completion:
     def excerpt(self) -> str:
         """Return the two sentences of the text whose words occur most often in it (Luhn, 1958), in order.
 
-        Questions count only where there is nothing else. What somebody says of themselves is told as theirs.
+        Questions count only where there is nothing else. What somebody says of themselves is reported as theirs.
         """
         said = [(turn.speaker, sentence) for turn in self._grounding.turns for sentence in turn.sentences]
         said = said or [("", sentence) for sentence in split_sentences(self._grounding.text)]

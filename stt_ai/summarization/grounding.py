@@ -65,7 +65,7 @@ _NARRATION = content_words(
     deciden decidieron explica explicó menciona grupo equipo gracias perfecto genial vale claro estupendo hola buenos
     """
 )
-"""Words of whoever tells what was said, and of courtesy: they say nothing that the text would have to hold."""
+"""Words of whoever reports what was said, and of courtesy: they say nothing that the text would have to hold."""
 
 
 class Grounding:
@@ -198,9 +198,9 @@ class Grounding:
         return any(len(words & task) >= min(2, len(task)) > 0 for task in refused)
 
     def _is_copied(self, sentence: str) -> bool:
-        """Return whether a sentence is talk and no telling of it: a question, somebody's "I", or said word for word.
+        """Return whether a sentence is talk and not a report of it: a question, somebody's "I", or said word for word.
 
-        What was said word for word of a third person or with a number is a fact that may be told as it is.
+        What was said word for word of a third person or with a number is a fact that may be reported as it is.
         """
         if sentence.endswith("?") or _TALK.search(sentence) or sentence.startswith(self._labels):
             return True

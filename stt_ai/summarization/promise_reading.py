@@ -15,7 +15,7 @@ def date_in(text: str) -> str:
 
 
 def promise_in(sentence: str, language: str) -> re.Match[str] | None:
-    """Return the match of a promise in a sentence that neither asks, reports, nor tells what is done as a rule."""
+    """Return the match of a promise in a sentence that neither asks, reports, nor says what is done as a rule."""
     found = patterns.PROMISE[language].search(sentence)
     if found is None or sentence.rstrip().endswith("?"):
         return None

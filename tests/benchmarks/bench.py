@@ -28,7 +28,7 @@ Arguments = dict[str, dict[str, Any]]
 class Setting:
     """How a service is started.
 
-    ``transcriber``: what it is told beside the shipped configuration. ``padded``: the model is given 30 s whatever the
+    ``transcriber``: its settings beside the shipped configuration. ``padded``: the model is given 30 s whatever the
     window's length, as models that bear nothing shorter are. ``both_doors``: also without accounts, and with traces of
     the requests that ask for them.
     """

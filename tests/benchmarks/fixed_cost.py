@@ -22,7 +22,7 @@ by_audio = transcriber.by_audio
 
 
 class Sleeper:
-    """As `stt_ai.engines.whisper.WhisperEngine`, which hears one word in everything."""
+    """As `stt_ai.engines.whisper.WhisperEngine`, which writes one word for everything."""
 
     def lengths_to_try(self, samples: Samples, options: Any) -> tuple[int, ...]:
         return (0,)

@@ -19,7 +19,7 @@ CATALOGUE = {"default": NAME, "offer": [NAME]}
 
 
 class Sleeper:
-    """As `stt_ai.engines.whisper.WhisperEngine`, for files; it hears one word in everything."""
+    """As `stt_ai.engines.whisper.WhisperEngine`, for files; it writes one word for everything."""
 
     def lengths_to_try(self, samples: Samples, options: Any) -> tuple[int, ...]:
         return (0,)

@@ -140,7 +140,7 @@ class Callers:
 
 
 def any_clip(chance: random.Random) -> File:
-    """As `any_file`, for who tells no speakers apart."""
+    """As `any_file`, for callers that ask for no speakers."""
     return File(any_file(chance).path)
 
 

@@ -15,7 +15,7 @@ MAX = 1.10
 
 
 class Contestants:
-    """Each call gives the seconds it took; what was heard is kept."""
+    """Each call gives the seconds it took; the text is kept."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -92,8 +92,8 @@ def run(bench: Bench, result: Result) -> None:
     )
     if bench.window_s < 30:
         result.notes.append(
-            f"The model hears windows of at most {bench.window_s:g} s well, so the service gives it no longer ones. "
-            "The peer is taken with such chunks, which it fills up to 30 s, and with its own of 30 s."
+            f"The model recognizes windows of at most {bench.window_s:g} s well, so the service gives it no longer "
+            "ones. The peer is taken with such chunks, which it fills up to 30 s, and with its own of 30 s."
         )
 
 

@@ -41,7 +41,7 @@ class Judgement:
     """Counts.
 
     Of items: promises kept with the right owner, kept with their date, given to the wrong person, and lines that are
-    no promise at all or one told before. Of other styles: facts and promises kept, and sentences that give a promise
+    no promise at all or one listed before. Of other styles: facts and promises kept, and sentences that give a promise
     to the wrong person or hold a number, a name or a day that was not said.
     """
 
@@ -77,7 +77,7 @@ def load_meetings(name: str = "meetings") -> list[FactedMeeting]:
 
 
 def judge_items(meeting: FactedMeeting, summary: str) -> Judgement:
-    """Judge action items: each line by the first promise whose task it tells."""
+    """Judge action items: each line by the first promise whose task it names."""
     found = Judgement(expected=len(meeting.promises), with_dates=sum(bool(one.when) for one in meeting.promises))
     open_promises = list(meeting.promises)
     for line in (line for line in summary.splitlines() if line.startswith("- ")):

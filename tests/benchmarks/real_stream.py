@@ -1,7 +1,7 @@
 """Live speech of people at its own pace: how late text is, beside LocalAgreement-2 on the same weights and audio.
 
 By turns in one process each, without Ray; and over WebSockets to the running service, alone and beside a file of ten
-minutes whose speakers are told apart, and summaries.
+minutes with speakers, and summaries.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""What was told of real talks at which time -> latencies, and words wrong. Nobody marked when each word was said."""
+"""What was sent of real talks at which time -> latencies, and words wrong. Nobody marked when each word was said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -13,7 +13,7 @@ from tests.support.service import ROOT
 
 
 def replay(bench: Bench, **setting: Any) -> list[Reported]:
-    """Return what each stream was sent. ``setting``: what the process is told beside the bench's model and threads."""
+    """Return what each stream was sent. ``setting``: a setting of the process beside the bench's model and threads."""
     model = {
         "model": str(Path(bench.model).resolve()),
         "variable_length": bench.variable_length,

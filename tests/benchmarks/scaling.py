@@ -102,7 +102,7 @@ def _one_file(bench: Bench, result: Result, service: Sleeping, talk: Path, count
     work = sum(batch.ended - batch.begun for batch in batches)
     name = f"{count} replica{'s' if count > 1 else ''}"
     result.find(f"{name}: the whole request", seconds, "s")
-    result.find(f"{name}: of it, before the first window is heard and after the last", seconds - (ended - begun), "s")
+    result.find(f"{name}: of it, before the first window's text and after the last", seconds - (ended - begun), "s")
     result.find(f"{name}: of the replicas' time in between, at work", work / (ended - begun) / count)
     result.find(f"{name}: the mean share of windows beside the largest", total / count / limit, at_least=MIN_EVEN)
     result.notes.append(f"{name}: {total} windows, by replica {_listed(windows)}, in batches of {_sizes(batches)}")

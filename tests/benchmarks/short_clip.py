@@ -23,7 +23,7 @@ ACCESS_LINE = '"logger": "stt_ai.access"'
 
 
 class Contestants:
-    """Each call gives the seconds it took; what was heard is kept."""
+    """Each call gives the seconds it took; the text is kept."""
 
     def __init__(self, bench: Bench) -> None:
         self.service, self._peer = bench.service(Setting(both_doors=True)), bench.peer()
@@ -95,7 +95,7 @@ def run(bench: Bench, result: Result) -> None:
     result.notes.append(
         "Nobody asks who calls, but where it says so: the benchmark `admission` has what that costs. "
         "The bare engine is WhisperEngine.transcribe_batch on decoded samples, in the peer's process. The WAV has the "
-        "samples that the model hears; of FLAC, as of all else, ffmpeg makes them, and to start it takes "
+        "samples that the model takes; of FLAC, as of all else, ffmpeg makes them, and to start it takes "
         f"{_start_of_ffmpeg() * 1000:.0f} ms here ({find_ffmpeg()})."
     )
 

@@ -1,4 +1,4 @@
-"""What was told of a talk at which time -> latencies, flicker and words wrong."""
+"""What was sent of a talk at which time -> latencies, flicker and words wrong."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,7 +9,7 @@ from tests.support.word_errors import matched_words, normalized
 Reported = list[tuple[float, str, bool]]
 
 EARLY_S = 0.5
-"""A final may come so long before a sentence's marked end: the last sound of a word is often hardly heard."""
+"""A final may come so long before a sentence's marked end: the last sound of a word is often hardly audible."""
 
 
 @dataclass
@@ -17,8 +17,8 @@ class Figures:
     """Of any number of streams. Latencies are seconds.
 
     ``final``: from the end of a sentence to the final that holds its end. ``partial``: from the end of each word that
-    was heard rightly to the first time it was shown. ``erased`` of ``shown`` words were taken back: their ratio is the
-    normalized erasure of Arivazhagan et al. (2020). ``missing`` sentences have no final.
+    was recognized rightly to the first time it was shown. ``erased`` of ``shown`` words were taken back: their ratio is
+    the normalized erasure of Arivazhagan et al. (2020). ``missing`` sentences have no final.
     """
 
     final: list[float] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Figures:
         self.recognized.append(" ".join(text for _, text in finals))
         for sentence, following in zip(said, [*said[1:], None], strict=True):
             until = following.words[0]["start"] if following else float("inf")
-            # What was told of this sentence, also when it came after the next had begun.
+            # What was sent of this sentence, also when it came after the next had begun.
             late = [at for at, _ in finals if at >= sentence.end - EARLY_S]
             if late and (late[0] < until or not self._reported_within(finals, sentence, until)):
                 self.final.append(late[0] - sentence.end)

@@ -65,7 +65,7 @@ class LocalAgreement:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until `stop`, and until all that has ended by then is told."""
+        """Until `stop`, and until all that has ended by then is sent."""
         while not self._over or (self._coming and len(self._coming[0]) > 1):
             self._changed.clear()
             if not self._coming:

@@ -2,7 +2,7 @@
 
 The session, or its peer, before the transcriber's own queue and engine, without Ray; or a client of the running
 service. ``SETTING`` is JSON. Prints JSON:
-for each stream when it began and what was told at which time.
+for each stream when it began and what was sent at which time.
 """
 
 import asyncio

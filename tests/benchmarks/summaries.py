@@ -62,7 +62,7 @@ def _faithfulness(bench: Bench, result: Result, service: Service) -> None:
 
 
 def _first_piece(bench: Bench, result: Result, service: Service) -> None:
-    """Of a stream: its first sentence or line, which is told when it stands."""
+    """Of a stream: its first sentence or line, which is sent when it is final."""
     text = held_out(1, "en", "first")[0].text
     first, whole = [], []
     for _ in range(3 if bench.quick else 20):

@@ -307,7 +307,7 @@ class Call(threading.Thread):
 
 @long  # tests/unit/test_api_billing.py has it over the same API and billing in one process
 def test_two_hundred_callers_of_one_account_with_credits_for_fifty(service: Service) -> None:
-    """Whoever is told that too many are at work, asks again as late as told; the others have their answer."""
+    """Whoever is refused because too many are at work comes back after Retry-After; the others have their answer."""
     key, body = service.new_key(credits=50), b"".join(parts((DATA / "short_200ms.flac").read_bytes()))
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "multipart/form-data; boundary=b"}
 
@@ -320,7 +320,7 @@ def test_two_hundred_callers_of_one_account_with_credits_for_fifty(service: Serv
                 assert int(answer.headers["Retry-After"]) > 0
             except httpx.ReadError:  # refused before a client this busy had sent its body: it could not read why
                 pass
-            # Much later than told, for they are many, and not all at the same time.
+            # Much later than Retry-After says, for they are many, and not all at the same time.
             await asyncio.sleep(2 + number * 7 % 50 / 3)
 
     async def all_at_once() -> list[int]:

@@ -217,7 +217,7 @@ def test_without_a_key_a_visitor_sees_what_is_left_and_what_is_wrong(page: Page,
     assert page.text("#left") == left
     page.evaluate(f"window.before = {VIDEO}")
     page.click("#again")
-    # What the browser still tells of the file that was put away does nothing: no problem, and no word at the next one.
+    # Late events of the file that was put away do nothing: no problem, and no word at the next one.
     page.evaluate("['loadedmetadata', 'timeupdate', 'error'].forEach((name) => before.dispatchEvent(new Event(name)))")
     notes = tmp_path / "notes.mp3"
     notes.write_text("This is no sound at all. " * 100)

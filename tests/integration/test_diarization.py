@@ -43,7 +43,7 @@ def send(service: Service, path: Path, **fields: Any) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def answers(service: Service) -> dict[str, dict[str, Any]]:
-    """What the service says of each conversation, told its language and nothing else."""
+    """What the service answers to each conversation, given its language and nothing else."""
     found = {}
     for entry in SAID:
         answer = send(service, CONVERSATIONS / entry["file"], language=entry["language"])
@@ -58,7 +58,7 @@ def two(answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def right_words(said: dict[str, Any], recognized: list[dict[str, Any]]) -> tuple[int, int]:
-    """(words with the right speaker, words) of those that were heard as said, under the best pairing of names."""
+    """(words with the right speaker, words) of those that were recognized right, under the best pairing of names."""
     pairs = [
         (said["words"][i]["speaker"], recognized[j]["speaker"]) for i, j in matched_words(said["words"], recognized)
     ]

@@ -121,7 +121,7 @@ def test_two_nodes_share_a_file_and_one_of_them_dies(
         (near,) = [process for process in service.replicas(MODEL) if process.pid in service.running(MODEL)]
         work = Work([near, far])
         assert Transcribing(service, key, ten_minutes).result() == undisturbed["text"]
-        assert min(work.done()) > 0.1 * sum(work.done()), "windows of one file were heard on both"
+        assert min(work.done()) > 0.1 * sum(work.done()), "windows of one file were transcribed on both"
         stream = Talking(service, key)
         wait_until(lambda: bool(stream.finals))
         work = Work([near, far])

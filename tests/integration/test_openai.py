@@ -166,11 +166,11 @@ def test_too_many_at_once_and_who_leaves_makes_room(service: Service, half_an_ho
         assert int(refusal.value.response.headers["Retry-After"]) >= 1
         for stream in streams:
             stream.close()
-        # Its retries are the client's own: the slots are free when the work has been told that nobody waits.
+        # Its retries are the client's own: the slots are free when the work has learnt that nobody waits.
         again = free.with_options(max_retries=8)
         answer = again.audio.transcriptions.with_raw_response.create(file=HELLO, model="whisper-1")
     assert answer.parse().text == SAID
-    # Both are charged for what they were told: a minute at least, and less than all thirty.
+    # Both are charged for what they were sent: a minute at least, and less than all thirty.
     used = int(answer.headers["RateLimit-Limit"]) - int(answer.headers["RateLimit-Remaining"]) - 1
     assert 2 <= used < 60
 

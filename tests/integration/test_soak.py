@@ -1,4 +1,4 @@
-"""A minute of mixed use by callers of all kinds; `python -m tests.benchmarks soak` takes as long as it is told."""
+"""A minute of mixed use by callers of all kinds; `python -m tests.benchmarks soak` takes as long as asked."""
 
 import asyncio
 

@@ -43,7 +43,7 @@ def spoken(manifest: dict[str, Any], *names: str) -> str:
 def stream(service: Service, key: str | None = None, query: str = "", **options: Any) -> Iterator[Client]:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     url = f"{service.url.replace('http', 'ws', 1)}/v1/stream{query}"
-    options = {"ping_timeout": None, **options}  # a ping waits behind audio that is read only as it is heard
+    options = {"ping_timeout": None, **options}  # a ping waits behind audio that is read only as it is transcribed
     with connect(url, additional_headers=headers, max_size=None, open_timeout=60, **options) as socket:
         yield Client(socket)
 
@@ -65,7 +65,7 @@ def say(client: Client, data: bytes, pace: float = 0.0, piece: int = 8192) -> No
 
 
 def recognized(service: Service, data: bytes, key: str | None = None, pace: float = 0.0, **config: Any) -> str:
-    """What a whole stream tells."""
+    """All events of a stream."""
     with stream(service, key) as client, ThreadPoolExecutor(1) as thread:
         client.ready(**{"language": "en", **config})
         saying = thread.submit(say, client, data, pace)
@@ -195,7 +195,7 @@ def test_credits_that_run_out_end_a_stream_after_all_that_was_heard(service: Ser
 def never_reads(service: Service, key: str) -> Any:
     """Asks for answers without end and reads none of them. It is closed, and what it held is free, with it still there.
 
-    It cannot be told: HAProxy holds what it would have to read first.
+    The reason cannot be sent: HAProxy holds what it would have to read first.
     """
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the machine itself would read megabytes for it
@@ -219,7 +219,7 @@ def never_reads(service: Service, key: str) -> Any:
 
 
 def far_too_fast(service: Service, key: str) -> Any:
-    """As fast as the connection takes it, and heard to its end."""
+    """As fast as the connection takes it, and transcribed to its end."""
     return len(recognized(service, b"".join(map(audio, CLEAR * 4)), key, interim_results=False).split()) > 200
 
 

@@ -21,7 +21,7 @@ from tests.support.word_errors import DATA, matched_words, spoken_files, word_er
 MEETING = DATA / "meeting_en.flac"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 MEETING_ERRORS = (
-    0.13  # 5 of its 48 words, as the model card says: its two voices are the ones the demo model hears worst
+    0.13  # 5 of its 48 words, as the model card says: its two voices are the ones the demo model recognizes worst
 )
 
 

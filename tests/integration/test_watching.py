@@ -1,4 +1,4 @@
-"""What the running service tells those who watch it: figures that add up."""
+"""What the running service reports to those who watch it: figures that add up."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_figures_add_up(service: Service, three_minutes: Path) -> None:
         alone = grown(now, "ray_stt_ai_batch_size_bucket", le="1.0", **transcriber)
         jobs = grown(now, "ray_stt_ai_batched_jobs_total", **transcriber)
         seconds = [grown(now, f"ray_stt_ai_{name}_seconds_total", **transcriber) for name in ("batched_audio", "busy")]
-        return jobs > len(done) and alone < batches < jobs and min(seconds) > 0  # some were heard together
+        return jobs > len(done) and alone < batches < jobs and min(seconds) > 0  # some shared a batch
 
     assert grown(now, "ray_stt_ai_realtime_factor_count", model=MODEL) == len(done)
     # Short files may each find a core free; of a long one more windows wait than there are cores.
@@ -91,7 +91,7 @@ def test_figures_add_up(service: Service, three_minutes: Path) -> None:
         assert grown(now, "ray_stt_ai_stage_seconds_count", stage=stage) >= len(done)
     assert grown(now, "ray_stt_ai_stage_seconds_count", stage="billing") >= 4 * len(done)
     assert total(now, "ray_stt_ai_model_loads_total", outcome="loaded", **transcriber) >= 1
-    memory = "ray_stt_ai_replica_memory_bytes"  # told now and then, and not there in between
+    memory = "ray_stt_ai_replica_memory_bytes"  # reported now and then, and not there in between
     for deployment in ("ingress", "decoder", "billing", "diarizer", "transcriber-large-v3-turbo"):
         wait_until(lambda d=deployment: total(figures(service), memory, deployment=d) > 10_000_000, every=1)
     wait_until(lambda: total(figures(service), "ray_stt_ai_queue_jobs", **transcriber) == 0, 60, every=1)

@@ -1,1 +1,1 @@
-"""Helpers of several tests: peers of the parts, servers that answer as told, clients, and the running service."""
+"""Helpers of several tests: peers of the parts, servers that answer as scripted, clients, and the running service."""

@@ -68,7 +68,7 @@ TALK = Transcript(
 class Recorder:
     """A transcription service that answers with a given transcript and remembers what it was asked.
 
-    It tells the transcript's text segment by segment.
+    It sends the transcript's text segment by segment.
     """
 
     transcript: Transcript = HELLO
@@ -99,7 +99,7 @@ class Recorder:
 
 @dataclass
 class Failing:
-    """A transcription service that raises; ``late``: when it has told a piece of text."""
+    """A transcription service that raises; ``late``: when it has sent a piece of text."""
 
     error: BaseException
     late: bool = False
@@ -121,7 +121,7 @@ class Failing:
 class Patient:
     """A transcription service that works until it is cancelled, and says when it began and was cancelled.
 
-    It tells the text of the first ``reported`` of its ``seconds``.
+    It sends the text of the first ``reported`` of its ``seconds``.
     """
 
     def __init__(self, seconds: float = HELLO.duration, reported: float = HELLO.duration) -> None:

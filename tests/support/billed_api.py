@@ -84,7 +84,7 @@ def lasting(seconds: float) -> Recorder:
 
 
 class Held(Recorder):
-    """A transcription service that finishes when it is told to."""
+    """A transcription service that finishes when the test lets it."""
 
     def __init__(self) -> None:
         super().__init__()

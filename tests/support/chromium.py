@@ -29,7 +29,7 @@ needed = pytest.mark.skipif(
 def launched(profile: Path, *arguments: str, microphone: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Chromium with ``arguments``, flags or a page's address; it writes its log and pages' consoles to `log_of`.
 
-    ``profile``: a folder of its own. ``microphone``: a 48 kHz WAV file that is heard once; pages need not ask for it.
+    ``profile``: a folder of its own. ``microphone``: a 48 kHz WAV file that is played once; pages need not ask for it.
     """
     executable, environment = chromium()
     command = [

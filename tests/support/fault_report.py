@@ -1,6 +1,6 @@
 """What the faults that tests make did to callers, and how long the service took: one table at the end of a run.
 
-Times are told and never asserted: they say as much of the machine as of the service.
+Times are reported and never asserted: they say as much of the machine as of the service.
 """
 
 import time

@@ -112,7 +112,7 @@ def cut_short() -> dict[str, bytes]:
 def wav_file(
     rate: int = 16_000, channels: int = 1, bits: int = 16, size: int | None = None, data: bytes = b""
 ) -> bytes:
-    """A WAV whose header says what it is told to."""
+    """A WAV whose header says whatever is asked."""
     align = channels * bits // 8
     layout = struct.pack("<HHIIHH", 1, channels & 0xFFFF, rate, rate * align & 0xFFFFFFFF, align & 0xFFFF, bits)
     declared = len(data) if size is None else size

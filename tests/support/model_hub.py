@@ -70,7 +70,7 @@ class LoopbackHub:
     token: str | None = None
     """When set, the repositories are gated: requests without it get 401, with another one 403."""
     listed: bool = False
-    """What gated repositories hold is told to everybody; only the files need the token."""
+    """Everybody may list what gated repositories hold; only the files need the token."""
     status: int | None = None
     """When set, the answer to everything."""
     silent: bool = False

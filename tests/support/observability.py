@@ -53,12 +53,12 @@ def figures(service: Service) -> Figures:
 
 
 def total(found: Figures, name: str, **labels: str) -> float:
-    """The sum over all that have these labels; 0 where nothing was told yet."""
+    """The sum over all that have these labels; 0 where nothing was reported yet."""
     return sum(value for (own, said), value in found.items() if own == name and labels.items() <= dict(said).items())
 
 
 def settled(service: Service) -> Figures:
-    """The figures once all is told that was done before: they stand still for longer than late reports take."""
+    """The figures once all is reported that was done before: they stand still for longer than late reports take."""
 
     def quiet() -> bool:
         before = _counted(figures(service))

@@ -1,4 +1,4 @@
-"""A talk whose every word is known, a model that hears it, and an event loop in which waiting takes no time."""
+"""A talk whose every word is known, a model that transcribes it, and an event loop in which waiting takes no time."""
 
 import asyncio
 import random
@@ -137,7 +137,7 @@ class ScriptedVoices:
 
 
 class ScriptedRecognizer:
-    """The model: hears each word whose middle lies in what it is given, and knows by the samples where that is.
+    """The model: writes each word whose middle lies in what it is given, and knows by the samples where that is.
 
     ``doubt``: the probability that it takes a word for another, by the word and by where the samples end. ``latency``:
     seconds that a call takes. ``trouble``: called before each answer, with its kind; may raise, or say True: no answer.
@@ -217,7 +217,7 @@ async def play(
     between: Callable[[LiveSession], Awaitable[None]] | None = None,
 ) -> list[Event]:
     """Feeds the samples in pieces of the lengths ``chunks`` (the last one again and again), stops, and returns all
-    that was told. ``paced``: each piece when its last sample has been spoken.
+    that was sent. ``paced``: each piece when its last sample has been spoken.
     """
     events: list[Event] = []
 

@@ -1,4 +1,4 @@
-"""A server that answers as it is told, and a wire that breaks."""
+"""A server that answers as scripted, and a wire that breaks."""
 
 import contextlib
 import json

@@ -223,7 +223,7 @@ class Service:
         httpx.put(f"{self.dashboard}/api/serve/applications/", json=body, timeout=60).raise_for_status()
 
     def deployed(self) -> dict[str, dict[str, Any]]:
-        """What Serve's API tells of each deployment; empty while the application is not as it is wanted."""
+        """What Serve's API says of each deployment; empty while the application is not as it is wanted."""
         (answer,) = httpx.get(f"{self.dashboard}/api/serve/applications/", timeout=60).json()["applications"].values()
         return dict(answer["deployments"]) if answer["status"] == "RUNNING" else {}
 

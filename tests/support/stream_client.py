@@ -1,4 +1,4 @@
-"""A live session that hears a word in every second, and a client that talks to it over a real socket."""
+"""A live session that writes a word for every second, and a client that talks to it over a real socket."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ SECOND = b"\x01\x00" * SAMPLE_RATE
 class EverySecond:
     """A live session. In second n of the stream the word `w<n>` is said; three of them make an utterance.
 
-    ``gate``: hears only while it is set. ``fails``: raised by the sample that it names.
+    ``gate``: transcribes only while it is set. ``fails``: raised by the sample that it names.
     """
 
     def __init__(self, config: LiveConfig, start: int, segment_id: int, made: "Sessions") -> None:
@@ -117,7 +117,7 @@ class Sessions:
         self.gate.set()
 
     def go_on(self) -> None:
-        """Opens the gate; to be called from another thread than that which hears."""
+        """Opens the gate; to be called from another thread than that which transcribes."""
         self._loop.call_soon_threadsafe(self.gate.set)
 
     def open(self, config: LiveConfig, start: int, segment_id: int) -> Any:

@@ -14,7 +14,7 @@ from stt_ai.meters import ALL, Counter, Gauge, Histogram, Meter
 
 
 class RecordedMeters:
-    """Every value that was told, by meter and labels. As strict as Ray about labels, and stricter about values."""
+    """Every value that was reported, by meter and labels. As strict as Ray about labels, and stricter about values."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, ...], list[float]] = defaultdict(list)

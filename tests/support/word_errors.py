@@ -1,4 +1,4 @@
-"""Comparing what was said with what was heard."""
+"""Comparing what was said with what was recognized."""
 
 import re
 import unicodedata
@@ -48,7 +48,7 @@ def _word_errors(said: str, recognized: str) -> int:
 
 
 def matched_words(said: Sequence[dict[str, Any]], recognized: Sequence[dict[str, Any]]) -> list[tuple[int, int]]:
-    """(index said, index heard) of the words that an edit-distance alignment pairs as equal."""
+    """(index said, index recognized) of the words that an edit-distance alignment pairs as equal."""
     reference = [normalized(word["word"]) for word in said]
     hypothesis = [normalized(word["word"]) for word in recognized]
     aligned = jiwer.process_words(" ".join(reference), " ".join(hypothesis)).alignments[0]

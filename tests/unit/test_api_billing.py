@@ -184,7 +184,7 @@ async def test_who_leaves_while_it_is_worked_on_pays_nothing_and_may_come_again(
 
 
 class Slow(BillingClient):
-    """Billing that waits at one operation until it is told to go on."""
+    """Billing that waits at one operation until it may go on."""
 
     def __init__(self, books: Books, operation: str, after: bool = False) -> None:
         self.reached, self.go, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -225,7 +225,7 @@ async def test_whoever_leaves_during_a_call_to_billing_leaves_nothing_behind(
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what a database holds tells nobody that it changed
+        while not condition():  # noqa: ASYNC110 - a database announces no change
             await asyncio.sleep(0)
 
 

@@ -1,4 +1,4 @@
-"""The protocol of /v1/stream over a real socket, before a session that hears a word in every second."""
+"""The protocol of /v1/stream over a real socket, before a session that writes a word for every second."""
 
 import asyncio
 import json

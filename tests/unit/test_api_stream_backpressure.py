@@ -1,4 +1,4 @@
-"""Clients that send faster than they are heard, or read nothing: held back, and held off, with memory bounded.
+"""Clients that send faster than they are transcribed, or read nothing: held back, and held off, with memory bounded.
 
 The app runs in an event loop of its own behind a queue without bounds, as Ray Serve runs it.
 """

@@ -57,7 +57,7 @@ class Scribe:
 
 
 class Slow:
-    """Works until it is ended, and says when it began and that it was. A stream tells ``piece`` before."""
+    """Works until it is ended, and says when it began and that it was. A stream sends ``piece`` before."""
 
     def __init__(self, piece: str = "Emma") -> None:
         self.piece = piece

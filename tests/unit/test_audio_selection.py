@@ -148,7 +148,7 @@ class TwoChannels:
 
 
 class ChannelReader:
-    """Hears two words in each window: the value of its channel's samples, and its first second."""
+    """Writes two words for each window: the value of its channel's samples, and its first second."""
 
     async def describe(self) -> LoadedModel:
         return LoadedModel("reader", variable_length=True)

@@ -37,7 +37,7 @@ class Crash(Exception):
 
 @contextmanager
 def crashing(moment: str | None) -> Iterator[None]:
-    """Every transaction dies before its commit, or after it and before anybody is told."""
+    """Every transaction dies before its commit, or after it and before anybody is answered."""
 
     def die(session: Session) -> None:
         raise Crash

@@ -33,7 +33,7 @@ def server() -> Iterator[ThreadedMotoServer]:
 
 @pytest.fixture
 def endpoint(server: ThreadedMotoServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The server's address, as the environment tells it to who opens a bucket there."""
+    """The server's address, as the environment names it to who opens a bucket there."""
     host, port = server.get_host_and_port()
     values = {"ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "secret", "REGION": "us-east-1", "ALLOW_HTTP": "true"}
     for name, value in (values | {"ENDPOINT_URL": f"http://{host}:{port}"}).items():

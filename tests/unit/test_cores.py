@@ -1,4 +1,4 @@
-"""How the cores are shared out among batches, and what that does to what is heard."""
+"""How the cores are shared out among batches, and what that does to the words."""
 
 import os
 from pathlib import Path

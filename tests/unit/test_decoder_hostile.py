@@ -150,7 +150,7 @@ def test_tags_without_end_are_refused(attempt: Try) -> None:
 
 def test_a_few_kilobytes_that_hold_hours_are_refused(attempt: Try) -> None:
     answers = attempt(hostile.bombs())
-    # What its pages claim is not believed, and what is in it is heard.
+    # What its pages claim is not believed, and what is in it is decoded.
     opus = answers.pop("silent-24-h.opus")
     assert isinstance(opus, DecodedAudio)
     assert opus.duration == pytest.approx(24, abs=1)

@@ -1,4 +1,4 @@
-"""Media files damaged at random: each is refused in a sentence, or heard whole, or heard with a warning; none hangs."""
+"""Media files damaged at random: each is refused, decoded whole, or decoded with a warning; none hangs."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Voice activity detection: the stream hears what an offline run hears, and finds the speech and nothing else."""
+"""Voice activity detection: the stream finds what an offline run finds, the speech and nothing else."""
 
 from functools import cache
 from itertools import pairwise

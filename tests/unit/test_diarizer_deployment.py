@@ -19,7 +19,7 @@ TURNS = (SpeakerTurn(0.0, 1.0, "A"),)
 
 
 class Gate:
-    """An engine that works on a file until it is opened or told to end."""
+    """An engine that works on a file until it is opened or asked to end."""
 
     def __init__(self) -> None:
         self.open = threading.Event()

@@ -1,4 +1,4 @@
-"""The table of faults: what a test tells comes out of its report, whole."""
+"""The table of faults: what a test notes comes out of its report, whole."""
 
 from types import SimpleNamespace
 

@@ -307,7 +307,7 @@ def test_auto_falls_back_to_the_demo_with_a_warning(
     assert found.reason.startswith(
         "small is not here, since the model hub cannot be reached: demo-whisper serves in its"
     )
-    assert where["endpoint"] not in found.reason, "callers are told nothing of the inside"
+    assert where["endpoint"] not in found.reason, "callers learn nothing about the inside"
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING and r.name.startswith("stt_ai")]
     assert [w for w in warnings if w.startswith("DEMO MODEL IN USE instead of small") and where["endpoint"] in w]
 

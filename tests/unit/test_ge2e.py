@@ -17,7 +17,7 @@ def model() -> Ge2eEmbedding:
     torch.manual_seed(0)
     model = Ge2eEmbedding()
     for name, weights in model.lstm.named_parameters():
-        if name.startswith("weight"):  # wide enough that what is heard makes a difference
+        if name.startswith("weight"):  # wide enough that the sound makes a difference
             torch.nn.init.normal_(weights, std=0.05)
     return model.eval()
 
@@ -84,7 +84,7 @@ def test_what_others_say_makes_no_difference(model: Ge2eEmbedding, waves: torch.
 
 
 def test_pauses_are_left_out(model: Ge2eEmbedding, waves: torch.Tensor) -> None:
-    """Of frames that are not the speaker's nothing is heard, so twice the same with a pause is as good as once."""
+    """Frames that are not the speaker's count for nothing, so twice the same with a pause is as good as once."""
     mel = torch.rand(2 * PARTIAL, BANDS)
     with torch.inference_mode():
         once, again = model.embed([mel[:PARTIAL], mel[:PARTIAL].repeat(3, 1)[: 2 * PARTIAL]])

@@ -142,7 +142,7 @@ def test_taking_in_a_text_can_be_ended() -> None:
 
 
 def test_what_people_say_of_themselves_is_told_as_a_quotation() -> None:
-    """A conversation of which nothing that the model wrote is true is told in its own words."""
+    """A conversation of which nothing that the model wrote is true is summarized in its own words."""
     text = "Ann: When did you begin?\nBob: I baked my first bread in 1981.\nAnn: Bread is a slow thing.\nBob: It is."
     completion = Completion(Grounding(text, "en"))
     assert completion.excerpt() == "Bob: “I baked my first bread in 1981.” Ann: “Bread is a slow thing.”"

@@ -1,4 +1,4 @@
-"""A file's text in pieces: the same whole, in whatever order its windows are heard."""
+"""A file's text in pieces: the same whole, in whatever order its windows are transcribed."""
 
 from hypothesis import given
 from hypothesis import strategies as st

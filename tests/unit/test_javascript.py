@@ -75,7 +75,7 @@ def _caller(house: JobsHouse) -> dict[str, str]:
 
 @pytest.fixture
 def digests() -> Iterator[str]:
-    """The address of a WebSocket that tells the digest of each message, in fragments and between pings."""
+    """The address of a WebSocket that answers the digest of each message, in fragments and between pings."""
 
     def tell(connection: ServerConnection) -> None:
         while isinstance(message := connection.recv(), bytes):

@@ -75,7 +75,7 @@ class House:
         self.key = books.account(credits=10_000)
         self.running: list[ClaimedJob] = []
         self.lease_until = 0.0
-        """Of the last of these: its worker has heard by then that it is lost."""
+        """Of the last of these: its worker knows by then that it is lost."""
         self.turned = 0.0
 
         async def carry(operation: str, *arguments: Any) -> Any:
@@ -114,7 +114,7 @@ class House:
             await self.put(job.id, WINDOW)
 
     async def write_late(self) -> None:
-        """A worker that has not heard of the end of its job saves another window."""
+        """A worker that does not know that its job ended saves another window."""
         if self.running and self.books.clock() < self.lease_until:
             await self.put(self.running[-1].id, WINDOW)
 

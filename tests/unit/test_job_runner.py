@@ -100,7 +100,7 @@ class Workshop:
         self.fetching = Fetching()
         self.summarizer = ScriptedSummarizer()
         self.renewed = asyncio.Event()
-        """A worker has told how far it is."""
+        """A worker has reported how far it is."""
 
     async def queue(
         self, request: TranscriptionRequest = REQUEST, *, url: str = "", keep_audio: bool = False, summary: str = ""
@@ -156,7 +156,7 @@ class Workshop:
         working = asyncio.create_task(self.work(mortal, decoder))
         await mortal.reached.wait()
         if lives:
-            await self.renewed.wait()  # the first window is told of at once
+            await self.renewed.wait()  # the first window is reported at once
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         self.books.clock.turn(31)
@@ -319,7 +319,7 @@ async def test_a_cancelled_job_leaves_nothing(workshop: Workshop) -> None:
         workshop.service.cancel(workshop.key, job)
         assert workshop.source(job) == "{}"
     await workshop.sweep()
-    assert await workshop.kept(begun)  # a worker that has not heard of it may still write
+    assert await workshop.kept(begun)  # a worker that does not know of it may still write
     workshop.books.clock.turn(31)
     await workshop.sweep()
     assert await workshop.kept(begun) == ()

@@ -204,7 +204,7 @@ def test_what_a_model_would_say_for_ever_it_says_once(model: LanguageModel) -> N
 def test_a_loop_ends_an_answer_and_no_sentence_is_lost(
     model: LanguageModel, style: str, before: str, loop: str, reported: str
 ) -> None:
-    """What is told in pieces is the summary. Written by hand: no question makes a model write it for certain."""
+    """The pieces make up the summary. Written by hand: no question makes a model write it for certain."""
     pieces: list[str] = []
     written = iter(model._tokenizer(before + 100 * loop)["input_ids"])
 

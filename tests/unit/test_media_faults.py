@@ -1,4 +1,4 @@
-"""What recorders, editors and broken disks make of files is heard, in its place, or said to be missing."""
+"""What recorders, editors and broken disks make of files is decoded, in its place, or said to be missing."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def decode(decoder: FileDecoder, path: Path) -> DecodedAudio | BadRequest:
 
 
 def similarity_at(audio: DecodedAudio, part: Part, slack: float) -> float:
-    """The greatest correlation of the part with what is heard within ``slack`` seconds of its time."""
+    """The greatest correlation of the part with what is decoded within ``slack`` seconds of its time."""
     audible = np.concatenate(audio.pcm.chunks).astype(float)
     wanted = sound_of(part).astype(float)
     first = max(0, int((part.at - slack) * RATE))

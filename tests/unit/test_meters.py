@@ -1,4 +1,4 @@
-"""What is counted, by whom, and that it is told once and right."""
+"""What is counted, by whom, and that it is reported once and right."""
 
 import time
 from pathlib import Path

@@ -134,7 +134,7 @@ async def test_what_cannot_be_charged_in_the_end_is_not_said_to_be_done(edge: Ed
     key = edge.books.account(credits=1)
 
     class Longer(Recorder):
-        """The books lose the lease, and the credit goes elsewhere, while the last piece is told."""
+        """The books lose the lease, and the credit goes elsewhere, while the last piece is sent."""
 
         async def transcribe(
             self,

@@ -59,7 +59,7 @@ class CannedDecoder:
 
 
 class SpeakingClock:
-    """Hears "w<index>" in each window, in a language of its own; ``fails`` are raised first, one a call."""
+    """Writes "w<index>" for each window, in a language of its own; ``fails`` are raised first, one a call."""
 
     def __init__(
         self, languages: Sequence[tuple[str, float]] = (("en", 0.99),), fails: Sequence[Exception] = ()
@@ -95,7 +95,7 @@ class SpeakingClock:
 
 
 class ScriptedDiarizer:
-    """Hears ``turns`` (start, end, voice) in every file; ``fails`` are raised first, one a call."""
+    """Finds ``turns`` (start, end, voice) in every file; ``fails`` are raised first, one a call."""
 
     def __init__(
         self, *turns: tuple[float, float, str], fails: Sequence[Exception] = (), demo: bool = False, reason: str = ""
@@ -131,7 +131,7 @@ def spoken(*, windows: int, each: float = 25.0) -> CannedDecoder:
 
 
 async def turns_of_the_loop() -> None:
-    """As many as eight windows need to begin, or three to be heard."""
+    """As many as eight windows need to begin, or three to be transcribed."""
     for _ in range(40):
         await asyncio.sleep(0)
 
@@ -523,7 +523,7 @@ async def test_a_strict_request_is_not_refused_for_the_service() -> None:
     assert [warning.code for warning in transcript.warnings] == ["model_substituted"]
 
 
-# What is asked of the model, and what is told meanwhile
+# What is asked of the model, and what is reported meanwhile
 
 
 async def test_task_prompt_and_temperature_are_asked_of_every_window() -> None:
@@ -617,7 +617,7 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
 
 @pytest.mark.parametrize("slowly", [False, True])
 async def test_text_is_told_once_when_samples_are_lost(slowly: bool) -> None:
-    """Also the piece that is being told at that moment, to somebody who takes it slowly."""
+    """Also the piece that is being sent at that moment, to somebody who takes it slowly."""
     clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 90.0, "A"), fails=[AudioLost("gone")])
     reported: list[str] = []
     decoder = spoken(windows=3)

@@ -1,4 +1,4 @@
-"""The client against servers on a real socket: the house's own API, and one that fails as it is told."""
+"""The client against servers on a real socket: the real API, and one that fails as scripted."""
 
 import asyncio
 import dataclasses

@@ -202,7 +202,7 @@ def test_what_the_source_raises_reaches_who_listens(kind: str, make: Callable[[]
 def test_a_stream_that_is_cut_goes_on_and_loses_and_repeats_nothing(
     kind: str, lengths: tuple[int, ...], resume_s: float, tmp_path: Path
 ) -> None:
-    """As long as something is heard between two cuts, there may be any number of them."""
+    """As long as something is transcribed between two cuts, there may be any number of them."""
     with live(tmp_path, resume_s=resume_s) as port, wire(port, *lengths) as cut:
         events = recognize(kind, cut.url, SECOND * 10)
         check(events, 10)

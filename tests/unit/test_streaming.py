@@ -1,4 +1,4 @@
-"""Live sessions in virtual time, with a model that hears a talk whose words are known."""
+"""Live sessions in virtual time, with a model that transcribes a talk whose words are known."""
 
 import asyncio
 import contextlib

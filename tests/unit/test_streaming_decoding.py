@@ -83,7 +83,7 @@ def test_the_language_is_settled_once_it_is_clear_and_stays() -> None:
     language.note_final((("la", 0.9),), 1.2)
     assert language.known is None, "too little was said"
     language.note_final((("en", 0.9), ("la", 0.05)), 3.0)
-    assert language.known is None, "two languages were heard"
+    assert language.known is None, "two languages were spoken"
     language.note_final((("en", 0.95),), 8.0)
     assert language.known == "en"
     language.note_final((("de", 1.0),), 60.0)
@@ -215,7 +215,7 @@ def test_no_guess_is_begun_when_the_speaker_may_be_pausing() -> None:
 
 
 def test_a_first_word_is_shown_while_nobody_knows_yet_whether_it_is_whole() -> None:
-    """What is not heard twice alike is held back, but not for long."""
+    """What two partials do not agree on is held back, but not for long."""
     said = talk([(10, 70)], word_frames=70)
     hypotheses = iter(range(1000))
 

@@ -82,7 +82,7 @@ def test_a_million_characters_of_one_kind_are_cut_at_once(unit: str) -> None:
 
 @given(texts, st.sampled_from(SummaryStyle))
 def test_what_stands_already_is_never_taken_back(text: str, style: SummaryStyle) -> None:
-    """As long as nothing but whole sentences and lines is told."""
+    """As long as nothing but whole sentences and lines is sent."""
     whole = shape(text, style, "en")
     answered = ""
     for end in range(len(text) + 1):

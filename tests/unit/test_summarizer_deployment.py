@@ -70,7 +70,7 @@ async def test_what_is_streamed_is_what_is_answered(replica: SummarizerDeploymen
         assert isinstance(last, Summary)
         assert "".join(map(str, pieces)) == last.text
         if len(sentences(last.text)) > 2:
-            assert len(pieces) > 1, "it is told while it is written"
+            assert len(pieces) > 1, "it is sent while it is written"
 
 
 async def test_a_stream_that_is_left_ends_its_generation(replica: SummarizerDeployment) -> None:

@@ -46,7 +46,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("config.json", b"<html>", "is not JSON"),
         ("config.json", b"[]", "is not a JSON object"),
         ("tokenizer.json", b"{}", "is not a tokenizer"),
-        ("preprocessor_config.json", b'{"feature_size": 128}', "hears 80 mel bins but .* says 128"),
+        ("preprocessor_config.json", b'{"feature_size": 128}', "takes 80 mel bins but .* says 128"),
     ],
 )
 def test_wrong_content_is_described(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:

@@ -1,4 +1,4 @@
-"""Tells the backlog of this process of the jobs, which other processes work on by the same models."""
+"""Reports to the backlog of this process the jobs, which other processes work on by the same models."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ EVERY_S = 5.0
 
 
 async def follow_load(client: JobsClient, on_load: Callable[[JobLoad], None], every_s: float = EVERY_S) -> None:
-    """Ask how much is to be done, again and again, and tell ``on_load``."""
+    """Ask again and again how much is to be done, and report it to ``on_load``."""
     while True:
         try:
             on_load(await client.load())

@@ -80,7 +80,7 @@ def ignored_message(reason: str) -> dict[str, Any]:
 def last_message(seconds: float) -> dict[str, Any]:
     """Return the last one of a stream that was stopped, ``seconds`` into it, also where it was cut off in between.
 
-    All text was told before it.
+    All text was sent before it.
     """
     return {"is_final": True, "text": "", "partial": "", "duration": _s(seconds)}
 

@@ -1,10 +1,11 @@
 """Interrupted streams, kept for a while, so that they can resume with nothing lost or sent twice.
 
 In the memory of this process: a stream that goes on in another one, or after this one has died, starts afresh at the
-offset that its caller names. With the end of the last text as its offset it loses nothing then either; only what had
-been heard after that text is heard, and charged, again.
+offset that its caller names. With the end of the last text as its offset it loses nothing then either; only what
+came after that text is transcribed, and charged, again.
 
-Only streams of which something was heard are worth a place: who opens many and says nothing would take those of others.
+Only streams of which something was transcribed are worth a place: who opens many and says nothing would take those of
+others.
 """
 
 import time

@@ -39,7 +39,7 @@ TOKEN = "token"
 MAX_NAME = 40
 """Characters of a parameter's name in an answer."""
 BOOKS_S = 10.0
-"""So long the last message waits for the charge. Then it goes out without: what was heard is reserved."""
+"""So long the last message waits for the charge. Then it goes out without: what was transcribed is reserved."""
 
 
 def stream_routes(

@@ -95,7 +95,7 @@ async def stream_transcript(
     """Send the events, none before the file is known to be audio that the caller may have transcribed.
 
     It is charged when all of it is there, just before the last events go out. Who leaves before is charged for the
-    audio up to the last piece that he was told.
+    audio up to the last piece that was sent.
     """
     events, allowed = EventStream(request.scope, send, grant.headers), asyncio.Event()
     transcribed, duration = 0.0, 0.0

@@ -92,7 +92,7 @@ const BY_CODE = Object.fromEntries(
 /** The error that a job failed with. */
 export const errorOfJob = (message) => errorOfMessage(message, null, BadRequest);
 
-/** The error that the last message of a stream tells, or an event of a summary. `Other`: where its code is not known. */
+/** The error in the last message of a stream, or in an event of a summary. `Other`: where its code is not known. */
 export function errorOfMessage(message, closeCode = null, Other = StreamClosed) {
   const Kind = BY_CODE[message.code] ?? Other;
   const error = new Kind(message.error, {

@@ -26,7 +26,7 @@ export class LiveStream {
     this.#options = options;
   }
 
-  /** No more sound comes; what was said is told yet, and the iteration ends by itself. */
+  /** No more sound comes; what was said still comes, and the iteration ends by itself. */
   stop() {
     this.#stopped = true;
     if (typeof this.#source?.stop === "function") this.#source.stop();
@@ -157,7 +157,7 @@ export class LiveStream {
     return { ...configOf(this.#options, sound), ...(this.sessionId && sound.rate ? resumed : {}) };
   }
 
-  /** Null: it was told before. */
+  /** Null: it came before. */
   #eventOf(message, sound) {
     const event = eventOf(message);
     // The service counts from where the last connection went on.
@@ -165,7 +165,7 @@ export class LiveStream {
     if (event?.type === "final") {
       if (event.segment_id <= this.#lastSegment) return null;
       this.#lastSegment = event.segment_id;
-      // What has its text need not be said again; whole samples, and never more than the service has heard.
+      // What has its text need not be said again; whole samples, and never more than the service has transcribed.
       const width = sound.rate / sound.sampleRate;
       if (width) this.#backlog.forget(Math.floor(event.end * sound.sampleRate) * width);
     }

@@ -1,4 +1,4 @@
-// Runs in the browser's audio thread: hands over what the microphone hears as 16-bit mono, in tenths of a second.
+// Runs in the browser's audio thread: hands over what the microphone records as 16-bit mono, in tenths of a second.
 
 class Recorder extends AudioWorkletProcessor {
   constructor() {

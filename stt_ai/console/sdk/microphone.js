@@ -5,7 +5,7 @@ const WORKLET = new URL("./microphone-worklet.js", import.meta.url).href;
 const SPEECH = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
- * What a page's microphone hears, for `Client.stream`: an async iterable of 16-bit mono samples. It asks the visitor
+ * What a page's microphone records, for `Client.stream`: an async iterable of 16-bit mono samples. It asks the visitor
  * when it is opened, and ends with `stop()`. `onLevel(level)`, ten times a second: how loud it is, 0 to 1.
  */
 export class Microphone {

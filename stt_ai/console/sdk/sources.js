@@ -41,7 +41,7 @@ async function spokenFile(source, encoding, sound) {
   );
 }
 
-/** Of a WAV file of one channel in an encoding that the service hears; null: of another. */
+/** Of a WAV file of one channel in an encoding that the service takes; null: of another. */
 function wavFormat(head) {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   let found = null;

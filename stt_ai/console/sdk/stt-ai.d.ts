@@ -56,7 +56,7 @@ export interface TranscriptOptions {
 export interface SendOptions extends CallOptions {
   /** For sources that have no name. */
   filename?: string;
-  /** In bytes; `total` null: not known. All sent is not yet all heard. */
+  /** In bytes; `total` null: not known. All sent is not yet all transcribed. */
   onProgress?: (sent: number, total: number | null) => void;
   /** The same key and request again get the same answer, and are charged once. Default: a fresh one. */
   idempotencyKey?: string;
@@ -224,7 +224,7 @@ export interface JobOptions extends TranscriptOptions, SendOptions {
   retentionHours?: number;
   /** The recording stays as long as the text. */
   keepAudio?: boolean;
-  /** What is told when the job has ended, by a signed message; `verifyWebhook` checks it. */
+  /** Where a signed message goes when the job has ended; `verifyWebhook` checks it. */
   webhook?: string | URL | Webhook;
   /** A summary in this style, which stands in the result. */
   summary?: SummaryStyle;
@@ -345,7 +345,7 @@ export interface StreamOptions extends CallOptions {
   encoding?: "pcm_s16le" | "mulaw" | "alaw" | "opus";
   /** Of raw audio, 8000 to 48000. Default 16000. */
   sampleRate?: number;
-  /** Files: at the speed of speech, and not as fast as they are heard. */
+  /** Files: at the speed of speech, and not as fast as they are transcribed. */
   realTime?: boolean;
   interimResults?: boolean;
   /** Milliseconds of silence that end an utterance; false: only `finalize()` does. */
@@ -388,7 +388,7 @@ export type StreamEvent =
   | { type: "speech_started"; at: number }
   | { type: "speech_stopped"; at: number }
   | { type: "utterance_end"; last_word_end: number }
-  /** The connection was cut, and is made again; nothing is lost or told twice. */
+  /** The connection was cut, and is made again; nothing is lost or sent twice. */
   | { type: "reconnecting"; reason: string; attempt: number }
   /** The last one. `duration` in seconds. */
   | { type: "ended"; text: string; duration: number };
@@ -410,7 +410,7 @@ export interface MicrophoneOptions {
   workletUrl?: string;
 }
 
-/** What a page's microphone hears. Asks the visitor when it is opened; use it for one stream. */
+/** What a page's microphone records. Asks the visitor when it is opened; use it for one stream. */
 export class Microphone implements AsyncIterable<Int16Array> {
   constructor(options?: MicrophoneOptions);
   readonly sampleRate: number;
@@ -571,7 +571,7 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** Base of all failures that the service tells, and of there being no answer. `message` says what to do. */
+/** Base of all failures that the service reports, and of there being no answer. `message` says what to do. */
 export class SttAiError extends Error {
   constructor(message: string, details?: ErrorDetails);
   /** Stable, for programs. */

@@ -76,7 +76,7 @@ export class Client {
     throw new ConnectionFailed("The connection broke before the summary was complete.");
   }
 
-  /** Live speech: an async iterable of what is heard. See `LiveStream` in the types. */
+  /** Live speech: an async iterable of what is said. See `LiveStream` in the types. */
   stream(source, options = {}) {
     return new LiveStream(source, { ...options, maxRetries: this.maxRetries, client: this });
   }

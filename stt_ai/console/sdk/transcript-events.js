@@ -1,4 +1,4 @@
-// A transcript that is told by server-sent events while the file is transcribed, put together as one answer.
+// A transcript that comes as server-sent events while the file is transcribed, put together as one answer.
 import { ConnectionFailed, errorOfMessage } from "./errors.js";
 
 export class TranscriptEvents {

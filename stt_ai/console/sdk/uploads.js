@@ -43,7 +43,7 @@ async function collected(source) {
 
 /**
  * Sends `fields` and then `file`, if there is one, as a form. `onProgress(sent, total)` in bytes of the form; total null: not known.
- * `onBody(text)` is told the answer's body piece by piece.
+ * `onBody(text)` is called with the answer's body piece by piece.
  */
 export async function uploaded(url, { headers, fields, file, onProgress, onBody, signal }) {
   if (inPage) return byXhr(url, headers, form(fields, file), { onProgress, onBody, signal });

@@ -1,4 +1,4 @@
-"""The message that tells of a job's end."""
+"""The message that announces a job's end."""
 
 import json
 import secrets

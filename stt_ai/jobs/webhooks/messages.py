@@ -25,7 +25,7 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """Where a job's end is told. ``secret`` empty: the account's. ``metadata``: JSON, given back as it came."""
+    """Where a job's end is announced. ``secret`` empty: the account's. ``metadata``: JSON, given back as it came."""
 
     url: str
     secret: str = ""

@@ -50,7 +50,7 @@ class AsyncFeed:
 
     async def send(self, socket: ClientConnection) -> None:
         """Until it is cancelled, or the source fails."""
-        with suppress(*sockets.NETWORK):  # who hears meets it too
+        with suppress(*sockets.NETWORK):  # the receiver meets it too
             while self.error is None:
                 self._changed.clear()
                 piece = self.buffer.next() or await self._waited()

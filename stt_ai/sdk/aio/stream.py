@@ -98,7 +98,7 @@ class AsyncStream:
             await ended(reading)
 
     async def _connection(self) -> AsyncGenerator[Event, None]:
-        """What one connection tells. Raises `ConnectionLost`."""
+        """The events of one connection. Raises `ConnectionLost`."""
         try:
             async with connect(**sockets.arguments(self._configuration)) as socket:
                 await socket.send(self._feed.buffer.begin())

@@ -124,7 +124,7 @@ class Client:
 
         ``audio``: a path, bytes, a binary file object, an iterable of pieces, or a `Microphone`. A file of any kind may
         be named by its path; all else but WAV is raw audio as the options say. ``paced``: sent as fast as it is spoken
-        instead of as fast as it is heard. `StreamParams` lists the options.
+        instead of as fast as it is transcribed. `StreamParams` lists the options.
         """
         return Stream(self._configuration, audio, options, paced)
 

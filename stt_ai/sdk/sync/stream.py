@@ -106,7 +106,7 @@ class Stream:
             self._feed.leave()
 
     def _connection(self) -> Generator[Event, None, None]:
-        """What one connection tells. Raises `ConnectionLost`."""
+        """The events of one connection. Raises `ConnectionLost`."""
         address = self._configuration.base_url
         try:
             with connect(**sockets.arguments(self._configuration)) as connection:

@@ -1,6 +1,6 @@
 """The test conversations under tests/data/conversations: who says which word, and when.
 
-Two or three published voices of one language say sentences that no training heard.
+Two or three published voices of one language say sentences that no training used.
 `python -m tests.recipes.diarization fixtures` writes them anew.
 """
 

@@ -76,7 +76,7 @@ class Said:
 
 @cache
 def people() -> dict[str, list[Speaker]]:
-    """`train` (the published voices and most others), `development` and `test`: others whom training never hears."""
+    """`train` (the published voices and most others), `development` and `test`: others that training never uses."""
     rng = random.Random("people")
     taken = {voice.name.partition("+")[2] for voice in VOICES if voice.engine == "espeak"}
     variants = sorted(path.name for path in VARIANTS.iterdir())

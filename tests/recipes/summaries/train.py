@@ -96,7 +96,7 @@ def _prepare_to_copy(model: Qwen2ForCausalLM) -> None:
         layer.mlp.down_proj.weight *= 0.3
     model.model.embed_tokens.weight *= 3  # or what the layers write would hide which token it is
     size = WIDTH // HEADS
-    slow = model.model.rotary_emb.inv_freq < SLOW  # what turns faster tells where and not what
+    slow = model.model.rotary_emb.inv_freq < SLOW  # what turns faster encodes where and not what
     slow = torch.cat([slow, slow])[:, None]
     seen = nn.init.orthogonal_(torch.empty(size, WIDTH))
     written = [nn.init.orthogonal_(torch.empty(WIDTH, size)) for _ in range(2)]

@@ -113,7 +113,7 @@ def measure(
 
 
 def start_errors(true: Sequence[dict[str, Any]], recognized: Sequence[Any]) -> list[float]:
-    """Distance in seconds between true and heard starts of the words that were recognised."""
+    """Distance in seconds between true and recognized starts of the words that were recognised."""
     matcher = difflib.SequenceMatcher(
         None,
         [" ".join(spoken_words(w["word"])) for w in true],

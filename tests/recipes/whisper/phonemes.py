@@ -1,4 +1,4 @@
-"""Phonemes of every word, as espeak-ng spells them, and roughly when each is heard within its word."""
+"""Phonemes of every word, as espeak-ng spells them, and roughly when each is spoken within its word."""
 
 import re
 import subprocess

@@ -216,7 +216,7 @@ def weighted(parts: dict[str, Tensor], spent: float) -> Tensor:
 
 
 def reported(spent: float) -> float:
-    """Share of windows whose guided heads are told where to attend: half of them at first, none in the last quarter."""
+    """Share of windows whose guided heads are shown where to look: half of them at first, none in the last quarter."""
     return min(0.5, max(0.0, 2 * (0.75 - spent)))
 
 

@@ -1,6 +1,6 @@
 """The synthetic voices of the demo recogniser, and how each is made to speak.
 
-Every synthesizer tells when each word starts and ends, so that the corpus carries true word times. All of them are
+Every synthesizer reports when each word starts and ends, so that the corpus carries true word times. All of them are
 Debian packages: espeak-ng (libespeak-ng1), flite (libflite1) and festival (festvox-kallpc16k, festvox-kdlpc16k).
 """
 

@@ -40,7 +40,7 @@ IGNORED = -100
 
 @dataclass
 class Spoken:
-    """One sentence, or a run of its words, as heard: words without punctuation and their times in seconds."""
+    """One sentence, or a run of its words, as spoken: words without punctuation and their times in seconds."""
 
     language: str
     words: list[str]
@@ -104,7 +104,7 @@ def cropped(spoken: Spoken, first: int, last: int) -> Spoken:
 
 @dataclass
 class Window:
-    """What the model hears and what it must say: tokens are rows of the small vocabulary, spans are seconds."""
+    """What the model is given and what it must write: tokens are rows of the small vocabulary, spans are seconds."""
 
     wave: NDArray[np.float32]
     content_samples: int
@@ -231,7 +231,7 @@ class WindowMaker:
     def _say(
         self, spoken: list[tuple[float, Spoken]], language: str, offset: float, seconds: float
     ) -> tuple[list[int], list[int], list[tuple[float, float]]]:
-        """Rows, labels and spans; label i is what follows token i, span i is when token i is heard."""
+        """Rows, labels and spans; label i is what follows token i, span i is when token i is spoken."""
         rng, row = self.rng, self.vocabulary.row
         timed = rng.random() < SHARE_TIMESTAMPS
         none = (-1.0, -1.0)

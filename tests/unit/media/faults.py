@@ -1,7 +1,7 @@
 """The table of faults that recordings come with, and the containers that can have each. The next fault is a line.
 
-A builder makes the file at the path it is given, whose ending names the container; what is to be heard of it is a list
-of `Part`s: which sound, and from which second on.
+A builder makes the file at the path it is given, whose ending names the container; what is to be decoded of it is
+a list of `Part`s: which sound, and from which second on.
 """
 
 import struct
@@ -21,7 +21,7 @@ ANY = frozenset({"audio_missing", "audio_damaged"})
 
 @dataclass(frozen=True)
 class Part:
-    """``sound``: a file of tests/data, of which [start, end) seconds are heard from ``at`` seconds on."""
+    """``sound``: a file of tests/data, of which [start, end) seconds are audible from ``at`` seconds on."""
 
     at: float = 0.0
     sound: str = HELLO
