@@ -91,7 +91,7 @@ def written(outcome: Outcome, target: Path | None) -> Exception | None:
     return None
 
 
-def tell(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: bool, bars: Bars) -> None:
+def report(outcome: Outcome, target: Path | None, form: str, as_json: bool, many: bool, bars: Bars) -> None:
     """Print what became of one file: its text or a row of JSON to stdout, all else to stderr."""
     if as_json:
         bars.say(json.dumps(_row(outcome, target, form), ensure_ascii=False))

@@ -48,18 +48,18 @@ def stream(
     audio = Microphone(int(device) if device and device.isdigit() else device) if file is None else file
     with service.client() as client:
         try:
-            with client.stream(audio, paced=not fast, **options) as told:
-                signal.signal(signal.SIGINT, lambda *_: told.stop())
-                _print(told, service.json)
+            with client.stream(audio, paced=not fast, **options) as events:
+                signal.signal(signal.SIGINT, lambda *_: events.stop())
+                _print(events, service.json)
         except (MicrophoneUnavailable, ValueError, OSError) as error:
             raise click.ClickException(str(error)) from None
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _print(told: Stream, as_json: bool) -> None:
+def _print(events: Stream, as_json: bool) -> None:
     screen, warned = _Screen(), set[str]()
-    for event in told:
+    for event in events:
         if as_json:
             click.echo(_line(event))
         elif isinstance(event, Ready):

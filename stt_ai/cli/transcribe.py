@@ -14,7 +14,7 @@ import click
 from stt_ai.cli.bars import Bars, FileProgress
 from stt_ai.cli.exits import EXIT_CODES, exit_code_of_all, server_parts
 from stt_ai.cli.inputs import STDIN, Address, Recording, expanded, watched
-from stt_ai.cli.outputs import FORMS, Form, Outcome, Transcribed, default_form, targets_of, tell, written
+from stt_ai.cli.outputs import FORMS, Form, Outcome, Transcribed, default_form, report, targets_of, written
 from stt_ai.cli.remote import Queued, Remote
 from stt_ai.cli.service import Service, asks_service
 from stt_ai.errors import SttError
@@ -144,7 +144,7 @@ def _transcribe_all(service: Service, worker: Worker, files: Sequence[Recording]
             failure = outcome.failure or written(outcome, target)
             if failure is not None:
                 failures.append(failure)
-            tell(replace(outcome, failure=failure), target, wanted.form, service.json, len(files) > 1, bars)
+            report(replace(outcome, failure=failure), target, wanted.form, service.json, len(files) > 1, bars)
     finally:
         bars.close()
     return exit_code_of_all(failures, len(files))

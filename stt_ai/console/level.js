@@ -11,7 +11,7 @@ export class Level {
   }
 
   /** `level`: 0 to 1, of full scale. */
-  hear(level) {
+  show(level) {
     const decibels = 20 * Math.log10(level + 1e-5);
     this.bars.push(Math.min(1, Math.max(0, 1 - (decibels - LOUD) / (FLOOR - LOUD))));
     this.bars.splice(0, this.bars.length - 400);

@@ -27,7 +27,7 @@ export function startLive() {
 }
 
 async function talk() {
-  const microphone = new Microphone({ onLevel: (loud) => (level.hear(loud), spoken(loud)) });
+  const microphone = new Microphone({ onLevel: (loud) => (level.show(loud), spoken(loud)) });
   running = { microphone, begun: 0, lost: false, stopping: false, stopped: 0, spoken: 0 };
   const finals = [];
   const record = { id: randomName(), name: `Live, ${when.format(Date.now())}`, at: Date.now(), owner: owner() };
@@ -57,7 +57,7 @@ async function talk() {
         guess(event.text);
       } else if (event.type === "final" && event.text) {
         running.spoken = 0;
-        finals.push(heard(event));
+        finals.push(appendFinal(event));
         save({ ...record, body: bodyOf(finals, ready) }).catch(() => {}); // said below when it stays so
       }
     }
@@ -96,14 +96,14 @@ async function opened(microphone) {
 
 function reset() {
   level.reset();
-  $("heard").replaceChildren();
+  $("live-text").replaceChildren();
   $("live-failure").replaceChildren();
   $("live-done").hidden = true;
   guess("");
 }
 
-function heard(final) {
-  $("heard").append(`${final.text} `);
+function appendFinal(final) {
+  $("live-text").append(`${final.text} `);
   guess("");
   return final;
 }

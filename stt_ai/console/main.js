@@ -97,13 +97,13 @@ async function offer() {
       const { model, language } = $(form).elements;
       fill(model, models.map((one) => [one.id, menuName(one, models)]));
       fill(language, languages.map(({ code }) => [code, languageName(code)]).sort(byName));
-      const tell = () => {
+      const showNotes = () => {
         const notes = [transcriptionNote(model.value, models, health.parts)];
         if (form === "wanted" && $(form).elements.speakers.value !== "none") notes.unshift(speakersNote(health.parts));
         $(note).textContent = notes.filter(Boolean).join(" ");
       };
-      $(form).addEventListener("change", tell);
-      tell();
+      $(form).addEventListener("change", showNotes);
+      showNotes();
     }
     const ill = health.parts.filter((part) => !part.ok).map((part) => part.name);
     notice("health", ill.length ? `Some parts of the service are not working: ${ill.join(", ")}.` : null);

@@ -85,12 +85,12 @@ function show(record, file) {
   speakers(body);
   $("edit").hidden = !body.segments.length;
   $("details").replaceChildren(...details(body, warnings.model));
-  if (record.webhook) messageState(record).then((text) => told(record, text), () => {}); // who misses it asks the API
+  if (record.webhook) messageState(record).then((text) => showDelivery(record, text), () => {}); // who misses it asks the API
   summary.offer(body.text, body.summary);
 }
 
 /** What became of the message about the job. */
-function told(record, text) {
+function showDelivery(record, text) {
   if (shown === record) $("details").append(h("dt", {}, "Webhook"), h("dd", {}, text));
 }
 

@@ -23,7 +23,7 @@ export function watch(file, named) {
     $("work-state").textContent = `${bytes(part * file.size)} of ${bytes(file.size)}`;
     if (part < 1) return quarters(part, "sent");
     [begun, announced] = [Date.now(), 0];
-    step("step-hear");
+    step("step-transcribe");
     bar.removeAttribute("value");
     bar.setAttribute("aria-label", "Transcription");
     announce("Sent. The service is transcribing it.");
@@ -69,10 +69,10 @@ export function watch(file, named) {
 }
 
 function step(current) {
-  const [up, hear] = [$("step-up"), $("step-hear")];
-  for (const item of [up, hear]) {
+  const [up, transcribing] = [$("step-up"), $("step-transcribe")];
+  for (const item of [up, transcribing]) {
     if (item.id === current) item.setAttribute("aria-current", "step");
     else item.removeAttribute("aria-current");
   }
-  up.classList.toggle("done", current === hear.id);
+  up.classList.toggle("done", current === transcribing.id);
 }

@@ -102,11 +102,11 @@ class SummarizerDeployment:
         loop = asyncio.get_running_loop()
 
         # From the thread that generates, and from this one: in order.
-        def tell(piece: str | SummaryProgress | None) -> None:
+        def send(piece: str | SummaryProgress | None) -> None:
             loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
-        work = asyncio.create_task(self._summarize(text, style, tell))
-        work.add_done_callback(lambda _: tell(None))
+        work = asyncio.create_task(self._summarize(text, style, send))
+        work.add_done_callback(lambda _: send(None))
         try:
             while (piece := await pieces.get()) is not None:
                 yield piece
@@ -119,17 +119,17 @@ class SummarizerDeployment:
             await asyncio.gather(work, return_exceptions=True)
 
     async def _summarize(
-        self, text: str, style: SummaryStyle, tell: Callable[[str | SummaryProgress], None] | None
+        self, text: str, style: SummaryStyle, send: Callable[[str | SummaryProgress], None] | None
     ) -> Summary:
         async with self._place() as key:
             model = await self._loader.ready()
             chat = self._chat_model(model, key, time.monotonic() + self._config.timeout_s)
 
             def report(done: int, total: int) -> None:
-                if tell is not None:
-                    tell(SummaryProgress(done, total))
+                if send is not None:
+                    send(SummaryProgress(done, total))
 
-            written = await summarize(text, style, chat, tell, report)
+            written = await summarize(text, style, chat, send, report)
             loaded = self._loader.description
             return Summary(written, style, loaded.label, loaded.demo, summarizer_warnings(loaded))
 

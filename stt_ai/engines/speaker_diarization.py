@@ -72,7 +72,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
                 kind = np.uint8 if inference.model.specifications.powerset else np.float32
                 out = np.empty((chunks, *local.shape[1:]), kind)
             out[batch] = local
-            _tell(hook, "segmentation", int(batch[-1]) + 1, chunks)
+            _report(hook, "segmentation", int(batch[-1]) + 1, chunks)
         return SlidingWindowFeature(out, SlidingWindow(duration=inference.duration, step=inference.step))
 
     def get_embeddings(
@@ -103,7 +103,7 @@ class LongFileDiarization(SpeakerDiarization):  # type: ignore[misc]
 
         for batch, embeddings in zip(batches, self._run(self._embed, map(arguments, batches)), strict=True):
             out[batch] = embeddings
-            _tell(hook, "embeddings", int(batch[-1]) + 1, chunks)
+            _report(hook, "embeddings", int(batch[-1]) + 1, chunks)
         return out
 
     def reconstruct(
@@ -196,6 +196,6 @@ def _masks(active: npt.NDArray[Any], exclude_overlap: bool, min_frames: int) -> 
     return np.ascontiguousarray(masks)
 
 
-def _tell(hook: Hook | None, step: str, completed: int, total: int) -> None:
+def _report(hook: Hook | None, step: str, completed: int, total: int) -> None:
     if hook is not None:
         hook(step, None, completed=completed, total=total)

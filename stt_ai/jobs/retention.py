@@ -18,9 +18,9 @@ class RetentionOperations(JobOperations):
 
     def ended(self) -> tuple[EndedJob, ...]:
         """Return jobs that have left something, some of them. Whoever worked on them knows by now that they ended."""
-        heard = self._billing.clock() - self.config.lease_s
+        known = self._billing.clock() - self.config.lease_s
         with self.database.reading() as session:
-            found = select(Job.id, Job.keep_audio).where(col(Job.leftovers), col(Job.ended_at) <= heard)
+            found = select(Job.id, Job.keep_audio).where(col(Job.leftovers), col(Job.ended_at) <= known)
             return tuple(EndedJob(*row) for row in session.exec(found.limit(AT_A_TIME)).all())
 
     def cleared(self, job_id: str) -> None:
@@ -72,8 +72,8 @@ class RetentionOperations(JobOperations):
         expired = select(Job.id).where(Job.state == WorkState.EXPIRED)
         session.exec(delete(WebhookDelivery).where(~pending, col(WebhookDelivery.job_id).in_(expired)))
         gone = now - self.config.expired_kept_hours * HOUR_S
-        told = ~exists().where(col(WebhookDelivery.job_id) == col(Job.id), pending)
-        session.exec(delete(Job).where(col(Job.retention_s) == 0.0, col(Job.expires_at) <= gone, told))
+        delivered = ~exists().where(col(WebhookDelivery.job_id) == col(Job.id), pending)
+        session.exec(delete(Job).where(col(Job.retention_s) == 0.0, col(Job.expires_at) <= gone, delivered))
 
     def kept(self, job_ids: tuple[str, ...]) -> frozenset[str]:
         """Return those of ``job_ids`` whose files may be there."""

@@ -185,16 +185,16 @@ class Runner:
     async def _failed(self, job: ClaimedJob, error: Exception) -> None:
         if not isinstance(error, SttError):
             logger.error("the job %s failed unexpectedly", job.id, exc_info=error)
-        told = error if isinstance(error, SttError) else INTERNAL
+        failure = error if isinstance(error, SttError) else INTERNAL
         try:
             if isinstance(error, CALLERS):
-                await self._jobs.fail(job, told.code, told.message)
+                await self._jobs.fail(job, failure.code, failure.message)
                 await self._clear(job.id, job.keep_audio)
             else:
-                logger.warning("attempt %d of the job %s failed: %s", job.attempt, job.id, told.code)
-                await self._jobs.retry(job, told.code, told.message)
-        except SttError as failure:
-            logger.warning("the end of the job %s could not be kept: %s", job.id, failure.code)
+                logger.warning("attempt %d of the job %s failed: %s", job.attempt, job.id, failure.code)
+                await self._jobs.retry(job, failure.code, failure.message)
+        except SttError as unsaved:
+            logger.warning("the end of the job %s could not be kept: %s", job.id, unsaved.code)
 
     async def _clear(self, job_id: str, keep_audio: bool) -> None:
         """Erase what an ended job needs no more. A sweep does it again where this fails."""

@@ -137,9 +137,9 @@ def test_what_the_microphone_hears_is_written_down(page: Page, service: Service,
     page.wait("/^0:(1[2-9]|[2-5])/.test(document.querySelector('#live-state').textContent)", 60)
     page.click("#talk")
     page.wait("!document.querySelector('#live-done').hidden")
-    assert word_error_rate([said], [page.text("#heard")]) <= 0.15
+    assert word_error_rate([said], [page.text("#live-text")]) <= 0.15
     assert page.text("#guess") == ""
-    usable(page, "heard")
+    usable(page, "live-text")
 
 
 def test_keys_are_made_and_revoked(page: Page, service: Service) -> None:

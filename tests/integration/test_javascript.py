@@ -48,7 +48,7 @@ VISIT = """
   const client = new Client({ baseUrl: url, apiKey: key });
   const file = new File([await (await fetch("/hello.flac")).blob()], "hello.flac");
   const nameOf = (work) => work.then(() => "nothing", (error) => error.name + " " + error.message);
-  const heard = async (who) => {
+  const transcribe = async (who) => {
     const events = [];
     for await (const event of who.stream(file, { language: "en" })) events.push(event);
     const finals = events.filter(({ type }) => type === "final");
@@ -64,14 +64,14 @@ VISIT = """
     last: sent.at(-1),
     size: file.size,
     subtitles: await client.transcribe(file.stream(), { responseFormat: "vtt" }),
-    live: await heard(client),
-    anonymous: await heard(new Client({ baseUrl: url, apiKey: null })),
+    live: await transcribe(client),
+    anonymous: await transcribe(new Client({ baseUrl: url, apiKey: null })),
     left: client.allowance.limit - client.allowance.remaining,
     refused: await nameOf(stranger.transcribe(file)),
-    refusedLive: await nameOf(heard(stranger)),
+    refusedLive: await nameOf(transcribe(stranger)),
     aborted: await nameOf(client.transcribe(file, { signal })),
     nobody: await nameOf(nobody.transcribe(file)),
-    nobodyLive: await nameOf(heard(nobody)),
+    nobodyLive: await nameOf(transcribe(nobody)),
   };
 })
 """

@@ -13,8 +13,8 @@ const client = new Client({ apiKey: null }); // the rest is in the environment
 before(() => client.signUp("Ada"));
 
 /** Words that are missing, added or wrong, as a share of those said. */
-function wrong(heard) {
-  const [said, words] = [SAID, heard].map((text) => text.toLowerCase().match(/\p{L}+/gu) ?? []);
+function wrong(recognized) {
+  const [said, words] = [SAID, recognized].map((text) => text.toLowerCase().match(/\p{L}+/gu) ?? []);
   let row = words.map((_, index) => index + 1);
   row.unshift(0);
   for (const [index, word] of said.entries()) {
@@ -69,7 +69,7 @@ test("a summary, whole and in pieces", async () => {
 });
 
 test("live speech, from a file and over a cut", async (t) => {
-  const heard = (events) => events.filter(({ type }) => type === "final").map(({ text }) => text).join(" ");
+  const recognized = (events) => events.filter(({ type }) => type === "final").map(({ text }) => text).join(" ");
   const noticed = async () => {
     while ((await client.account()).limits.running) await sleep(200);
   };
@@ -79,13 +79,13 @@ test("live speech, from a file and over a cut", async (t) => {
     collect(client.stream(WAV, { language: "en" })),
     collect(cutOff.stream(PCM, { language: "en", realTime: true })),
   ]);
-  assert.ok(wrong(heard(events)) <= 0.1, heard(events));
+  assert.ok(wrong(recognized(events)) <= 0.1, recognized(events));
   assert.equal(events.at(-1).duration, 10);
   assert.ok(over.some(({ type }) => type === "partial"));
   assert.equal(over.filter(({ type }) => type === "reconnecting").length, 1);
   const [, again] = over.filter(({ type }) => type === "ready");
   assert.equal(again.resumed, true);
-  assert.ok(wrong(heard(over)) <= 0.1, heard(over));
+  assert.ok(wrong(recognized(over)) <= 0.1, recognized(over));
   const ids = over.filter(({ type }) => type === "final").map(({ segment_id }) => segment_id);
   assert.deepEqual(ids, ids.map((_, index) => index));
 });

@@ -52,13 +52,13 @@ test("a job that failed throws its own error", async () => {
 test("a recording goes on where it was cut", async () => {
   const path = `${FOLDER}/Ünïque.mp3`;
   await writeFile(path, LONG);
-  const told = [];
+  const reported = [];
   const cut = new Client({ baseUrl: CUTTING });
-  const job = await cut.jobs.create(path, { resumable: true, onProgress: (...at) => told.push(at) });
+  const job = await cut.jobs.create(path, { resumable: true, onProgress: (...at) => reported.push(at) });
   assert.deepEqual([job.title, job.status], ["Ünïque.mp3", "queued"]);
   assert.equal((await client.jobs.result(await client.jobs.wait(job, { timeout: 60 }))).text, TEXT);
-  assert.deepEqual(told.at(-1), [LONG.length, LONG.length]);
-  assert.ok(told.length > 3);
+  assert.deepEqual(reported.at(-1), [LONG.length, LONG.length]);
+  assert.ok(reported.length > 3);
 });
 
 test("an upload that was interrupted goes on later", async () => {

@@ -1,4 +1,4 @@
-// Live streams: of a service that hears the word `w<n>` in every second n, directly and over connections that are cut.
+// Live streams: of a service that writes the word `w<n>` for every second n, directly and over connections that are cut.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { describe, test } from "node:test";
@@ -42,7 +42,7 @@ describe("a live stream", { concurrency: 4 }, () => {
 
   for (const [memory, url] of [["remembers", SERVICE], ["has forgotten", FORGETFUL]]) {
     for (const [index, cuts] of [[1_000, 300_000, 5_000], [90_000, 90_001, 250_000], [959_000]].entries()) {
-      test(`nothing is lost or told twice over cuts, where the service ${memory} them (${index})`, async (t) => {
+      test(`nothing is lost or reported twice over cuts, where the service ${memory} them (${index})`, async (t) => {
         const proxy = await cutting(t, url, cuts);
         const events = await collect(new Client({ baseUrl: proxy.url }).stream(speech(), { language: "en" }));
         checkWhole(events);
@@ -76,7 +76,7 @@ describe("a live stream", { concurrency: 4 }, () => {
     assert.ok(events.at(-1).duration < SECONDS);
   });
 
-  test("stopped before it began, it tells nothing", async () => {
+  test("stopped before it began, it reports nothing", async () => {
     const stream = new Client({ baseUrl: SERVICE }).stream(speech());
     stream.stop();
     const events = await collect(stream);
@@ -128,7 +128,7 @@ describe("a live stream", { concurrency: 4 }, () => {
     await assert.rejects(collect(client.stream(speech())), { name: "ConnectionFailed" });
   });
 
-  test("a file is heard as what it says it is", async (t) => {
+  test("a file is decoded as what it says it is", async (t) => {
     const { wav } = await import("./sound.mjs");
     for (const [source, options, seconds] of [
       [wav({ rate: 8_000, seconds: 6 }), {}, 6],

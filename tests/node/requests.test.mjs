@@ -33,10 +33,10 @@ test("a refused upload comes again, the same and under the same key, when the se
   const total = requests[0].body.length;
   assert.ok(sent.every(([, of]) => of === total));
   assert.equal(sent.filter(([done]) => done === total).length, 3);
-  assert.ok(sent.length > 9, "it is told on the way");
+  assert.ok(sent.length > 9, "it is reported on the way");
 });
 
-test("warnings are told in every form, and strict is asked for", async (t) => {
+test("warnings are reported in every form, and strict is asked for", async (t) => {
   const warning = { code: "audio_missing", message: 'A "part", missing.', start: 1.4, end: 3 };
   const header = 'audio_missing;start=1.40;end=3.00;message="A \\"part\\", missing.", quiet;message="Quiet."';
   const { url, requests } = await serving(t, (_, response, count) =>
@@ -44,12 +44,12 @@ test("warnings are told in every form, and strict is asked for", async (t) => {
       : answer(response, { text: "Hello" }, count === 2 ? { "X-STT-Warnings": header } : {}),
   );
   const client = new sdk.Client({ baseUrl: url });
-  const told = [];
-  const options = { strict: true, onWarnings: (warnings) => told.push(warnings) };
+  const reported = [];
+  const options = { strict: true, onWarnings: (warnings) => reported.push(warnings) };
   assert.deepEqual((await client.transcribe(SOUND, options)).warnings, [warning]);
   await client.transcribe(SOUND, { ...options, responseFormat: "srt" });
   await client.transcribe(SOUND, { responseFormat: "srt", onWarnings: options.onWarnings });
-  assert.deepEqual(told, [[warning], [warning, { code: "quiet", message: "Quiet." }]]);
+  assert.deepEqual(reported, [[warning], [warning, { code: "quiet", message: "Quiet." }]]);
   assert.match(requests[1].body, /name="strict"\r\n\r\ntrue\r\n/);
   assert.doesNotMatch(requests[2].body, /name="strict"/);
 });
@@ -213,7 +213,7 @@ test("a refusal that comes while the file is still sent is read", async (t) => {
   await assert.rejects(new sdk.Client({ baseUrl: url }).transcribe(endless()), { name: "TooLarge", status: 413 });
 });
 
-test("who gives up gets the own reason, and the service is told", async (t) => {
+test("who gives up gets the own reason, and the service learns of it", async (t) => {
   const server = http.createServer((request) => request.resume());
   const url = await listening(t, server);
   for (const work of [
@@ -240,9 +240,9 @@ test("a summary's pieces come whole however the network cuts them", async (t) =>
     for (const byte of body) response.write(Buffer.of(byte));
     response.end();
   });
-  const told = await collect(new sdk.Client({ baseUrl: url }).summarize("Long.", { stream: true }));
-  assert.equal(told.slice(0, -1).map(({ text }) => text).join(""), last.summary);
-  assert.deepEqual(told.at(-1), { type: "summary", ...last });
+  const reported = await collect(new sdk.Client({ baseUrl: url }).summarize("Long.", { stream: true }));
+  assert.equal(reported.slice(0, -1).map(({ text }) => text).join(""), last.summary);
+  assert.deepEqual(reported.at(-1), { type: "summary", ...last });
 });
 
 test("a summary that fails or breaks off on the way throws", async (t) => {
@@ -267,7 +267,7 @@ test("what is left is noted", async (t) => {
   assert.deepEqual(client.allowance, { limit: 3, remaining: 2, resetsIn: 99 });
 });
 
-test("a transcript is told while it is made, and comes as it would have come without", async (t) => {
+test("a transcript is reported while it is made, and comes as it would have come without", async (t) => {
   const events = [
     ["progress", { done: 0, total: 4 }], ["delta", { text: "Hello," }], ["progress", { done: 2, total: 4 }],
     ["delta", { text: " you." }], ["transcript", { text: "Hello, you.", warnings: [{ code: "quiet", message: "Quiet." }] }],
@@ -283,7 +283,7 @@ test("a transcript is told while it is made, and comes as it would have come wit
   });
   const client = new sdk.Client({ baseUrl: url, maxRetries: 1 });
   const [text, progress, warned] = [[], [], []];
-  const options = { onText: (...told) => text.push(told), onTranscribed: (...told) => progress.push(told) };
+  const options = { onText: (...reported) => text.push(reported), onTranscribed: (...reported) => progress.push(reported) };
   const transcript = await client.transcribe(SOUND, { ...options, onWarnings: (warnings) => warned.push(...warnings) });
   assert.equal(transcript.text, "Hello, you.");
   assert.deepEqual(text.at(-1), [" you.", "Hello, you."]);

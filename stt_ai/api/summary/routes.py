@@ -64,7 +64,7 @@ async def _serve(summarizer: Summarizer, admission: Admission, config: ApiConfig
             if stored := await grant.claim(_fingerprint(params)):
                 response = replayed(stored)
             elif params.stream:
-                response = await _tell(summarizer, params, grant, request, send)
+                response = await _stream(summarizer, params, grant, request, send)
             else:
                 response = await _answer(summarizer, params, grant, request)
     except SttError as error:
@@ -81,7 +81,7 @@ async def _answer(summarizer: Summarizer, params: SummaryParams, grant: Grant, r
     return stored_reply(answer)
 
 
-async def _tell(summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request, send: Send) -> Response:
+async def _stream(summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request, send: Send) -> Response:
     await grant.reserve(0)
     events = EventStream(request.scope, send, grant.headers)
     pieces = summarizer.stream(params.text, params.style)

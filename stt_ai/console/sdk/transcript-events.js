@@ -24,7 +24,7 @@ export class TranscriptEvents {
       const lines = block.split("\n");
       const field = (name) => lines.find((line) => line.startsWith(name))?.slice(name.length);
       const [event, data] = [field("event: "), field("data: ")];
-      if (event && data) this.#tell(event, JSON.parse(data));
+      if (event && data) this.#dispatch(event, JSON.parse(data));
     }
   }
 
@@ -38,7 +38,7 @@ export class TranscriptEvents {
     return { ...answer, text, warnings: data.warnings };
   }
 
-  #tell(event, data) {
+  #dispatch(event, data) {
     if (event === "progress") this.onTranscribed?.(data.done, data.total);
     else if (event === "delta") this.onText?.(data.text, (this.#text += data.text));
     else if (event === "transcript" || event === "error") this.#last = { event, data };
