@@ -43,9 +43,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if reported := rows(terminalreporter.stats.get("passed", ())):
+    if faults := rows(terminalreporter.stats.get("passed", ())):
         terminalreporter.section("faults")
-        for line in table(reported):
+        for line in table(faults):
             terminalreporter.write_line(line)
 
 

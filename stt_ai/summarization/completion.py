@@ -36,7 +36,7 @@ class Completion:
 
     def forgotten(self, summary: str) -> list[Commitment]:
         """Return the promises that no sentence of ``summary`` gives to their owner."""
-        told = [(sentence, content_words(sentence)) for sentence in re.split(r"(?<=[.!?])\s+|\n", summary)]
+        sentences = [(sentence, content_words(sentence)) for sentence in re.split(r"(?<=[.!?])\s+|\n", summary)]
         return [
             made
             for made in self._grounding.commitments
@@ -44,7 +44,7 @@ class Completion:
                 made.owner in sentence
                 and len(words & content_words(made.task)) >= min(2, len(content_words(made.task)))
                 and (not made.when or content_words(made.when) <= words)
-                for sentence, words in told
+                for sentence, words in sentences
             )
         ]
 
@@ -86,15 +86,15 @@ class Completion:
 
     def _facts(self, summary: str) -> list[str]:
         """Return the sentences of the text with numbers that ``summary`` lacks, if they can stand alone."""
-        told = {plain_number(number) for number in NUMBER.findall(summary)}
+        known = {plain_number(number) for number in NUMBER.findall(summary)}
         facts = []
         for turn in self._grounding.turns:
             for sentence in turn.sentences:
                 numbers = {plain_number(number) for number in NUMBER.findall(sentence)}
                 stands_alone = not _LEANS_ON.match(sentence) and not _FUTURE_ES.search(sentence)
-                if numbers - told and stands_alone and (fact := self._attributed(turn.speaker, sentence)):
+                if numbers - known and stands_alone and (fact := self._attributed(turn.speaker, sentence)):
                     facts.append(fact)
-                    told |= numbers
+                    known |= numbers
         return facts
 
     def _worded(self, made: Commitment, items: Sequence[str]) -> str:

@@ -122,8 +122,8 @@ class Grounding:
         person = self._subject(sentence)
         words = content_words(sentence) - content_words(person)
         if not person:
-            telling = words - _NARRATION
-            return sentence if len(telling & self._content) >= MIN_SUPPORT_ANYWHERE * len(telling) else ""
+            content = words - _NARRATION
+            return sentence if len(content & self._content) >= MIN_SUPPORT_ANYWHERE * len(content) else ""
         if not words - _NARRATION or self._asks_another(person, sentence):
             return ""
         if self.commitments and _FUTURE.search(sentence):

@@ -171,8 +171,8 @@ async def arrive(
 
 def retry_after(answer: httpx.Response) -> float | None:
     """Of a refusal in the form that the contract gives it."""
-    reported = answer.headers.get("Retry-After", "")
-    return float(reported) if reported.isdigit() and answer.json().keys() == {"error", "code", "request_id"} else None
+    header = answer.headers.get("Retry-After", "")
+    return float(header) if header.isdigit() and answer.json().keys() == {"error", "code", "request_id"} else None
 
 
 @cache

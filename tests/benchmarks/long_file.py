@@ -31,8 +31,8 @@ class Contestants:
 
         def call() -> float:
             answer = self._peer.ask("batched", **asked)
-            recognized = {"text": answer["texts"][0]}
-            return self._kept(f"peer, chunks of {chunk_s} s, {_said(language)}", answer["seconds"], recognized)
+            transcript = {"text": answer["texts"][0]}
+            return self._kept(f"peer, chunks of {chunk_s} s, {_said(language)}", answer["seconds"], transcript)
 
         return call
 

@@ -56,8 +56,8 @@ def _one_by_one(bench: Bench, result: Result, recordings: list[Recording]) -> No
         taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=200)
         mine, peers = [result.add(name, values) for name, values in taken.items()]
         result.ratio(f"time, service / faster-whisper, one by one, {label}", mine, peers, at_most=MAX_ONE_BY_ONE)
-        for who, recognized in texts.items():
-            result.find(f"words wrong, {who}, one by one, {label}", _percent(recordings, recognized), "%")
+        for who, hypotheses in texts.items():
+            result.find(f"words wrong, {who}, one by one, {label}", _percent(recordings, hypotheses), "%")
     caller.close()
 
 
@@ -113,8 +113,8 @@ def _long_file(bench: Bench, result: Result, recordings: list[Recording]) -> Non
     taken = bench.alternate(calls, rounds=1 if bench.quick else 3, budget_s=200)
     mine, peers = [result.add(name, values) for name, values in taken.items()]
     result.ratio("time, service / BatchedInferencePipeline, joined recordings", mine, peers, at_most=MAX_LONG)
-    for who, recognized in texts.items():
-        wrong, words = word_errors("en", said, recognized)
+    for who, hypothesis in texts.items():
+        wrong, words = word_errors("en", said, hypothesis)
         result.find(f"words wrong, {who}, joined recordings", 100 * wrong / words, "%")
     caller.close()
 

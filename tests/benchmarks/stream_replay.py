@@ -157,10 +157,10 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print
     try:
-        reported = asyncio.run(replay(json.loads(sys.argv[1])))
+        replayed = asyncio.run(replay(json.loads(sys.argv[1])))
     except SttError as error:
         sys.exit(f"the replay failed: {error}")
-    json.dump(reported, out)
+    json.dump(replayed, out)
 
 
 if __name__ == "__main__":

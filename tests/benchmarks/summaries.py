@@ -90,13 +90,13 @@ def _four_at_once(bench: Bench, result: Result, service: Service) -> None:
             ask(text)
         return time.perf_counter() - begin
 
-    def max_concurrency() -> float:
+    def at_once() -> float:
         begin = time.perf_counter()
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(ask, texts))
         return time.perf_counter() - begin
 
-    calls = {"one after another": one_after_another, "4 at once": max_concurrency}
+    calls = {"one after another": one_after_another, "4 at once": at_once}
     bench.warm_up(calls)
     taken = bench.alternate(calls, 2 if bench.quick else 12, 120)
     series = {name: result.add(f"4 summaries, {name}", values) for name, values in taken.items()}

@@ -39,8 +39,8 @@ def main() -> None:
     series = {f"{name} at once": (values, "tokens/s") for name, values in taken.items()}
     series["time to the first token, ours"] = (first, "s")
     same = sum(a == b for a, b in zip(answers["ours"], answers["pipeline"], strict=True)) / len(prompts)
-    reported = {name: {"values": values, "unit": unit} for name, (values, unit) in series.items()}
-    print(json.dumps({"series": reported, "same": same}))
+    values_of = {name: {"values": values, "unit": unit} for name, (values, unit) in series.items()}
+    print(json.dumps({"series": values_of, "same": same}))
 
 
 def ours(model: LanguageModel, prompts: list[Prompt], size: int = 1) -> list[str]:
@@ -52,23 +52,23 @@ def ours(model: LanguageModel, prompts: list[Prompt], size: int = 1) -> list[str
 
 def theirs(peer: Any, prompts: list[Prompt], size: int) -> list[str]:
     chats = [[{"role": "system", "content": one.system}, {"role": "user", "content": one.user}] for one in prompts]
-    reported = peer(chats, max_new_tokens=150, do_sample=False, batch_size=size, return_full_text=False)
-    return [one[0]["generated_text"].strip() for one in reported]
+    generated = peer(chats, max_new_tokens=150, do_sample=False, batch_size=size, return_full_text=False)
+    return [one[0]["generated_text"].strip() for one in generated]
 
 
 def first_token(model: LanguageModel, asked: Prompt) -> float:
     """Seconds from the question to its first token."""
-    recognized: list[float] = []
+    arrived: list[float] = []
     question = Question(asked)
 
-    def recognize(text: str) -> None:
-        recognized.append(time.perf_counter())
+    def note_arrival(text: str) -> None:
+        arrived.append(time.perf_counter())
         question.cancelled.set()
 
-    question.on_text = recognize
+    question.on_text = note_arrival
     begin = time.perf_counter()
     model.answer([question])
-    return recognized[0] - begin
+    return arrived[0] - begin
 
 
 if __name__ == "__main__":

@@ -58,10 +58,10 @@ def write_talk(path: Path, minutes: float, seed: int = 0) -> list[Turn]:
 
 def _pieces(rng: np.random.Generator) -> Iterator[tuple[Samples, list[Turn]]]:
     chosen = _among_few(conversations())
-    recognized = [samples_of(entry) for entry in chosen]
+    utterances = [samples_of(entry) for entry in chosen]
     while True:
         for at in rng.permutation(len(chosen)):
-            loud = recognized[at] * rng.uniform(0.5, 1.0)
+            loud = utterances[at] * rng.uniform(0.5, 1.0)
             sound = np.concatenate([loud, np.zeros(int(PAUSE_S * SAMPLE_RATE), np.float32)])
             sound = sound + rng.normal(0, NOISE, len(sound)).astype(np.float32)
             spoken = [

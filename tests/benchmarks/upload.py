@@ -72,5 +72,5 @@ def _send(service: Service, path: Path) -> tuple[float, int]:
     """(seconds, status), by curl: a client in this process would share its memory and its threads."""
     call = ["curl", "-sS", "-o", "/dev/null", "-w", "%{json}", "-F", f"file=@{path}", "-F", "diarize=false"]
     done = subprocess.run([*call, f"{service.url}/v1/transcribe"], capture_output=True, check=True, timeout=300)
-    reported = json.loads(done.stdout)
-    return float(reported["time_total"]), int(reported["http_code"])
+    sent = json.loads(done.stdout)
+    return float(sent["time_total"]), int(sent["http_code"])

@@ -47,7 +47,7 @@ def page(service: Service, tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_the_documented_page_writes_down_what_its_microphone_hears(
+def test_the_documented_page_writes_down_what_its_microphone_records(
     page: str, manifest: dict[str, Any], tmp_path: Path
 ) -> None:
     said = next(entry["text"] for entry in manifest["files"] if entry["file"] == SPOKEN)

@@ -85,7 +85,7 @@ def test_a_visitor_signs_up_and_the_key_is_kept_only_while_wanted(page: Page, se
     sign_out(page)
 
 
-def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads: Path, tmp_path: Path) -> None:
+def test_a_file_is_read_transcribed_and_saved(page: Page, service: Service, downloads: Path, tmp_path: Path) -> None:
     key = sign_in(page, service)
     file = tmp_path / f"{HOSTILE}.opus"
     file.write_bytes(TALK.read_bytes())
@@ -109,9 +109,9 @@ def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads:
     by_keyboard(page)
     text = json.loads(saved(page, downloads, "json"))["text"]
     assert text.split() == page.evaluate(f"{WORDS}.map((word) => word.textContent)")
-    reported, ours = answer(service, key, "srt"), saved(page, downloads, "srt")
-    assert TIME.sub("", ours) == TIME.sub("", reported)
-    assert all(abs(one - other) <= 11 for one, other in zip(times(ours), times(reported), strict=True))
+    served, ours = answer(service, key, "srt"), saved(page, downloads, "srt")
+    assert TIME.sub("", ours) == TIME.sub("", served)
+    assert all(abs(one - other) <= 11 for one, other in zip(times(ours), times(served), strict=True))
     assert "Speaker 2: " in saved(page, downloads, "txt") and "<v Speaker 2>" in saved(page, downloads, "vtt")
     page.write(".speakers input", HOSTILE)
     page.press("Enter")
@@ -122,11 +122,11 @@ def test_a_file_is_read_heard_and_saved(page: Page, service: Service, downloads:
     page.click("#summarize button")
     page.wait("document.querySelector('#summary .by-model')", 90)
     asked = {"text": text, "style": page.evaluate("document.querySelector('#summarize [name=style]').value")}
-    reported = httpx.post(f"{service.url}/v1/summarize", json=asked, headers=bearer(key), timeout=90).json()["summary"]
-    assert reported and page.evaluate("document.querySelector('#summary span').textContent") == reported
+    served = httpx.post(f"{service.url}/v1/summarize", json=asked, headers=bearer(key), timeout=90).json()["summary"]
+    assert served and page.evaluate("document.querySelector('#summary span').textContent") == served
 
 
-def test_what_the_microphone_hears_is_written_down(page: Page, service: Service, manifest: dict[str, Any]) -> None:
+def test_what_the_microphone_records_is_written_down(page: Page, service: Service, manifest: dict[str, Any]) -> None:
     said = next(entry["text"] for entry in manifest["files"] if entry["file"] == SPOKEN)
     sign_in(page, service)
     page.evaluate("location.hash = '#live'")
@@ -298,19 +298,19 @@ def test_live_speech_says_that_its_connection_is_lost_until_it_is_back(page: Pag
           };
         })()"""
     )
-    reported = "document.querySelector('#live-state').textContent"
+    state = "document.querySelector('#live-state').textContent"
     page.evaluate("location.hash = '#live'")
     page.wait("!document.querySelector('#live').hidden")
     page.click("#talk")
-    page.wait(f"{reported}.startsWith('0:')")
+    page.wait(f"{state}.startsWith('0:')")
     page.evaluate("lost = true, socket.close()")
     page.wait("window.reach")
     page.evaluate("ticks.forEach((tick) => tick())")
-    assert page.evaluate(reported).startswith("The connection broke")
+    assert page.evaluate(state).startswith("The connection broke")
     page.evaluate("lost = false, reach()")
-    page.wait(f"{reported}.startsWith('0:')")
+    page.wait(f"{state}.startsWith('0:')")
     page.click("#talk")
-    page.wait(f"{reported}.startsWith('Stopped')")
+    page.wait(f"{state}.startsWith('Stopped')")
     assert page.evaluate("document.activeElement.id") == "talk"
 
 

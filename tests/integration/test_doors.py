@@ -70,7 +70,7 @@ def test_headers_that_do_not_end_are_not_waited_for(closed: Service) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_haproxy_refuses_is_told_as_the_service_tells_failures(closed: Service, name: str) -> None:
+def test_what_haproxy_refuses_is_told_as_the_service_words_failures(closed: Service, name: str) -> None:
     status, headers, body = read(Proxy(closed.port, closed.port).ask(BROKEN[name]))
     assert (status, body["code"], headers["x-request-id"]) == (400, "malformed_request", body["request_id"])
 
@@ -83,7 +83,7 @@ def test_an_unknown_method_is_told_so(closed: Service) -> None:
 
 @pytest.mark.parametrize("path", DASHBOARD)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer " + "0" * 64}])
-def test_the_dashboard_tells_nothing_without_the_token(closed: Service, path: str, headers: dict[str, str]) -> None:
+def test_the_dashboard_shows_nothing_without_the_token(closed: Service, path: str, headers: dict[str, str]) -> None:
     answer = httpx.get(closed.dashboard + path, headers=headers, timeout=60)
     assert answer.status_code in (401, 403), answer.text
 

@@ -104,15 +104,15 @@ def test_in_a_page_of_another_origin(service: Service, elsewhere: str, tmp_path:
     with opened(tmp_path / "profile", tmp_path) as page:
         page.go(elsewhere)
         given = json.dumps({"url": service.url, "key": service.new_key()})
-        reported = page.evaluate(f"({VISIT})({given})")
-    assert reported["text"] == hello
-    sent, total = reported["last"]
-    assert sent == total > reported["size"]
-    assert reported["subtitles"].startswith("WEBVTT")
-    for live in (reported["live"], reported["anonymous"]):
+        found = page.evaluate(f"({VISIT})({given})")
+    assert found["text"] == hello
+    sent, total = found["last"]
+    assert sent == total > found["size"]
+    assert found["subtitles"].startswith("WEBVTT")
+    for live in (found["live"], found["anonymous"]):
         assert word_error_rate([hello], [live["text"]]) <= 0.2
         assert live["last"] == {"type": "ended", "text": "", "duration": 3.0}
-    assert reported["left"] >= 2
-    assert reported["refused"].startswith("AuthenticationFailed ") and reported["refusedLive"] == reported["refused"]
-    assert reported["aborted"] == "Error enough"
-    assert reported["nobody"].startswith("ConnectionFailed ") and reported["nobodyLive"].startswith("ConnectionFailed ")
+    assert found["left"] >= 2
+    assert found["refused"].startswith("AuthenticationFailed ") and found["refusedLive"] == found["refused"]
+    assert found["aborted"] == "Error enough"
+    assert found["nobody"].startswith("ConnectionFailed ") and found["nobodyLive"].startswith("ConnectionFailed ")

@@ -98,7 +98,7 @@ def test_who_speaks(client: OpenAI) -> None:
     assert " ".join(segment.text for segment in answer.segments) == answer.text
 
 
-def test_the_text_is_told_while_the_file_is_heard(
+def test_the_text_is_sent_while_the_file_is_transcribed(
     client: OpenAI, three_minutes: Path, manifest: dict[str, Any]
 ) -> None:
     *many, _ = ask(client, three_minutes, stream=True)
@@ -113,7 +113,7 @@ def test_the_text_is_told_while_the_file_is_heard(
     assert done.text == plain
 
 
-def test_who_speaks_is_told_by_events_too(client: OpenAI) -> None:
+def test_who_speaks_is_sent_in_events_too(client: OpenAI) -> None:
     *segments, done = ask(client, MEETING, stream=True, response_format="diarized_json")
     assert {event.type for event in segments} == {"transcript.text.segment"}
     assert {event.speaker for event in segments} == {"A", "B"}

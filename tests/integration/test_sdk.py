@@ -35,8 +35,8 @@ def test_the_client(service: Service, manifest: dict[str, Any]) -> None:
         assert sent[-1] == FILES[0].stat().st_size
         assert client.transcribe(FILES[0].read_bytes(), response_format="srt").startswith("1\n00:00:00,180")
         assert client.usage().days[0].requests == 2 and client.account().credits.available == 999_998
-        reported = list(client.summarize("Vanessa will review the report on Monday.", "action_items", stream=True))
-        assert isinstance(reported[-1], Summary) and "".join(map(str, reported[:-1])).strip() == reported[-1].summary
+        pieces = list(client.summarize("Vanessa will review the report on Monday.", "action_items", stream=True))
+        assert isinstance(pieces[-1], Summary) and "".join(map(str, pieces[:-1])).strip() == pieces[-1].summary
         assert client.health().demo_models and client.languages()[0].code == "en"
 
 
@@ -47,7 +47,7 @@ async def test_the_client_for_asyncio_does_several_things_at_once(service: Servi
     assert made[3][0].id == "large-v3-turbo"
 
 
-def test_a_live_stream_on_a_wire_that_breaks_tells_every_word_once(service: Service, manifest: dict[str, Any]) -> None:
+def test_a_live_stream_on_a_wire_that_breaks_sends_every_word_once(service: Service, manifest: dict[str, Any]) -> None:
     data = audio(CLEAR[0]) + audio(CLEAR[1])
     with wire(service.port, 250_000, 400_000) as cut, Client(base_url=cut.url) as client:
         with client.stream([data[at : at + 8192] for at in range(0, len(data), 8192)], language="en") as stream:
@@ -67,11 +67,10 @@ def test_the_command_over_several_files(service: Service, manifest: dict[str, An
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {f"{path.stem}.vtt" for path in FILES}
     rows = command(STT_AI, "transcribe", *FILES[:2], ROOT / "README.md", "--json", "--no-diarize", *asked)
-    reported = [json.loads(line) for line in rows.stdout.splitlines()]
-    assert rows.returncode == 1 and [row["ok"] for row in reported] == [True, True, False]
+    printed = [json.loads(line) for line in rows.stdout.splitlines()]
+    assert rows.returncode == 1 and [row["ok"] for row in printed] == [True, True, False]
     assert (
-        reported[0]["result"]["text"] == spoken(manifest, "hello_3s.flac")
-        and reported[2]["code"] == "unsupported_format"
+        printed[0]["result"]["text"] == spoken(manifest, "hello_3s.flac") and printed[2]["code"] == "unsupported_format"
     )
     live = command(STT_AI, "stream", FILES[1], "--language", "en", *asked)
     assert word_error_rate([spoken(manifest, FILES[1].name)], [live.stdout]) <= 0.2, live.stderr

@@ -176,7 +176,9 @@ def test_bills_are_exact_to_the_minute_however_a_stream_ends(service: Service) -
     assert account(service, key)["credits"]["available"] == 6
 
 
-def test_credits_that_run_out_end_a_stream_after_all_that_was_heard(service: Service, manifest: dict[str, Any]) -> None:
+def test_credits_that_run_out_end_a_stream_after_all_that_was_transcribed(
+    service: Service, manifest: dict[str, Any]
+) -> None:
     key = service.new_key(credits=1)
     names = CLEAR * 2 + CLEAR[:1]
     with stream(service, key) as client, ThreadPoolExecutor(1) as thread:
@@ -309,19 +311,19 @@ def test_an_ingress_that_dies_leaves_a_stream_that_goes_on_and_a_fair_bill(
         with pytest.raises(ConnectionClosed):
             while True:
                 messages.append(client.read())
-    reported = [message for message in messages if message.get("text")]
-    offset = reported[-1]["end"]
+    texted = [message for message in messages if message.get("text")]
+    offset = texted[-1]["end"]
     wait_until(service.is_well, timeout=120)
     fault.over()
-    resumed = {"session_id": session_id, "offset": offset, "last_segment_id": reported[-1]["segment_id"]}
+    resumed = {"session_id": session_id, "offset": offset, "last_segment_id": texted[-1]["segment_id"]}
     with stream(service, key) as client, ThreadPoolExecutor(1) as thread:
         ready = client.ready(language="en", interim_results=False, **resumed)
         assert (ready["resumed"], ready["offset"]) == (False, offset)
         thread.submit(say, client, data[round(offset * RATE) * 2 :]).result(60)
         rest, code = client.stop(timeout=60)
     assert code == 1000
-    assert word_error_rate([spoken(manifest, *names)], [texts(reported + rest)]) <= 0.1
-    ids = [message["segment_id"] for message in reported + rest if message.get("text")]
+    assert word_error_rate([spoken(manifest, *names)], [texts(texted + rest)]) <= 0.1
+    ids = [message["segment_id"] for message in texted + rest if message.get("text")]
     assert ids == list(range(len(ids)))
     # What had begun for certain is charged when the dead server's lease ends, and the minute after it is given back.
     wait_until(lambda: account(service, key)["credits"]["reserved"] == 0, timeout=120)

@@ -99,7 +99,7 @@ def test_a_bad_request_is_told_what_to_mend(warm: Service, body: dict[str, Any],
     assert named in answer.json()["error"]
 
 
-def test_a_stream_tells_the_same_as_the_plain_answer(warm: Service) -> None:
+def test_a_stream_sends_the_same_as_the_plain_answer(warm: Service) -> None:
     said = meeting(seed=2).text
     plain = post(warm, text=said, style="bullet_points").json()
     answer = post(warm, text=said, style="bullet_points", stream=True)

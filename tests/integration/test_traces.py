@@ -44,9 +44,9 @@ def test_a_trace_goes_through_the_deployments(service: Service) -> None:
         assert within.trace_id == work.trace_id == root.trace_id
         assert (within.parent_span_id, work.parent_span_id) == (root.span_id, within.span_id)
         assert root.start_time_unix_nano <= within.start_time_unix_nano <= within.end_time_unix_nano
-    (recognized,) = collector.of("transcriber", "transcriber transcribe")
+    (transcribed,) = collector.of("transcriber", "transcriber transcribe")
     (batch,) = collector.of("transcriber", "transcriber batch")
-    assert [link.span_id for link in batch.links] == [batch.parent_span_id] == [recognized.span_id]
+    assert [link.span_id for link in batch.links] == [batch.parent_span_id] == [transcribed.span_id]
     (settled,) = collector.of("billing", "billing settle")
     assert settled.trace_id == root.trace_id
     assert answer.json()["text"].split()[0] not in str(collector.spans)

@@ -274,10 +274,10 @@ def test_each_channel_of_a_call_is_transcribed_by_itself(
     subprocess.run([FFMPEG, "-v", "error", *inputs, "-filter_complex", joined, str(call)], check=True)
     body = send(service, call, channels="separate", language="en").json()
     alone = [send(service, path, diarize="false", language="en").json() for path in voices]
-    recognized = {channel: [one for one in body["segments"] if one["channel"] == channel] for channel in (1, 2)}
-    for channel, whole in zip(recognized, alone, strict=True):
-        assert {word["channel"] for one in recognized[channel] for word in one["words"]} == {channel}
-        assert word_error_rate([whole["text"]], [" ".join(one["text"] for one in recognized[channel])]) <= 0.2
+    segments = {channel: [one for one in body["segments"] if one["channel"] == channel] for channel in (1, 2)}
+    for channel, whole in zip(segments, alone, strict=True):
+        assert {word["channel"] for one in segments[channel] for word in one["words"]} == {channel}
+        assert word_error_rate([whole["text"]], [" ".join(one["text"] for one in segments[channel])]) <= 0.2
     assert body["speakers"] == ["Channel 1", "Channel 2"]
     assert body["usage"]["credits"] == 1
 

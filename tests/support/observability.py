@@ -88,9 +88,9 @@ class Collector:
 
     def take(self, body: bytes) -> None:
         for sent in ExportTraceServiceRequest.FromString(body).resource_spans:
-            reported = {attribute.key: attribute.value.string_value for attribute in sent.resource.attributes}
+            resource = {attribute.key: attribute.value.string_value for attribute in sent.resource.attributes}
             for scope in sent.scope_spans:
-                self.spans += [(reported["stt_ai.deployment"], span) for span in scope.spans]
+                self.spans += [(resource["stt_ai.deployment"], span) for span in scope.spans]
 
     def of(self, deployment: str, name: str) -> list[Span]:
         return [span for own, span in tuple(self.spans) if own.startswith(deployment) and span.name == name]

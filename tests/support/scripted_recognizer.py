@@ -268,5 +268,5 @@ def partials(events: Iterable[Event]) -> list[Partial]:
     return [event for event in events if isinstance(event, Partial)]
 
 
-def reported(events: Iterable[Event]) -> str:
+def final_text(events: Iterable[Event]) -> str:
     return " ".join(final.text for final in finals(events))

@@ -50,7 +50,7 @@ def test_what_may_still_be_cut_off_is_not_decided() -> None:
     assert _after((2, "We can go"), (3, "We can go now"), latest=16_000) == ""
 
 
-def test_a_last_word_is_shown_when_it_was_heard_twice() -> None:
+def test_a_last_word_is_shown_when_it_was_recognized_twice() -> None:
     agreement = Agreement()
     shown = []
     for step, text in enumerate(["We can care", "We can carefully", "We can carefully", "We can carefully go", "We"]):

@@ -87,8 +87,8 @@ async def test_each_plan_has_its_file_limit(edge: Edge, credits: int | None) -> 
     async with edge.client(key) as client:
         assert (await client.post("/v1/transcribe", files={"file": b"s" * limit})).status_code == 200
         over = await client.post("/v1/transcribe", files={"file": b"s" * (limit + 1)})
-        reported = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(limit + 2_000_000)}
-        early = await client.post("/v1/transcribe", content=unread(), headers=reported)
+        headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(limit + 2_000_000)}
+        early = await client.post("/v1/transcribe", content=unread(), headers=headers)
     for refusal in (over, early):
         advice = {None: "With an API key", 0: "An account with credits", 5: "Cut or compress"}[credits]
         assert advice in refused(refusal, 413, "file_too_large")

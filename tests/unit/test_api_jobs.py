@@ -156,7 +156,7 @@ async def test_the_result_has_the_summary_beside_the_transcript(edge: Edge) -> N
     assert "summary" not in await edge.ask("GET", await done(edge, key), key)
 
 
-async def test_a_summary_that_failed_is_told_in_the_job_and_among_the_warnings(edge: Edge) -> None:
+async def test_a_summary_that_failed_is_reported_in_the_job_and_among_the_warnings(edge: Edge) -> None:
     key = edge.books.account(credits=5)
     path = await done(edge, key, NoSummary("overloaded", "Too much to do."), data={"summary": "brief"})
     job = await edge.ask("GET", path.removesuffix("/result"), key)
@@ -397,7 +397,7 @@ async def test_the_schema_is_whole(edge: Edge) -> None:
 async def test_whoever_admits_files_is_told_how_much_work_jobs_are(edge: Edge) -> None:
     key = edge.books.account(credits=5)
     await edge.post(key, files=FILE)
-    reported: asyncio.Queue[JobLoad] = asyncio.Queue()
+    loads: asyncio.Queue[JobLoad] = asyncio.Queue()
     answers: list[JobLoad | SttError] = [Unavailable("Not now."), edge.service.load()]
 
     async def carry(operation: str, *arguments: Any) -> JobLoad:
@@ -406,6 +406,6 @@ async def test_whoever_admits_files_is_told_how_much_work_jobs_are(edge: Edge) -
             raise answer
         return answer
 
-    following = asyncio.create_task(follow_load(JobsClient(carry), reported.put_nowait, every_s=0))
-    assert (await reported.get()).queued == 1
+    following = asyncio.create_task(follow_load(JobsClient(carry), loads.put_nowait, every_s=0))
+    assert (await loads.get()).queued == 1
     following.cancel()

@@ -174,7 +174,7 @@ def test_a_fragmented_message_is_one(client: Client) -> None:
     assert client.stop()[0][-1]["duration"] == 2.0
 
 
-def test_after_stop_nothing_more_is_heard(client: Client, sessions: Sessions) -> None:
+def test_after_stop_nothing_more_is_transcribed(client: Client, sessions: Sessions) -> None:
     client.ready()
     client.audio(1)
     client.send(action="stop")
@@ -286,7 +286,7 @@ def test_text_that_is_no_action_is_answered_and_ignored(client: Client, message:
     assert (texts(messages), code) == (said(2), 1000)
 
 
-def test_who_does_not_read_the_warnings_is_closed_with_all_that_was_heard_told(client: Client) -> None:
+def test_who_does_not_read_the_warnings_is_closed_with_all_that_was_transcribed_sent(client: Client) -> None:
     client.ready(interim_results=False)
     client.audio(2)
     for _ in range(MAX_IGNORED + 1):
@@ -401,9 +401,9 @@ def test_a_stream_has_a_longest_length(tmp_path: Path) -> None:
 def test_a_model_that_is_not_there_is_told(tmp_path: Path, error: SttError, code: str, close: int) -> None:
     with serving(live_app(tmp_path, Sessions(unready=error))) as port, connected(port) as client:
         client.send()
-        reported = refused(client, code, close, retryable=True)
-        assert "secret" not in reported["error"]
-        assert reported.get("retry_after") == (15 if code == "model_loading" else None)
+        failure = refused(client, code, close, retryable=True)
+        assert "secret" not in failure["error"]
+        assert failure.get("retry_after") == (15 if code == "model_loading" else None)
 
 
 def test_a_session_that_fails_is_told_and_can_go_on_from_its_last_text(tmp_path: Path) -> None:
@@ -435,7 +435,7 @@ def test_a_fault_of_ours_is_told_without_its_inside(tmp_path: Path, caplog: pyte
 # Going on after a cut.
 
 
-def test_a_stream_that_was_cut_off_goes_on_with_nothing_lost_or_told_twice(port: int, sessions: Sessions) -> None:
+def test_a_stream_that_was_cut_off_goes_on_with_nothing_lost_or_sent_twice(port: int, sessions: Sessions) -> None:
     with connected(port) as client:
         session_id = client.ready(interim_results=False)["session_id"]
         for _ in range(8):
@@ -455,7 +455,7 @@ def test_a_stream_that_was_cut_off_goes_on_with_nothing_lost_or_told_twice(port:
 
 
 @pytest.mark.parametrize("known", [{}, {"last_segment_id": 0}])
-def test_texts_that_the_client_missed_are_told_again_and_their_audio_is_not_heard_again(
+def test_texts_that_the_client_missed_are_sent_again_and_their_audio_is_not_transcribed_again(
     port: int, sessions: Sessions, known: dict[str, Any]
 ) -> None:
     with connected(port) as client:
@@ -617,7 +617,7 @@ def test_the_schema_and_the_docs_tell_the_whole_protocol(port: int) -> None:
     for name in fields(StreamParams):
         if name.name != "config":
             assert name.name in page
-    for reported in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):
-        assert reported in page
+    for field in ("stable_chars", "utterance_end", "is_final", "finalize", "keepalive", "endpointing", "vad_events"):
+        assert field in page
     for error, code in CODES.items():
         assert f"<td>{code}</td>" in page and error.code in page

@@ -87,7 +87,7 @@ def test_the_protocol_works_through_the_queues(tmp_path: Path) -> None:
     assert (texts(messages), code) == (said(7), 1000)
 
 
-def test_a_client_that_is_far_too_fast_is_held_back_and_heard_to_the_end(tmp_path: Path) -> None:
+def test_a_client_that_is_far_too_fast_is_held_back_and_transcribed_to_the_end(tmp_path: Path) -> None:
     sessions = Sessions()
     with served(live_app(tmp_path, sessions)) as (port, middle), connected(port, compression=None) as client:
         client.ready(interim_results=False)

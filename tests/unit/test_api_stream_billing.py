@@ -182,7 +182,7 @@ def test_a_stream_without_audio_costs_nothing(port: int, books: Books, bad: bool
     assert (settled(books, key), books.left(key)) == ([], (1, 0))
 
 
-def test_credits_that_run_out_end_the_stream_with_all_that_is_paid_told(port: int, books: Books) -> None:
+def test_credits_that_run_out_end_the_stream_with_all_that_is_paid_sent(port: int, books: Books) -> None:
     key = books.account(credits=2)
     with connected(port, key) as client:
         client.ready(interim_results=False)
@@ -205,7 +205,9 @@ def test_free_minutes_that_run_out_end_the_stream_too(books: Books, tmp_path: Pa
     assert (texts(messages), messages[-1]["code"], code) == (said(60), "rate_limited", 1008)
 
 
-def test_a_resumed_stream_does_not_pay_again_for_what_was_heard(port: int, books: Books, sessions: Sessions) -> None:
+def test_a_resumed_stream_does_not_pay_again_for_what_was_transcribed(
+    port: int, books: Books, sessions: Sessions
+) -> None:
     key = books.account(credits=10)
     with connected(port, key) as client:
         session_id = client.ready(interim_results=False)["session_id"]

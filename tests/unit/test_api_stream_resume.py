@@ -49,7 +49,7 @@ def test_a_cut_is_forgotten_after_its_time_and_the_oldest_when_there_are_too_man
     back=st.integers(0, 300),
     by_id=st.booleans(),
 )
-def test_whatever_the_client_missed_is_told_again_and_heard_once(
+def test_whatever_the_client_missed_is_sent_again_and_transcribed_once(
     lengths: list[int], reported: int, back: int, by_id: bool
 ) -> None:
     """Utterances of so many hundredths of a second, one after the other; the client got the first ``reported``."""

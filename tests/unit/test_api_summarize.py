@@ -175,7 +175,7 @@ async def test_no_capacity_is_503_before_anything_is_sent(
     assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, code, "7")
 
 
-async def test_a_stream_tells_the_summary_and_ends_with_the_whole_answer(tmp_path: Path) -> None:
+async def test_a_stream_sends_the_summary_and_ends_with_the_whole_answer(tmp_path: Path) -> None:
     async with client_of(app_of(tmp_path, Scribe())) as client:
         plain = (await client.post("/v1/summarize", json={"text": TEXT, "style": "detailed"})).json()
         answer = await client.post("/v1/summarize", json={"text": TEXT, "style": "detailed", "stream": True})
@@ -254,12 +254,12 @@ async def test_the_same_key_brings_the_same_stream_and_is_for_one_form_of_the_an
         first, again = [await client.post("/v1/summarize", json=asked, headers=headers) for _ in range(2)]
         whole = await client.post("/v1/summarize", json={"text": TEXT}, headers=headers)
         plain = await client.post("/v1/summarize", json={"text": TEXT}, headers={"Idempotency-Key": "other"})
-        reported = await client.post("/v1/summarize", json=asked, headers={"Idempotency-Key": "other"})
+        other = await client.post("/v1/summarize", json=asked, headers={"Idempotency-Key": "other"})
     assert events_of(again.text)[-1] == events_of(first.text)[-1] == ("summary", plain.json())
     assert "".join(data["text"] for kind, data in events_of(again.text) if kind == "delta") == plain.json()["summary"]
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Content-Type"] == first.headers["Content-Type"]
-    assert [answer.json()["code"] for answer in (whole, reported)] == ["invalid_parameter"] * 2
+    assert [answer.json()["code"] for answer in (whole, other)] == ["invalid_parameter"] * 2
     assert len(scribe.asked) == 2
 
 
@@ -277,7 +277,7 @@ async def test_a_stream_that_was_left_can_be_asked_for_again_under_its_key(books
 
 
 @pytest.mark.parametrize(("piece", "left"), [("", 2), ("Emma", 1)])
-def test_a_stream_that_is_left_gives_its_slot_back_and_counts_once_a_piece_was_told(
+def test_a_stream_that_is_left_gives_its_slot_back_and_counts_once_a_piece_was_sent(
     books: Books, tmp_path: Path, piece: str, left: int
 ) -> None:
     slow = Slow(piece)

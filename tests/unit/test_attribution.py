@@ -46,8 +46,8 @@ def sentences(draw: st.DrawFn) -> tuple[list[Word], list[SpeakerTurn], list[str]
         exact.append((start, at, VOICES[who]))
         at += 0.3
     off = draw(st.lists(st.floats(-0.1, 0.1), min_size=2 * len(exact), max_size=2 * len(exact)))
-    recognized = [SpeakerTurn(a + off[2 * i], b + off[2 * i + 1], who) for i, (a, b, who) in enumerate(exact)]
-    return words, recognized, truth
+    turns = [SpeakerTurn(a + off[2 * i], b + off[2 * i + 1], who) for i, (a, b, who) in enumerate(exact)]
+    return words, turns, truth
 
 
 def _words(*rows: tuple[str, float, float]) -> list[Word]:
@@ -60,8 +60,8 @@ def _numbers(words: list[Word], turns: list[SpeakerTurn]) -> str:
 
 @given(talk(), turns())
 def test_no_word_is_lost_doubled_moved_or_changed(words: list[Word], turns: list[SpeakerTurn]) -> None:
-    reported = attribute(words, turns)
-    assert [(w.text, w.start, w.end, w.confidence, w.tokens) for w in reported] == [
+    attributed = attribute(words, turns)
+    assert [(w.text, w.start, w.end, w.confidence, w.tokens) for w in attributed] == [
         (w.text, w.start, w.end, w.confidence, w.tokens) for w in words
     ]
 
@@ -143,8 +143,8 @@ def test_four_hours_of_words_and_turns() -> None:
     turns = [SpeakerTurn(a, b, f"v{rng.integers(6)}") for a, b in pairwise(ends.tolist())]
     starts = np.arange(turns[0].start, turns[-1].end, 0.4).tolist()
     words = [Word(" word" + "." * (n % 10 == 9), start, start + 0.38, 0.9) for n, start in enumerate(starts)]
-    reported = attribute(words, turns)
-    part = [word for word in reported if 3000 <= word.start < 3600]
+    attributed = attribute(words, turns)
+    part = [word for word in attributed if 3000 <= word.start < 3600]
     alone = attribute([word for word in words if 3000 <= word.start < 3600], turns)
     pairs = {(one.speaker, other.speaker) for one, other in zip(part[20:-20], alone[20:-20], strict=True)}
     assert len(pairs) == len({one for one, _ in pairs}) == 6

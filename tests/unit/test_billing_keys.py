@@ -49,7 +49,7 @@ def test_the_known_hash_of_a_known_text() -> None:
     assert hash_of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_an_address_is_known_again_and_not_told() -> None:
+def test_an_address_is_known_again_and_not_shown() -> None:
     assert caller_of("192.0.2.7", SECRET) == caller_of("192.0.2.7", SECRET)
     assert caller_of("192.0.2.7", SECRET) != caller_of("192.0.2.8", SECRET)
     assert caller_of("192.0.2.7", SECRET) != caller_of("192.0.2.7", b"another secret")

@@ -47,7 +47,7 @@ def test_each_minute_is_held_before_it_begins_and_charged_at_the_end(books: Book
     assert (item.kind, item.seconds, item.credits) == (STREAM, 125.0, 3)
 
 
-def test_the_minute_that_credits_do_not_cover_is_refused_and_what_was_heard_is_charged(books: Books) -> None:
+def test_the_minute_that_credits_do_not_cover_is_refused_and_what_was_transcribed_is_charged(books: Books) -> None:
     key = books.account(credits=2)
     lease = books.admit(key, kind=STREAM).lease
     books.service.reserve(lease, 120)
@@ -139,7 +139,7 @@ Steps = Sequence[tuple[str, int]]
     steps=st.lists(st.tuples(st.sampled_from(["minute", "settle", "release", "wait", "expire"]), st.integers(0, 59))),
     credits=st.integers(1, 6),
 )
-def test_whatever_happens_a_stream_is_charged_once_and_never_beyond_what_was_heard(
+def test_whatever_happens_a_stream_is_charged_once_and_never_beyond_what_was_transcribed(
     tmp_path_factory: pytest.TempPathFactory, steps: Steps, credits: int
 ) -> None:
     folder: Path = tmp_path_factory.getbasetemp()

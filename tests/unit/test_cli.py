@@ -137,7 +137,7 @@ def test_the_code_of_many_failures() -> None:
     assert exit_code_of_all([refused, gone], 2) == 1
 
 
-def test_of_a_failure_with_more_to_it_the_sentence_alone_is_told() -> None:
+def test_of_a_failure_with_more_to_it_the_sentence_alone_is_shown() -> None:
     assert reason(IncompleteAudio("A part is missing.", "audio_missing")) == "A part is missing."
     assert failure_row(IncompleteAudio("A part is missing.", "audio_missing"))["code"] == "audio_missing"
 

@@ -142,7 +142,7 @@ def test_no_text_is_too_odd(text: str) -> None:
     assert all(made.owner in speakers(turns) for made in find_commitments(turns, "en"))
 
 
-def test_turns_are_told_by_labels_in_front_of_lines_or_sentences() -> None:
+def test_turns_are_found_by_labels_in_front_of_lines_or_sentences() -> None:
     lines = "Speaker 1: One. Two.\nthree\nSpeaker 2: Four."
     assert [(turn.speaker, turn.text) for turn in parse_turns(lines)] == [
         ("Speaker 1", "One. Two. three"),

@@ -70,9 +70,9 @@ def test_on_a_gpu_one_batch_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
 def test_cores_are_those_that_the_container_leaves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str | None, cores: int
 ) -> None:
-    reported = tmp_path / "cpu.max"
+    quota_file = tmp_path / "cpu.max"
     if quota is not None:
-        reported.write_text(f"{quota}\n")
-    monkeypatch.setattr(cores_module, "CGROUP_QUOTA", reported)
+        quota_file.write_text(f"{quota}\n")
+    monkeypatch.setattr(cores_module, "CGROUP_QUOTA", quota_file)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
     assert available() == cores

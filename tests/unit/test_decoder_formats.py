@@ -79,7 +79,7 @@ def test_any_sample_rate(rate: int, decoder: FileDecoder, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("layout", ["stereo", "5.1", "7.1"])
-def test_every_channel_is_heard(layout: str, decoder: FileDecoder, tmp_path: Path) -> None:
+def test_every_channel_is_audible(layout: str, decoder: FileDecoder, tmp_path: Path) -> None:
     channels = {"stereo": 2, "5.1": 6, "7.1": 8}[layout]
     bass = 3 if channels >= 6 else None
     spoken = sound(0.4)
@@ -214,7 +214,7 @@ def test_a_gap_in_a_recording_stays_a_gap(decoder: FileDecoder, tmp_path: Path) 
         ("joined.mpg", ["-c:a", "mp2"]),
     ],
 )
-def test_recordings_that_were_joined_are_heard_to_their_end(
+def test_recordings_that_were_joined_are_transcribed_to_their_end(
     name: str, making: list[str], decoder: FileDecoder, tmp_path: Path
 ) -> None:
     path = run_ffmpeg(making, tmp_path / name)

@@ -59,7 +59,7 @@ def test_few_words_are_wrong_with_and_without_timestamps(
     assert untimed.groups[language].wer <= limit, untimed.mistakes
 
 
-def test_the_language_is_heard(timed: Figures, untimed: Figures) -> None:
+def test_the_language_is_detected(timed: Figures, untimed: Figures) -> None:
     right = timed.languages_right + untimed.languages_right
     assert right / (timed.recordings + untimed.recordings) >= 0.98
 

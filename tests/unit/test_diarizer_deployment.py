@@ -104,9 +104,9 @@ async def test_without_its_model_it_says_so_or_does_not_start(tmp_path: Path, so
         return
     replica = DiarizerDeployment(config)
     for call in (replica.describe(), replica.diarize(PCM, SpeakerCount())):
-        with pytest.raises(ModelUnavailable, match="diarize=false") as reported:
+        with pytest.raises(ModelUnavailable, match="diarize=false") as raised:
             await call
-        assert str(tmp_path) not in reported.value.message, "the inside is for the log"
+        assert str(tmp_path) not in raised.value.message, "the inside is for the log"
 
 
 def test_its_configuration_crosses_processes() -> None:

@@ -78,7 +78,7 @@ def test_no_utterance_is_longer_than_it_may_be(parts: list[tuple[float, int]], e
 
 
 @given(stretches, options)
-def test_a_pause_tells_what_the_utterance_will_be(parts: list[tuple[float, int]], endpointing: Endpointing) -> None:
+def test_a_pause_shows_what_the_utterance_will_be(parts: list[tuple[float, int]], endpointing: Endpointing) -> None:
     paused: Paused | None = None
     for change in _run(Endpointer(endpointing), _probabilities(parts)):
         if isinstance(change, Paused):
@@ -112,7 +112,7 @@ def _positions(change: Began | Paused | Ended) -> list[int]:
     return [change.start, change.voice] if isinstance(change, Began) else [change.end]
 
 
-def test_speech_is_heard_from_before_it_begins_until_after_it_ends() -> None:
+def test_speech_is_taken_from_before_it_begins_until_after_it_ends() -> None:
     began, paused, ended = _alone(None, (0.0, 40), (0.9, 30), (0.0, 40))
     assert began == Began(40 * FRAME - 4800, 40 * FRAME)
     assert paused == Paused(76 * FRAME)
@@ -177,7 +177,7 @@ def test_one_that_does_not_pause_is_cut_where_breath_is_likeliest() -> None:
     assert again == Began(ended.end, ended.end, continued=True)
 
 
-def test_told_to_end_it_takes_all_that_was_said_even_a_burst() -> None:
+def test_asked_to_end_it_takes_all_that_was_said_even_a_burst() -> None:
     endpointer = Endpointer()
     assert _run(endpointer, [0.0] * 20 + [0.9] * 3) == []
     began, ended = endpointer.end(23 * FRAME + 100)

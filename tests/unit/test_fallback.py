@@ -68,13 +68,13 @@ def test_a_guess_over_silence_is_silence_and_not_decoded_again() -> None:
     ("log_probability", "no_speech", "silent"),
     [(-0.99, 0.72, True), (-1.5, 0.38, True), (-0.85, 0.38, False), (-0.5, 0.44, False), (-2.5, 0.1, False)],
 )
-def test_the_less_speech_the_model_hears_the_likelier_the_text_has_to_be(
+def test_the_less_speech_the_model_finds_the_likelier_the_text_has_to_be(
     log_probability: float, no_speech: float, silent: bool
 ) -> None:
     assert is_silence(_decoding_result(log_probability=log_probability, no_speech=no_speech), GUARDS) is silent
 
 
-def test_sure_text_is_kept_although_the_model_heard_silence() -> None:
+def test_sure_text_is_kept_although_the_model_found_silence() -> None:
     assert not is_silence(_decoding_result(log_probability=-0.3, no_speech=0.9), GUARDS)
 
 
@@ -172,7 +172,7 @@ def test_collapsing_keeps_order_and_invents_nothing(texts: list[str]) -> None:
         ("Thank you, Alice.", 5.0, 0.69, -0.88, False),
     ],
 )
-def test_a_phrase_is_invented_only_where_there_was_hardly_any_speech_or_the_model_heard_none(
+def test_a_phrase_is_invented_only_where_there_was_hardly_any_speech_or_the_model_found_none(
     text: str, seconds: float, no_speech: float, log_probability: float, invented: bool
 ) -> None:
     assert is_hallucination(text, seconds, no_speech, log_probability) is invented

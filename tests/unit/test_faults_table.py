@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from tests.support.fault_report import COLUMNS, Faults, rows, table
 
 
-def test_what_a_test_tells_stands_in_the_table() -> None:
+def test_what_a_test_notes_stands_in_the_table() -> None:
     node = SimpleNamespace(user_properties=[("other", "thing")])
     fault = Faults(node).begin("a replica killed", "a file")  # type: ignore[arg-type]
     assert rows([node]) == []

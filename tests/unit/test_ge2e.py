@@ -102,7 +102,7 @@ def test_silence_is_finite_and_who_says_nothing_has_no_embedding(model: Ge2eEmbe
 
 
 @pytest.mark.parametrize("frames", [Ge2eEmbedding.MIN_FRAMES, PARTIAL - 1, PARTIAL, PARTIAL + 1, 1000])
-def test_speech_of_any_length_is_heard_to_its_end(model: Ge2eEmbedding, frames: int) -> None:
+def test_speech_of_any_length_is_transcribed_to_its_end(model: Ge2eEmbedding, frames: int) -> None:
     mel = torch.rand(frames, BANDS)
     changed = mel.clone()
     changed[-5:] *= 30

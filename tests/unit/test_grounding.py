@@ -61,7 +61,7 @@ def test_lines_and_paragraphs_keep_their_form() -> None:
     assert checked(paragraphs, SummaryStyle.DETAILED) == "The repair costs 4,200 euros.\n\nBob is on holiday."
 
 
-def test_a_forgotten_promise_is_added_and_a_told_one_is_not() -> None:
+def test_a_forgotten_promise_is_added_and_a_reported_one_is_not() -> None:
     completion = Completion(Grounding(MEETING, "en"))
     summary = "The repair costs 4,200 euros. Erin will update the test server on Monday."
     assert completion.closing(summary, SummaryStyle.BRIEF) == (
@@ -72,7 +72,7 @@ def test_a_forgotten_promise_is_added_and_a_told_one_is_not() -> None:
     assert completion.closing(points, SummaryStyle.BULLET_POINTS) == ""
 
 
-def test_a_forgotten_number_is_told_as_it_was_said() -> None:
+def test_a_forgotten_number_is_reported_as_it_was_said() -> None:
     closing = Completion(Grounding(MEETING, "en")).closing("- Bob is on holiday.", SummaryStyle.BULLET_POINTS)
     assert closing.splitlines()[0] == "- The repair costs 4,200 euros."
 

@@ -13,15 +13,15 @@ windows = st.lists(st.lists(texts, max_size=4), max_size=6)
 
 @given(windows, st.randoms(use_true_random=False), st.booleans())
 def test_the_pieces_joined_are_the_transcripts_text(spoken: list[list[str]], random: object, each: bool) -> None:
-    recognized = [WindowTranscript(tuple(Word(t, 0.0, 0.0, 0.9) for t in said), "en", 1.0) for said in spoken]
-    order = list(range(len(recognized)))
+    windows = [WindowTranscript(tuple(Word(t, 0.0, 0.0, 0.9) for t in said), "en", 1.0) for said in spoken]
+    order = list(range(len(windows)))
     random.shuffle(order)  # type: ignore[attr-defined]
     so_far, known, pieces = IncrementalText(), {}, []
     for index in order:
-        known[index] = recognized[index]
-        if each or len(known) == len(recognized):
+        known[index] = windows[index]
+        if each or len(known) == len(windows):
             pieces.append(so_far.advance(known))
-    words = [word for window in recognized for word in window.words]
+    words = [word for window in windows for word in window.words]
     assert "".join(pieces) == Transcript(split(words, 1.0), "en", 1.0, 1.0, "m").text
     assert so_far.advance(known) == ""
 

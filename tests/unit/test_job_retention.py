@@ -242,7 +242,7 @@ async def test_what_is_over_is_gone_also_after_a_sweep_that_died_anywhere(house:
     assert {row.id: (row.state, row.title, row.retention_s) for row in house.rows()} == {done: ("expired", "", 0)}
 
 
-async def test_an_erased_job_leaves_nothing_though_its_worker_has_not_heard_of_it(house: House) -> None:
+async def test_an_erased_job_leaves_nothing_though_its_worker_does_not_know(house: House) -> None:
     job = await house.queue(False)
     await house.begin()
     await house.erase(Life())

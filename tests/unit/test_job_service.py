@@ -482,7 +482,7 @@ def test_no_order_of_events_charges_a_job_twice_or_leaves_anything_held(
             desk.service.cancel(key, job)
     webhooks = WebhookService(books.service)
     for job in jobs:
-        (reported,) = webhooks.deliveries(key, job)
-        assert reported.event == f"job.{desk.status(key, job)}"
+        (delivery,) = webhooks.deliveries(key, job)
+        assert delivery.event == f"job.{desk.status(key, job)}"
     assert books.left(key) == (1000 - 2 * len(succeeded), 0)
     assert books.operators.reconcile() == ()

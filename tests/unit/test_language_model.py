@@ -45,9 +45,9 @@ def question(text: str = SAID, style: SummaryStyle = SummaryStyle.DETAILED, toke
 
 
 def answer(model: LanguageModel, asked: Question) -> str:
-    (reported,) = model.answer([asked])
-    assert isinstance(reported, str), reported
-    return reported
+    (answered,) = model.answer([asked])
+    assert isinstance(answered, str), answered
+    return answered
 
 
 def test_a_batch_answers_each_as_it_would_alone(model: LanguageModel) -> None:
@@ -63,14 +63,14 @@ def test_the_same_question_gets_the_same_answer(model: LanguageModel) -> None:
     assert answer(model, question()) == answer(model, question())
 
 
-def test_an_answer_is_heard_while_it_is_made(model: LanguageModel) -> None:
-    recognized: list[str] = []
+def test_an_answer_is_sent_while_it_is_made(model: LanguageModel) -> None:
+    pieces: list[str] = []
     asked = question()
-    asked.on_text = recognized.append
-    reported = answer(model, asked)
-    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(recognized))
-    assert recognized[-1].strip() == reported
-    assert len(set(recognized)) > 5
+    asked.on_text = pieces.append
+    answered = answer(model, asked)
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(pieces))
+    assert pieces[-1].strip() == answered
+    assert len(set(pieces)) > 5
 
 
 def test_one_that_is_left_ends_at_once_and_the_others_go_on(model: LanguageModel) -> None:
@@ -82,10 +82,10 @@ def test_one_that_is_left_ends_at_once_and_the_others_go_on(model: LanguageModel
         left.cancelled.set()
 
     left.on_text = leave
-    failure, reported = model.answer([left, stays])
+    failure, answered = model.answer([left, stays])
     assert isinstance(failure, Unavailable)
     assert len(tokens) == 1
-    assert reported == answer(model, question())
+    assert answered == answer(model, question())
 
 
 def test_when_all_have_left_nothing_more_is_generated(model: LanguageModel) -> None:
@@ -94,7 +94,7 @@ def test_when_all_have_left_nothing_more_is_generated(model: LanguageModel) -> N
     for one in asked:
         one.on_text = steps.append
         one.cancelled.set()
-    assert all(isinstance(reported, Unavailable) for reported in model.answer(asked))
+    assert all(isinstance(outcome, Unavailable) for outcome in model.answer(asked))
     assert steps == []
 
 
@@ -104,10 +104,10 @@ def test_a_prompt_read_in_steps_gets_the_answer_of_one_read_at_once(
 ) -> None:
     monkeypatch.setattr("stt_ai.engines.language_model.PREFILL_TOKENS", 10_000)
     model._prefixes = PrefixCache(model._model.config)
-    max_concurrency = answer(model, question())
+    at_once = answer(model, question())
     monkeypatch.setattr("stt_ai.engines.language_model.PREFILL_TOKENS", step)
     model._prefixes = PrefixCache(model._model.config)
-    assert answer(model, question()) == max_concurrency
+    assert answer(model, question()) == at_once
 
 
 def steps_of(model: LanguageModel, monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, int], None]) -> None:
@@ -135,9 +135,9 @@ def test_one_that_is_left_while_its_prompt_is_read_is_read_no_further(
 
     expected = answer(model, question())
     steps_of(model, monkeypatch, leave)
-    failure, reported = model.answer([left, stays])
+    failure, answered = model.answer([left, stays])
     assert isinstance(failure, Unavailable)
-    assert reported == expected
+    assert answered == expected
     assert len(read) == 3 and sum(read) <= 3 * PREFILL_TOKENS < model.size(left.prompt)
 
 
@@ -173,9 +173,9 @@ def test_groups_hold_everyone_once_in_order_and_no_more_than_the_limit(sizes: li
 def test_past_its_deadline_a_question_fails(model: LanguageModel) -> None:
     late = question()
     late.deadline = time.monotonic() - 1
-    failure, reported = model.answer([late, question()])
+    failure, answered = model.answer([late, question()])
     assert isinstance(failure, Unavailable)
-    assert isinstance(reported, str)
+    assert isinstance(answered, str)
 
 
 def test_an_answer_has_no_more_tokens_than_it_may(model: LanguageModel) -> None:

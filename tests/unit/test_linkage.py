@@ -58,7 +58,7 @@ def test_voices_that_are_far_apart_stay_apart_however_little_is_held(people: int
     assert partition(hierarchy.fcluster(tree, 0.6, "distance")) == partition(who)
 
 
-def test_a_voice_heard_for_seconds_only_is_not_lost_among_hours_of_others() -> None:
+def test_a_voice_of_some_seconds_is_not_lost_among_hours_of_others() -> None:
     drawn, _ = voices(3_000, 3, 0.4, 1)
     rare = points(1, 64, 99) + np.random.default_rng(2).normal(size=(12, 64)) * 0.02
     at = 1_500

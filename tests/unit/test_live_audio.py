@@ -110,7 +110,7 @@ def test_opus_as_browsers_record_it_is_what_ffmpeg_makes_of_the_file(form: str, 
     assert not children()
 
 
-async def test_opus_is_heard_while_it_comes() -> None:
+async def test_opus_is_decoded_while_it_comes() -> None:
     """The samples of what was sent are there before more is sent."""
     data, gate = encoded("webm"), asyncio.Event()
 
@@ -119,13 +119,13 @@ async def test_opus_is_heard_while_it_comes() -> None:
         await gate.wait()
         yield data[len(data) // 2 :]
 
-    recognized = 0
+    decoded = 0
     async with aclosing(live_audio.decode("opus", 0, half())) as samples:
         async for some in samples:
-            recognized += len(some)
-            if recognized > 1.2 * SAMPLE_RATE and not gate.is_set():
+            decoded += len(some)
+            if decoded > 1.2 * SAMPLE_RATE and not gate.is_set():
                 gate.set()
-    assert recognized / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
+    assert decoded / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
 
 
 NO_OPUS = {
@@ -164,11 +164,11 @@ async def test_what_the_caller_fails_with_comes_after_all_that_was_sent() -> Non
         yield encoded("webm")
         raise ConnectionError("gone")
 
-    recognized = 0
+    decoded = 0
     with pytest.raises(ConnectionError):
         async for samples in live_audio.decode("opus", 0, leaving()):
-            recognized += len(samples)
-    assert recognized / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
+            decoded += len(samples)
+    assert decoded / SAMPLE_RATE == pytest.approx(3.0, abs=0.05)
     assert not children()
 
 
@@ -193,7 +193,7 @@ async def test_a_stream_that_is_cancelled_leaves_no_process() -> None:
     assert not children()
 
 
-async def test_who_sends_more_than_is_heard_has_to_wait() -> None:
+async def test_who_sends_more_than_is_transcribed_has_to_wait() -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -243,7 +243,7 @@ def test_opus_is_known_by_its_first_bytes(form: str, size: int) -> None:
 
 @pytest.mark.parametrize(("codec", "rate"), [("pcm_s16le", 16000), ("pcm_s16le", 44100), ("pcm_mulaw", 8000)])
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_the_header_of_a_wav_is_read_and_not_heard(codec: str, rate: int, size: int) -> None:
+def test_the_header_of_a_wav_is_read_and_not_transcribed(codec: str, rate: int, size: int) -> None:
     data = run_ffmpeg("-i", str(HELLO), "-ac", "1", "-ar", str(rate), "-c:a", codec, "-f", "wav")
     samples = raw({"pcm_s16le": "s16le", "pcm_mulaw": "mulaw"}[codec], rate)
     found = decoded("detected", SAMPLE_RATE, pieces_of(data, [size] * (len(data) // size)))

@@ -26,8 +26,8 @@ def laid_out(
 ) -> tuple[AnySamples, Timeline]:
     """``marks``: (seconds of sound before it, stamp). The sound counts its own samples, so it shows where it went."""
     sound = np.arange(1, int(seconds * RATE) + 1, dtype=np.float32)
-    timeline, reported = Timeline(origin, HOUR), deque(Mark(round(at * RATE), time) for at, time in marks)
-    out = [part for start in range(0, len(sound), cut) for part in timeline.feed(sound[start : start + cut], reported)]
+    timeline, marked = Timeline(origin, HOUR), deque(Mark(round(at * RATE), time) for at, time in marks)
+    out = [part for start in range(0, len(sound), cut) for part in timeline.feed(sound[start : start + cut], marked)]
     out += timeline.finish()
     return np.concatenate(out), timeline
 
@@ -119,12 +119,12 @@ def test_the_mix_does_not_depend_on_the_cuts() -> None:
 
 
 @pytest.mark.parametrize("speaking", range(4))
-def test_every_channel_of_four_is_heard(speaking: int) -> None:
+def test_every_channel_of_four_is_audible(speaking: int) -> None:
     channels = [noise(1) * (1.0 if channel == speaking else 0.0) for channel in range(4)]
     assert similarity(mixed(channels), noise(1)) > 0.999
 
 
-def test_two_who_speak_on_two_channels_are_both_heard() -> None:
+def test_two_who_speak_on_two_channels_are_both_transcribed() -> None:
     mix = mixed([noise(1), 0.2 * noise(2)])
     assert similarity(mix - noise(1) * (mix @ noise(1)) / (noise(1) @ noise(1)), noise(2)) > 0.9
 

@@ -202,8 +202,8 @@ def test_the_console_says_what_to_do(name: str, places: Places, tab: Page) -> No
     mistake = MISTAKES[name]
     visit(tab, places.service, mistake.key(places))
     tab.choose("#file", places.folder / mistake.file)
-    reported = tab.wait(FAILURE)
-    assert re.search(mistake.says, reported), reported
+    shown = tab.wait(FAILURE)
+    assert re.search(mistake.says, shown), shown
     link = {"out of credits": "#plans", "a wrong key": "#account"}.get(name)
     assert tab.evaluate("document.querySelector('.failure a')?.getAttribute('href')") == link
 

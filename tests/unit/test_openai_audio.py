@@ -122,7 +122,7 @@ def test_the_verbose_form_lists_what_is_asked_for(asked: list[str] | None, keys:
     TranscriptionVerbose.model_validate(body, strict=True)
 
 
-def test_a_segment_tells_what_is_true_of_it_and_of_the_window_that_it_begins_in(
+def test_a_segment_says_what_is_true_of_it_and_of_the_window_that_it_begins_in(
     client: TestClient, service: Recorder
 ) -> None:
     service.transcript = replace(TALK, windows=(WindowNote(0.0, 0.01, 0.0), WindowNote(1.13, 0.2, 0.4)))

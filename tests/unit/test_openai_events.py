@@ -41,7 +41,7 @@ def events_of(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("transcript", [HELLO, TALK, replace(HELLO, segments=())])
-async def test_the_pieces_joined_are_the_text_that_the_last_event_tells(edge: Edge, transcript: Transcript) -> None:
+async def test_the_pieces_joined_are_the_text_that_the_last_event_holds(edge: Edge, transcript: Transcript) -> None:
     edge.transcription = Recorder(transcript)
     answer = await ask(edge)
     *deltas, done = events_of(answer.text)
@@ -94,7 +94,7 @@ async def test_a_stream_is_charged_once_and_says_what_is_left(edge: Edge) -> Non
 
 
 @pytest.mark.parametrize("form", ["json", "diarized_json"])
-async def test_the_same_stream_again_tells_the_same_and_is_charged_once(edge: Edge, form: str) -> None:
+async def test_the_same_stream_again_sends_the_same_and_is_charged_once(edge: Edge, form: str) -> None:
     key, edge.transcription, once = edge.books.account(credits=5), Recorder(TALK), {"Idempotency-Key": "k"}
     first = await ask(edge, key, once, response_format=form)
     edge.transcription = Failing(AssertionError("worked twice"))
@@ -156,7 +156,7 @@ async def test_what_cannot_be_charged_in_the_end_is_not_said_to_be_done(edge: Ed
 
 
 @pytest.mark.parametrize(("reported", "left"), [(0.0, 20), (59.0, 19), (61.0, 18)])
-def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_told(
+def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_sent(
     books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reported: float, left: int
 ) -> None:
     monkeypatch.setattr(event_stream, "QUIET_S", 0.01)
@@ -165,8 +165,8 @@ def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_told(
     with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         data, headers = {"model": "whisper-1", "stream": "true"}, {"Authorization": f"Bearer {key}"}
         with client.stream("POST", PATH, files=FILE, data=data, headers=headers) as answer:
-            recognized = answer.iter_text()
-            while reported and "Hello," not in next(recognized):
+            pieces = answer.iter_text()
+            while reported and "Hello," not in next(pieces):
                 pass
             assert books.left(key) == (10, 10)
         assert patient.cancelled.wait(PATIENCE)
@@ -174,7 +174,7 @@ def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_told(
         assert eventually(lambda: not list((tmp_path / "uploads").iterdir()))
 
 
-async def test_who_left_in_the_middle_may_ask_again_and_is_heard_for_another_charge(edge: Edge) -> None:
+async def test_who_left_in_the_middle_may_ask_again_and_is_transcribed_for_another_charge(edge: Edge) -> None:
     """Also where the server itself cancels the requests of those who leave."""
     key, once = edge.books.account(credits=20), {"Idempotency-Key": "k"}
     edge.transcription = patient = Patient(600.0, 61.0)

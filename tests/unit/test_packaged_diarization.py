@@ -80,7 +80,7 @@ def test_turns_are_in_order_and_within_files_of_any_length(
 def test_chunks_in_which_nobody_speaks_are_not_embedded(
     by_chance: DiarizationEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recognized: list[int] = []
+    embedded: list[int] = []
     pipeline = by_chance._pipeline
     scores, embed = pipeline.get_segmentations, pipeline._embed
 
@@ -90,13 +90,13 @@ def test_chunks_in_which_nobody_speaks_are_not_embedded(
         return found
 
     def counted(waves: Any, masks: Any) -> Any:
-        recognized.append(len(waves))
+        embedded.append(len(waves))
         return embed(waves, masks)
 
     monkeypatch.setattr(pipeline, "get_segmentations", quiet_but_at_the_start)
     monkeypatch.setattr(pipeline, "_embed", counted)
     by_chance.diarize(reader(noise(60)))
-    assert sum(recognized) == 3
+    assert sum(embedded) == 3
 
 
 def test_it_ends_within_a_batch_when_told_to(by_chance: DiarizationEngine) -> None:

@@ -166,7 +166,7 @@ async def test_the_words_of_a_file_are_gone_through_beside_the_loop() -> None:
     assert threads and threading.get_ident() not in threads
 
 
-async def test_the_length_is_told_once_and_before_there_is_a_transcript() -> None:
+async def test_the_length_is_reported_once_and_before_there_is_a_transcript() -> None:
     clock = SpeakingClock(fails=[AudioLost("gone")])
     reported: list[float] = []
     allowed = asyncio.Event()
@@ -198,7 +198,7 @@ async def test_who_cannot_pay_for_the_length_gets_no_more_work() -> None:
     assert clock.recognized.total() == begun <= 8
 
 
-async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> None:
+async def test_a_clear_first_window_settles_the_language_and_is_transcribed_once() -> None:
     clock = SpeakingClock([("es", 0.97), ("fr", 0.9)])
     transcript = await Pipeline(spoken(windows=3), {"m": clock}, ScriptedDiarizer()).transcribe(
         UPLOAD, TranscriptionRequest("m")
@@ -207,7 +207,7 @@ async def test_a_clear_first_window_settles_the_language_and_is_heard_once() -> 
     assert clock.recognized == {(0, None): 1, (1, "es"): 1, (2, "es"): 1}
 
 
-async def test_an_unclear_first_window_is_heard_again_in_the_language_of_the_others() -> None:
+async def test_an_unclear_first_window_is_transcribed_again_in_the_language_of_the_others() -> None:
     clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
     transcript = await Pipeline(spoken(windows=3), {"m": clock}, ScriptedDiarizer()).transcribe(
         UPLOAD, TranscriptionRequest("m")
@@ -231,7 +231,7 @@ async def test_a_silent_file_has_no_text_and_no_segments() -> None:
     assert (transcript.text, transcript.segments, transcript.duration) == ("", (), 60.0)
 
 
-async def test_lost_samples_are_decoded_again_and_no_window_is_heard_twice() -> None:
+async def test_lost_samples_are_decoded_again_and_no_window_is_transcribed_twice() -> None:
     clock = SpeakingClock()
     decoder = spoken(windows=6)
     lossy = SpeakingClock()
@@ -386,7 +386,7 @@ async def test_a_transcription_that_fails_ends_the_diarization_beside_it() -> No
     assert voices.cancelled == len(voices.asked)
 
 
-async def test_samples_lost_to_the_diarizer_are_decoded_again_and_what_was_heard_is_kept() -> None:
+async def test_samples_lost_to_the_diarizer_are_decoded_again_and_what_was_transcribed_is_kept() -> None:
     clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 90.0, "A"), fails=[AudioLost("gone")])
     decoder = spoken(windows=3)
     voices.gate = asyncio.Event()
@@ -567,7 +567,7 @@ async def test_a_model_that_cannot_translate_is_not_made_to() -> None:
     assert (refusal.value.parameter, clock.recognized.total()) == ("model", 0)
 
 
-async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
+async def test_text_is_sent_in_order_while_later_windows_are_transcribed() -> None:
     clock, reported, ends = SpeakingClock(), [], []
     hold, first_reported = asyncio.Event(), asyncio.Event()
     recognize = clock.transcribe
@@ -595,7 +595,7 @@ async def test_text_is_told_in_order_while_later_windows_are_heard() -> None:
     assert ends == sorted(ends) and ends[-2:] == [145.0, 150.0] and reported[-1] == ""
 
 
-async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_language_that_was_not_settled_on() -> None:
+async def test_no_text_is_sent_before_its_length_is_allowed_nor_any_of_a_language_that_was_not_settled_on() -> None:
     clock = SpeakingClock([("gl", 0.4), ("es", 0.99)])
     reported: list[str] = []
     allowed = asyncio.Event()
@@ -616,7 +616,7 @@ async def test_no_text_is_told_before_its_length_is_allowed_nor_any_of_a_languag
 
 
 @pytest.mark.parametrize("slowly", [False, True])
-async def test_text_is_told_once_when_samples_are_lost(slowly: bool) -> None:
+async def test_text_is_sent_once_when_samples_are_lost(slowly: bool) -> None:
     """Also the piece that is being sent at that moment, to somebody who takes it slowly."""
     clock, voices = SpeakingClock(), ScriptedDiarizer((0.0, 90.0, "A"), fails=[AudioLost("gone")])
     reported: list[str] = []

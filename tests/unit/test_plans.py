@@ -17,11 +17,9 @@ SHOP = "https://example.org/credits"
 
 async def test_the_plans_are_told_with_their_limits(edge: Edge) -> None:
     async with edge.client() as client:
-        reported = (await client.get("/v1/plans")).json()
-    assert (reported["quotas"], reported["upgrade_url"]) == (True, None)
-    assert [
-        (plan["name"], plan["allowance"], plan["max_file_bytes"], plan["at_once"]) for plan in reported["plans"]
-    ] == [
+        plans = (await client.get("/v1/plans")).json()
+    assert (plans["quotas"], plans["upgrade_url"]) == (True, None)
+    assert [(plan["name"], plan["allowance"], plan["max_file_bytes"], plan["at_once"]) for plan in plans["plans"]] == [
         ("anonymous", {"amount": 3, "unit": "transcriptions", "period": "day"}, 100_000_000, 1),
         ("free", {"amount": 600, "unit": "minutes", "period": "month"}, 500_000_000, 2),
         ("paid", {"amount": None, "unit": "credits", "period": None}, 2_000_000_000, 5),

@@ -40,16 +40,16 @@ def test_turns_are_when_the_words_are(seed: int) -> None:
         assert any(abs(w.end - turn.end) < 1e-9 for w in talk.words if w.person == turn.person)
 
 
-def test_who_speaks_is_heard_and_who_does_not_is_not() -> None:
+def test_who_speaks_is_audible_and_who_does_not_is_not() -> None:
     talk = converse(PEOPLE[:2], 40.0, np.random.default_rng(1), CLEAN)
     for turn in talk.turns:
         spectrum = np.abs(np.fft.rfft(talk.wave[round(turn.start * SAMPLE_RATE) : round(turn.end * SAMPLE_RATE)]))
         tone = round((200 + 300 * turn.person) * (turn.end - turn.start))
         assert spectrum[tone - 3 : tone + 4].max() > 0.1 * spectrum.max()
-    recognized = np.zeros(len(talk.wave), bool)
+    spoken = np.zeros(len(talk.wave), bool)
     for turn in talk.turns:
-        recognized[round((turn.start - 0.1) * SAMPLE_RATE) : round((turn.end + 0.2) * SAMPLE_RATE)] = True
-    assert np.abs(talk.wave[~recognized]).max() == 0
+        spoken[round((turn.start - 0.1) * SAMPLE_RATE) : round((turn.end + 0.2) * SAMPLE_RATE)] = True
+    assert np.abs(talk.wave[~spoken]).max() == 0
 
 
 def test_everybody_speaks_and_some_speak_at_once() -> None:
@@ -88,7 +88,5 @@ def test_no_two_people_of_a_conversation_are_of_one_family() -> None:
 def test_the_command_trains_both_models(tmp_path: Path) -> None:
     """Each in a process of its own, which asks for the corpus first."""
     recipe = [sys.executable, "-m", "tests.recipes.diarization", "--work", str(tmp_path / "nothing")]
-    reported = subprocess.run(
-        [*recipe, "--target", str(tmp_path), "train"], capture_output=True, text=True, timeout=300
-    )
-    assert reported.returncode != 0 and reported.stderr.count(f"No such file or directory: '{tmp_path}/nothing") == 2
+    done = subprocess.run([*recipe, "--target", str(tmp_path), "train"], capture_output=True, text=True, timeout=300)
+    assert done.returncode != 0 and done.stderr.count(f"No such file or directory: '{tmp_path}/nothing") == 2

@@ -219,7 +219,7 @@ def test_making_a_key_is_not_repeated_when_the_answer_was_lost(scripted: Script,
     assert len(server.asked) == 1
 
 
-def test_an_answer_that_comes_before_the_file_is_read_is_heard(kind: str, tmp_path: Path) -> None:
+def test_an_answer_that_comes_before_the_file_is_read_is_noticed(kind: str, tmp_path: Path) -> None:
     with serving(make_app(tmp_path, max_file_bytes=1000)) as port, pytest.raises(errors.TooLarge) as refused:
         Called(kind, f"http://127.0.0.1:{port}")("transcribe", b"s" * 8_000_000)
     assert refused.value.code == "file_too_large"
@@ -306,7 +306,7 @@ EVENTS = (
 STREAM = {"content-type": "text/event-stream"}
 
 
-def test_a_summary_is_told_while_it_is_written(scripted: Script, kind: str) -> None:
+def test_a_summary_is_sent_while_it_is_written(scripted: Script, kind: str) -> None:
     with scripted(AGAIN, (200, STREAM, EVENTS)) as (server, url):
         *pieces, whole = Called(kind, url).reported("A talk.")
     assert pieces == ["One ", "two."] and whole == sdk.Summary("One two.", "brief", "m")
@@ -396,12 +396,12 @@ def test_attempts_are_bounded_and_wait_at_least_as_long_as_they_are_asked(
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.lists(st.text(max_size=2)), max_size=4))
 def test_what_a_newer_service_adds_does_no_harm(more: dict[str, Any]) -> None:
     known = {field.name for field in dataclasses.fields(Transcription)}
-    reported = {
+    answer = {
         **{k: v for k, v in more.items() if k not in known},
         "text": "a",
         "segments": [{"start": 0, "end": 1, "text": "a", "x": 1}],
     }
-    assert parse(Transcription, reported) == Transcription("a", segments=(sdk.Segment(0, 1, "a"),))
+    assert parse(Transcription, answer) == Transcription("a", segments=(sdk.Segment(0, 1, "a"),))
 
 
 def test_failures_can_be_pickled() -> None:

@@ -155,8 +155,8 @@ def test_a_webhook_is_asked_for(scripted: Script, kind: str, webhook: Any, given
         Called(kind, url, "k")("jobs.create", **given, webhook=webhook, summary="brief")
     body = server.asked[0].body
     sent = body.partition(b'name="webhook"\r\n\r\n')[2].partition(b"\r\n")[0] if "file" in given else body
-    reported = json.loads(sent) if "file" in given else json.loads(sent)["webhook"]
-    assert reported == ({"url": webhook} if isinstance(webhook, str) else webhook)
+    asked = json.loads(sent) if "file" in given else json.loads(sent)["webhook"]
+    assert asked == ({"url": webhook} if isinstance(webhook, str) else webhook)
     assert (b'name="summary"\r\n\r\nbrief\r\n' if "file" in given else b'"summary":{"style":"brief"}') in body
 
 

@@ -121,12 +121,12 @@ def test_audio_may_come_from_anywhere(kind: str, source: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("opened", [bytes, io.BytesIO])
-def test_a_wav_that_would_be_heard_as_noise_is_an_error(opened: Any, tmp_path: Path) -> None:
+def test_a_wav_that_would_be_taken_for_noise_is_an_error(opened: Any, tmp_path: Path) -> None:
     content = wav(tmp_path / "a.wav", channels=2).read_bytes()
     with Client(base_url="http://127.0.0.1:1") as client:
-        for reported in (content, content[:30]):
+        for given in (content, content[:30]):
             with pytest.raises(ValueError, match="16 bits, mono"):
-                client.stream(opened(reported))
+                client.stream(opened(given))
 
 
 def test_a_file_that_ffmpeg_says_much_of_is_read_to_its_end(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_a_file_that_ffmpeg_says_much_of_is_read_to_its_end(tmp_path: Path) -> N
     content = bytearray(path.read_bytes())
     content[4096::31] = bytes(len(content[4096::31]))
     path.write_bytes(content * 40)
-    reported = [ffmpeg, "-v", "error", "-i", path, "-f", "null", "-"]
-    said = subprocess.run(reported, capture_output=True, check=False).stderr
+    command = [ffmpeg, "-v", "error", "-i", path, "-f", "null", "-"]
+    said = subprocess.run(command, capture_output=True, check=False).stderr
     assert len(said) > 65_536, "more than a pipe holds"
     audio = bytearray()
     reading = threading.Thread(target=lambda: audio.extend(b"".join(sources.pieces(path, {})[0])), daemon=True)
@@ -251,7 +251,7 @@ def endless() -> Iterator[bytes]:
         yield SECOND
 
 
-def test_a_stream_that_is_stopped_tells_what_it_heard(tmp_path: Path) -> None:
+def test_a_stream_that_is_stopped_sends_what_it_transcribed(tmp_path: Path) -> None:
     with live(tmp_path) as port, Client(base_url=f"http://127.0.0.1:{port}") as client:
         with client.stream(endless()) as stream:
             for event in stream:
@@ -266,8 +266,8 @@ def test_a_stream_that_is_left_early_is_whole(tmp_path: Path) -> None:
             for event in stream:
                 if isinstance(event, Final):
                     break
-        reported = stream.text.split()
-    assert reported == said(len(reported)).split() and len(reported) >= 3
+        words = stream.text.split()
+    assert words == said(len(words)).split() and len(words) >= 3
 
 
 async def test_a_stream_that_is_left_early_is_whole_in_asyncio_too(tmp_path: Path) -> None:
@@ -277,8 +277,8 @@ async def test_a_stream_that_is_left_early_is_whole_in_asyncio_too(tmp_path: Pat
                 async for event in stream:
                     if isinstance(event, Final):
                         break
-            reported = stream.text.split()
-            assert reported == said(len(reported)).split() and len(reported) >= 3
+            words = stream.text.split()
+            assert words == said(len(words)).split() and len(words) >= 3
             assert len(asyncio.all_tasks()) == 1, "nothing goes on"
 
 
@@ -409,7 +409,7 @@ def test_no_text_is_lost_or_repeated_wherever_the_wire_breaks(
     seconds: int, size: int, cuts: list[int], lost: list[int], remembers: bool
 ) -> None:
     """``cuts``: messages sent on each connection before it breaks; ``lost``: the last answers that did not come."""
-    talk, server, reported = ReplayBuffer({}), Recognized(remembers), []
+    talk, server, finals = ReplayBuffer({}), Recognized(remembers), []
     audio = (SECOND[:size] for _ in range(seconds * len(SECOND) // size))
     for limit, missing in [*zip(cuts, [*lost, *[0] * 8], strict=False), (10_000, 0)]:
         answers = server.connect(json.loads(talk.begin()))
@@ -424,8 +424,8 @@ def test_no_text_is_lost_or_repeated_wherever_the_wire_breaks(
             answers += server.receive(sent)
         for message in answers[1 : max(1, len(answers) - missing)]:
             event = talk.receive(message)
-            reported += [event] if isinstance(event, Final) else []
-    assert " ".join(final.text for final in reported) == said(seconds) == talk.text
+            finals += [event] if isinstance(event, Final) else []
+    assert " ".join(final.text for final in finals) == said(seconds) == talk.text
 
 
 def test_silence_is_not_kept_for_ever() -> None:

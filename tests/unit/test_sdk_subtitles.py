@@ -59,8 +59,8 @@ def test_lines_are_as_long_and_as_many_as_asked(line_width: int, lines: int) -> 
     cues = [cue.plaintext.split("\n") for cue in pysubs2.SSAFile.from_string(made)]
     assert max(len(cue) for cue in cues) == lines
     assert all(cells(line) <= line_width for cue in cues for line in cue)
-    reported = " ".join(" ".join(cue) for cue in cues)
-    assert reported.replace("Speaker 1: ", "").replace("Speaker 2: ", "") == f"{SENTENCE} {SENTENCE}"
+    shown = " ".join(" ".join(cue) for cue in cues)
+    assert shown.replace("Speaker 1: ", "").replace("Speaker 2: ", "") == f"{SENTENCE} {SENTENCE}"
 
 
 @pytest.mark.parametrize("words", [1, 3])

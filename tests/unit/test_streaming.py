@@ -21,12 +21,12 @@ from tests.support.scripted_recognizer import (
     ScriptedRecognizer,
     ScriptedVoices,
     Talk,
+    final_text,
     finals,
     in_virtual_time,
     live,
     partials,
     play,
-    reported,
     talk,
     talks,
 )
@@ -59,7 +59,7 @@ def _play(session: Callable[[], LiveSession], talk: Talk, chunks: list[int], **h
 
 @few
 @given(talks, seeds, st.floats(0, 2.5), st.floats(0, 0.5), chunkings)
-def test_what_was_told_is_never_taken_back(said: Talk, seed: int, slow: float, doubt: float, chunks: list[int]) -> None:
+def test_what_was_sent_is_never_taken_back(said: Talk, seed: int, slow: float, doubt: float, chunks: list[int]) -> None:
     model = ScriptedRecognizer(said.words, doubt=doubt, latency=_latency(seed, slow), window_s=9.0)
     decided = ""
     for event in _play(lambda: live(said, model), said, chunks):
@@ -75,12 +75,12 @@ def test_what_was_told_is_never_taken_back(said: Talk, seed: int, slow: float, d
 
 @few
 @given(talks, chunkings, seeds, st.floats(0, 2.5), st.booleans())
-def test_every_word_is_told_once_whatever_the_chunks_and_however_slow_the_model(
+def test_every_word_is_sent_once_whatever_the_chunks_and_however_slow_the_model(
     said: Talk, chunks: list[int], seed: int, slow: float, paced: bool
 ) -> None:
     model = ScriptedRecognizer(said.words, latency=_latency(seed, slow), window_s=9.0)
     events = _play(lambda: live(said, model), said, chunks, paced=paced)
-    assert reported(events) == said.text
+    assert final_text(events) == said.text
     ready = ScriptedRecognizer(said.words, window_s=9.0)
     assert _finals(events) == _finals(_play(lambda: live(said, ready), said, [1600]))
 
@@ -126,7 +126,7 @@ def test_times_run_forwards_and_lie_in_what_was_received(
     assert len([final for final in finals(events) if final.from_finalize]) == len(
         [at for at in set(finalized) if _called(at, said, chunks)]
     )
-    assert reported([final for final in finals(events) if final.text]) == said.text
+    assert final_text([final for final in finals(events) if final.text]) == said.text
 
 
 def _called(at: int, said: Talk, chunks: list[int]) -> bool:
@@ -145,19 +145,19 @@ def test_a_session_that_was_cut_off_goes_on_without_loss_or_repetition(said: Tal
 
     async def main() -> str:
         first = live(said, ScriptedRecognizer(said.words, latency=_latency(seed, 1.0), window_s=9.0))
-        recognized: list[Event] = []
+        received: list[Event] = []
         events = first.events()
         for at in range(0, min(pieces * 1600, len(samples)), 1600):
             await first.feed(samples[at : at + 1600])
             with contextlib.suppress(TimeoutError):
-                recognized.append(await asyncio.wait_for(anext(events), 0.1))
+                received.append(await asyncio.wait_for(anext(events), 0.1))
         await first.aclose()
         begin = first.last_final_end // FRAME * FRAME
-        segments = len(finals(recognized))
+        segments = len(finals(received))
         second = live(said, start_at_sample=begin, first_segment_id=segments)
-        recognized += await play(second, samples[begin:], [1600])
-        assert [final.segment_id for final in finals(recognized)] == list(range(len(finals(recognized))))
-        return reported(recognized)
+        received += await play(second, samples[begin:], [1600])
+        assert [final.segment_id for final in finals(received)] == list(range(len(finals(received))))
+        return final_text(received)
 
     assert in_virtual_time(main()) == said.text
 
@@ -178,7 +178,7 @@ def test_a_stream_without_a_sample_ends_too() -> None:
     )
 
 
-def test_noise_in_which_the_model_hears_nothing_gives_no_text() -> None:
+def test_noise_in_which_the_model_finds_no_speech_gives_no_text() -> None:
     noise = talk([(20, 60), (30, 60)])
     assert _play(lambda: live(noise, ScriptedRecognizer([])), noise, [1600]) == []
 
@@ -196,14 +196,14 @@ def test_partials_grow_with_the_speech_and_the_final_follows_the_pause() -> None
     assert (second.text, second.speech_final) == ("w5 w6 w7 w8 w9", False)
 
 
-def test_no_more_is_told_than_was_asked_for() -> None:
+def test_no_more_is_sent_than_was_asked_for() -> None:
     plain = LiveConfig("gold", interim_results=False, word_timestamps=False)
     events = _play(lambda: live(HELLO, config=plain), HELLO, [1600])
     assert [type(event) for event in events] == [Final, Final]
     assert all(final.words == () and final.end > final.start for final in finals(events))
 
 
-def test_what_the_voice_does_is_told_where_asked_for() -> None:
+def test_what_the_voice_does_is_reported_where_asked_for() -> None:
     said = talk([(20, 60), (70, 60), (70, 0)])
     config = LiveConfig("gold", interim_results=False, vad_events=True, utterance_end_ms=1500)
     events = _play(lambda: live(said, config=config), said, [1600])
@@ -229,18 +229,18 @@ def test_finalize_is_answered_in_order_also_when_there_is_nothing_to_end() -> No
         await session.finalize()
         await session.feed(said.samples[70 * FRAME + 100 :])
         await session.stop()
-        recognized = [event async for event in session.events()]
+        events = [event async for event in session.events()]
         await session.aclose()
-        return recognized
+        return events
 
-    recognized = finals(in_virtual_time(main()))
-    assert [(final.from_finalize, final.speech_final, bool(final.text)) for final in recognized] == [
+    events = finals(in_virtual_time(main()))
+    assert [(final.from_finalize, final.speech_final, bool(final.text)) for final in events] == [
         (True, False, False),
         (True, False, True),
         (True, False, False),
         (False, False, True),
     ]
-    assert " ".join(final.text for final in recognized if final.text) == said.text
+    assert " ".join(final.text for final in events if final.text) == said.text
 
 
 def test_the_language_is_found_once_and_kept() -> None:
@@ -281,10 +281,10 @@ def test_hours_of_speech_take_no_more_memory_than_minutes() -> None:
         await session.aclose()
         return session.received_samples, limit, await reader
 
-    received, limit, reported = in_virtual_time(main())
+    received, limit, ended = in_virtual_time(main())
     assert received == pytest.approx(10 * 3600 * SAMPLE_RATE, rel=0.01)
     assert limit <= 4 * 30 * SAMPLE_RATE
-    assert reported == 4 * laps  # three finals, and one silence that is long enough
+    assert ended == 4 * laps  # three finals, and one silence that is long enough
 
 
 async def _count(session: LiveSession) -> int:

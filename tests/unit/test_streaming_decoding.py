@@ -20,12 +20,12 @@ from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Samples, Toke
 from tests.support.scripted_recognizer import (
     ScriptedRecognizer,
     Talk,
+    final_text,
     finals,
     in_virtual_time,
     live,
     now,
     play,
-    reported,
     talk,
 )
 
@@ -138,10 +138,10 @@ def _played(said: Talk, model: ScriptedRecognizer, **session: Any) -> list[Event
     return in_virtual_time(main())
 
 
-def test_what_was_said_just_before_is_given_to_the_model_and_told_once() -> None:
+def test_what_was_said_just_before_is_given_to_the_model_and_sent_once() -> None:
     said = talk([(10, 60), (30, 60), (100, 60)])
     model = Noting(said.words)
-    assert reported(_played(said, model)) == said.text
+    assert final_text(_played(said, model)) == said.text
     of_finals = [context for kind, _, _, context in model.asked if kind == "hear"]
     assert of_finals == ["", " w0 w1 w2 w3 w4", ""], "after three seconds of silence somebody begins anew"
     assert max(seconds for _, _, seconds, _ in model.asked) <= (MAX_CONTEXT + MAX_GAP) / SAMPLE_RATE + 3
@@ -164,7 +164,7 @@ def test_a_keyword_is_in_the_finals_where_it_was_said_and_settled_text_stays(pla
     spoken = [replace(word, text="kilter" if n in places else word.text) for n, word in enumerate(said.words)]
     model = Naming(spoken)
     events = _played(said, model, config=LiveConfig("gold", keywords=("Quilter",)))
-    assert reported(events) == " ".join(word.text.replace("kilter", "Quilter") for word in spoken)
+    assert final_text(events) == " ".join(word.text.replace("kilter", "Quilter") for word in spoken)
     shown: list[str] = []
     for event in events:
         if isinstance(event, Partial):
@@ -177,7 +177,7 @@ def test_a_keyword_is_in_the_finals_where_it_was_said_and_settled_text_stays(pla
 def test_audio_without_anything_like_a_keyword_is_decoded_once() -> None:
     said = talk([(10, 60), (30, 60)])
     plain, named = Noting(said.words), Noting(said.words)
-    assert reported(_played(said, plain)) == reported(
+    assert final_text(_played(said, plain)) == final_text(
         _played(said, named, config=LiveConfig("gold", keywords=("Quilter",)))
     )
     assert [kind for kind, *_ in named.asked] == [kind for kind, *_ in plain.asked]
@@ -200,7 +200,9 @@ def test_a_model_that_takes_all_for_said_before_is_asked_without_it() -> None:
             return await super().transcribe_final(samples, options, key=key)
 
     said = talk([(10, 60), (30, 60)])
-    assert reported(_played(said, Finished(said.words), config=LiveConfig("gold", interim_results=False))) == said.text
+    assert (
+        final_text(_played(said, Finished(said.words), config=LiveConfig("gold", interim_results=False))) == said.text
+    )
 
 
 def test_no_guess_is_begun_when_the_speaker_may_be_pausing() -> None:

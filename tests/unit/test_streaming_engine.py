@@ -24,7 +24,7 @@ from stt_ai.streaming.events import Event, Final, Partial
 from stt_ai.streaming.session import LiveSession
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, LoadedModel, Samples, Upload, WindowTranscript
 from tests.support.media_files import PATIENT
-from tests.support.scripted_recognizer import finals, in_virtual_time, now, partials, play, reported
+from tests.support.scripted_recognizer import final_text, finals, in_virtual_time, now, partials, play
 from tests.support.word_errors import DATA, matched_words, word_error_rate
 
 MODEL = Path(stt_ai.models.__file__).parent / "demo" / "whisper"
@@ -95,15 +95,15 @@ def _offline(engine: WhisperEngine, name: str) -> str:
     return " ".join(word.word for part in recognized for word in part.words)
 
 
-def test_it_hears_as_well_as_offline(engine: WhisperEngine) -> None:
+def test_it_recognizes_as_well_as_offline(engine: WhisperEngine) -> None:
     names = ["ten_seconds_01.flac", "ten_seconds_04.flac", "ten_seconds_06.flac", "ten_seconds_08.flac"]
     said = [_truth(name)["text"] for name in names]
-    live = [reported(_live(engine, _audio(name), _truth(name)["language"])) for name in names]
+    live = [final_text(_live(engine, _audio(name), _truth(name)["language"])) for name in names]
     offline = [_offline(engine, name) for name in names]
     assert word_error_rate(said, live) <= word_error_rate(said, offline) + 0.02
 
 
-def test_what_was_told_is_never_taken_back(engine: WhisperEngine) -> None:
+def test_what_was_sent_is_never_taken_back(engine: WhisperEngine) -> None:
     events = _live(engine, _audio("ten_seconds_08.flac"))
     assert len(partials(events)) > 5
     decided = ""
@@ -124,7 +124,7 @@ def test_words_are_timed_where_they_were_said(engine: WhisperEngine) -> None:
 
 
 @pytest.mark.parametrize("kind", ["silence", "white noise", "tone"])
-def test_nothing_is_told_where_nobody_speaks(engine: WhisperEngine, kind: str) -> None:
+def test_nothing_is_sent_where_nobody_speaks(engine: WhisperEngine, kind: str) -> None:
     at = np.arange(20 * SAMPLE_RATE)
     sound = {
         "silence": np.zeros(len(at)),
@@ -134,7 +134,7 @@ def test_nothing_is_told_where_nobody_speaks(engine: WhisperEngine, kind: str) -
     assert _live(engine, sound.astype(np.int16)) == []
 
 
-def test_the_detector_hears_the_same_however_the_samples_are_cut() -> None:
+def test_the_detector_finds_the_same_however_the_samples_are_cut() -> None:
     samples = _audio("ten_seconds_02.flac")
     detector, generator = VoiceDetector(), np.random.default_rng(1)
     whole = detector.stream().feed(samples)
@@ -163,7 +163,7 @@ def test_a_window_goes_on_from_what_was_decided(engine: WhisperEngine) -> None:
     assert all(0 <= before.start <= before.end <= after.start for before, after in pairwise(recognized.words))
 
 
-def test_what_was_decided_stays_even_where_nothing_is_heard(engine: WhisperEngine) -> None:
+def test_what_was_decided_stays_even_where_nothing_is_transcribed(engine: WhisperEngine) -> None:
     (guess,) = engine.transcribe_partial_batch([(_audio("hello_3s.flac"), GREEDY)])
     assert isinstance(guess, Hypothesis)
     prefix = tuple(token for piece in guess.words[:2] for token in piece.tokens)
@@ -184,7 +184,7 @@ def test_text_before_a_window_of_any_length_is_taken_with_others_in_a_batch(engi
     assert recognized[0] == engine.transcribe_partial_batch([(samples, GREEDY)])[0]
 
 
-def test_what_was_said_before_is_heard_and_not_told(engine: WhisperEngine) -> None:
+def test_what_was_said_before_is_decoded_and_not_sent(engine: WhisperEngine) -> None:
     samples = _audio("hello_3s.flac")
     (whole,) = engine.transcribe_batch([(samples, GREEDY)])
     assert isinstance(whole, WindowTranscript)

@@ -19,13 +19,13 @@ from stt_ai.types import SAMPLE_RATE, LoadedModel
 from tests.support.scripted_recognizer import (
     ScriptedRecognizer,
     Talk,
+    final_text,
     finals,
     in_virtual_time,
     live,
     now,
     partials,
     play,
-    reported,
     talk,
     talks,
 )
@@ -65,7 +65,7 @@ def test_a_model_that_is_busy_now_and_then_costs_time_and_no_text(
     said: Talk, probability: float, seed: int, slow: float
 ) -> None:
     model = ScriptedRecognizer(said.words, trouble=_sometimes(probability, seed), latency=lambda: slow, window_s=9.0)
-    assert reported(_play(lambda: live(said, model), said)) == said.text
+    assert final_text(_play(lambda: live(said, model), said)) == said.text
 
 
 def test_a_model_that_stays_busy_ends_the_session_with_what_it_said() -> None:
@@ -91,7 +91,7 @@ def test_a_model_that_fails_once_is_asked_again_and_one_that_fails_twice_ends_th
 
         return ScriptedRecognizer(TALK.words, trouble=trouble)
 
-    assert reported(_play(lambda: live(TALK, failing(1)))) == TALK.text
+    assert final_text(_play(lambda: live(TALK, failing(1)))) == TALK.text
     with pytest.raises(InternalError, match="failed on this audio"):
         _play(lambda: live(TALK, failing(2)))
 
@@ -138,8 +138,8 @@ def test_what_failed_is_told_to_whoever_feeds_and_stops() -> None:
 
 def test_under_load_partials_become_rare_and_finals_stay() -> None:
     quick, slow = (ScriptedRecognizer(MINUTE.words, latency=lambda s=s: s, window_s=9.0) for s in (0.0, 1.0))
-    assert reported(_play(lambda: live(MINUTE, quick), MINUTE)) == MINUTE.text
-    assert reported(_play(lambda: live(MINUTE, slow), MINUTE)) == MINUTE.text
+    assert final_text(_play(lambda: live(MINUTE, quick), MINUTE)) == MINUTE.text
+    assert final_text(_play(lambda: live(MINUTE, slow), MINUTE)) == MINUTE.text
     guesses = [sum(kind == "guess" for kind, _ in model.calls) for model in (quick, slow)]
     seconds = len(MINUTE.samples) / SAMPLE_RATE
     assert guesses[0] > 2.5 * seconds
@@ -149,7 +149,7 @@ def test_under_load_partials_become_rare_and_finals_stay() -> None:
 def test_guesses_that_are_dropped_are_asked_for_ever_more_rarely() -> None:
     dropping = ScriptedRecognizer(MINUTE.words, trouble=lambda kind: kind == "guess", window_s=9.0)
     events = _play(lambda: live(MINUTE, dropping), MINUTE)
-    assert reported(events) == MINUTE.text
+    assert final_text(events) == MINUTE.text
     assert sum(kind == "guess" for kind, _ in dropping.calls) <= 8 + len(MINUTE.samples) / SAMPLE_RATE / 5
 
 
@@ -172,7 +172,7 @@ def test_a_stream_that_comes_too_fast_waits_for_its_finals_and_has_no_partials_w
         return await reader, fed
 
     events, fed = in_virtual_time(main())
-    assert reported(events) == MINUTE.text
+    assert final_text(events) == MINUTE.text
     assert fed >= 3 * 4.0
     assert len(partials(events)) <= 2
 
@@ -198,7 +198,7 @@ def test_a_flood_of_finalize_waits_for_the_text_before_it_and_is_answered() -> N
         return await reader
 
     events = in_virtual_time(main())
-    assert reported(final for final in finals(events) if final.text) == TALK.text
+    assert final_text(final for final in finals(events) if final.text) == TALK.text
     assert sum(final.from_finalize for final in finals(events)) == flood
 
 
@@ -221,11 +221,11 @@ def test_a_reader_that_reads_nothing_is_told_off_and_holds_nothing() -> None:
             for at in range(0, len(TALK.samples), 1600):
                 await asyncio.sleep(0.1)
                 await session.feed(TALK.samples[at : at + 1600])
-        recognized = []
+        events = []
         with pytest.raises(SlowConsumer):
             async for event in session.events():
-                recognized.append(event)
-        assert len(finals(recognized)) == 1
+                events.append(event)
+        assert len(finals(events)) == 1
         await session.aclose()
 
     in_virtual_time(main())
@@ -238,13 +238,13 @@ def test_a_slow_reader_misses_partials_and_nothing_else() -> None:
             await asyncio.sleep(0.1)
             await session.feed(TALK.samples[at : at + 1600])
         await session.stop()
-        recognized = await _all(session)
+        events = await _all(session)
         await session.aclose()
-        return recognized
+        return events
 
-    recognized = in_virtual_time(main())
-    assert reported(recognized) == TALK.text
-    assert partials(recognized) == []
+    events = in_virtual_time(main())
+    assert final_text(events) == TALK.text
+    assert partials(events) == []
 
 
 @settings(max_examples=25)
@@ -312,7 +312,7 @@ def test_a_speculation_that_was_in_vain_is_cancelled() -> None:
                 raise
             return await super().transcribe_final(samples, options, key=key)
 
-    assert reported(_play(lambda: live(said, Slow(said.words)), said)) == said.text
+    assert final_text(_play(lambda: live(said, Slow(said.words)), said)) == said.text
     assert ended == ["cancelled"]
 
 

@@ -108,11 +108,11 @@ async def test_finals_go_before_guesses() -> None:
             deployment.transcribe_final(samples, ENGLISH, "three"),
         )
         deployment.free.set()
-        guess, *recognized = await asyncio.gather(*tasks)
+        guess, *finals = await asyncio.gather(*tasks)
         live = (DecodeKind.FINAL, True)
         assert deployment.batches[1:] == [[live], [live], [(DecodeKind.PARTIAL, True)]]
         assert isinstance(guess, Hypothesis)
-        assert {_text(one) for one in [*recognized, await first]} == {"".join(p.text for p in guess.words).strip()}
+        assert {_text(one) for one in [*finals, await first]} == {"".join(p.text for p in guess.words).strip()}
 
 
 async def test_a_live_speaker_waits_for_no_file_and_then_files_go_one_by_one() -> None:

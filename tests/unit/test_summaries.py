@@ -137,7 +137,7 @@ def test_what_models_write_is_brought_into_form(style: SummaryStyle, written: st
         ("", ""),
     ],
 )
-def test_the_language_is_told_by_its_small_words(text: str, language: str) -> None:
+def test_the_language_is_known_by_its_small_words(text: str, language: str) -> None:
     assert language_of(text) == language
 
 
@@ -179,7 +179,7 @@ async def test_two_hundred_thousand_characters_come_together_in_order(style: Sum
         assert len(answered) == 1 if style is SummaryStyle.BRIEF else 3 < len(answered) <= SECTIONS * 3
 
 
-async def test_what_is_told_on_the_way_is_the_summary() -> None:
+async def test_what_is_sent_on_the_way_is_the_summary() -> None:
     text = ENGLISH * 3
     for style in SummaryStyle:
         answered: list[str] = []

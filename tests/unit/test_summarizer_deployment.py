@@ -86,7 +86,7 @@ async def test_more_than_may_be_inside_are_refused_by_a_value(loaded: Summarizer
     full = SummarizerDeployment(SummarizerConfig("a/b", SourceSettings(source="hub"), Path("/nowhere"), max_requests=0))
     refusal = await full.summarize("text", SummaryStyle.BRIEF)
     assert isinstance(refusal, Overloaded)
-    assert [type(reported) async for reported in full.stream("text", SummaryStyle.BRIEF)] == [Overloaded]
+    assert [type(piece) async for piece in full.stream("text", SummaryStyle.BRIEF)] == [Overloaded]
 
 
 async def test_without_its_model_a_replica_says_so(tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ async def test_a_text_that_would_take_too_long_is_refused_and_says_how_long(repl
     assert "minutes" in refusal.message
 
 
-async def test_a_long_text_tells_how_far_it_is(replica: SummarizerDeployment) -> None:
+async def test_a_long_text_reports_how_far_it_is(replica: SummarizerDeployment) -> None:
     text = "".join(f"Emma will send report {number} on Monday. " for number in range(60))
-    reported = [piece async for piece in replica.stream(text, SummaryStyle.BRIEF)]
-    progress = [piece for piece in reported if isinstance(piece, SummaryProgress)]
+    pieces = [piece async for piece in replica.stream(text, SummaryStyle.BRIEF)]
+    progress = [piece for piece in pieces if isinstance(piece, SummaryProgress)]
     assert len(progress) > 1
     assert progress[-1].done == progress[-1].total == len(progress)
-    assert isinstance(reported[-1], Summary)
+    assert isinstance(pieces[-1], Summary)

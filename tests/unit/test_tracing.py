@@ -126,9 +126,9 @@ async def test_a_stream_is_a_span_to_its_end_or_to_where_it_is_left(taken: int) 
     with spans_in_memory() as kept:
         with span("caller") as caller:
             pieces = part.stream(2, **trace_context())
-        reported = [piece async for piece, _ in zip_async(pieces, range(taken))]
+        taken_pieces = [piece async for piece, _ in zip_async(pieces, range(taken))]
         await pieces.aclose()
-        assert part.closed and reported[:2] == [0, 1][:taken]
+        assert part.closed and taken_pieces[:2] == [0, 1][:taken]
         found = named(kept, "part stream")
         assert found.parent is not None and found.parent.span_id == caller.get_span_context().span_id
         assert (found.attributes or {}).get("error.type") == ("no_credits" if taken == 3 else None)

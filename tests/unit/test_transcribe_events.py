@@ -29,10 +29,10 @@ async def test_events_tell_progress_and_text_and_last_the_whole_answer(edge: Edg
     whole = (await edge.transcribe()).json()
     answer = await edge.transcribe(stream="true")
     assert answer.headers["Content-Type"].startswith("text/event-stream")
-    *reported, (name, last) = events_of(answer.text)
+    *events, (name, last) = events_of(answer.text)
     assert (name, {**last, "request_id": ""}) == ("transcript", {**whole, "request_id": ""})
-    assert "".join(data["text"] for event, data in reported if event == "delta") == TALK.text
-    progress = [(data["done"], data["total"]) for event, data in reported if event == "progress"]
+    assert "".join(data["text"] for event, data in events if event == "delta") == TALK.text
+    progress = [(data["done"], data["total"]) for event, data in events if event == "progress"]
     assert progress[0] == (0.0, TALK.duration) and progress == sorted(progress) and len(progress) > 1
 
 
@@ -45,7 +45,7 @@ async def test_other_formats_come_as_the_content_of_the_last_event(edge: Edge, f
     assert last == {"content": plain.text, "model": TALK.model, "warnings": warnings}
 
 
-async def test_it_is_charged_once_and_told_again_under_the_same_key(edge: Edge) -> None:
+async def test_it_is_charged_once_and_sent_again_under_the_same_key(edge: Edge) -> None:
     key, once = edge.books.account(credits=5), {"Idempotency-Key": "k"}
     first = await edge.transcribe(key, headers=once, stream="true")
     edge.transcription = Failing(AssertionError("worked twice"))

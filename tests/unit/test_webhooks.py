@@ -120,7 +120,7 @@ def is_signed(exchange: Exchange, secret: str) -> bool:
     return expected in signatures(exchange)
 
 
-async def test_the_end_of_a_job_is_told_once_and_the_specifications_library_verifies_it(
+async def test_the_end_of_a_job_is_announced_once_and_the_specifications_library_verifies_it(
     books: Books, tmp_path: Path
 ) -> None:
     books.clock.now = time.time()  # the library compares it with its own
@@ -342,19 +342,19 @@ def ends(house: House) -> dict[JobEvent, Callable[[str], object]]:
 
 
 @pytest.mark.parametrize("event", [JobEvent.FAILED, JobEvent.CANCELLED, JobEvent.EXPIRED])
-async def test_every_end_is_told(house: House, event: JobEvent) -> None:
+async def test_every_end_is_announced(house: House, event: JobEvent) -> None:
     with serving(TAKEN) as server:
         job_id = house.queue(server.url(), metadata={"n": 1})
         assert await house.send_due() == 0
         ends(house)[event](job_id)
         assert await house.send_due() == 1
-    reported = message(server.exchanges[0])
-    assert (reported["type"], reported["data"]["status"]) == (event, event.removeprefix("job."))
-    assert reported["data"]["metadata"] == {"n": 1} and reported["data"]["links"]["result"] is None
-    assert (reported["data"]["error"] or {}).get("code") == ("unsupported_format" if event is JobEvent.FAILED else None)
+    sent = message(server.exchanges[0])
+    assert (sent["type"], sent["data"]["status"]) == (event, event.removeprefix("job."))
+    assert sent["data"]["metadata"] == {"n": 1} and sent["data"]["links"]["result"] is None
+    assert (sent["data"]["error"] or {}).get("code") == ("unsupported_format" if event is JobEvent.FAILED else None)
 
 
-async def test_nothing_is_told_of_a_job_that_was_erased(house: House) -> None:
+async def test_nothing_is_sent_about_a_job_that_was_erased(house: House) -> None:
     with serving(FAILING) as server:
         running, ended = house.queue(server.url()), house.queue(server.url())
         work = house.jobs.claim()

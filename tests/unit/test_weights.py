@@ -14,7 +14,7 @@ same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 
 
 @pytest.mark.parametrize("mel_bins", [80, 128])
-def test_a_whole_model_tells_its_mel_bins(tmp_path: Path, mel_bins: int) -> None:
+def test_a_whole_model_has_its_mel_bins(tmp_path: Path, mel_bins: int) -> None:
     folder = write_model(tmp_path / "model", mel_bins)
     assert inspect(folder).mel_bins == mel_bins
     assert inspect(folder, mel_bins).size == (folder / "model.bin").stat().st_size

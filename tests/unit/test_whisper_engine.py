@@ -63,7 +63,7 @@ def _error_rate(said: str, recognized: WindowTranscript) -> float:
     return float(jiwer.wer(_plain(said), _plain(_text(recognized))))
 
 
-def test_it_hears_what_was_said_in_either_language(engine: WhisperEngine, truth: dict[str, Any]) -> None:
+def test_it_recognizes_what_was_said_in_either_language(engine: WhisperEngine, truth: dict[str, Any]) -> None:
     english, spanish = _recognized(
         engine.transcribe_batch([(_audio("ten_seconds_01.flac"), ENGLISH), (_audio("ten_seconds_08.flac"), SPANISH)])
     )
@@ -80,7 +80,7 @@ def test_it_finds_the_language_by_itself(engine: WhisperEngine) -> None:
         assert sum(p for _, p in result.languages) == pytest.approx(1.0, abs=0.01)
 
 
-def test_a_batch_of_different_lengths_and_languages_is_heard_as_its_windows_are_alone(
+def test_a_batch_of_different_lengths_and_languages_is_transcribed_as_its_windows_are_alone(
     engine: WhisperEngine, truth: dict[str, Any]
 ) -> None:
     names = ["meeting_en.flac", "hello_3s.flac", "ten_seconds_04.flac", "five_seconds.flac", "ten_seconds_08.flac"]
@@ -92,7 +92,7 @@ def test_a_batch_of_different_lengths_and_languages_is_heard_as_its_windows_are_
         assert result.language == window[1].language
 
 
-def test_batches_at_once_are_heard_as_one_after_another(engine: WhisperEngine) -> None:
+def test_batches_at_once_are_transcribed_as_one_after_another(engine: WhisperEngine) -> None:
     windows = [(_audio("five_seconds.flac"), ENGLISH), (_audio("ten_seconds_01.flac")[: 8 * 16000], DETECT)] * 4
     two = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True)
     try:
@@ -131,7 +131,7 @@ def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict
     assert np.median(errors) <= 0.15
 
 
-def test_what_the_decoder_has_no_room_for_is_heard_as_well(
+def test_what_the_decoder_has_no_room_for_is_transcribed_as_well(
     engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a window's words are left, as in languages of which each letter is a token."""
@@ -166,13 +166,13 @@ def test_nothing_is_invented_where_nobody_speaks(engine: WhisperEngine, kind: st
         assert _text(result) == ""
 
 
-def test_the_demo_model_hears_long_windows_too(truth: dict[str, Any]) -> None:
+def test_the_demo_model_recognizes_long_windows_too(truth: dict[str, Any]) -> None:
     fixed = WhisperEngine(MODEL, device="cpu", variable_length=False)
     (recognized,) = _recognized(fixed.transcribe_batch([(_audio("hello_3s.flac"), ENGLISH)]))
     assert _error_rate(truth["hello_3s.flac"]["text"], recognized) <= 0.2
 
 
-def test_a_window_that_cannot_be_heard_fails_alone(engine: WhisperEngine) -> None:
+def test_a_window_that_cannot_be_transcribed_fails_alone(engine: WhisperEngine) -> None:
     good = _audio("hello_3s.flac")
     results = engine.transcribe_batch(
         [

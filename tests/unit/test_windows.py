@@ -45,14 +45,14 @@ def test_every_speech_sample_lies_in_exactly_one_window_in_order(
 
 
 @given(regions())
-def test_no_window_is_longer_than_the_model_hears_and_they_are_numbered(found: list[SpeechRegion]) -> None:
+def test_no_window_is_longer_than_the_model_takes_and_they_are_numbered(found: list[SpeechRegion]) -> None:
     windows = pack(found)
     assert [window.index for window in windows] == list(range(len(windows)))
     assert all(0 < window.samples <= MAX_SAMPLES for window in windows)
 
 
 @given(regions())
-def test_only_short_pauses_are_heard_beside_speech(found: list[SpeechRegion]) -> None:
+def test_only_short_pauses_are_transcribed_beside_speech(found: list[SpeechRegion]) -> None:
     windows = pack(found)
     for window in windows:
         for piece in window.pieces:
@@ -68,8 +68,8 @@ def test_neighbouring_windows_could_not_have_been_one(found: list[SpeechRegion])
     for before, after in pairwise(pack(found)):
         first = next(r for r in found if r.end > after.pieces[0].start)
         pause = after.pieces[0].start - before.pieces[-1].end
-        recognized = before.samples + (first.end - first.start) + (pause if pause <= JOINED_PAUSE else 0)
-        assert recognized > MAX_SAMPLES
+        together = before.samples + (first.end - first.start) + (pause if pause <= JOINED_PAUSE else 0)
+        assert together > MAX_SAMPLES
 
 
 @given(regions(longest=20 * SAMPLE_RATE), st.integers(0, 5 * SAMPLE_RATE))
@@ -110,16 +110,16 @@ def test_placed_words_stay_in_their_piece_and_never_run_backwards(data: st.DataO
 
 
 @given(st.data())
-def test_a_time_inside_a_piece_comes_back_to_the_sample_that_was_heard(data: st.DataObject) -> None:
+def test_a_time_inside_a_piece_comes_back_to_the_sample_that_was_transcribed(data: st.DataObject) -> None:
     for window in pack(data.draw(regions())):
-        recognized = 0
+        before = 0
         for piece in window.pieces:
             offset = data.draw(st.integers(0, piece.end - piece.start - 1))
-            at = (recognized + offset) / SAMPLE_RATE
-            (word,) = place([Word(" w", at, (recognized + piece.end - piece.start) / SAMPLE_RATE, 1.0)], window)
+            at = (before + offset) / SAMPLE_RATE
+            (word,) = place([Word(" w", at, (before + piece.end - piece.start) / SAMPLE_RATE, 1.0)], window)
             assert word.start == pytest.approx((piece.start + offset) / SAMPLE_RATE)
             assert word.end == pytest.approx(piece.end / SAMPLE_RATE)
-            recognized += piece.end - piece.start
+            before += piece.end - piece.start
 
 
 def test_a_word_across_a_cut_lies_where_most_of_it_is() -> None:
@@ -141,10 +141,10 @@ def test_the_samples_of_a_window_are_gathered_from_the_chunks_it_names(
     for window in pack(found, max_samples=12_000, joined_pause=1000):
         needed = chunks_of(window, pcm)
         assert sorted(set(needed)) == list(needed)
-        recognized = gather(window, chunk_samples, {index: chunks[index] for index in needed})
+        gathered = gather(window, chunk_samples, {index: chunks[index] for index in needed})
         expected = np.concatenate([audio[piece.start : piece.end] for piece in window.pieces])
-        assert recognized.dtype == np.int16
-        assert np.array_equal(recognized, expected)
+        assert gathered.dtype == np.int16
+        assert np.array_equal(gathered, expected)
 
 
 def test_a_chunk_that_ends_too_early_is_an_error_not_silence() -> None:

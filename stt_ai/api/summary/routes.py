@@ -81,7 +81,9 @@ async def _answer(summarizer: Summarizer, params: SummaryParams, grant: Grant, r
     return stored_reply(answer)
 
 
-async def _stream(summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request, send: Send) -> Response:
+async def _stream(
+    summarizer: Summarizer, params: SummaryParams, grant: Grant, request: Request, send: Send
+) -> Response:
     await grant.reserve(0)
     events = EventStream(request.scope, send, grant.headers)
     pieces = summarizer.stream(params.text, params.style)

@@ -146,8 +146,8 @@ def words_right(conversation: Conversation, turns: Sequence[SpeakerTurn], jitter
         for word in conversation.words
     ]
     table: dict[tuple[int, str | None], int] = defaultdict(int)
-    for word, reported in zip(conversation.words, attribute(words, turns), strict=True):
-        table[word.person, reported.speaker] += 1
+    for word, attributed in zip(conversation.words, attribute(words, turns), strict=True):
+        table[word.person, attributed.speaker] += 1
     return best_pairing(table)
 
 

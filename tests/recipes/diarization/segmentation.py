@@ -101,8 +101,8 @@ def train(corpus: Path, target: Path, minutes: float, *, on: bool = False) -> No
     examination = Batches([load(corpus, "published-development")], model, 1, NATURAL).draw(128, SECONDS)
     size = 2 * model.hparams.lstm["hidden_size"]
     auxiliary = IdentityLoss(people, size) if on else SignatureLoss(people, size)
-    recognized: dict[str, torch.Tensor] = {}
-    model.lstm.register_forward_hook(lambda _module, _inputs, output: recognized.update(lstm=output[0]))
+    outputs: dict[str, torch.Tensor] = {}
+    model.lstm.register_forward_hook(lambda _module, _inputs, output: outputs.update(lstm=output[0]))
     powerset = Powerset(SPEAKERS, AT_ONCE)
     optimizer = torch.optim.AdamW(
         [p for p in (*model.parameters(), *auxiliary.parameters()) if p.requires_grad], lr=RATE, weight_decay=1e-4
@@ -117,7 +117,7 @@ def train(corpus: Path, target: Path, minutes: float, *, on: bool = False) -> No
         model.train()
         loss, _, _ = _loss(model, powerset, waves, targets)
         speaking = alone != NOBODY
-        aside = auxiliary(recognized["lstm"][speaking], alone[speaking])
+        aside = auxiliary(outputs["lstm"][speaking], alone[speaking])
         optimizer.zero_grad()
         (loss + (1 - done) * aside).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)

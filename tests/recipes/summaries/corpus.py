@@ -174,9 +174,9 @@ def summary(meeting: Meeting, style: SummaryStyle) -> str:
     to_do = [fact.text for fact in meeting.facts if fact.to_do]
     match style:
         case SummaryStyle.BRIEF:
-            reported = [*said[: 3 - bool(to_do)], *to_do[: 1 if said else 3]]
-            reported += [NOTHING_ELSE[language]] if len(reported) == 1 else []
-            return " ".join(reported or [NOTHING_SAID[language], NOTHING_TO_DO[language]])
+            sentences = [*said[: 3 - bool(to_do)], *to_do[: 1 if said else 3]]
+            sentences += [NOTHING_ELSE[language]] if len(sentences) == 1 else []
+            return " ".join(sentences or [NOTHING_SAID[language], NOTHING_TO_DO[language]])
         case SummaryStyle.DETAILED:
             paragraphs = (said or [NOTHING_SAID[language]], to_do or [NOTHING_TO_DO[language]])
             return "\n\n".join(" ".join(paragraph) for paragraph in paragraphs)

@@ -43,8 +43,8 @@ def written(model: Any, tokenizer: Any, meetings: list[Meeting], style: SummaryS
         with torch.inference_mode():
             limit = model.config.max_position_embeddings * 2 // 5
             tokens = model.generate(**asked, max_new_tokens=limit, do_sample=False)
-        reported = tokenizer.batch_decode(tokens[:, asked["input_ids"].shape[1] :], skip_special_tokens=True)
-        answers += [shape(text, style, meeting.language) for text, meeting in zip(reported, batch, strict=True)]
+        decoded = tokenizer.batch_decode(tokens[:, asked["input_ids"].shape[1] :], skip_special_tokens=True)
+        answers += [shape(text, style, meeting.language) for text, meeting in zip(decoded, batch, strict=True)]
     return answers
 
 

@@ -125,8 +125,8 @@ def answer_loss(model: Qwen2ForCausalLM, tokens: Tensor, labels: Tensor) -> Tens
     """Cross-entropy of the answers' tokens alone; the others' logits are never made. Both (batch, time)."""
     hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state[:, :-1]
     wanted = labels[:, 1:]
-    reported = wanted != IGNORED
-    return nn.functional.cross_entropy(model.lm_head(hidden[reported]), wanted[reported])
+    answered = wanted != IGNORED
+    return nn.functional.cross_entropy(model.lm_head(hidden[answered]), wanted[answered])
 
 
 def save(model: Qwen2ForCausalLM, folder: Path) -> None:

@@ -96,10 +96,10 @@ def measure(
         audio = decode_audio(str(folder / entry["file"]))
         began = time.perf_counter()
         segments, info = model.transcribe(audio, **options)
-        recognized = list(segments)
+        found = list(segments)
         figures.seconds += time.perf_counter() - began
         figures.audio_seconds += len(audio) / SAMPLE_RATE
-        reference, hypothesis = spoken_words(entry["text"]), spoken_words(" ".join(s.text for s in recognized))
+        reference, hypothesis = spoken_words(entry["text"]), spoken_words(" ".join(s.text for s in found))
         voice = entry["voice"] if isinstance(entry["voice"], str) else "several"
         for group in (entry["language"], f"{entry['language']} {entry['kind']}", voice):
             figures.groups.setdefault(group, Score()).add(reference, hypothesis)
@@ -107,8 +107,8 @@ def measure(
             figures.mistakes.append((entry["file"], " ".join(reference), " ".join(hypothesis)))
         figures.recordings += 1
         figures.languages_right += info.language == entry["language"]
-        figures.log_probabilities += [segment.avg_logprob for segment in recognized]
-        figures.start_errors += start_errors(entry["words"], [w for s in recognized for w in s.words or []])
+        figures.log_probabilities += [segment.avg_logprob for segment in found]
+        figures.start_errors += start_errors(entry["words"], [w for s in found for w in s.words or []])
     return figures
 
 

@@ -98,11 +98,11 @@ def losses(model: TrainingWhisper, data: dict[str, Tensor], forced: float = 0.0)
     """The losses of a batch; in a share `forced` of its windows the guided heads attend exactly where they should."""
     audio, middle = model.encoder.with_middle(data["mel"], int(data["offset"]))
     rows = model.rows()
-    recognized, next_recognized = (_spread(s, audio.shape[1]) for s in (data["spans"][:, :-1], data["spans"][:, 1:]))
-    targets = [recognized] + [next_recognized] * (len(model.decoder.layers) - 1)
-    reported = (torch.rand(len(audio), 1, 1) < forced).float()
+    spans, next_spans = (_spread(s, audio.shape[1]) for s in (data["spans"][:, :-1], data["spans"][:, 1:]))
+    targets = [spans] + [next_spans] * (len(model.decoder.layers) - 1)
+    guided = (torch.rand(len(audio), 1, 1) < forced).float()
     hidden, guided = model.hidden(
-        data["tokens"], audio, rows, [reported * target for target in targets] if forced else ()
+        data["tokens"], audio, rows, [guided * target for target in targets] if forced else ()
     )
     labels = data["labels"]
     kept = labels != IGNORED
@@ -182,7 +182,7 @@ def _train(rank: int, world: int, meeting: str, corpus: Path, ranks: Path, check
         except queue.Empty as error:
             raise RuntimeError("the process that makes batches has died") from error
         tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in data.items()}
-        parts = losses(model, tensors, reported(spent.value))
+        parts = losses(model, tensors, guided_share(spent.value))
         loss = weighted(parts, spent.value)
         optimizer.zero_grad()
         loss.backward()
@@ -215,7 +215,7 @@ def weighted(parts: dict[str, Tensor], spent: float) -> Tensor:
     return parts["text"] + helper * encoder + 2 * max(0.3, helper) * parts["guide"]
 
 
-def reported(spent: float) -> float:
+def guided_share(spent: float) -> float:
     """Share of windows whose guided heads are shown where to look: half of them at first, none in the last quarter."""
     return min(0.5, max(0.0, 2 * (0.75 - spent)))
 
