@@ -62,10 +62,12 @@ class Commitments:
                 break
         self.made.append(made)
 
-    def take_back(self, owner: str, sentence: str) -> list[Commitment]:
-        """Remove and return what ``owner`` declines in ``sentence``."""
+    def take_back(self, owner: str, sentence: str, turn: int | None = None) -> list[Commitment]:
+        """Remove and return what ``owner`` declines in ``sentence``, and what was promised last in ``turn``."""
         words = content_words(sentence)
-        declined = [one for one in self.made if one.owner == owner and len(words & content_words(one.task)) >= 2]
+        own = [one for one in self.made if one.owner == owner]
+        declined = [one for one in own if len(words & content_words(one.task)) >= 2]
+        declined += [one for one in own[-1:] if one.turn == turn and one not in declined]
         self.made = [one for one in self.made if one not in declined]
         return declined
 

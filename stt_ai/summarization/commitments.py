@@ -72,7 +72,7 @@ class CommitmentFinder:
         sentence = dates.CORRECTED.sub(r"\g<later>", patterns.RESTART.sub("", spoken))
         if patterns.BROKEN_OFF.search(sentence) or self._passes_on(place, turn, sentence):
             return False, False
-        if patterns.DECLINES[lang].search(sentence):
+        if patterns.DECLINES[lang].search(sentence) or _retracts(sentence):
             rest = after_decline(sentence)
             if not patterns.PROMISE[lang].search(rest) and not patterns.TAKES[lang].search(rest):
                 self._decline(place, turn.speaker, sentence)
@@ -194,7 +194,7 @@ class CommitmentFinder:
     def _decline(self, place: int, speaker: str, sentence: str) -> None:
         """What is declined is open to others, and a promise that is taken back is none."""
         self.refused += [(speaker, request.task) for request in self._requests.release(speaker)]
-        for made in self._commitments.take_back(speaker, sentence):
+        for made in self._commitments.take_back(speaker, sentence, place if _retracts(sentence) else None):
             self.refused.append((speaker, made.task))
             self._requests.add(Request(made.task, made.when, "", speaker, place))
 
@@ -261,6 +261,12 @@ class CommitmentFinder:
         when = dates.WHEN.search(closing)
         if when and self._commitments.made and len(content_words(closing) - content_words(when[0])) <= 1:
             self._commitments.date_last(self._commitments.made[-1].owner, place, closing)
+
+
+def _retracts(sentence: str) -> bool:
+    """ "No, wait, I haven't got the car": return whether this takes back what was said before, not only its date."""
+    retracts = patterns.RETRACTS.match(sentence) and patterns.NOT_ME.search(sentence)
+    return bool(retracts) and not dates.WHEN.search(sentence)
 
 
 def _is_answer(promised: str, asked: str) -> bool:

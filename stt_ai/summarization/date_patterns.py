@@ -38,7 +38,8 @@ WHEN_AHEAD = re.compile(
 """A date that begins the sentence of a promise: "On Monday I'll …"."""
 ASKS_WHEN = re.compile(r"\b(?:by when|when (?:can|could|will)|until when|para cuándo|cuándo|deadline)\b", _I)
 NEW_DATE = re.compile(
-    rf"^\W*(?:(?:no|sorry|I mean|actually|or rather|wait|make (?:it|that)|perdón|digo|mejor)\b,? )+"
+    rf"^\W*(?:(?:(?:not|no) (?:(?:by|on|el|para el) )?{DATE}|no|sorry|I mean|actually|or rather|wait|"
+    rf"make (?:it|that)|perdón|digo|mejor|espera)\b,? (?:but |sino )?)+"
     rf"(?P<date>(?:(?:by|on|el|para el) )?{DATE})\W|"
     rf"^(?P<mended>(?:(?:by|on|el) )?{DATE}),? (?:I mean|rather|sorry|I meant|then|perdón|digo|quiero decir|"
     rf"entonces)\b",

@@ -150,6 +150,16 @@ DECLINES = {
         _I,
     ),
 }
+RETRACTS = re.compile(
+    r"^\W*(?:(?:oh|ah|no|sorry|hm+|but|ay|pero)\W+)*(?:(?:wait|hang on|hold on|actually|scratch that|oh no|ah no|"
+    r"on second thoughts?|come to think of it|I forgot|espera|en realidad|ahora que lo pienso)\b|no, no\b)",
+    _I,
+)
+"""What begins a sentence that takes back the one before it, if it says why not."""
+NOT_ME = re.compile(
+    r"(?=.*\b(?:I|me|my)\b).*(?:\bnot\b|n['’]t\b|\bnever\b)|\bno (?:(?:me|lo|la|los|las) )?\w+[oé]\b", _I
+)
+"""Why somebody does not: something that is not so of them."""
 NEGATED = re.compile(r"\b(?:not|n['’]t|never|no(?! problem| hay problema)|nunca|tampoco)\b", _I)
 WEAK_PROMISE = re.compile(
     r"I(?:['’]ll| will) (?:have|need) to\b|I can(?: also)? (?:give|offer|let) you\b|I could\b|I(?: still| also|"

@@ -66,6 +66,17 @@ def items(text: str, language: str = "en") -> list[str]:
         ("Ann: Hi.\nBob: I'll call the — no, sorry, I'll write to the bank.", ["Bob: write to the bank"]),
         ("Ann: Hi.\nBob: I'll write to the —\nAnn: Stop!", []),
         ("Ann: Bob, can you call the bank?\nBob: I can't. Cleo?\nCleo: I suppose I can.", ["Cleo: call the bank"]),
+        (
+            "Ann: Who brings the chairs?\nBob: I'll bring them. No, wait, I haven't got the car. Cleo?\n"
+            "Cleo: Sure, I will.",
+            ["Cleo: bring the chairs"],
+        ),
+        ("Ann: Hi.\nBob: I'll call the bank. Oh, hang on, that's not for me to do.", []),
+        ("Ann: Hi.\nBob: I'll call the bank. Actually, it's not far.\nAnn: Fine.", ["Bob: call the bank"]),
+        (
+            "Ann: Hi.\nBob: I'll call the bank on Monday. Wait, not on Monday, on Tuesday.",
+            ["Bob: call the bank on Tuesday"],
+        ),
         ("Ann: Bob, can you call the bank?\nBob: Can't Cleo do that?\nCleo: Sure.", ["Cleo: call the bank"]),
         ("Ann: Bob, you order the chairs.\nBob: Deal.", ["Bob: order the chairs"]),
         ("Ann: Send the receipts to us within two weeks.\nBob: I will.", ["Bob: send the receipts within two weeks"]),
@@ -97,6 +108,11 @@ def test_a_promise_is_its_makers(text: str, expected: list[str]) -> None:
         ("Ana: Hola.\nLuis: Enviaré el informe el lunes.", ["Luis: enviar el informe el lunes"]),
         ("Ana: ¿Y el banco?\nLuis: Ya miro yo la cuenta esta noche.", ["Luis: mirar la cuenta esta noche"]),
         ("Ana: ¿Y el banco?\nLuis: Le pido una cita al banco.", ["Luis: pedir una cita al banco"]),
+        ("Ana: Hola.\nLuis: Voy a llamar al banco. No, espera, no tengo tiempo.", []),
+        (
+            "Ana: Hola.\nLuis: Voy a llamar al banco el lunes. No el lunes, el martes.",
+            ["Luis: llamar al banco el martes"],
+        ),
         ("Ana: Estoy enferma.\nLuis: Lo siento, te creo.", []),
         ("Ana: ¿Y el banco?\nLuis: Todavía no. Los llamo en cuanto pueda.", ["Luis: llamarlos en cuanto pueda"]),
         ("Ana: Luis, ¿les pides una oferta?\nLuis: Claro, esta tarde.", ["Luis: pedir una oferta esta tarde"]),
