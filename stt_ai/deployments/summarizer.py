@@ -12,7 +12,7 @@ from ray.serve import Application
 
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_language_model, watch_queue
 from stt_ai.deployments.model_loader import ModelLoader
-from stt_ai.deployments.niceness import SUMMARIES, step_back
+from stt_ai.engines.niceness import SUMMARIES, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.summary_workload import SummaryWorkload
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream

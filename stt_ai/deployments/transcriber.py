@@ -99,9 +99,9 @@ class TranscriberDeployment:
     """Transcribes windows of all requests together, in batches.
 
     Live speech has batches of its own. On a CPU it has a queue of its own as well, whose windows are decoded one by one
-    beside those of files: a live speaker never waits for a file's window, and the system shares the cores between the
-    two. While somebody speaks, each window of a file is alone too: decoded together they take hardly less than one
-    after another, and would keep the caches from live speech for longer.
+    beside those of files: a live speaker never waits for a file's window, and the threads of files step back. While
+    somebody speaks, each window of a file is alone too: decoded together they take hardly less than one after another,
+    and would keep the caches from live speech for longer.
     """
 
     def __init__(self, config: TranscriberConfig) -> None:
@@ -241,9 +241,9 @@ class TranscriberDeployment:
         engine = self._loader.engine
         assert engine is not None
         windows = [(request.samples, request.options) for request in requests]
-        return (
-            engine.transcribe_partial_batch(windows) if kind is DecodeKind.PARTIAL else engine.transcribe_batch(windows)
-        )
+        if kind is DecodeKind.PARTIAL:
+            return engine.transcribe_partial_batch(windows)
+        return engine.transcribe_batch(windows, live=any(request.live for request in requests))
 
 
 def build(entry: ModelEntry, settings: TranscriberSettings, models: ModelSettings) -> Application:

@@ -52,7 +52,8 @@ class WhisperEngine:
         ``variable_length``: the model was trained on windows shorter than 30 s, so only the audio and a little silence
         are encoded. OpenAI's were not: how much silence follows the audio depends on the model's size, or is
         ``silence_s`` seconds.
-        ``lone_threads``: a batch that has no other beside it runs on so many; 0: on ``cpu_threads`` as well.
+        ``lone_threads``: live batches, and one that has no other beside it, run on so many; 0: on ``cpu_threads`` as
+        well.
         """
         self._model = LoadedWhisper(
             path,
@@ -96,13 +97,18 @@ class WhisperEngine:
         """Free the model's memory. No call may follow."""
         self._model.close()
 
-    def transcribe_batch(self, windows: Sequence[WindowInput]) -> list[WindowTranscript | SttError]:
-        """Return a transcript of each window of at most 30 s, or the error that it failed with."""
-        return self._in_groups(windows, self._transcribe)
+    def transcribe_batch(
+        self, windows: Sequence[WindowInput], live: bool = False
+    ) -> list[WindowTranscript | SttError]:
+        """Return a transcript of each window of at most 30 s, or the error that it failed with.
+
+        ``live``: somebody speaks and waits for it, so on a CPU it goes before other batches.
+        """
+        return self._in_groups(windows, self._transcribe, live)
 
     def transcribe_partial_batch(self, windows: Sequence[WindowInput]) -> list[Hypothesis | SttError]:
         """Return for each window its text so far after the prefix, without times, or the error that it failed with."""
-        return self._in_groups(windows, self._transcribe_partial)
+        return self._in_groups(windows, self._transcribe_partial, live=True)
 
     def _fault(self, samples: Samples, options: DecodingOptions) -> SttError | None:
         if samples.ndim != 1 or samples.dtype != np.int16 or not 0 < len(samples) <= MAX_SAMPLES:
@@ -112,7 +118,7 @@ class WhisperEngine:
         return None
 
     def _in_groups(
-        self, windows: Sequence[WindowInput], run: Callable[[Sequence[WindowInput]], Sequence[Out]]
+        self, windows: Sequence[WindowInput], run: Callable[[Sequence[WindowInput]], Sequence[Out]], live: bool
     ) -> list[Out | SttError]:
         """Run windows of one length together; return the results in the order of ``windows``."""
         results: dict[int, Out | SttError] = {}
@@ -122,7 +128,7 @@ class WhisperEngine:
                 results[index] = fault
             else:
                 groups.setdefault(self.lengths_to_try(samples, options), []).append(index)
-        with self._model.calls:
+        with self._model.calls.entered(live):
             for group in groups.values():
                 transcribed = _run_isolating_failures(run, [windows[index] for index in group])
                 results.update(zip(group, transcribed, strict=True))
@@ -162,7 +168,7 @@ class WhisperEngine:
             if MIN_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - MIN_REST_S:
                 options = replace(options, language=transcripts[row].language, context="", prefix=())
                 rests[row] = samples[int(begin * SAMPLE_RATE) :], options
-        for row, rest in zip(rests, self.transcribe_batch([*rests.values()]), strict=True):
+        for row, rest in zip(rests, self.transcribe_batch([*rests.values()], self._model.calls.is_live), strict=True):
             if isinstance(rest, SttError):
                 raise rest
             begin = truncated[row]

@@ -2,10 +2,11 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 
 import ctranslate2
 import numpy as np
@@ -17,6 +18,8 @@ from stt_ai.engines.cores import available
 from stt_ai.engines.features import LogMel
 from stt_ai.engines.gpu import load_cuda_libraries
 from stt_ai.engines.malloc import keep_freed_memory
+from stt_ai.engines.niceness import FILES as FILES_NICENESS
+from stt_ai.engines.niceness import made_at
 from stt_ai.engines.whisper_decode import EncoderOutput
 from stt_ai.engines.whisper_lengths import ENGLISH, MEASURED, lengths_of
 from stt_ai.errors import ModelUnavailable
@@ -33,19 +36,30 @@ LONGEST_BEFORE = 223
 
 
 class ActiveCalls:
-    """Counts the calls that are inside its context, from any thread."""
+    """Counts the calls that are inside its context, from any thread. ``live``: somebody speaks and waits for them."""
 
     def __init__(self) -> None:
         self.count = 0
         self._lock = Lock()
+        self._mine = local()
 
-    def __enter__(self) -> None:
+    @property
+    def is_live(self) -> bool:
+        """Return whether the call of this thread is live."""
+        return getattr(self._mine, "live", False)
+
+    @contextmanager
+    def entered(self, live: bool) -> Iterator[None]:
+        """Count a call of this thread."""
+        outer, self._mine.live = self.is_live, live
         with self._lock:
             self.count += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self.count -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.count -= 1
+            self._mine.live = outer
 
 
 class LoadedWhisper:
@@ -73,7 +87,8 @@ class LoadedWhisper:
         elif problems := load_cuda_libraries():
             raise ModelUnavailable(f"The model {path.name} cannot be put on a GPU. {' '.join(problems)}")
         try:
-            self._whisper = WhisperModel(
+            load = partial(
+                WhisperModel,
                 str(path),
                 device=self.device,
                 compute_type=_compute_type(compute_type, self.device),
@@ -81,9 +96,10 @@ class LoadedWhisper:
                 num_workers=workers,
                 local_files_only=True,
             )
-            # CTranslate2 fixes the threads of a model when it is loaded. The same weights on more threads give the
-            # same output, bit by bit.
-            self._lone_copy = self._load_copy(compute_type, lone_threads) if lone_threads else None
+            # CTranslate2 fixes a model's threads and their priority when it is loaded. The same weights on more threads
+            # give the same output, bit by bit.
+            self._whisper = made_at(FILES_NICENESS, load) if lone_threads else load()
+            self._fast_copy = self._load_copy(compute_type, lone_threads, workers) if lone_threads else None
         except Exception as error:  # whatever CTranslate2, tokenizers or json find wrong with the files
             logger.exception("cannot load %s", path)
             raise ModelUnavailable(f"The model {path.name} cannot be loaded.") from error
@@ -97,8 +113,12 @@ class LoadedWhisper:
 
     @property
     def ct2(self) -> ctranslate2.models.Whisper:
-        """Return the model for the next step of a call: where no other call keeps the cores busy, the copy on more."""
-        return self._lone_copy if self._lone_copy is not None and self.calls.count <= 1 else self._ct2
+        """Return the model for the next step of this thread's call.
+
+        That is the copy on more threads, which do not step back, for live speech and where no other call is active.
+        """
+        fast = self._fast_copy is not None and (self.calls.is_live or self.calls.count <= 1)
+        return self._fast_copy if fast else self._ct2
 
     @property
     def multilingual(self) -> bool:
@@ -179,11 +199,12 @@ class LoadedWhisper:
         tables = self.ct2.detect_language(encoded.rows(rows))
         return [tuple((token[2:-2], float(probability)) for token, probability in table) for table in tables]
 
-    def _load_copy(self, compute_type: str, threads: int) -> ctranslate2.models.Whisper:
+    def _load_copy(self, compute_type: str, threads: int, workers: int) -> ctranslate2.models.Whisper:
         return ctranslate2.models.Whisper(
             str(self._path),
             device=self.device,
             compute_type=_compute_type(compute_type, self.device),
+            inter_threads=workers,
             intra_threads=threads,
         )
 
@@ -195,8 +216,8 @@ class LoadedWhisper:
     def close(self) -> None:
         """Free the model's memory. No call may follow."""
         self._ct2.unload_model()
-        if self._lone_copy is not None:
-            self._lone_copy.unload_model()
+        if self._fast_copy is not None:
+            self._fast_copy.unload_model()
 
 
 def _device(device: str) -> str:

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from stt_ai.deployments.niceness import SPEAKERS, SUMMARIES, step_back
+from stt_ai.engines.niceness import FILES, SPEAKERS, SUMMARIES, made_at, step_back
 
 
 def test_summaries_step_back_behind_speech_and_so_do_the_threads_they_start() -> None:
@@ -26,4 +26,10 @@ def test_summaries_step_back_behind_speech_and_so_do_the_threads_they_start() ->
     thread.join()
     before = os.getpriority(os.PRIO_PROCESS, 0)
     assert found == [max(before, SUMMARIES)] * 3
-    assert SUMMARIES > SPEAKERS > 0
+    assert SUMMARIES > SPEAKERS > FILES > 0
+
+
+def test_what_is_made_behind_others_leaves_its_maker_where_it_was() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert made_at(FILES, lambda: os.getpriority(os.PRIO_PROCESS, 0)) == max(before, FILES)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -1,6 +1,7 @@
 """The transcriber engine on the demo model and spoken test audio."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -14,6 +15,7 @@ from faster_whisper import decode_audio
 
 import stt_ai.models
 from stt_ai.engines import whisper_decode
+from stt_ai.engines.niceness import FILES
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.errors import BadParameter, InternalError, ModelUnavailable, SttError
 from stt_ai.speech.segments import split
@@ -115,6 +117,31 @@ def test_a_lone_batch_on_more_threads_has_the_words_of_one_among_others() -> Non
     finally:
         model.close()
     assert lone == together
+
+
+def _stepped_back_seconds() -> float:
+    """Processor time of this process's threads that have stepped back behind others as files do."""
+    ticks = 0
+    for task in Path("/proc/self/task").iterdir():
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        if int(fields[16]) == FILES:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def test_files_step_back_for_live_speech() -> None:
+    windows = [(_audio("ten_seconds_01.flac"), ENGLISH)] * 8
+    model = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True, lone_threads=2)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            before = _stepped_back_seconds()
+            live = list(threads.map(lambda window: _recognized(model.transcribe_batch([window], live=True))[0], windows))
+            assert _stepped_back_seconds() == before
+            files = list(threads.map(lambda window: _recognized(model.transcribe_batch([window]))[0], windows))
+            assert _stepped_back_seconds() > before
+    finally:
+        model.close()
+    assert live == files
 
 
 def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict[str, Any]) -> None:
