@@ -12,11 +12,11 @@ from ray import serve
 from ray.serve import Application
 
 from stt_ai.deployments.model_loader import ModelLoader
-from stt_ai.engines.niceness import SPEAKERS, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.scaling import AUDIO_S, PIECES, by_audio
 from stt_ai.deployments.tracing import export_spans, traced
 from stt_ai.engines.diarization import DiarizationEngine
+from stt_ai.engines.niceness import SPEAKERS, step_back
 from stt_ai.engines.pcm import PcmReader
 from stt_ai.errors import AudioLost, Overloaded
 from stt_ai.models.diarization import CONFIG, PipelineName, resolve

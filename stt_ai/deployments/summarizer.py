@@ -12,12 +12,12 @@ from ray.serve import Application
 
 from stt_ai.deployments.metrics import counted_batches, process_meters, watch_language_model, watch_queue
 from stt_ai.deployments.model_loader import ModelLoader
-from stt_ai.engines.niceness import SUMMARIES, step_back
 from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.summary_workload import SummaryWorkload
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream
 from stt_ai.engines.chat_answer import Question
 from stt_ai.engines.language_model import LanguageModel
+from stt_ai.engines.niceness import SUMMARIES, step_back
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
 from stt_ai.models.language_models import resolve

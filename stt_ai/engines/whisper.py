@@ -97,9 +97,7 @@ class WhisperEngine:
         """Free the model's memory. No call may follow."""
         self._model.close()
 
-    def transcribe_batch(
-        self, windows: Sequence[WindowInput], live: bool = False
-    ) -> list[WindowTranscript | SttError]:
+    def transcribe_batch(self, windows: Sequence[WindowInput], live: bool = False) -> list[WindowTranscript | SttError]:
         """Return a transcript of each window of at most 30 s, or the error that it failed with.
 
         ``live``: somebody speaks and waits for it, so on a CPU it goes before other batches.

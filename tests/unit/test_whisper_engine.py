@@ -135,9 +135,11 @@ def test_files_step_back_for_live_speech() -> None:
     try:
         with ThreadPoolExecutor(2) as threads:
             before = _stepped_back_seconds()
-            live = list(threads.map(lambda window: _recognized(model.transcribe_batch([window], live=True))[0], windows))
+            live = list(
+                threads.map(lambda window: _recognized(model.transcribe_batch([window], live=True))[0], windows)
+            )
             assert _stepped_back_seconds() == before
-            files = list(threads.map(lambda window: _recognized(model.transcribe_batch([window]))[0], windows))
+            files = list(threads.map(lambda one: _recognized(model.transcribe_batch([one]))[0], windows))
             assert _stepped_back_seconds() > before
     finally:
         model.close()
