@@ -14,7 +14,7 @@ import httpx
 from tests.benchmarks.bench import Bench, Caller
 from tests.benchmarks.real_stream_figures import RealFigures
 from tests.benchmarks.real_talk import speech_of, talk
-from tests.benchmarks.recordings import join, transcribed
+from tests.benchmarks.recordings import join, transcribed, write_wav
 from tests.benchmarks.replaying import replay
 from tests.benchmarks.report import Result
 
@@ -22,7 +22,10 @@ SESSION, PEER = "session", "LocalAgreement-2"
 POLICIES = {SESSION: "session", PEER: "peer", "service": "service"}
 SECONDS = 40.0
 FILE_S = 600.0
+VOICES = 4
 MAX_GAP_S, MAX_FIRST_S = 1.0, 1.2
+MAX_POINTS = 1.0
+"""How much worse the words of a live talk may be than those of the same talk sent as a file, of 100."""
 SUMMARIZED = 20 * "We meet on Monday to speak about the new house. Emma will call the bank, and John gets the papers. "
 
 
@@ -38,7 +41,11 @@ def run(bench: Bench, result: Result, folder: Path) -> None:
     service = bench.service()
     client = {"url": service.url.replace("http", "ws", 1), "key": service.new_key()}
     _replay(bench, folder, "service", 1, seconds=10.0, **client)
-    _report(result, "service", _replay(bench, folder, "service", 1, **client), SESSION, 0.7, 1.3)
+    live = _replay(bench, folder, "service", 1, **client)
+    _report(result, "service", live, SESSION, 0.7, 1.3)
+    as_files = _word_error_rate_of_files(bench, folder)
+    result.find("service, talks sent as files: words wrong", as_files, "%")
+    result.find("service: points above files", live.word_error_rate - as_files, "%", at_most=MAX_POINTS)
     with _load(bench, folder, client["key"]):
         _report(result, "service beside load", _replay(bench, folder, "service", 1, **client), SESSION, None, 2.0)
     bench.stop_service()
@@ -63,6 +70,26 @@ def _report(
     result.find(f"{name}: longest without a final", max(figures.without, default=0.0), "s")
     result.find(f"{name}: sentences without a final", figures.missing)
     result.find(f"{name}: words wrong", figures.word_error_rate, "%")
+
+
+def _word_error_rate_of_files(bench: Bench, folder: Path) -> float:
+    """Return the share of wrong words, in percent, where the same talks are files."""
+    caller, figures = Caller(bench.service()), RealFigures()
+    path = bench.folder / "talk.wav"
+    for voice in _voices(bench):
+        samples, said = talk(folder, voice, seconds=_seconds(bench))
+        write_wav(path, samples)
+        figures.count_words(said, caller.transcribe(path, "en")[1]["text"])
+    caller.close()
+    return figures.word_error_rate
+
+
+def _voices(bench: Bench) -> range:
+    return range(1 if bench.quick else VOICES)
+
+
+def _seconds(bench: Bench) -> float:
+    return 15.0 if bench.quick else SECONDS
 
 
 @contextmanager
@@ -98,14 +125,13 @@ def _load(bench: Bench, folder: Path, key: str) -> Iterator[None]:
 
 
 def _replay(
-    bench: Bench, folder: Path, name: str, streams: int, fluent: bool = False, seconds: float = SECONDS, **client: str
+    bench: Bench, folder: Path, name: str, streams: int, fluent: bool = False, seconds: float = 0.0, **client: str
 ) -> RealFigures:
-    """``client``: the running service's address, and a key."""
+    """``client``: the running service's address, and a key. ``seconds`` of each talk, 0: the usual ones."""
     bench.say(f"{name}: {streams} at once{', fluent' if fluent else ''}")
-    voices = range(streams) if streams > 1 or bench.quick else range(0, 4)
-    seconds = 15.0 if bench.quick else seconds
+    seconds = seconds or _seconds(bench)
     figures = RealFigures()
-    for first in [0] if streams > 1 else voices:
+    for first in [0] if streams > 1 else _voices(bench):
         shown = replay(
             bench,
             policy=POLICIES[name],

@@ -47,8 +47,11 @@ class RealFigures:
             self.gaps += [spoken(speech, before, after) for before, after in pairwise([*inside, sentence.end])]
         self._finals(said, finals)
         self.without += [after - before for before, after in pairwise([said[0].words[0]["start"], *dict(finals)])]
-        reference, recognized = (" ".join(texts) for texts in ([s.text for s in said], [text for _, text in finals]))
-        wrong, words = word_errors("en", reference, recognized)
+        self.count_words(said, " ".join(text for _, text in finals))
+
+    def count_words(self, said: list[Sentence], recognized: str) -> None:
+        """Count the words of ``said`` that are wrong in ``recognized``."""
+        wrong, words = word_errors("en", " ".join(sentence.text for sentence in said), recognized)
         self.wrong, self.words = self.wrong + wrong, self.words + words
 
     def _finals(self, said: list[Sentence], finals: list[tuple[float, str]]) -> None:

@@ -56,10 +56,15 @@ def join(recordings: Sequence[Recording], seconds: float, path: Path, pause_s: f
         parts += [samples, np.zeros(int(pause_s * SAMPLE_RATE), np.int16)]
         texts.append(recording.text)
         length += len(parts[-2]) + len(parts[-1])
+    write_wav(path, np.concatenate(parts))
+    return " ".join(texts)
+
+
+def write_wav(path: Path, samples: Samples) -> None:
+    """Write int16 samples of one channel at 16 kHz."""
     with wave.open(str(path), "wb") as out:
         out.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-        out.writeframes(np.concatenate(parts).tobytes())
-    return " ".join(texts)
+        out.writeframes(samples.tobytes())
 
 
 @cache
