@@ -155,9 +155,11 @@ class _Caller(threading.Thread):
 
     def leave(self) -> None:
         self._left = True
-        assert self._socket is not None
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        while self.is_alive():  # it may just be at a new connection
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+            self.join(0.05)
 
 
 @contextmanager
