@@ -166,7 +166,7 @@ class WhisperEngine:
             if MIN_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - MIN_REST_S:
                 options = replace(options, language=transcripts[row].language, context="", prefix=())
                 rests[row] = samples[int(begin * SAMPLE_RATE) :], options
-        for row, rest in zip(rests, self.transcribe_batch([*rests.values()], self._model.calls.is_live), strict=True):
+        for row, rest in zip(rests, self.transcribe_batch([*rests.values()]), strict=True):
             if isinstance(rest, SttError):
                 raise rest
             begin = truncated[row]

@@ -46,12 +46,15 @@ class ActiveCalls:
     @property
     def is_live(self) -> bool:
         """Return whether the call of this thread is live."""
-        return getattr(self._mine, "live", False)
+        return bool(getattr(self._mine, "live", False))
 
     @contextmanager
     def entered(self, live: bool) -> Iterator[None]:
-        """Count a call of this thread."""
-        outer, self._mine.live = self.is_live, live
+        """Count a call of this thread. One inside another is part of that: it is not counted, and as live as that."""
+        if getattr(self._mine, "live", None) is not None:
+            yield
+            return
+        self._mine.live = live
         with self._lock:
             self.count += 1
         try:
@@ -59,7 +62,7 @@ class ActiveCalls:
         finally:
             with self._lock:
                 self.count -= 1
-            self._mine.live = outer
+            self._mine.live = None
 
 
 class LoadedWhisper:
