@@ -15,8 +15,10 @@ from faster_whisper import decode_audio
 
 import stt_ai.models
 from stt_ai.engines import whisper_decode
+from stt_ai.engines.features import MAX_FRAMES
 from stt_ai.engines.niceness import FILES
 from stt_ai.engines.whisper import WhisperEngine
+from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.errors import BadParameter, InternalError, ModelUnavailable, SttError
 from stt_ai.speech.segments import split
 from stt_ai.speech.windows import MAX_SAMPLES
@@ -129,21 +131,40 @@ def _stepped_back_seconds() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.skipif(os.getpriority(os.PRIO_PROCESS, 0) >= FILES, reason="the tests themselves have stepped back")
 def test_files_step_back_for_live_speech() -> None:
-    windows = [(_audio("ten_seconds_01.flac"), ENGLISH)] * 8
-    model = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True, lone_threads=2)
+    """Where another call is active; a lone one has nobody to let go first."""
+    model = LoadedWhisper(
+        MODEL, device="cpu", compute_type="default", cpu_threads=1, workers=2, variable_length=True, lone_threads=2
+    )
+    window = _audio("ten_seconds_01.flac")
+
+    def stepped_back_seconds(live: bool) -> float:
+        before = _stepped_back_seconds()
+        with model.calls.entered(live):
+            for _ in range(5 if live else 50):
+                model.encode([window], MAX_FRAMES)
+                if (seconds := _stepped_back_seconds() - before) > 0:
+                    break
+        return seconds
+
     try:
-        with ThreadPoolExecutor(2) as threads:
-            before = _stepped_back_seconds()
-            live = list(
-                threads.map(lambda window: _recognized(model.transcribe_batch([window], live=True))[0], windows)
-            )
-            assert _stepped_back_seconds() == before
-            files = list(threads.map(lambda one: _recognized(model.transcribe_batch([one]))[0], windows))
-            assert _stepped_back_seconds() > before
+        with ThreadPoolExecutor(1) as thread, model.calls.entered(live=False):
+            assert thread.submit(stepped_back_seconds, live=True).result() == 0
+            assert thread.submit(stepped_back_seconds, live=False).result() > 0
     finally:
         model.close()
-    assert live == files
+
+
+def test_live_and_lone_batches_have_the_words_of_others() -> None:
+    window = (_audio("ten_seconds_01.flac"), ENGLISH)
+    model = WhisperEngine(MODEL, device="cpu", cpu_threads=1, workers=2, variable_length=True, lone_threads=2)
+    try:
+        (live,) = _recognized(model.transcribe_batch([window], live=True))
+        (file,) = _recognized(model.transcribe_batch([window]))
+    finally:
+        model.close()
+    assert live == file
 
 
 def test_words_are_timed_where_they_were_said(engine: WhisperEngine, truth: dict[str, Any]) -> None:
