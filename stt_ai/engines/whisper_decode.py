@@ -100,9 +100,8 @@ class DecodingTask:
 
         CTranslate2 writes half of that, or what the prompt leaves of it if that is less.
         """
-        limit = token_limit(self.seconds)
-        if self.partial or (self.shortened and self.language == ENGLISH):
-            limit = min(limit, tight_token_limit(self.seconds) + len(self.prefix))
+        is_tight = self.partial or (self.shortened and self.language == ENGLISH)
+        limit = tight_token_limit(self.seconds) + len(self.prefix) if is_tight else token_limit(self.seconds)
         return min(2 * MAX_TOKENS, limit + max(limit, len(self.prompt)))
 
     @property

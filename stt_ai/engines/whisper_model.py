@@ -36,7 +36,7 @@ LONGEST_BEFORE = 223
 
 
 class ActiveCalls:
-    """Counts the calls that are inside its context, from any thread. ``live``: somebody speaks and waits for them."""
+    """Counts the calls that are inside its context, from any thread."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -50,7 +50,10 @@ class ActiveCalls:
 
     @contextmanager
     def entered(self, live: bool) -> Iterator[None]:
-        """Count a call of this thread. One inside another is part of that: it is not counted, and as live as that."""
+        """Count a call of this thread. ``live``: somebody speaks and waits for it.
+
+        One inside another is part of that: it is not counted, and as live as that.
+        """
         if getattr(self._mine, "live", None) is not None:
             yield
             return

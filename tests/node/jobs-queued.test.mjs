@@ -57,8 +57,8 @@ for (const source of [SOUND, { url: "https://example.com/a.mp3", headers: { "X-T
       assert.match(requests[2].body, /name="summary"\r\n\r\nbrief\r\n/);
       return assert.match(requests[2].body, /name="keep_audio"\r\n\r\ntrue\r\n/);
     }
-    const { source: given, options, keep_audio: kept, webhook: reported, summary } = JSON.parse(requests[2].body);
-    assert.deepEqual([reported, summary], [hook, { style: "brief" }]);
+    const { source: given, options, keep_audio: kept, webhook: asked, summary } = JSON.parse(requests[2].body);
+    assert.deepEqual([asked, summary], [hook, { style: "brief" }]);
     assert.deepEqual(given, kind === "url" ? source : { upload_id: "u1" });
     assert.deepEqual([options, kept], [{ "keywords[]": "Ada,Bob" }, true]);
   });

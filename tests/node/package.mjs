@@ -14,8 +14,8 @@ for (const needed of ["stt-ai.js", "stt-ai.d.ts", "microphone-worklet.js", "READ
 writeFileSync(`${folder}/package.json`, '{"private": true, "type": "module"}');
 run("npm", "install", "--offline", "--no-audit", "--no-fund", "--no-package-lock", `./${packed.filename}`);
 writeFileSync(`${folder}/use.js`, 'import { Client, SttAiError } from "stt-ai"; console.log(new Client().baseUrl, SttAiError.name);');
-const reported = run(process.execPath, "use.js");
-if (reported !== "http://127.0.0.1:8000 SttAiError\n") throw new Error(reported);
+const printed = run(process.execPath, "use.js");
+if (printed !== "http://127.0.0.1:8000 SttAiError\n") throw new Error(printed);
 const tsc = fileURLToPath(new URL("../bin/tsc", import.meta.resolve("typescript")));
 run(process.execPath, tsc, "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,esnext.disposable", "use.ts");
 console.log("ok");

@@ -13,8 +13,8 @@ from stt_ai.storage.store import Store
 class JobServices:
     """``max_retention_hours``: the longest that a caller may ask for.
 
-    ``webhooks``: where they may be sent; None: there are none. ``on_load`` is called every few
-    seconds with how much work jobs are.
+    ``webhooks``: where they may be sent; None: there are none. ``on_load`` is called every few seconds with how
+    much work jobs are.
     """
 
     client: JobsClient

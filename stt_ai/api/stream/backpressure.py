@@ -2,9 +2,9 @@
 
 For bodies, see `stt_ai.api.http.backpressure`.
 
-A client that sends faster than it is transcribed is not read from, so that TCP slows it down. What is sent to
-a client waits until it reads. Serve's Python proxy holds messages in a process where nobody can know what is read:
-there, a client that is far ahead is told so and closed.
+A client that sends faster than it is transcribed is not read from, so that TCP slows it down. What is sent to a
+client waits until it reads. Serve's Python proxy holds messages in a process where nobody can know what is read: there,
+a client that is far ahead is told so and closed.
 """
 
 import asyncio
