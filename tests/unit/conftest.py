@@ -12,6 +12,14 @@ from tests.support.billing import DATABASES, Books, migrated_database
 from tests.support.package_index import LoopbackIndex
 
 
+@pytest.fixture(autouse=True)
+def unchanged_niceness() -> Iterator[None]:
+    """No test leaves this thread behind others: there is no way back, and threads begin where their maker is."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    yield
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a database with its tables and no rows."""

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from stt_ai.deployments.diarizer import DiarizerConfig, DiarizerDeployment
 from stt_ai.deployments.scaling import AUDIO_S, PIECES
+from stt_ai.engines.niceness import made_at
 from stt_ai.errors import ModelUnavailable, Overloaded, Unavailable
 from stt_ai.models.wanted import Source, SourceSettings
 from stt_ai.types import SAMPLE_RATE, LoadedModel, Pcm, SpeakerCount, SpeakerTurn
@@ -43,10 +45,13 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     return gate
 
 
+def made(config: DiarizerConfig) -> DiarizerDeployment:
+    """Return a replica whose stepping back leaves the tests' own thread where it is."""
+    return made_at(0, partial(DiarizerDeployment, config))
+
+
 def deployment(max_concurrency: int = 1, max_waiting: int = 1) -> DiarizerDeployment:
-    return DiarizerDeployment(
-        DiarizerConfig("3.1", SourceSettings(), max_concurrency=max_concurrency, max_waiting=max_waiting)
-    )
+    return made(DiarizerConfig("3.1", SourceSettings(), max_concurrency=max_concurrency, max_waiting=max_waiting))
 
 
 async def begun(gate: Gate, count: int) -> None:
@@ -100,9 +105,9 @@ async def test_without_its_model_it_says_so_or_does_not_start(tmp_path: Path, so
     config = DiarizerConfig("community-1", SourceSettings(source=source), folder=tmp_path / "nothing")
     if not starts:
         with pytest.raises(ModelUnavailable, match=r"has no config\.yaml"):
-            DiarizerDeployment(config)
+            made(config)
         return
-    replica = DiarizerDeployment(config)
+    replica = made(config)
     for call in (replica.describe(), replica.diarize(PCM, SpeakerCount())):
         with pytest.raises(ModelUnavailable, match="diarize=false") as raised:
             await call

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from stt_ai.deployments.summarizer import SummarizerConfig, SummarizerDeployment
+from stt_ai.engines.niceness import made_at
 from stt_ai.errors import ModelUnavailable, Overloaded, SummaryTooLong
 from stt_ai.models.wanted import SourceSettings
 from stt_ai.types import Summary, SummaryProgress, SummaryStyle
@@ -20,9 +22,14 @@ ORDERS = {
 DEMO = SourceSettings(source="demo")
 
 
+def made(config: SummarizerConfig) -> SummarizerDeployment:
+    """Return a replica whose stepping back leaves the tests' own thread where it is."""
+    return made_at(0, partial(SummarizerDeployment, config))
+
+
 @pytest.fixture(scope="module")
 def loaded() -> SummarizerDeployment:
-    return SummarizerDeployment(SummarizerConfig("Qwen/Qwen2.5-1.5B-Instruct", DEMO))
+    return made(SummarizerConfig("Qwen/Qwen2.5-1.5B-Instruct", DEMO))
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def replica(loaded: SummarizerDeployment, monkeypatch: pytest.MonkeyPatch) -> Su
     """A replica of this test's own event loop, with the model that is loaded already."""
     had = loaded._loader.engine, loaded._loader.description
     monkeypatch.setattr(SummarizerDeployment, "_load", lambda self: had)
-    return SummarizerDeployment(loaded._config)
+    return made(loaded._config)
 
 
 def meetings(count: int, language: str) -> list[Meeting]:
@@ -83,14 +90,14 @@ async def test_a_stream_that_is_left_ends_its_generation(replica: SummarizerDepl
 
 
 async def test_more_than_may_be_inside_are_refused_by_a_value(loaded: SummarizerDeployment) -> None:
-    full = SummarizerDeployment(SummarizerConfig("a/b", SourceSettings(source="hub"), Path("/nowhere"), max_requests=0))
+    full = made(SummarizerConfig("a/b", SourceSettings(source="hub"), Path("/nowhere"), max_requests=0))
     refusal = await full.summarize("text", SummaryStyle.BRIEF)
     assert isinstance(refusal, Overloaded)
     assert [type(piece) async for piece in full.stream("text", SummaryStyle.BRIEF)] == [Overloaded]
 
 
 async def test_without_its_model_a_replica_says_so(tmp_path: Path) -> None:
-    replica = SummarizerDeployment(SummarizerConfig("a/b", SourceSettings(source="hub"), tmp_path))
+    replica = made(SummarizerConfig("a/b", SourceSettings(source="hub"), tmp_path))
     refusal = await replica.summarize("text", SummaryStyle.BRIEF)
     assert isinstance(refusal, ModelUnavailable)
     assert str(tmp_path) not in refusal.message
