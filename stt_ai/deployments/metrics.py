@@ -134,8 +134,8 @@ def watch_language_model(meters: Meters, speed: Callable[[], Speed | None]) -> N
 
     def look() -> None:
         if (now := speed()) is not None:
-            meters.set(LANGUAGE_MODEL_SPEED, now.tokens_a_second, step="read")
-            meters.set(LANGUAGE_MODEL_SPEED, now.steps_a_second, step="write")
+            meters.set(LANGUAGE_MODEL_SPEED, now.read_a_second, step="read")
+            meters.set(LANGUAGE_MODEL_SPEED, now.written_a_second, step="write")
 
     if meters is not NO_METERS:
         sample(look)

@@ -25,6 +25,7 @@ from stt_ai.models.wanted import SourceSettings
 from stt_ai.pipeline.model_warnings import summarizer_warnings
 from stt_ai.settings import SummarizerSettings
 from stt_ai.summarization.chat_model import ChatModel
+from stt_ai.summarization.prompts import usual_question
 from stt_ai.summarization.summarize import summarize
 from stt_ai.types import LoadedModel, Prompt, Summary, SummaryProgress, SummaryStyle
 
@@ -143,8 +144,8 @@ class SummarizerDeployment:
             finally:
                 question.cancelled.set()
 
-        def admit(tokens: int, steps: int) -> None:
-            self._workload.admit(key, model.speed.seconds(tokens, steps), self._config.timeout_s)
+        def admit(read: int, written: int) -> None:
+            self._workload.admit(key, model.speed.seconds(read, written), self._config.timeout_s)
 
         return ChatModel(
             model.count,
@@ -179,7 +180,7 @@ class SummarizerDeployment:
             threads=config.cpu_threads or int(found.demo),  # so small a model is slower on more than one
             context=config.context,
         )
-        model.measure_speed()
+        model.measure_speed(usual_question())
         return model, found.loaded()
 
     def _answer(self, questions: Sequence[Question]) -> list[str | SttError]:

@@ -1,9 +1,8 @@
-"""Keys and values of several prompts in one cache that grows in place."""
+"""Keys and values of prompts, alone and together, in caches that grow in place."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
@@ -19,21 +18,6 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
     def __init__(self, capacity: int) -> None:
         super().__init__()
         self._capacity, self._length = capacity, 0
-
-    @classmethod
-    def of_rows(cls, rows: Sequence[tuple[Tensor, Tensor]], room: int) -> "RoomyLayer":
-        """Return a batch of keys and values of (1, heads, tokens, width) each, at its right end, with ``room`` more."""
-        longest = max(keys.shape[-2] for keys, _ in rows)
-        layer = cls(longest + room)
-        shape = (len(rows), *rows[0][0].shape[1:])
-        layer.lazy_initialization(*(states[:1].expand(shape) for states in rows[0]))
-        for row, (keys, values) in enumerate(rows):
-            begin = longest - keys.shape[-2]
-            layer._all_keys[row, :, begin:longest] = keys[0]
-            layer._all_values[row, :, begin:longest] = values[0]
-        layer._length = longest
-        layer._show()
-        return layer
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Take the room for a batch like these states, of shape (batch, heads, tokens, width)."""
@@ -54,11 +38,6 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self._show()
         return self.keys, self.values
 
-    def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep the rows of the batch at ``indices``, in their order."""
-        self._all_keys, self._all_values = self._all_keys[indices], self._all_values[indices]
-        self._show()
-
     def reset(self) -> None:
         """Give the room back."""
         self._all_keys = self._all_values = None
@@ -70,6 +49,51 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self.values = self._all_values[:, :, : self._length]
 
 
+class BatchLayer(DynamicLayer):  # type: ignore[misc]
+    """A layer of a cache of several texts, each from place 0 on, with room for ``capacity`` tokens of each.
+
+    ``lengths`` say how many tokens of each text hold. All layers share them, and who reads on with the cache changes
+    them: what `update` puts behind a text's length is written over by the next unless the length grows.
+    """
+
+    def __init__(self, rows: Sequence[tuple[Tensor, Tensor]], lengths: list[int], capacity: int) -> None:
+        """``rows`` are keys and values of (1, heads, tokens, width) each."""
+        super().__init__()
+        self._lengths = lengths
+        keys, values = rows[0]
+        super().lazy_initialization(keys, values)
+        heads, width = keys.shape[1], keys.shape[3]
+        self._all_keys = keys.new_zeros(len(rows), heads, capacity, width)
+        self._all_values = values.new_zeros(len(rows), heads, capacity, values.shape[3])
+        for row, (keys, values) in enumerate(rows):
+            self._put(row, 0, keys[0], values[0])
+        self._show(max(lengths))
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Put states of shape (rows, heads, tokens, width) behind each text, and return views of all that is held."""
+        for row, begin in enumerate(self._lengths):
+            self._put(row, begin, key_states[row], value_states[row])
+        self._show(max(self._lengths) + key_states.shape[-2])
+        return self.keys, self.values
+
+    def get_seq_length(self) -> int:
+        """Return how many tokens of the longest text hold."""
+        return max(self._lengths)
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Keep the texts at ``indices``, in their order."""
+        self._all_keys, self._all_values = self._all_keys[indices], self._all_values[indices]
+        self._show(self.keys.shape[-2])
+
+    def _put(self, row: int, begin: int, keys: Tensor, values: Tensor) -> None:
+        end = begin + keys.shape[-2]
+        self._all_keys[row, :, begin:end] = keys
+        self._all_values[row, :, begin:end] = values
+
+    def _show(self, length: int) -> None:
+        self.keys, self.values = self._all_keys[:, :, :length], self._all_values[:, :, :length]
+
+
 def roomy(config: Any, capacity: int) -> Any:
     """Return an empty cache with room for ``capacity`` tokens in all layers that keep what lies far back."""
     cache = DynamicCache(config=config)
@@ -77,25 +101,18 @@ def roomy(config: Any, capacity: int) -> Any:
     return cache
 
 
-def joined(caches: Sequence[Any], lengths: Sequence[int], room: int, model: Any) -> tuple[Any, Tensor]:
-    """Return one cache of all rows with room for ``room`` tokens more, and its mask of shape (rows, longest).
+def joined(caches: Sequence[Any], lengths: list[int], capacity: int, config: Any) -> Any:
+    """Return one cache of several texts: a `BatchLayer` of ``lengths`` and ``capacity`` for each layer.
 
-    The rows' own caches are given up layer by layer, so that none is held twice. One whose layers forget what lies far
-    back is returned as it is: it comes alone.
+    The texts' own caches are given up layer by layer, so that none is held twice.
     """
-    longest = max(lengths)
-    mask = torch.zeros(len(caches), longest, dtype=torch.long, device=model.device)
-    for row, length in enumerate(lengths):
-        mask[row, longest - length :] = 1
-    if any(layer.is_sliding for layer in caches[0].layers):
-        return caches[0], mask
-    together = DynamicCache(config=model.config)
+    together = DynamicCache(config=config)
     layers = []
     for index in range(len(caches[0].layers)):
         states = [(cache.layers[index].keys, cache.layers[index].values) for cache in caches]
-        layers.append(RoomyLayer.of_rows(states, room))
+        layers.append(BatchLayer(states, lengths, capacity))
         del states
         for cache in caches:
             cache.layers[index].reset()
     together.layers = layers
-    return together, mask
+    return together

@@ -49,6 +49,11 @@ class Answer:
         self._failure: SttError | None = None
         self._ended = self._loops = False
 
+    @property
+    def tokens_left(self) -> int:
+        """Return how many more tokens it may have."""
+        return self._question.prompt.max_tokens - len(self._tokens)
+
     def goes_on(self) -> bool:
         """Return whether somebody still waits for it."""
         self._failure = self._question.failure
@@ -63,7 +68,7 @@ class Answer:
         self._failure = self._question.failure
         if self._failure is None and self._question.on_text is not None:
             self._question.on_text(self._text.rstrip("\ufffd"))
-        done = self._ended or self._loops or len(self._tokens) >= self._question.prompt.max_tokens
+        done = self._ended or self._loops or self.tokens_left <= 0
         return not done and self._failure is None
 
     @property

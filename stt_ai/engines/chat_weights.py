@@ -65,4 +65,6 @@ def _prepare(device: str, threads: int) -> None:
 
     chatter.disable_progress_bar()
     if device == "cpu":
+        # Keys and values are not copied for each of the heads that share them, which takes as long as using them.
+        os.environ.setdefault("TRANSFORMERS_SDPA_FORCE_GQA", "1")
         torch.set_num_threads(threads or available())  # Ray tells every process to have but one

@@ -3,17 +3,20 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stt_ai.engines import chat_weights
 from stt_ai.engines.chat_answer import Answer, Question
 from stt_ai.engines.malloc import return_freed_memory
 from stt_ai.engines.prefix_cache import PrefixCache
+from stt_ai.engines.prompt_lookup import PromptLookup
 from stt_ai.engines.reading_speed import Speed
 from stt_ai.errors import ModelUnavailable, SttError
 from stt_ai.types import Prompt
+
+if TYPE_CHECKING:
+    from stt_ai.engines.chat_writing import Row
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +51,11 @@ class LanguageModel:
         own = int(getattr(self._model.config, "max_position_embeddings", LONGEST_CONTEXT))
         self.context = min(own, context or LONGEST_CONTEXT)
 
-    def measure_speed(self) -> None:
+    def measure_speed(self, usual: Prompt) -> None:
         """Answer a question twice, the second time at full speed, so that the first estimate rests on something."""
         for _ in range(2):
             self.speed = Speed()
-            self.answer([Question(Prompt("Say yes.", "Say yes. " * 80, 8))])
+            self.answer([Question(usual)])
 
     def count(self, text: str) -> int:
         """Tokens of ``text``. May be called in any thread."""
@@ -79,21 +82,25 @@ class LanguageModel:
     def _answer_together(self, answers: Sequence[Answer], prompts: Sequence[list[int]]) -> None:
         import torch
 
+        from stt_ai.engines.chat_writing import Row, write
+
         with torch.inference_mode():
-            rows: list[_Row] = []
+            rows: list[Row] = []
             for answer, ids in zip(answers, prompts, strict=True):
                 row = self._read(answer, ids)
                 if row is not None:
                     rows.append(row)
             batches = [[row] for row in rows] if self._slides else [rows] if rows else []
             for batch in batches:
-                self._write(batch)
+                write(batch, self._model, self._forward, self.speed)
 
-    def _read(self, answer: Answer, ids: list[int]) -> "_Row | None":
+    def _read(self, answer: Answer, ids: list[int]) -> "Row | None":
         """Read a prompt of (tokens,). Return None if nobody waits for its answer any more, or one token is all of it.
 
         What all questions of one kind begin with, their instructions, is read once and kept.
         """
+        from stt_ai.engines.chat_writing import Row
+
         if not answer.goes_on():
             return None
         prefix = self._prefix(answer.prompt, ids)
@@ -108,7 +115,7 @@ class LanguageModel:
             if not answer.goes_on():
                 return None
         token = int(logits[0, -1].argmax())
-        return _Row(answer, token, cache, len(ids)) if answer.goes_on_with(token) else None
+        return Row(answer, PromptLookup([*ids, token]), cache, len(ids)) if answer.goes_on_with(token) else None
 
     def _steps(self, ids: list[int], cache: Any) -> Iterator[Any]:
         """Read on, and yield the logits of each step's last token."""
@@ -125,40 +132,15 @@ class LanguageModel:
         same = next((at for at, pair in enumerate(zip(empty, ids, strict=False)) if pair[0] != pair[1]), 0)
         return min(same, len(ids) - 1)
 
-    def _write(self, rows: list["_Row"]) -> None:
-        """Write the answers of the prompts that were read, all of them a token a step."""
-        import torch
-
-        from stt_ai.engines.batch_cache import joined
-
-        going = [row.answer for row in rows]
-        room = max(row.answer.prompt.max_tokens for row in rows)
-        cache, mask = joined([row.cache for row in rows], [row.length for row in rows], room, self._model)
-        tokens = self._tensor([[row.token] for row in rows])
-        positions = self._tensor([[row.length] for row in rows])
-        while going:
-            mask = torch.cat([mask, mask.new_ones(len(going), 1)], dim=1)
-            began = time.perf_counter()
-            logits = self._forward(tokens, cache, mask, positions)
-            self.speed.wrote(time.perf_counter() - began)
-            tokens = logits[:, -1].argmax(-1, keepdim=True)
-            positions = positions + 1
-            stay = [row for row, token in enumerate(tokens[:, 0].tolist()) if going[row].goes_on_with(token)]
-            if len(stay) < len(going):
-                kept = self._tensor(stay)
-                going = [going[row] for row in stay]
-                tokens, mask, positions = tokens[kept], mask[kept], positions[kept]
-                cache.batch_select_indices(kept)
-
-    def _forward(self, tokens: Any, cache: Any, mask: Any = None, positions: Any = None) -> Any:
-        """Return the logits of the last token of each row."""
+    def _forward(self, tokens: Any, cache: Any, mask: Any = None, positions: Any = None, last: int = 1) -> Any:
+        """Return the logits of the ``last`` tokens of each row."""
         return self._model(
             input_ids=tokens,
             attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=last,
         ).logits
 
     def _tensor(self, values: Sequence[Any]) -> Any:
@@ -173,16 +155,6 @@ class LanguageModel:
         messages = [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
         rendered = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return str(rendered)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A prompt that was read: the first token of its answer, and its keys and values in ``length`` places."""
-
-    answer: Answer
-    token: int
-    cache: Any
-    length: int
 
 
 def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:

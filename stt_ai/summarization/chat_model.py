@@ -26,8 +26,8 @@ class ChatModel:
     answer together may have ``context`` tokens. ``ask`` returns an answer; the second argument, if given, is called
     with all of it so far while it is written. At most ``max_part_tokens`` of a text are asked about at once, 0 for as
     many as fit. ``with_examples``: whether the model learns from an example in the question, as general chat models
-    do. ``admit`` is called before a text is read in parts, with the tokens that are going to be read and the steps of
-    writing, and raises `SummaryTooLong` if there is no time for that.
+    do. ``admit`` is called before a text is read in parts, with the tokens that are going to be read and those that
+    answers are going to grow by, one after another, and raises `SummaryTooLong` if there is no time for that.
     """
 
     count: Callable[[str], int]

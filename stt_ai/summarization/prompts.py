@@ -127,6 +127,12 @@ def defused(text: str) -> str:
     return re.sub(r"<(?=\s*[|/])", "< ", text.replace(OPEN, "< transcript>"))
 
 
+def usual_question() -> Prompt:
+    """Return a question like those that are asked, to measure a model's speed by."""
+    text = "\n".join([_EXAMPLE["en"][""]] * 3)
+    return prompt(text, SummaryStyle.DETAILED, "en", with_example=True, max_tokens=32)
+
+
 def prompt(
     text: str,
     style: SummaryStyle,

@@ -110,16 +110,16 @@ def _admit(text: str, style: SummaryStyle, limit: int, model: ChatModel) -> None
         return
     sample = text[:_SAMPLE]
     tokens = round(model.count(sample) * len(text) / max(1, len(sample)))
-    read = steps = 0
+    read = written = 0
     while True:
         parts = math.ceil(tokens / max(1, limit))
         read += tokens + parts * _QUESTION
-        steps += math.ceil(parts / AT_ONCE) * _USUAL_ANSWER
+        written += math.ceil(parts / AT_ONCE) * _USUAL_ANSWER
         if parts <= _max_sections(style) or style is SummaryStyle.ACTION_ITEMS:
             break
         tokens = min(parts * _USUAL_ANSWER, tokens // 2)
-    if steps > _USUAL_ANSWER:
-        model.admit(read, steps)
+    if written > _USUAL_ANSWER:
+        model.admit(read, written)
 
 
 def _max_sections(style: SummaryStyle) -> int:

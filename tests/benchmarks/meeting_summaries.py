@@ -46,8 +46,8 @@ def main() -> None:
                 for field in ("expected", "kept", "dated", "with_dates", "wrong_person", "invented", "lines")
             }
         found[f"{name}, seconds"] = time.perf_counter() - began
-    found["read, tokens a second"] = model.speed.tokens_a_second
-    found["written, steps a second"] = model.speed.steps_a_second
+    found["read, tokens a second"] = model.speed.read_a_second
+    found["written, tokens a second"] = model.speed.written_a_second
     found["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(json.dumps(found))
 

@@ -120,7 +120,7 @@ def _meetings(bench: Bench, result: Result) -> None:
         right = items["kept"] / max(1, items["kept"] + items["wrong_person"])
         result.find(f"{name}, owners right", 100 * right, "%", at_least=None if "once" in name else 90.0)
     result.find("prompts read", found["read, tokens a second"], "tokens/s")
-    result.find("written", found["written, steps a second"], "steps/s", at_least=10.0)
+    result.find("written", found["written, tokens a second"], "tokens/s", at_least=10.0)
     result.find("peak memory", found["peak memory, MB"], "MB", at_most=1500.0)
 
 

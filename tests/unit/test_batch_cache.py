@@ -1,36 +1,49 @@
-"""A cache that grows in place holds what transformers' own holds."""
+"""Caches that grow in place hold what transformers' own hold."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers.cache_utils import DynamicLayer
 
-from stt_ai.engines.batch_cache import RoomyLayer
+from stt_ai.engines.batch_cache import BatchLayer, RoomyLayer
 
 
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.lists(st.integers(1, 3), max_size=4), st.data())
-def test_rows_stand_on_the_right_and_grow_and_leave_like_transformers(
+def states(rows: int, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(rows, 2, tokens, 3), torch.randn(rows, 2, tokens, 3)
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    st.lists(st.integers(1, 4), max_size=5),
+    st.data(),
+)
+def test_each_text_holds_what_was_kept_of_it_and_texts_may_leave(
     lengths: list[int], steps: list[int], data: st.DataObject
 ) -> None:
-    made = torch.Generator().manual_seed(1)
-    rows = [tuple(torch.randn(1, 2, length, 3, generator=made) for _ in range(2)) for length in lengths]
-    longest = max(lengths)
-    roomy = RoomyLayer.of_rows(rows, sum(steps))
-    plain = DynamicLayer()
-    padded = [
-        torch.cat([torch.nn.functional.pad(row[part], (0, 0, longest - row[part].shape[-2], 0)) for row in rows])
-        for part in (0, 1)
-    ]
-    plain.update(*padded)
+    """Beside a cache of transformers for each text, which is given only what is kept."""
+    rows = [states(1, length) for length in lengths]
+    together = BatchLayer(rows, lengths, max(lengths) + sum(steps) + 1)
+    alone = []
+    for keys, values in rows:
+        alone.append(DynamicLayer())
+        alone[-1].update(keys, values)
     for step in steps:
-        new = [torch.randn(plain.keys.shape[0], 2, step, 3, generator=made) for _ in range(2)]
-        for ours, theirs in zip(roomy.update(*new), plain.update(*new), strict=True):
-            assert torch.equal(ours, theirs)
-        stay = torch.tensor(data.draw(st.lists(st.integers(0, plain.keys.shape[0] - 1), min_size=1, unique=True)))
-        roomy.batch_select_indices(stay)
-        plain.batch_select_indices(stay)
-        assert torch.equal(roomy.keys, plain.keys) and torch.equal(roomy.values, plain.values)
-        assert roomy.get_seq_length() == plain.get_seq_length()
+        new = states(len(lengths), step)
+        keys, values = together.update(*new)
+        assert keys.shape[-2] == values.shape[-2] == max(lengths) + step
+        for row, layer in enumerate(alone):
+            kept = data.draw(st.integers(1, step))
+            assert torch.equal(keys[row, :, lengths[row] : lengths[row] + step], new[0][row])
+            layer.update(*(states[row : row + 1, :, :kept] for states in new))
+            lengths[row] += kept
+        stay = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, unique=True))
+        together.batch_select_indices(torch.tensor(stay))
+        alone = [alone[row] for row in stay]
+        lengths[:] = [lengths[row] for row in stay]
+        assert together.get_seq_length() == max(lengths)
+        for row, layer in enumerate(alone):
+            assert torch.equal(together._all_keys[row, :, : lengths[row]], layer.keys[0])
+            assert torch.equal(together._all_values[row, :, : lengths[row]], layer.values[0])
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
@@ -38,7 +51,7 @@ def test_a_cache_that_begins_empty_grows_like_transformers(steps: list[int]) -> 
     roomy, plain = RoomyLayer(sum(steps)), DynamicLayer()
     assert roomy.get_seq_length() == 0
     for step in steps:
-        new = [torch.randn(2, 2, step, 3) for _ in range(2)]
+        new = states(2, step)
         for ours, theirs in zip(roomy.update(*new), plain.update(*new), strict=True):
             assert torch.equal(ours, theirs)
     roomy.reset()

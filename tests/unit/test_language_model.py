@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_ai.engines.chat_answer import Answer, Question
+from stt_ai.engines.chat_writing import MAX_CPU_TOKENS
 from stt_ai.engines.language_model import PREFILL_TOKENS, LanguageModel, _groups
 from stt_ai.engines.prefix_cache import MIN_TOKENS, PrefixCache
 from stt_ai.errors import ModelUnavailable, Unavailable
@@ -161,6 +162,23 @@ def test_tokens_that_are_held_at_once_are_bounded(model: LanguageModel, monkeypa
     steps_of(model, monkeypatch, lambda rows, tokens: rows_at_once.append(rows))
     assert model.answer(asked) == [alone] * 6
     assert max(rows_at_once) == 2
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_several_tokens_are_written_in_a_step_and_are_those_of_one_at_a_time(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """Where an answer repeats the text, which the demo model does."""
+    asked = [question(SAID, style) for style in list(SummaryStyle)[:together]]
+    answer(model, question())  # what the prompts begin with may be read
+    steps: list[tuple[int, int]] = []
+    steps_of(model, monkeypatch, lambda rows, tokens: steps.append((rows, tokens)))
+    drafted, with_drafts = model.answer(asked), len(steps)
+    assert all(rows * tokens <= MAX_CPU_TOKENS for rows, tokens in steps if rows > 1)
+    monkeypatch.setattr("stt_ai.engines.chat_writing.MAX_DRAFT", 0)
+    steps.clear()
+    assert model.answer(asked) == drafted
+    assert with_drafts < 0.8 * len(steps)
 
 
 @given(st.lists(st.integers(1, 50), max_size=20), st.integers(1, 60))

@@ -17,12 +17,12 @@ def test_short_steps_count_for_as_much_as_they_took() -> None:
     speed = Speed()
     speed.read(190, 1.0)
     speed.read(10, 1.0)
-    assert speed.tokens_a_second == pytest.approx(100, rel=0.1)
+    assert speed.read_a_second == pytest.approx(100, rel=0.1)
 
 
 def test_an_estimate_follows_what_changes() -> None:
     speed = Speed()
     for seconds in [1.0] * 30 + [2.0] * 60:
         speed.read(100, seconds)
-        speed.wrote(seconds)
+        speed.wrote(1, seconds)
     assert speed.seconds(100, 1) == pytest.approx(4.0, rel=0.01)
