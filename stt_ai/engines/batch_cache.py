@@ -1,8 +1,13 @@
-"""Keys and values of prompts, alone and together, in caches that grow in place."""
+"""Keys and values of prompts, alone and together, in caches that grow in place.
+
+Those of a model in float32 are kept in bfloat16, in which such models are trained: half of the memory, for a
+few hundredths more time.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
@@ -24,11 +29,15 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self.dtype, self.device = key_states.dtype, key_states.device
         batch, heads, _, width = key_states.shape
         size = (batch, heads, self._capacity, width)
-        self._all_keys, self._all_values = key_states.new_zeros(size), value_states.new_zeros(size)
+        kept = _kept(self.dtype)
+        self._all_keys, self._all_values = (
+            key_states.new_zeros(size, dtype=kept),
+            value_states.new_zeros(size, dtype=kept),
+        )
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Add states of shape (batch, heads, tokens, width), and return views of all so far."""
+        """Add states of shape (batch, heads, tokens, width), and return all so far."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         end = self._length + key_states.shape[-2]
@@ -36,7 +45,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self._all_values[:, :, self._length : end] = value_states
         self._length = end
         self._show()
-        return self.keys, self.values
+        return self.keys.to(self.dtype), self.values.to(self.dtype)
 
     def reset(self) -> None:
         """Give the room back."""
@@ -56,25 +65,27 @@ class BatchLayer(DynamicLayer):  # type: ignore[misc]
     them: what `update` puts behind a text's length is written over by the next unless the length grows.
     """
 
-    def __init__(self, rows: Sequence[tuple[Tensor, Tensor]], lengths: list[int], capacity: int) -> None:
-        """``rows`` are keys and values of (1, heads, tokens, width) each."""
+    def __init__(self, rows: Sequence["RoomyLayer"], lengths: list[int], capacity: int) -> None:
+        """``rows`` are the layer of each text alone."""
         super().__init__()
         self._lengths = lengths
-        keys, values = rows[0]
+        keys, values = rows[0].keys, rows[0].values
         super().lazy_initialization(keys, values)
+        self.dtype = rows[0].dtype
         heads, width = keys.shape[1], keys.shape[3]
         self._all_keys = keys.new_zeros(len(rows), heads, capacity, width)
         self._all_values = values.new_zeros(len(rows), heads, capacity, values.shape[3])
-        for row, (keys, values) in enumerate(rows):
-            self._put(row, 0, keys[0], values[0])
+        for row, layer in enumerate(rows):
+            self._put(row, 0, layer.keys[0], layer.values[0])
+            layer.reset()
         self._show(max(lengths))
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Put states of shape (rows, heads, tokens, width) behind each text, and return views of all that is held."""
+        """Put states of shape (rows, heads, tokens, width) behind each text, and return all that is held."""
         for row, begin in enumerate(self._lengths):
             self._put(row, begin, key_states[row], value_states[row])
         self._show(max(self._lengths) + key_states.shape[-2])
-        return self.keys, self.values
+        return self.keys.to(self.dtype), self.values.to(self.dtype)
 
     def get_seq_length(self) -> int:
         """Return how many tokens of the longest text hold."""
@@ -107,12 +118,12 @@ def joined(caches: Sequence[Any], lengths: list[int], capacity: int, config: Any
     The texts' own caches are given up layer by layer, so that none is held twice.
     """
     together = DynamicCache(config=config)
-    layers = []
-    for index in range(len(caches[0].layers)):
-        states = [(cache.layers[index].keys, cache.layers[index].values) for cache in caches]
-        layers.append(BatchLayer(states, lengths, capacity))
-        del states
-        for cache in caches:
-            cache.layers[index].reset()
-    together.layers = layers
+    together.layers = [
+        BatchLayer([cache.layers[index] for cache in caches], lengths, capacity)
+        for index in range(len(caches[0].layers))
+    ]
     return together
+
+
+def _kept(dtype: torch.dtype) -> torch.dtype:
+    return torch.bfloat16 if dtype == torch.float32 else dtype

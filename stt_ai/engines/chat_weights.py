@@ -2,11 +2,17 @@
 
 import json
 import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stt_ai.engines.cores import available
 from stt_ai.engines.malloc import return_freed_memory, use_one_arena
+
+_UNUSED = ("scipy", "torchaudio", "triton")
+"""What transformers imports with every model where it is installed, for training, sound and GPUs: 90 MB."""
 
 
 def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -21,11 +27,26 @@ def load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve the other models on these cores
     use_one_arena()
-    _prepare(device, threads)
     packaged = json.loads((folder / "config.json").read_text()).get("stt_ai_weight_format") == "int8_per_channel"
-    loaded = _load_int8(folder, device) if packaged else _load_any(folder, device, dtype)
+    # transformers asks once for each package whether it is there.
+    unused = _UNUSED if packaged and device == "cpu" and "transformers" not in sys.modules else ()
+    with _hidden(unused):
+        _prepare(device, threads)
+        loaded = _load_int8(folder, device) if packaged else _load_any(folder, device, dtype)
     return_freed_memory()
     return loaded
+
+
+@contextmanager
+def _hidden(packages: Sequence[str]) -> Iterator[None]:
+    """Within this context ``packages`` cannot be imported, as if they were not installed, unless they were before."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is what Python itself looks for
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _load_int8(folder: Path, device: str) -> tuple[Any, Any]:

@@ -28,14 +28,14 @@ class PrefixCache:
         if key not in self._kept:
             return cache, 0
         self._kept.move_to_end(key)
-        for index, (keys, values) in enumerate(self._kept[key]):
-            cache.update(keys, values, index)
+        for index, (keys, values, dtype) in enumerate(self._kept[key]):
+            cache.update(keys.to(dtype), values.to(dtype), index)
         return cache, len(key)
 
     def keep(self, prefix: Sequence[int], cache: Any) -> None:
         """Keep what ``cache`` holds, which is exactly ``prefix``. It is copied."""
         if not MIN_TOKENS <= len(prefix) <= MAX_TOKENS:
             return
-        self._kept[tuple(prefix)] = [(layer.keys.clone(), layer.values.clone()) for layer in cache.layers]
+        self._kept[tuple(prefix)] = [(layer.keys.clone(), layer.values.clone(), layer.dtype) for layer in cache.layers]
         while sum(map(len, self._kept)) > MAX_TOKENS:
             self._kept.popitem(last=False)
