@@ -91,9 +91,9 @@ class SessionDecoder:
     ) -> WindowTranscript:
         """Return the utterance's words, which begin with the ``committed`` ones.
 
-        ``samples`` begin with ``skipped`` samples of ``context``, the text before the utterance. All of the utterance
-        is decoded again, since later words may change how earlier ones are written. Raise `Unavailable` once the
-        limits allow no further attempt, and `InternalError`.
+        ``samples`` begin with ``skipped`` samples of ``context``, the text before the utterance. Only what follows the
+        committed words is written, and all words are timed. Raise `Unavailable` once the limits allow no further
+        attempt, and `InternalError`.
         """
         seconds = (len(samples) - skipped) / SAMPLE_RATE
         options = DecodingOptions(
@@ -102,6 +102,7 @@ class SessionDecoder:
             temperatures=TEMPERATURES if seconds >= MIN_RETRIED_S else TEMPERATURES[:1],
             priority=Priority.LIVE,
             context=context,
+            prefix=tuple(token for word in committed for token in word.tokens),
             prompt=self._prompt,
             word_timestamps=self._word_timestamps,
         )
