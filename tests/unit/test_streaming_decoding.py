@@ -192,6 +192,21 @@ def test_words_are_timed_alike_with_and_without_what_was_said_before() -> None:
         assert [word.start for word in one.words] == pytest.approx([word.start for word in other.words])
 
 
+def test_a_final_writes_only_what_follows_the_committed_words() -> None:
+    said = talk([(10, 300)])
+    written: list[int] = []
+
+    class Counting(ScriptedRecognizer):
+        async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+            transcript = await super().transcribe_final(samples, options, key=key)
+            assert [self.spelt[token] for token in options.prefix] == _text(transcript).split()[: len(options.prefix)]
+            written.append(len(transcript.words) - len(options.prefix))
+            return transcript
+
+    assert final_text(_played(said, Counting(said.words))) == said.text
+    assert 0 < written[0] < len(said.words) / 2
+
+
 def test_a_model_that_takes_all_for_said_before_is_asked_without_it() -> None:
     class Finished(ScriptedRecognizer):
         async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
