@@ -6,7 +6,7 @@ _I = re.IGNORECASE
 _NO_VERB = (
     r"(?:pero|como|todo|mucho|poco|otro|bueno|claro|cuando|cuanto|luego|tanto|solo|perfecto|cierto|estupendo|primero|"
     r"segundo|tercero|hecho|cuidado|creo|tengo|quiero|puedo|debo|espero|siento|pienso|veo|vivo|trabajo|entiendo|digo|"
-    r"mismo|último|malo|nuevo|único|demás|exacto|acuerdo|gusto|lleno|desde|no)\b"
+    r"conozco|mismo|último|malo|nuevo|único|demás|exacto|acuerdo|gusto|lleno|desde|no)\b"
 )
 """Spanish words that end as the first person does."""
 PROMISE = {
@@ -206,7 +206,7 @@ BROKEN_OFF = re.compile(
 """A sentence that somebody else interrupted before it said what is promised."""
 REPORTED = re.compile(r"\b(?:thought|thinks|says?|said|told|asked|promised|wanted|dije|dijo|pensé|prometí)\b", _I)
 """Before "I'm going to": what was said or thought at another time."""
-TOPIC = re.compile(r"\b(?P<topic>(?:el|la|los|las) \w+(?: de \w+)?),? *$", _I)
+TOPIC = re.compile(rf"\b(?P<topic>(?:el|la|los|las) (?!{_NO_VERB})\w+(?: de \w+)?),? *$", _I)
 """In front of a pronoun that repeats it: "los azulejos los elijo yo"."""
 PASSES_ON = re.compile(r"¿(?:vas|puedes|lo haces|te encargas|te ocupas|quieres|te animas) tú\?$", _I)
 NEXT_PROMISE = re.compile(

@@ -15,7 +15,7 @@ CLAUSE = re.compile(
     r",? (?:when|once|as soon as|before|after) I\b|,? and you(?:['’]ll| will| should)\b|, and (?:the|it|they)\b|"
     r", (?:this|that|it|which)(?: \w|['’]ll\b)|, que (?=\w)|"
     r" y (?:os|te|les?)\b|"
-    r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|, I(?:['’]\w+)? (?=\w)|"
+    r",? (?:and|y) (?:otherwise |then )?(?:I|yo)\b|, (?:and|or|y|o) (?:if|si)\b|, I(?:['’]\w+)? (?=\w)|"
     r", (?:that|it)['’]s\b|, (?:it|they|we|she|he|there|you)(?:['’]\w+| \w+)|, (?:tengo|es|son|está)\b|"
     r", (?:the|our) \w+ (?:is|are|was|has|have|will)\b|"
     r",? cuando\b| — )",
