@@ -159,6 +159,7 @@ async def test_what_cannot_be_charged_in_the_end_is_not_said_to_be_done(edge: Ed
 def test_whoever_leaves_in_the_middle_ends_the_work_and_pays_for_what_was_sent(
     books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reported: float, left: int
 ) -> None:
+    monkeypatch.setattr(event_stream, "FIRST_S", 0.01)
     monkeypatch.setattr(event_stream, "QUIET_S", 0.01)
     key, patient = books.account(credits=20), Patient(600.0, reported)
     app = Edge(books, tmp_path / "uploads", patient).app()
@@ -194,6 +195,7 @@ async def test_nothing_is_sent_before_it_is_known_that_it_may_be_transcribed(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long that takes: a refusal keeps its status."""
+    monkeypatch.setattr(event_stream, "FIRST_S", 0.0)
     monkeypatch.setattr(event_stream, "QUIET_S", 0.0)
 
     class Undecided(Recorder):

@@ -9,8 +9,9 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-QUIET_S = 5.0
-"""Seconds: whoever stands between would take a connection for dead that is silent for long."""
+FIRST_S, QUIET_S = 1.0, 0.5
+"""Seconds without an event after which a comment is sent: the first begins the answer, so that a failure after it is an
+event. A proxy tells that the caller has left only when something is sent, and takes a silent connection for dead."""
 HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
 
 
@@ -38,7 +39,7 @@ class AllSent(Response):
 
 
 class EventStream:
-    """One response's events. Its headers, as they are by then, go out with the first one or after `QUIET_S`."""
+    """One response's events. Its headers, as they are by then, go out with the first one or after `FIRST_S`."""
 
     def __init__(self, scope: Scope, send: Send, headers: Mapping[str, str]) -> None:
         self._send = send
@@ -72,9 +73,10 @@ class EventStream:
     async def _beat(self, after: asyncio.Event | None) -> None:
         if after is not None:
             await after.wait()
+        await asyncio.sleep(FIRST_S)
         while True:
-            await asyncio.sleep(QUIET_S)
             await self._write(": still at work\n\n")
+            await asyncio.sleep(QUIET_S)
 
     async def _write(self, text: str, more: bool = True) -> None:
         async with self._sending:
