@@ -65,8 +65,8 @@ class BatchLayer(DynamicLayer):  # type: ignore[misc]
     them: what `update` puts behind a text's length is written over by the next unless the length grows.
     """
 
-    def __init__(self, rows: Sequence["RoomyLayer"], lengths: list[int], capacity: int) -> None:
-        """``rows`` are the layer of each text alone."""
+    def __init__(self, rows: Sequence[RoomyLayer], lengths: list[int], capacity: int) -> None:
+        """``rows`` are the layer of each text alone, which is given up."""
         super().__init__()
         self._lengths = lengths
         keys, values = rows[0].keys, rows[0].values

@@ -107,7 +107,8 @@ class SessionDecoder:
             word_timestamps=self._word_timestamps,
         )
         transcript = await self._transcribe_final(samples, options)
-        if context and not transcript.words:  # the model may take the utterance for a part of the context
+        # The model may take what follows the committed words, or all of the utterance, for a part of the context.
+        if context and len(transcript.words) <= len(committed):
             transcript = await self._transcribe_final(samples[skipped:], replace(options, context=""))
             skipped = 0
         return with_committed(_shift_earlier(transcript, skipped / SAMPLE_RATE), committed)

@@ -220,6 +220,22 @@ def test_a_model_that_takes_all_for_said_before_is_asked_without_it() -> None:
     )
 
 
+def test_a_model_that_takes_what_follows_the_committed_words_for_said_before_is_asked_without_it() -> None:
+    ended: list[int] = []
+
+    class Finished(ScriptedRecognizer):
+        async def transcribe_final(self, samples: Samples, options: DecodingOptions, *, key: str) -> WindowTranscript:
+            transcript = await super().transcribe_final(samples, options, key=key)
+            if options.context and options.prefix:
+                ended.append(len(options.prefix))
+                return replace(transcript, words=transcript.words[: len(options.prefix)])
+            return transcript
+
+    said = talk([(10, 60), (30, 150)])
+    assert final_text(_played(said, Finished(said.words))) == said.text
+    assert ended, "none of its words were committed"
+
+
 def test_no_guess_is_begun_when_the_speaker_may_be_pausing() -> None:
     """The model has one place: a final that follows would wait for the guess."""
     said = talk([(10, 95), (40, 0)])
