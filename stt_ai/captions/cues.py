@@ -51,6 +51,8 @@ def group(tokens: Sequence[Token], prefix: int = 0, options: SubtitleOptions = D
         count = _capacity(tokens, first, prefix, options)
         if first + count < len(tokens):
             count = _best_cut(tokens, first, count)
+        while count > 1 and _ends_in_number(layout(tokens[first : first + count], prefix, options)):
+            count -= 1
         yield tuple(tokens[first : first + count])
         first += count
 
@@ -193,6 +195,11 @@ def _best_cut(tokens: Sequence[Token], first: int, count: int) -> int:
         if score >= best_score:
             best, best_score = taken, score
     return best
+
+
+def _ends_in_number(lines: Sequence[str]) -> bool:
+    """Return whether readers of SubRip take the last line for the number of the next cue, and leave it out."""
+    return len(lines) > 1 and lines[-1].isdecimal()
 
 
 def _width(tokens: Sequence[Token]) -> int:

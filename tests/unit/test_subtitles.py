@@ -120,6 +120,15 @@ def test_srt_keeps_its_limits_and_every_word(transcript: Transcript) -> None:
     assert all(event.duration <= 7000 for event in read)
 
 
+@pytest.mark.parametrize("text", [f"{'x' * 41} 1", f"{'x' * 42} {'1' * 42} 2", f"{'x' * 41} ١٢٠٠"])
+def test_no_reader_takes_a_number_that_is_said_for_that_of_a_cue(text: str) -> None:
+    words = tuple(Word(f" {word}", at, at + 0.5, 0.9, 1) for at, word in enumerate(text.split()))
+    written = to_srt(Transcript((Segment(words),), "en", 1.0, len(words), "small"))
+    check_limits(written, unescape=False)
+    read = pysubs2.SSAFile.from_string(written, "srt")
+    assert " ".join(event.plaintext for event in read).split() == text.split()
+
+
 @unhurried
 @given(transcripts())
 def test_vtt_keeps_its_limits_and_every_word(transcript: Transcript) -> None:

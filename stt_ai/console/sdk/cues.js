@@ -10,6 +10,7 @@ const PAUSE_SECONDS = 2;
 
 const SENTENCE_END = /[.!?…。！？۔।]$/u;
 const CLAUSE_END = /[,;:–—、，；：،]$/u;
+const NUMBER = /^\p{Nd}+$/u;
 const BLANK = /[\s\x1c-\x1f\x85]/; // eslint-disable-line no-control-regex
 const BLANKS = new RegExp(`${BLANK.source}+`);
 
@@ -44,6 +45,7 @@ export function group(tokens, prefix, options) {
   for (let first = 0; first < tokens.length; ) {
     let count = capacity(tokens, first, prefix, options);
     if (first + count < tokens.length) count = bestCut(tokens, first, count);
+    while (count > 1 && endsInNumber(layout(tokens.slice(first, first + count), prefix, options.lineWidth))) count--;
     groups.push(tokens.slice(first, first + count));
     first += count;
   }
@@ -85,6 +87,11 @@ function layout(tokens, prefix, limit) {
   let full = tokens.length - 1;
   while (full > 1 && prefix + width(tokens.slice(0, full)) > limit) full--;
   return [spell(tokens.slice(0, full)), ...layout(tokens.slice(full), 0, limit)];
+}
+
+// Whether readers of SubRip take the last line for the number of the next cue, and leave it out.
+function endsInNumber(lines) {
+  return lines.length > 1 && NUMBER.test(lines.at(-1));
 }
 
 function pieces(word) {
