@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stt_ai.engines import library_pages
 from stt_ai.engines.cores import available
 from stt_ai.engines.malloc import return_freed_memory, use_one_arena
 
@@ -34,6 +35,8 @@ def load(folder: Path, device: str, dtype: str, threads: int) -> tuple[Any, Any]
         _prepare(device, threads)
         loaded = _load_int8(folder, device) if packaged else _load_any(folder, device, dtype)
     return_freed_memory()
+    if device == "cpu":
+        library_pages.release_pages(library_pages.CUDA)
     return loaded
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from stt_ai.engines import library_pages
 from stt_ai.engines.cores import available
 from stt_ai.engines.malloc import keep_freed_memory
 from stt_ai.engines.pcm import PcmReader
@@ -57,6 +58,8 @@ class DiarizationEngine:
         except Exception as error:  # whatever torch, yaml or pyannote find wrong with the files
             logger.exception("cannot load the diarization pipeline %s", config)
             raise ModelUnavailable("The diarization model cannot be loaded.") from error
+        if device == "cpu":
+            library_pages.release_pages(library_pages.CUDA)
         size = batch_size or CHUNKS_A_BATCH.get(device, 8)
         self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
         self._pipeline.max_concurrency = 1 if device != "cpu" else threads or available()
