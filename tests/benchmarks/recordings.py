@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+from num2words import num2words
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
 from stt_ai.engines.decoding import FileDecoder
@@ -74,8 +76,18 @@ def _decoded(path: Path) -> Samples:
 
 
 def word_errors(language: str, said: str, recognized: str) -> tuple[int, int]:
-    """Return (wrong words, words said) after Whisper's own normalization of texts."""
-    normalize = EnglishTextNormalizer({}) if language == "en" else BasicTextNormalizer()
-    said, recognized = normalize(said).strip(), normalize(recognized).strip()
+    """Return (wrong words, words said) after Whisper's own normalization of texts.
+
+    Only its English one makes "one" and "1" the same: numbers in other languages are spelled out before. Marks on
+    letters do not count in these, because not all that was written down of what is said has them.
+    """
+    said, recognized = (_normalized(text, language).strip() for text in (said, recognized))
     counted = jiwer.process_words(said, recognized)
     return counted.substitutions + counted.deletions + counted.insertions, len(said.split())
+
+
+def _normalized(text: str, language: str) -> str:
+    if language == "en":
+        return str(EnglishTextNormalizer({})(text))
+    spelled = re.sub(r"\d+", lambda digits: f" {num2words(int(digits[0]), lang=language)} ", text)
+    return str(BasicTextNormalizer(remove_diacritics=True)(spelled))
