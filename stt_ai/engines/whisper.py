@@ -10,10 +10,11 @@ import numpy as np
 
 from stt_ai.engines.whisper_lengths import FULL
 from stt_ai.engines.whisper_model import LoadedWhisper
-from stt_ai.engines.whisper_windows import WindowDecoder, WindowInput
+from stt_ai.engines.whisper_windows import DecodedWindow, WindowDecoder, WindowInput
 from stt_ai.errors import BadParameter, InternalError, SttError, Unavailable
 from stt_ai.speech.fallback import FallbackThresholds
 from stt_ai.speech.loops import tail_loop
+from stt_ai.speech.pauses import Unspoken, find_unspoken
 from stt_ai.speech.windows import MAX_SAMPLES
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Hypothesis, Samples, WindowTranscript
 
@@ -144,39 +145,49 @@ class WhisperEngine:
             )
             for one, (_, options) in zip(decoded, windows, strict=True)
         ]
-        truncated = {
-            row: _rest_begins(transcripts[row])
-            for row, attempt in enumerate(one.attempt for one in decoded)
-            if attempt.truncated
-            and not tail_loop(attempt.tokens)
-            and attempt.log_probability >= self._thresholds.log_probability
-        }
-        return self._with_rests(windows, transcripts, truncated)
+        missing = {row: self._missing(one, transcripts[row], windows[row]) for row, one in enumerate(decoded)}
+        return self._with_missing(windows, transcripts, missing)
 
-    def _with_rests(
-        self, windows: Sequence[WindowInput], transcripts: list[WindowTranscript], truncated: Mapping[int, float]
+    def _missing(self, decoded: DecodedWindow, transcript: WindowTranscript, window: WindowInput) -> list[Unspoken]:
+        """Return where the window's text leaves speech out: behind a text that was cut off, or beside its words."""
+        samples, options = window
+        attempt, words = decoded.attempt, transcript.words
+        if attempt.truncated:
+            begin = _rest_begins(transcript)
+            end = len(samples) / SAMPLE_RATE
+            looping = tail_loop(attempt.tokens) or attempt.log_probability < self._thresholds.log_probability
+            if looping or not MIN_PROGRESS_S <= begin < end - MIN_REST_S:
+                return []
+            return [Unspoken(begin, end, len(words) - UNSURE_WORDS, len(words))]
+        if not decoded.task.timed:
+            return []
+        # The words of a context, with which the audio begins, are not in the transcript.
+        return find_unspoken(words, samples, before_first=not options.context)
+
+    def _with_missing(
+        self,
+        windows: Sequence[WindowInput],
+        transcripts: list[WindowTranscript],
+        missing: Mapping[int, Sequence[Unspoken]],
     ) -> list[WindowTranscript]:
-        """Decode the rest of each truncated window as a window of its own, and append its words.
-
-        ``truncated``: by row, the seconds at which the rest begins.
-        """
-        rests: dict[int, WindowInput] = {}
-        for row, begin in truncated.items():
+        """Decode what is missing, by row, as windows of their own, and put their words where they belong."""
+        places = [(row, one) for row, unspoken in missing.items() for one in reversed(unspoken)]
+        parts: list[WindowInput] = []
+        for row, one in places:
             samples, options = windows[row]
-            if MIN_PROGRESS_S <= begin < len(samples) / SAMPLE_RATE - MIN_REST_S:
-                options = replace(options, language=transcripts[row].language, context="", prefix=())
-                rests[row] = samples[int(begin * SAMPLE_RATE) :], options
-        for row, rest in zip(rests, self.transcribe_batch([*rests.values()]), strict=True):
-            if isinstance(rest, SttError):
-                raise rest
-            begin = truncated[row]
-            later = tuple(replace(word, start=word.start + begin, end=word.end + begin) for word in rest.words)
-            if not later:
+            options = replace(options, language=transcripts[row].language, context="", prefix=())
+            parts.append((samples[int(one.start * SAMPLE_RATE) : int(one.end * SAMPLE_RATE)], options))
+        for (row, one), part in zip(places, self.transcribe_batch(parts), strict=True):
+            if isinstance(part, SttError):
+                raise part
+            words = transcripts[row].words
+            old = words[one.first : one.last]
+            new = tuple(replace(word, start=word.start + one.start, end=word.end + one.start) for word in part.words)
+            if len(new) < max(1, len(old)):
                 continue
-            *sure, first = transcripts[row].words[: 1 - UNSURE_WORDS]
-            if later[0].text.casefold() == first.text.casefold():  # a window begins as a sentence does
-                later = (replace(later[0], text=first.text), *later[1:])
-            transcripts[row] = replace(transcripts[row], words=(*sure, *later))
+            if old and new[0].text.casefold() == old[0].text.casefold():  # a window begins as a sentence does
+                new = (replace(new[0], text=old[0].text), *new[1:])
+            transcripts[row] = replace(transcripts[row], words=(*words[: one.first], *new, *words[one.last :]))
         return transcripts
 
     def _transcribe_partial(self, windows: Sequence[WindowInput]) -> list[Hypothesis]:

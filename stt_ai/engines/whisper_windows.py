@@ -9,13 +9,11 @@ from stt_ai.engines.whisper_lengths import ENGLISH
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.speech.fallback import DecodingResult, FallbackThresholds, is_implausible, likeliest, repeats_itself
 from stt_ai.speech.language import Languages, candidates
-from stt_ai.speech.pauses import longest_unspoken, trim_pauses
+from stt_ai.speech.pauses import trim_pauses
 from stt_ai.types import SAMPLE_RATE, DecodingOptions, Samples, Task, TokenizedWord, Word
 
 MAX_PARTIAL_COMPRESSION = 1.4
 """Compression ratio above which a truncated partial loops: so short a loop stays below `FallbackThresholds`."""
-MAX_UNSPOKEN_S = 2.0
-"""Sound without a word in a shortened window, beyond which the window is decoded again."""
 
 WindowInput = tuple[Samples, DecodingOptions]
 
@@ -56,20 +54,22 @@ class WindowDecoder:
 
     def partials(self, windows: Sequence[WindowInput]) -> list[DecodedWindow]:
         """Return a partial of each window, decoded once and without words."""
-        return self._decode_until_plausible(windows, self._decode_partial, lambda *_: False)
+        return self._decode_until_plausible(windows, self._decode_partial, lambda _: False)
 
     def words(self, windows: Sequence[WindowInput]) -> list[DecodedWindow]:
         """Return each window with its words, timed where the options ask for it.
 
         A window is decoded at its shortest length first, and at the next one as long as its text is doubtful.
         """
-        return self._decode_until_plausible(windows, self._decode_words, self._is_doubtful)
+        return self._decode_until_plausible(
+            windows, self._decode_words, lambda one: is_implausible(one.attempt, self._thresholds)
+        )
 
     def _decode_until_plausible(
         self,
         windows: Sequence[WindowInput],
         decode_at: Callable[[Sequence[WindowInput], Trial], Sequence[DecodedWindow | None]],
-        is_doubtful_at: Callable[[DecodedWindow, Samples], bool],
+        is_doubtful_at: Callable[[DecodedWindow], bool],
     ) -> list[DecodedWindow]:
         """Decode windows at ever greater lengths, until none is doubtful or too short for its language."""
         samples, options = windows[0]
@@ -81,7 +81,7 @@ class WindowDecoder:
             for row, one in zip(rows, decode_at([windows[row] for row in rows], Trial(frames, later)), strict=True):
                 if one is not None:
                     decoded[row] = one
-                if one is None or (later and is_doubtful_at(one, windows[row][0])):
+                if one is None or (later and is_doubtful_at(one)):
                     again.append(row)
             rows = again
             if not rows:
@@ -95,13 +95,6 @@ class WindowDecoder:
         if loops or repeats_itself(attempt, self._thresholds):
             return ()
         return self._aligner.tokenized_words(decoded.task, decoded.attempt)
-
-    def _is_doubtful(self, decoded: DecodedWindow, samples: Samples) -> bool:
-        """Return whether the text is implausible, or leaves out some of the speech."""
-        if is_implausible(decoded.attempt, self._thresholds):
-            return True
-        checked = decoded.task.timed and not decoded.task.context  # the words of a context are not in `words`
-        return checked and bool(decoded.words) and longest_unspoken(decoded.words, samples) > MAX_UNSPOKEN_S
 
     def _decode_words(self, windows: Sequence[WindowInput], trial: Trial) -> list[DecodedWindow | None]:
         """Decode windows, and align the words of those that will not be decoded again."""

@@ -1,7 +1,7 @@
 """Word times without the pauses that aligners add to the words beside them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,11 @@ MIN_PAUSE = 0.1
 MIN_WORD = 0.05
 MAX_WORD = 2.0
 MAX_EXTENSION = 0.3
+MIN_UNSPOKEN, MIN_UNSPOKEN_IN_NOISE = 1.0, 3.0
+"""Seconds of sound between two words. Of words that are all there it is half a second at most, breath and all. Where
+noise hides the pauses, all is sound."""
+FEW_WORDS = 2
+"""So few words between two places where words are missing belong to what is missing."""
 BELOW_SPEECH_DB = 35.0
 ABOVE_NOISE_DB = 6.0
 MIN_CONTRAST_DB = 20.0
@@ -33,17 +38,47 @@ def trim_pauses(words: Sequence[Word], samples: Samples) -> tuple[Word, ...]:
     return tuple(_extended(word, quiet, until) for word, until in zip(trimmed, nexts, strict=True))
 
 
-def longest_unspoken(words: Sequence[Word], samples: Samples) -> float:
-    """Return the longest stretch of sound, in seconds, without a word or covered by a single overlong word."""
-    spoken = ~_quiet(samples)
-    if not len(spoken):
-        return 0.0
-    rate = SAMPLE_RATE / FRAME
-    for word in words:
-        if word.end - word.start <= MAX_WORD:
-            spoken[int(word.start * rate) : int(np.ceil(word.end * rate))] = False
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], spoken, [False]))))
-    return float((edges[1::2] - edges[::2]).max(initial=0)) / rate
+@dataclass(frozen=True, slots=True)
+class Unspoken:
+    """Sound without words, from ``start`` to ``end``, in seconds of a window.
+
+    The words from ``first`` up to ``last`` lie within it. They are overlong or few, so they may be anywhere in it.
+    """
+
+    start: float
+    end: float
+    first: int
+    last: int
+
+
+def find_unspoken(words: Sequence[Word], samples: Samples, *, before_first: bool = True) -> list[Unspoken]:
+    """Return where the words of a window, int16 [samples], leave out more sound than stands between words, in order.
+
+    ``before_first``: also before the first word. Nothing is found where no word is of a usual length.
+    """
+    frames = len(samples) // FRAME
+    quiet = _quiet(samples)
+    least = MIN_UNSPOKEN if len(quiet) else MIN_UNSPOKEN_IN_NOISE
+    sums = np.concatenate(([0], np.cumsum(~quiet if len(quiet) else np.ones(frames, np.bool_))))
+    usual = [at for at, word in enumerate(words) if word.end - word.start <= MAX_WORD]
+    if not usual:
+        return []
+
+    def sound(start: float, end: float) -> float:
+        first, last = (min(int(at * SAMPLE_RATE / FRAME), frames) for at in (start, end))
+        return float(sums[max(first, last)] - sums[first]) * FRAME / SAMPLE_RATE
+
+    starts = [0.0, *(words[at].end for at in usual)]
+    ends = [*(words[at].start for at in usual), len(samples) / SAMPLE_RATE]
+    firsts, lasts = [0, *(at + 1 for at in usual)], [*usual, len(words)]
+    found: list[Unspoken] = []
+    for start, end, first, last in zip(starts, ends, firsts, lasts, strict=True):
+        if sound(start, end) < least or not (first or before_first):
+            continue
+        if found and first - found[-1].last <= FEW_WORDS:
+            start, first = found[-1].start, found.pop().first
+        found.append(Unspoken(start, end, first, last))
+    return [one for one in found if len(words) > one.last - one.first]
 
 
 def _quiet(samples: Samples) -> npt.NDArray[np.bool_]:

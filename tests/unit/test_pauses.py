@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stt_ai.speech.pauses import MAX_WORD, MIN_PAUSE, longest_unspoken, trim_pauses
+from stt_ai.speech.pauses import MIN_PAUSE, Unspoken, find_unspoken, trim_pauses
 from stt_ai.types import SAMPLE_RATE, Samples, Word
 
-NOISE = np.random.default_rng(0).normal(size=5 * SAMPLE_RATE)
+NOISE = np.random.default_rng(0).normal(size=8 * SAMPLE_RATE)
 
 
 def _sound(*spans: tuple[float, float], seconds: float = 4.0, noise: float = 3.0) -> Samples:
@@ -77,19 +77,53 @@ def test_times_stay_in_order_and_words_out_of_each_other(times: list[float], ton
     assert all(a.start <= b.start and a.end <= b.start for a, b in pairwise(trimmed))
 
 
-def test_sound_without_a_word_is_found_wherever_it_is() -> None:
-    audio = _sound((0.2, 1.0), (1.5, 3.5))
-    assert longest_unspoken([Word(" one", 0.2, 1.0, 0.9)], audio) == pytest.approx(2.0, abs=0.03)
-    assert longest_unspoken([Word(" one", 0.2, 1.0, 0.9), Word(" two", 1.5, 2.0, 0.9)], audio) == pytest.approx(
-        1.5, abs=0.03
-    )
-    assert longest_unspoken([Word(" one", 0.2, 1.0, 0.9), Word(" two", 1.5, 3.5, 0.9)], audio) < 0.1
+def _words(*spans: tuple[float, float]) -> list[Word]:
+    return [Word(" w", start, end, 0.9) for start, end in spans]
 
 
-def test_a_word_does_not_stand_for_more_sound_than_it_can_last() -> None:
-    audio = _sound((0.2, 3.8))
-    assert longest_unspoken([Word(" one", 0.2, 0.3 + MAX_WORD, 0.9)], audio) == pytest.approx(3.6, abs=0.03)
+@pytest.mark.parametrize(
+    ("spoken", "found"),
+    [
+        ([(0.2, 1.0), (1.5, 2.0)], Unspoken(2.0, 8.0, 2, 2)),
+        ([(4.0, 4.5), (4.6, 5.5), (5.5, 6.0), (6.5, 7.5)], Unspoken(0.0, 4.0, 0, 0)),
+        ([(0.2, 0.6), (0.7, 1.0), (5.0, 5.5), (5.5, 6.0), (6.5, 7.5)], Unspoken(1.0, 5.0, 2, 2)),
+        ([(0.2, 1.0), (1.5, 5.0), (5.0, 5.5), (5.5, 6.0), (6.5, 7.5)], Unspoken(1.0, 5.0, 1, 2)),
+        ([(0.2, 1.0), (3.0, 3.5), (6.5, 7.5)], Unspoken(1.0, 6.5, 1, 2)),
+    ],
+    ids=["at the end", "at the beginning", "in between", "in an overlong word", "around a word"],
+)
+def test_sound_without_words_is_found(spoken: list[tuple[float, float]], found: Unspoken) -> None:
+    audio = _sound((0.2, 1.0), (1.5, 3.5), (4.0, 6.0), (6.5, 7.5), seconds=8.0)
+    assert find_unspoken(_words(*spoken), audio) == [found]
 
 
-def test_where_noise_hides_the_pauses_nothing_is_unspoken() -> None:
-    assert longest_unspoken([], _sound((0.2, 3.8), noise=8000.0)) == 0.0
+def test_before_the_first_word_it_is_looked_for_only_if_asked() -> None:
+    words, audio = _words((2.5, 3.0), (3.0, 3.5)), _sound((0.2, 3.5))
+    assert find_unspoken(words, audio) == [Unspoken(0.0, 2.5, 0, 0)]
+    assert find_unspoken(words, audio, before_first=False) == []
+
+
+def test_breath_between_words_is_not_unspoken() -> None:
+    audio = _sound((0.2, 1.0), (1.2, 1.9), (2.2, 3.8))
+    assert find_unspoken(_words((0.2, 1.0), (2.2, 3.8)), audio) == []
+
+
+def test_where_noise_hides_the_pauses_only_long_gaps_are_unspoken() -> None:
+    audio = _sound((0.2, 3.8), seconds=5.0, noise=8000.0)
+    assert find_unspoken(_words((0.2, 1.0), (3.5, 4.0)), audio) == []
+    assert find_unspoken(_words((0.2, 1.0)), audio) == [Unspoken(1.0, 5.0, 1, 1)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0, 5), max_size=12), st.lists(st.floats(0, 5), max_size=6), st.floats(0, 3000))
+def test_what_is_unspoken_is_less_than_the_window_and_never_twice(
+    times: list[float], tones: list[float], noise: float
+) -> None:
+    words = _words(*pairwise(sorted(times)))
+    found = find_unspoken(words, _sound(*pairwise(sorted(tones)), seconds=5.0, noise=noise))
+    for one in found:
+        assert 0 <= one.start < one.end <= 5.0
+        assert 0 <= one.first <= one.last <= len(words)
+        assert one.last - one.first < len(words)
+        assert all(one.start <= word.start and word.end <= one.end for word in words[one.first : one.last])
+    assert all(a.end <= b.start and a.last < b.first for a, b in pairwise(found))

@@ -16,6 +16,10 @@ from tests.support.packaged_models import loaded_whisper_base
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not at hand")
 
 
+JOINED = ("he is the reciter", "run his eye")
+"""Words of two recordings."""
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[WhisperEngine]:
     yield from loaded_whisper_base()
@@ -58,6 +62,17 @@ def test_a_loop_in_a_shortened_window_is_decoded_again(engine: WhisperEngine, re
     """Its shortened window repeats the whole text again and again."""
     recording = recordings["asterisk-en_en_dictate_record_help"]
     assert _wrong(recording, _recognized(engine, _samples(recording), "en")) <= 0.1
+
+
+def test_no_sentence_is_lost_after_one_with_which_the_model_ends(
+    engine: WhisperEngine, recordings: dict[str, Recording]
+) -> None:
+    """It ends its text after the first of the two, however long the window is made."""
+    first, second = (next(one for one in recordings.values() if words in one.text.lower()) for words in JOINED)
+    samples = np.concatenate([_samples(first), np.zeros(8000, np.int16), _samples(second)])
+    text = "".join(word.text for word in _recognized(engine, samples, "en").words)
+    wrong, said = word_errors("en", f"{first.text} {second.text}", text)
+    assert wrong / said <= 0.3
 
 
 @pytest.mark.parametrize("name", ["asterisk-es_es_demo-moreinfo", "libri_533-1066-0008"])

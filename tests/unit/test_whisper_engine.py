@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
@@ -21,6 +21,7 @@ from stt_ai.engines.features import MAX_FRAMES
 from stt_ai.engines.niceness import FILES
 from stt_ai.engines.whisper import WhisperEngine
 from stt_ai.engines.whisper_model import LoadedWhisper
+from stt_ai.engines.whisper_windows import DecodedWindow, WindowInput
 from stt_ai.errors import BadParameter, InternalError, ModelUnavailable, SttError
 from stt_ai.speech.segments import split
 from stt_ai.speech.windows import MAX_SAMPLES
@@ -197,6 +198,33 @@ def test_what_the_decoder_has_no_room_for_is_transcribed_as_well(
         assert jiwer.wer(_plain(_text(one)), _plain(_text(other))) < 0.2
         assert all(before.start <= after.start for before, after in pairwise(other.words))
         assert other.words[-1].end == pytest.approx(one.words[-1].end, abs=0.3)
+
+
+@pytest.mark.parametrize("left_out", [slice(6, None), slice(None, 6), slice(6, 14)], ids=["end", "beginning", "middle"])
+def test_speech_that_the_model_leaves_out_is_transcribed_as_well(
+    engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch, left_out: slice
+) -> None:
+    """Whisper may end its text after one sentence of several, or leave one out."""
+    window = (_audio("ten_seconds_01.flac"), ENGLISH)
+    (whole,) = _recognized(engine.transcribe_batch([window]))
+    decode, calls = engine._decoder.words, 0
+
+    def decode_less(windows: Sequence[WindowInput]) -> list[DecodedWindow]:
+        nonlocal calls
+        calls += 1
+        decoded = decode(windows)
+        if calls == 1:
+            words = list(decoded[0].words)
+            del words[left_out]
+            decoded[0].words = tuple(words)
+        return decoded
+
+    monkeypatch.setattr(engine._decoder, "words", decode_less)
+    (completed,) = _recognized(engine.transcribe_batch([window]))
+    assert calls == 2
+    assert jiwer.wer(_plain(_text(whole)), _plain(_text(completed))) <= 0.1
+    assert all(before.end <= after.start + 0.01 for before, after in pairwise(completed.words))
+    assert completed.words[-1].end == pytest.approx(whole.words[-1].end, abs=0.3)
 
 
 def test_the_words_spell_sentences(engine: WhisperEngine) -> None:
