@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from stt_ai.engines.whisper_alignment import count_words
 from stt_ai.engines.whisper_lengths import FULL
 from stt_ai.engines.whisper_model import LoadedWhisper
 from stt_ai.engines.whisper_windows import DecodedWindow, WindowDecoder, WindowInput
@@ -161,8 +162,9 @@ class WhisperEngine:
             return [Unspoken(begin, end, len(words) - UNSURE_WORDS, len(words))]
         if not decoded.task.timed:
             return []
-        # The words of a context, with which the audio begins, are not in the transcript.
-        return find_unspoken(words, samples, before_first=not options.context)
+        # Nothing goes between words that are committed; and those of a context, whose audio comes first, are not here.
+        committed = count_words(words, len(decoded.task.prefix) - decoded.task.context)
+        return find_unspoken(words, samples, max(committed, 1 if options.context else 0))
 
     def _with_missing(
         self,

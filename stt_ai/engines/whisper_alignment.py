@@ -72,10 +72,10 @@ class WordAligner:
         """Return the words, after the prefix without loops."""
         split = self._model.tokenizer(task.language).split_to_word_tokens
         words = words_of(tokens, self._model.end_token, split, alignment, task.language, task.seconds)
-        known, decided = _count_words(words, task.context), _count_words(words, len(task.prefix))
+        known, decided = count_words(words, task.context), count_words(words, len(task.prefix))
         return (*words[known:decided], *collapse_loops(words[decided:], truncated=attempt.truncated))
 
 
-def _count_words(words: Sequence[Word], tokens: int) -> int:
+def count_words(words: Sequence[Word], tokens: int) -> int:
     """Return how many words the first ``tokens`` are in."""
     return bisect_left(list(accumulate(word.tokens for word in words)), tokens) + 1 if tokens else 0

@@ -51,10 +51,10 @@ class Unspoken:
     last: int
 
 
-def find_unspoken(words: Sequence[Word], samples: Samples, *, before_first: bool = True) -> list[Unspoken]:
+def find_unspoken(words: Sequence[Word], samples: Samples, after: int = 0) -> list[Unspoken]:
     """Return where the words of a window, int16 [samples], leave out more sound than stands between words, in order.
 
-    ``before_first``: also before the first word. Nothing is found where no word is of a usual length.
+    It is looked for after so many words. Nothing is found where no word is of a usual length.
     """
     frames = len(samples) // FRAME
     quiet = _quiet(samples)
@@ -73,7 +73,7 @@ def find_unspoken(words: Sequence[Word], samples: Samples, *, before_first: bool
     firsts, lasts = [0, *(at + 1 for at in usual)], [*usual, len(words)]
     found: list[Unspoken] = []
     for start, end, first, last in zip(starts, ends, firsts, lasts, strict=True):
-        if sound(start, end) < least or not (first or before_first):
+        if first < after or sound(start, end) < least:
             continue
         if found and first - found[-1].last <= FEW_WORDS:
             start, first = found[-1].start, found.pop().first

@@ -97,10 +97,12 @@ def test_sound_without_words_is_found(spoken: list[tuple[float, float]], found: 
     assert find_unspoken(_words(*spoken), audio) == [found]
 
 
-def test_before_the_first_word_it_is_looked_for_only_if_asked() -> None:
-    words, audio = _words((2.5, 3.0), (3.0, 3.5)), _sound((0.2, 3.5))
-    assert find_unspoken(words, audio) == [Unspoken(0.0, 2.5, 0, 0)]
-    assert find_unspoken(words, audio, before_first=False) == []
+@pytest.mark.parametrize("after", range(8))
+def test_it_is_looked_for_after_so_many_words(after: int) -> None:
+    words = _words((2.5, 2.8), (2.8, 3.1), (3.1, 3.5), (5.0, 5.3), (5.3, 5.6), (5.6, 6.0))
+    gaps = [Unspoken(0.0, 2.5, 0, 0), Unspoken(3.5, 5.0, 3, 3), Unspoken(6.0, 8.0, 6, 6)]
+    found = find_unspoken(words, _sound((0.2, 7.5), seconds=8.0), after)
+    assert found == [gap for gap in gaps if gap.first >= after]
 
 
 def test_breath_between_words_is_not_unspoken() -> None:

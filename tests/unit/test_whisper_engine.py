@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,24 @@ def test_what_the_decoder_has_no_room_for_is_transcribed_as_well(
         assert other.words[-1].end == pytest.approx(one.words[-1].end, abs=0.3)
 
 
+def _leave_words_out(engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch, left_out: slice) -> list[int]:
+    """Leave words out of what is decoded first. Return a list that takes the number of windows of each call."""
+    decode = engine._decoder.words
+    calls: list[int] = []
+
+    def decode_less(windows: Sequence[WindowInput]) -> list[DecodedWindow]:
+        decoded = decode(windows)
+        if not calls:
+            words = list(decoded[0].words)
+            del words[left_out]
+            decoded[0].words = tuple(words)
+        calls.append(len(windows))
+        return decoded
+
+    monkeypatch.setattr(engine._decoder, "words", decode_less)
+    return calls
+
+
 @pytest.mark.parametrize("left_out", [slice(6, None), slice(None, 6), slice(6, 14)], ids=["end", "beginning", "middle"])
 def test_speech_that_the_model_leaves_out_is_transcribed_as_well(
     engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch, left_out: slice
@@ -207,24 +226,23 @@ def test_speech_that_the_model_leaves_out_is_transcribed_as_well(
     """Whisper may end its text after one sentence of several, or leave one out."""
     window = (_audio("ten_seconds_01.flac"), ENGLISH)
     (whole,) = _recognized(engine.transcribe_batch([window]))
-    decode, calls = engine._decoder.words, 0
-
-    def decode_less(windows: Sequence[WindowInput]) -> list[DecodedWindow]:
-        nonlocal calls
-        calls += 1
-        decoded = decode(windows)
-        if calls == 1:
-            words = list(decoded[0].words)
-            del words[left_out]
-            decoded[0].words = tuple(words)
-        return decoded
-
-    monkeypatch.setattr(engine._decoder, "words", decode_less)
+    calls = _leave_words_out(engine, monkeypatch, left_out)
     (completed,) = _recognized(engine.transcribe_batch([window]))
-    assert calls == 2
+    assert len(calls) == 2
     assert jiwer.wer(_plain(_text(whole)), _plain(_text(completed))) <= 0.1
     assert all(before.end <= after.start + 0.01 for before, after in pairwise(completed.words))
     assert completed.words[-1].end == pytest.approx(whole.words[-1].end, abs=0.3)
+
+
+def test_nothing_is_put_between_committed_words(engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live session has shown them already."""
+    audio = _audio("ten_seconds_01.flac")
+    (whole,) = _recognized(engine.transcribe_batch([(audio, ENGLISH)]))
+    text = "".join(word.text for word in whole.words[:16])
+    committed = tuple(engine._model.tokenizer("en").encode(text))
+    calls = _leave_words_out(engine, monkeypatch, slice(6, 14))
+    engine.transcribe_batch([(audio, replace(ENGLISH, prefix=committed))])
+    assert len(calls) == 1
 
 
 def test_the_words_spell_sentences(engine: WhisperEngine) -> None:
