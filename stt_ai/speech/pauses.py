@@ -1,4 +1,4 @@
-"""Word times without the pauses that aligners add to the words beside them."""
+"""Words and pauses: word times without the pauses that aligners add to them, and sound that has no words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
