@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stt_ai.engines import library_pages
 from stt_ai.engines.library_pages import release_pages
 
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="pages are counted by Linux's smaps")
@@ -65,3 +66,19 @@ def test_what_was_written_stays(library: Path, protected: bool) -> None:
     read_all(memory)
     assert released(library) == 0
     assert memory[:4] == b"mine"
+
+
+@pytest.mark.parametrize("readable", [False, True], ids=["nothing at all", "not what differs from the file"])
+def test_where_the_system_does_not_say_what_is_in_memory_all_stays(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    memory = mapped(library, mmap.PROT_READ)
+    read_all(memory)
+    smaps = tmp_path / "smaps"
+    if readable:
+        lines = Path("/proc/self/smaps").read_text().splitlines(keepends=True)
+        smaps.write_text("".join(line for line in lines if not line.startswith("Anonymous:")))
+    monkeypatch.setattr(library_pages, "_SMAPS", smaps)
+    assert released(library) == 0
+    monkeypatch.undo()
+    assert released(library) == SIZE
