@@ -91,6 +91,11 @@ NODE: tuple[Variable, ...] = (
         "RAY_process_group_cleanup_enabled", "1", "HAProxy would outlive the process that runs it, and keep the port."
     ),
     Variable(
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S",
+        "0.5",
+        "Serve's controller would look after replicas ten times a second, and take 6 % of a core from the models.",
+    ),
+    Variable(
         "RAY_raylet_start_wait_time_s", "120", "A busy or slow machine takes longer than half a minute to start Ray."
     ),
     Variable(
