@@ -16,7 +16,7 @@ from stt_ai.deployments.resources import DRAIN_S, actor_options, on_gpu
 from stt_ai.deployments.summary_workload import SummaryWorkload
 from stt_ai.deployments.tracing import export_spans, traced, traced_stream
 from stt_ai.engines.chat_answer import Question
-from stt_ai.engines.language_model import LanguageModel
+from stt_ai.engines.language_model import MAX_CACHED_TOKENS, LanguageModel
 from stt_ai.engines.niceness import SUMMARIES, step_back
 from stt_ai.engines.scheduler import BatchScheduler
 from stt_ai.errors import Overloaded, SttError
@@ -153,6 +153,7 @@ class SummarizerDeployment:
             model.context,
             model.size,
             max_part_tokens=_PART_TOKENS if self._config.device == "cpu" else 0,
+            max_cached_tokens=MAX_CACHED_TOKENS,
             with_examples=not self._loader.description.demo,
             admit=admit,
         )

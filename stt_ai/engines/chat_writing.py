@@ -1,6 +1,5 @@
 """Writes the answers of prompts that were read: all of them together, and several tokens of each in a step."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from stt_ai.engines.batch_cache import joined
 from stt_ai.engines.chat_answer import Answer
 from stt_ai.engines.prompt_lookup import PromptLookup
-from stt_ai.engines.reading_speed import Speed
+from stt_ai.engines.reading_speed import Speed, Stopwatch
 
 MAX_DRAFT = 7
 """Tokens. Of more, too few are right."""
@@ -59,12 +58,12 @@ def write(rows: Sequence[Row], model: Any, forward: Forward, speed: Speed) -> No
     while going:
         longest = 0 if slides else min(MAX_DRAFT, most // len(going) - 1)
         drafts = [row.tokens.draft(min(longest, row.answer.tokens_left - 1)) for row in going]
-        began = time.perf_counter()
+        watch = Stopwatch()
         following = _likeliest(going, drafts, cache, model, forward)
-        seconds = time.perf_counter() - began
+        step = watch.stop()
         before = sum(row.length for row in going)
         stay = [place for place, row in enumerate(going) if row.take(drafts[place], following[place])]
-        speed.wrote((sum(row.length for row in going) - before) / len(going), seconds)
+        speed.wrote((sum(row.length for row in going) - before) / len(going), step)
         if 0 < len(stay) < len(going):
             cache.batch_select_indices(torch.tensor(stay, device=model.device))
         going = [going[place] for place in stay]

@@ -1,7 +1,6 @@
 """A causal chat model in memory, answering several questions at once, each of which may be ended alone."""
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from stt_ai.engines.chat_answer import Answer, Question
 from stt_ai.engines.malloc import return_freed_memory
 from stt_ai.engines.prefix_cache import PrefixCache
 from stt_ai.engines.prompt_lookup import PromptLookup
-from stt_ai.engines.reading_speed import Speed
+from stt_ai.engines.reading_speed import Speed, Stopwatch
 from stt_ai.errors import ModelUnavailable, SttError
 from stt_ai.types import Prompt
 
@@ -121,9 +120,9 @@ class LanguageModel:
         """Read on, and yield the logits of each step's last token."""
         for at in range(0, len(ids), PREFILL_TOKENS):
             step = ids[at : at + PREFILL_TOKENS]
-            began = time.perf_counter()
+            watch = Stopwatch()
             logits = self._forward(self._tensor([step]), cache)
-            self.speed.read(len(step), time.perf_counter() - began)
+            self.speed.read(len(step), watch.stop())
             yield logits
 
     def _prefix(self, prompt: Prompt, ids: list[int]) -> int:

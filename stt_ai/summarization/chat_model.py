@@ -25,7 +25,8 @@ class ChatModel:
     ``count`` returns the tokens of a text, ``size`` those of a whole question as the model reads it, and question and
     answer together may have ``context`` tokens. ``ask`` returns an answer; the second argument, if given, is called
     with all of it so far while it is written. At most ``max_part_tokens`` of a text are asked about at once, 0 for as
-    many as fit. ``with_examples``: whether the model learns from an example in the question, as general chat models
+    many as fit. Questions are answered together while they and their answers have at most ``max_cached_tokens``, 0 for
+    any number. ``with_examples``: whether the model learns from an example in the question, as general chat models
     do. ``admit`` is called before a text is read in parts, with the tokens that are going to be read and those that
     answers are going to grow by, one after another, and raises `SummaryTooLong` if there is no time for that.
     """
@@ -35,6 +36,7 @@ class ChatModel:
     context: int
     size: Callable[[Prompt], int]
     max_part_tokens: int = 0
+    max_cached_tokens: int = 0
     with_examples: bool = False
     admit: Callable[[int, int], None] | None = None
 
@@ -48,6 +50,13 @@ class ChatModel:
         tokens = min(self.max_answer_tokens, _ANSWER_TOKENS[style])
         example = self.with_examples and not of_parts
         return prompt(text, style, language, of_parts=of_parts, with_example=example, max_tokens=tokens)
+
+    def answered_together(self, part_tokens: int, style: SummaryStyle, language: str) -> int | None:
+        """Return how many questions about parts of so many tokens are answered together; None: any number."""
+        if not self.max_cached_tokens:
+            return None
+        asked = self.question("", style, language)
+        return max(1, self.max_cached_tokens // (self.size(asked) + part_tokens + asked.max_tokens))
 
     def part_tokens(self, style: SummaryStyle, language: str) -> int:
         """Return how many tokens of a text fit into one question."""

@@ -60,7 +60,7 @@ async def summarize(
     limit = model.part_tokens(style, language)
     by_rules = style is SummaryStyle.ACTION_ITEMS and bool(language) and bool(parse_turns(text))
     if not by_rules:
-        _admit(text, style, limit, model)
+        _admit(text, style, limit, language, model)
     grounding = await _grounding(text, language)
     summary = StreamedSummary(style, grounding, on_text)
     if by_rules:
@@ -104,17 +104,19 @@ async def _promised(text: str, grounding: Grounding, language: str, model: ChatM
     return "\n".join(f"- {item}" for item in Completion(grounding).action_items(written))
 
 
-def _admit(text: str, style: SummaryStyle, limit: int, model: ChatModel) -> None:
+def _admit(text: str, style: SummaryStyle, limit: int, language: str, model: ChatModel) -> None:
     """Raise `SummaryTooLong` if there is no time for ``text`` in parts of ``limit`` tokens."""
     if model.admit is None:
         return
+    asked = style if style is SummaryStyle.ACTION_ITEMS else SummaryStyle.BRIEF
+    together = min(AT_ONCE, model.answered_together(limit, asked, language) or AT_ONCE)
     sample = text[:_SAMPLE]
     tokens = round(model.count(sample) * len(text) / max(1, len(sample)))
     read = written = 0
     while True:
         parts = math.ceil(tokens / max(1, limit))
         read += tokens + parts * _QUESTION
-        written += math.ceil(parts / AT_ONCE) * _USUAL_ANSWER
+        written += math.ceil(parts / together) * _USUAL_ANSWER
         if parts <= _max_sections(style) or style is SummaryStyle.ACTION_ITEMS:
             break
         tokens = min(parts * _USUAL_ANSWER, tokens // 2)

@@ -223,6 +223,20 @@ async def test_the_estimate_is_of_what_is_read_and_written() -> None:
     assert 0.7 * read < wanted[0] < 1.6 * read
 
 
+async def test_the_estimate_knows_how_many_parts_are_answered_together() -> None:
+    async def steps_of(max_cached_tokens: int) -> int:
+        wanted: list[int] = []
+        admit = lambda tokens, steps: wanted.append(steps)  # noqa: E731
+        model = replace(Clerk().model, max_cached_tokens=max_cached_tokens, admit=admit)
+        await summarize(ENGLISH * 2000, SummaryStyle.ACTION_ITEMS, model)
+        return wanted[0]
+
+    any_number, one = await steps_of(0), await steps_of(1)
+    assert one == pytest.approx(AT_ONCE * any_number, rel=0.1)
+    whole = 3 * Clerk().model.context
+    assert any_number < await steps_of(whole) < one
+
+
 async def test_action_items_of_a_conversation_are_its_promises_whatever_the_model_says() -> None:
     text = "Ann: Bob, can you call the bank about the loan?\nBob: Sorry, I can't.\nAnn: Then I'll do it on Monday."
     answered: list[str] = []
