@@ -397,7 +397,8 @@ def usable(page: Page, where: str) -> None:
 def saved(page: Page, downloads: Path, name: str) -> str:
     """What the button for this format saves."""
     page.evaluate(f"document.querySelector('#exports [data-format={name}]').click()")  # wherever it moves meanwhile
-    wait_until(lambda: list(downloads.glob(f"*.{name}")))
+    # The browser makes an empty file of that name first, and puts the whole one in its place.
+    wait_until(lambda: any(file.stat().st_size for file in downloads.glob(f"*.{name}")))
     (made,) = downloads.glob(f"*.{name}")
     text = made.read_text()
     made.unlink()
