@@ -93,7 +93,7 @@ NODE: tuple[Variable, ...] = (
     Variable(
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S",
         "0.5",
-        "Serve's controller would look after replicas ten times a second, and take 6 % of a core from the models.",
+        "Serve's controller would look after replicas ten times a second, and interrupt the models' threads each time.",
     ),
     Variable(
         "RAY_raylet_start_wait_time_s", "120", "A busy or slow machine takes longer than half a minute to start Ray."
