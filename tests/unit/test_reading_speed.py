@@ -1,7 +1,7 @@
 """How fast a language model is here."""
 
-import os
 import threading
+import time
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_a_thread_that_waits_is_told_from_one_that_works() -> None:
     threading.Event().wait(0.05)
     assert watch.stop().waited
     watch = Stopwatch()
-    before = os.times().user
-    while os.times().user - before < 0.05:  # of this process, whatever else the machine does meanwhile
+    until = time.thread_time() + 0.05
+    while time.thread_time() < until:
         pass
-    assert watch.stop().processor_s > 0.03
+    assert watch.stop().processor_s >= 0.05
